@@ -1,0 +1,1 @@
+"""nninspect: a terminal inspector and debugger for neural networks."""

@@ -1,0 +1,49 @@
+"""Changes to a model as records: done, undone, replayed after a crash, printed as a script."""
+
+from typing import Literal
+
+import msgspec
+
+from inspector.core.table import Record
+
+EditAction = Literal["initialise", "set_element", "place", "mode"]
+
+
+class Edit(Record, frozen=True, kw_only=True):
+    """One change: enough to make it again on a fresh copy of the model, to the same bits."""
+
+    action: EditAction
+    where: str
+    """For `initialise` a selector (see `inspector.core.selectors`), for `set_element` a key, else a module path."""
+    argument: str
+    """The initialiser's call (``kaiming_uniform_(a=0.0)``), the new value, the device, or "train" / "eval"."""
+    index: list[int] = []
+    """For `set_element`: one index per axis."""
+    seed: int = 0
+    input_shapes: list[list[int]] = []
+
+
+class Journal(msgspec.Struct):
+    """The changes made so far, and those taken back."""
+
+    done: list[Edit] = []
+    undone: list[Edit] = []
+
+    def record(self, edit: Edit) -> None:
+        """Append a new change; what was undone before it can no longer be redone."""
+        self.done.append(edit)
+        self.undone.clear()
+
+    def undo(self) -> Edit | None:
+        """Move the last change to the undone ones and return it; None if there is none."""
+        if not self.done:
+            return None
+        self.undone.append(self.done.pop())
+        return self.undone[-1]
+
+    def redo(self) -> Edit | None:
+        """Move the last undone change back and return it; None if there is none."""
+        if not self.undone:
+            return None
+        self.done.append(self.undone.pop())
+        return self.done[-1]

@@ -1,0 +1,169 @@
+"""The recipe: what to open and how, small and printable, enough to open the same model again."""
+
+import ast
+import re
+from typing import Literal
+
+from inspector.core.errors import RequestError
+from inspector.core.table import Record
+
+DISTRIBUTIONS = ("normal", "uniform", "zeros", "ones")
+DTYPES = (
+    "float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool",
+    "complex64", "complex128",
+)  # fmt: skip
+
+
+class InputSpec(Record, frozen=True, kw_only=True):
+    """One input: a shape with dtype and distribution, or a file."""
+
+    name: str = ""
+    shape: list[int] | None = None
+    """None where the values come from `file`."""
+    dtype: str = "float32"
+    distribution: str = "normal"
+    low: float | None = None
+    """Bounds of ``range(lo,hi)``: integers in [lo, hi) for integer dtypes, uniform numbers for the others."""
+    high: float | None = None
+    file: str | None = None
+
+    def __str__(self) -> str:
+        """The spec as it is typed after ``--input``."""
+        prefix = f"{self.name}=" if self.name else ""
+        if self.file is not None:
+            return f"{prefix}@{self.file}"
+        shape = "x".join(map(str, self.shape or [])) or "()"
+        distribution = f"range({self.low:g},{self.high:g})" if self.distribution == "range" else self.distribution
+        tail = "" if distribution == "normal" else f"~{distribution}"
+        dtype = "" if self.dtype == "float32" else f":{self.dtype}"
+        return f"{prefix}{shape}{dtype}{tail}"
+
+
+class Recipe(Record, frozen=True, kw_only=True):
+    """All that opens a model."""
+
+    target: str
+    weights: str | None = None
+    arguments: str = ""
+    """Constructor arguments as typed: ``num_classes=10, width=0.5``."""
+    device: str | None = None
+    training: bool = False
+    seed: int = 0
+    inputs: list[InputSpec] = []
+
+
+_SPEC = re.compile(
+    r"(?:(?P<name>[A-Za-z_][\w.]*)=)?"
+    r"(?:@(?P<file>.+)|(?P<shape>\(\)|\d+(?:[xX×]\d+)*)(?::(?P<dtype>\w+))?(?:~(?P<distribution>\w+(?:\([^)]*\))?))?)$"
+)
+_RANGE = re.compile(r"range\(\s*([^,\s]+)\s*,\s*([^,\s]+)\s*\)$")
+
+
+def parse_input(text: str) -> InputSpec:
+    """Read ``[NAME=]SHAPE[:DTYPE][~DISTRIBUTION]`` or ``[NAME=]@FILE``.
+
+    Raises RequestError naming the part that is wrong.
+    """
+    found = _SPEC.match(text.strip())
+    if not found:
+        raise RequestError(
+            f"--input {text!r} is not an input: write [NAME=]SHAPE[:DTYPE][~DISTRIBUTION], "
+            "for example 1x3x224x224 or ids=2x16:int64~range(0,30522), or [NAME=]@FILE"
+        )
+    name = found["name"] or ""
+    if found["file"]:
+        return InputSpec(name=name, file=found["file"])
+    dtype = found["dtype"] or "float32"
+    if dtype not in DTYPES:
+        raise RequestError(f"--input {text!r}: {dtype!r} is not a dtype; one of {', '.join(DTYPES)}")
+    shape = [] if found["shape"] == "()" else [int(size) for size in re.split("[xX×]", found["shape"])]
+    distribution, low, high = _parse_distribution(text, found["distribution"] or "normal")
+    return InputSpec(name=name, shape=shape, dtype=dtype, distribution=distribution, low=low, high=high)
+
+
+def _parse_distribution(spec: str, text: str) -> tuple[str, float | None, float | None]:
+    if text in DISTRIBUTIONS:
+        return text, None, None
+    found = _RANGE.match(text)
+    try:
+        low, high = (float(found[1]), float(found[2])) if found else (0.0, 0.0)
+    except ValueError:
+        found = None
+    if not found or not low < high:
+        raise RequestError(
+            f"--input {spec!r}: {text!r} is not a distribution; one of {', '.join(DISTRIBUTIONS)} or range(lo,hi) with lo < hi"
+        )
+    return "range", low, high
+
+
+def parse_arguments(text: str) -> tuple[list[object], dict[str, object]]:
+    """Read ``--args`` as the Python literals of a call: positional ones and those by name.
+
+    Raises RequestError where it is not a call's arguments or a value is not a literal.
+    """
+    if not text.strip():
+        return [], {}
+    try:
+        call = ast.parse(f"f({text})", mode="eval").body
+    except (SyntaxError, ValueError):
+        call = None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        raise RequestError(
+            f"--args {text!r} does not read as arguments; write for example --args 'num_classes=10, width=0.5'"
+        )
+    positional = [_literal(text, node) for node in call.args]
+    named = {}
+    for keyword in call.keywords:
+        if keyword.arg is None:
+            raise RequestError(f"--args {text!r}: ** is not allowed, name each argument")
+        named[keyword.arg] = _literal(text, keyword.value)
+    return positional, named
+
+
+def _literal(text: str, node: ast.expr) -> object:
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError):
+        wrong = ast.unparse(node)
+        hint = f"; did you mean the text {wrong!r} in quotes?" if isinstance(node, ast.Name) else ""
+        raise RequestError(
+            f"--args {text!r}: {wrong} is not a Python literal (a number, text in quotes, list, …){hint}"
+        ) from None
+
+
+TargetKind = Literal["python_file", "python_module", "onnx", "weights"]
+
+
+class Target(Record, frozen=True, kw_only=True):
+    """A TARGET taken apart."""
+
+    kind: TargetKind
+    location: str
+    """The file, or the dotted module."""
+    name: str | None = None
+    """The class, instance or function, as dotted attributes."""
+
+
+def parse_target(text: str) -> Target:
+    """Tell the forms of TARGET apart by their text; nothing is opened.
+
+    Raises RequestError where the text has none of the forms.
+    """
+    head, colon, name = text.rpartition(":")
+    if colon and head.endswith(".py"):
+        return Target(kind="python_file", location=head, name=_attribute(text, name))
+    if text.endswith(".py"):
+        return Target(kind="python_file", location=text)
+    if text.endswith(".onnx"):
+        return Target(kind="onnx", location=text)
+    if colon and re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", head):
+        return Target(kind="python_module", location=head, name=_attribute(text, name))
+    return Target(kind="weights", location=text)
+
+
+def _attribute(text: str, name: str) -> str:
+    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", name):
+        raise RequestError(
+            f"{text!r}: after the colon comes the name of a class, an instance or a function, not {name!r}"
+        )
+    return name

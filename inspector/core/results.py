@@ -1,0 +1,184 @@
+"""What the engine answers besides the table: runs, values, previews, devices."""
+
+from inspector.core.edits import Edit
+from inspector.core.table import ModelTable, Record, Source
+
+
+class Histogram(Record, frozen=True, kw_only=True):
+    """Counts between edges; ``len(edges) == len(counts) + 1``."""
+
+    edges: list[float]
+    counts: list[int]
+
+
+class Statistics(Record, frozen=True, kw_only=True):
+    """A tensor's values in numbers; over the finite values where some are not. None where there is no such number."""
+
+    mean: float | None
+    std: float | None
+    min: float | None
+    max: float | None
+    zeros: float | None
+    """Share of the elements that are exactly zero."""
+    nan: int = 0
+    inf: int = 0
+    dead_units: float | None = None
+    """Share of the channels (axis 1) that are zero everywhere; None where there is no channel axis."""
+    histogram: Histogram | None = None
+
+
+class RowRun(Record, frozen=True, kw_only=True):
+    """What one row did in a real pass; aligned with the table's rows."""
+
+    seconds: float | None = None
+    self_seconds: float | None = None
+    output_bytes: int | None = None
+    statistics: Statistics | None = None
+    gradient_norm: float | None = None
+
+
+class TensorGradient(Record, frozen=True, kw_only=True):
+    """What the backward pass left for one tensor."""
+
+    key: str
+    gradient: Statistics | None = None
+    gradient_note: str | None = None
+
+
+class FirstNonfinite(Record, frozen=True, kw_only=True):
+    """The first row, in order of execution, whose output holds NaN or Inf although its inputs do not."""
+
+    path: str
+    call: int
+    source: Source | None = None
+
+
+class OutputPreview(Record, frozen=True, kw_only=True):
+    """An output tensor of a real pass: its shape, statistics and leading values, printed as torch prints them."""
+
+    name: str
+    shape: list[int]
+    dtype: str
+    text: str
+    statistics: Statistics | None = None
+
+
+class ForwardReport(Record, frozen=True, kw_only=True):
+    """One real pass."""
+
+    table: ModelTable
+    runs: list[RowRun]
+    outputs: list[OutputPreview] = []
+    gradients: list[TensorGradient] = []
+    first_nonfinite: FirstNonfinite | None = None
+    seconds: float | None = None
+    seed: int = 0
+
+
+class CloneReport(Record, frozen=True, kw_only=True):
+    """Whether a copy of the model with this state_dict gives the same output: ``Y_clone == Y``."""
+
+    equal: bool
+    max_abs: float | None
+    outputs: list[OutputPreview]
+    explanation: str
+
+
+class KeyPart(Record, frozen=True, kw_only=True):
+    """One part of a state_dict key."""
+
+    text: str
+    kind: str
+    """wrapper, attribute, index, name, parameter or buffer."""
+    module_type: str | None
+    explanation: str
+
+
+class KeyExplanation(Record, frozen=True, kw_only=True):
+    """A state_dict key explained part by part."""
+
+    key: str
+    expression: str
+    parts: list[KeyPart]
+
+
+class ValuesReport(Record, frozen=True, kw_only=True):
+    """The values of a tensor, or of a slice of it."""
+
+    key: str
+    index: str
+    shape: list[int]
+    dtype: str
+    device: str
+    statistics: Statistics
+    rows: list[list[float | None]]
+    """At most `limit` × `limit` leading values of the last two axes at the slice asked for."""
+    row_offset: int = 0
+    column_offset: int = 0
+
+
+class SourceReport(Record, frozen=True, kw_only=True):
+    """The source of a module's ``forward``."""
+
+    path: str
+    file: str | None
+    first_line: int
+    text: str
+
+
+class InitTarget(Record, frozen=True, kw_only=True):
+    """One tensor that an initialiser would change, before and after."""
+
+    key: str
+    shape: list[int]
+    dtype: str
+    fan_in: int | None
+    """As torch counts it; None for tensors of fewer than two axes."""
+    fan_out: int | None
+    effective_fan_in: float | None
+    effective_fan_out: float | None
+    gain: float | None
+    explanation: str
+    """The formula with this tensor's numbers: ``bound = gain·√(3/fan_in) = …``."""
+    tied_to: list[str]
+    before: Statistics
+    after: Statistics
+
+
+class InitPreview(Record, frozen=True, kw_only=True):
+    """What an initialiser would do, before it is applied."""
+
+    where: str
+    initialiser: str
+    seed: int
+    targets: list[InitTarget]
+    skipped: list[tuple[str, str]]
+    """Keys left alone, each with the reason."""
+
+
+class EditReport(Record, frozen=True, kw_only=True):
+    """What an edit, an undo or a redo changed."""
+
+    edit: Edit
+    keys: list[str]
+    message: str
+    table: ModelTable
+    can_undo: bool
+    can_redo: bool
+
+
+class Device(Record, frozen=True, kw_only=True):
+    """A device that exists on this machine."""
+
+    name: str
+    description: str
+    total_bytes: int | None
+    free_bytes: int | None
+
+
+class SaveReport(Record, frozen=True, kw_only=True):
+    """A state_dict written to a file."""
+
+    path: str
+    tensors: int
+    bytes: int

@@ -1,0 +1,239 @@
+"""The model table: flat preorder rows and the tensors, the same for PyTorch, ONNX and files.
+
+The worker sends it, JSON prints it, the tree draws it and tests compare it. Unknown is ``None``, never 0. Field names
+are those of the JSON contract; fields beyond the contract are additions.
+"""
+
+from typing import Literal
+
+import msgspec
+
+RowKind = Literal["module", "function", "node"]
+FieldStatus = Literal["exact", "upper_bound", "whole_input", "unknown"]
+Number = int | float
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A plain immutable record that the worker can send and JSON can print."""
+
+
+class Source(Record, frozen=True, kw_only=True):
+    """A line of the user's source."""
+
+    file: str
+    line: int
+    text: str
+
+
+class FormulaLine(Record, frozen=True, kw_only=True):
+    """One axis of a layer's output size, worked through with this layer's numbers."""
+
+    axis: str
+    """"H", "W" for images, "L" for sequences, "D" before both for volumes."""
+    text: str
+    output: int | None
+    """None where the input size is not known."""
+
+
+class ReceptiveField(Record, frozen=True, kw_only=True):
+    """Which input pixels an output unit sees, per spatial axis of the input.
+
+    Unit ``u`` sees the pixels from ``ceil(start + u·stride)`` on, at most ``size`` of them; `start` is negative where
+    padding is seen.
+    """
+
+    status: FieldStatus
+    via: str | None = None
+    """The path whose operation made it the whole input; for `unknown`, the operation without a rule."""
+    size: list[int] = []
+    stride: list[Number] = []
+    start: list[Number] = []
+    local_size: list[int] | None = None
+    """Beside `whole_input`: the size were it not for the operations that see the whole axis."""
+
+
+class Row(Record, frozen=True, kw_only=True):
+    """A module, a function called between modules, or an ONNX node."""
+
+    index: int
+    parent: int | None
+    kind: RowKind
+    path: str
+    """A module's name in ``named_modules()``, so the root's is ""; a function row has the path of its caller."""
+    call: int = 0
+    type: str
+    depth: int
+    subtree: int = 1
+    """Rows in this subtree, this one included: the next sibling is at ``index + subtree``."""
+    name: str = ""
+    """The last part of the path; for functions, the type."""
+    reached: bool = False
+    hyperparameters: str = ""
+    parameters: int = 0
+    own_parameters: int = 0
+    trainable_parameters: int = 0
+    buffers: int = 0
+    shared_with: list[str] = []
+    """Other paths of this very module, or of modules that hold one of its own tensors."""
+    lazy: bool = False
+    """Holds parameters that no pass has given a shape yet."""
+    training: bool = False
+    container: str = ""
+    """How it names its children: "Sequential", "ModuleList", "ModuleDict" or "" for attributes."""
+    input_shapes: list[list[int]] = []
+    output_shapes: list[list[int]] = []
+    dtype: str | None = None
+    device: str | None = None
+    """Device of its tensors, or "cpu, cuda:0" where they are spread."""
+    flops: int | None = None
+    source: Source | None = None
+    formula: list[FormulaLine] | None = None
+    receptive_field: ReceptiveField | None = None
+
+
+class Tensor(Record, frozen=True, kw_only=True):
+    """A parameter or a buffer."""
+
+    key: str
+    kind: Literal["parameter", "buffer"]
+    shape: list[int] | None
+    dtype: str
+    device: str
+    trainable: bool
+    persistent: bool
+    elements: int | None
+    bytes: int | None
+    tied_to: list[str] = []
+    expression: str
+    lazy: bool = False
+
+
+class ModelInfo(Record, frozen=True, kw_only=True):
+    """What was opened and how."""
+
+    name: str
+    framework: Literal["torch", "onnx", "file"]
+    target: str
+    weights: str | None = None
+    training: bool = False
+    devices: list[str] = []
+
+
+class Input(Record, frozen=True, kw_only=True):
+    """One input of the model, as the last pass used it."""
+
+    name: str
+    shape: list[int] | None
+    dtype: str
+    origin: Literal["given", "inferred", "declared"]
+    alternatives: list[list[int]] = []
+
+
+class Output(Record, frozen=True, kw_only=True):
+    """One output tensor of the model."""
+
+    name: str
+    shape: list[int] | None
+    dtype: str
+
+
+class Totals(Record, frozen=True, kw_only=True):
+    """Sums over distinct tensors and modules."""
+
+    parameters: int = 0
+    trainable_parameters: int = 0
+    buffers: int = 0
+    parameter_bytes: int = 0
+    buffer_bytes: int = 0
+    modules: int = 0
+    flops: int | None = None
+    macs: int | None = None
+    activation_bytes: int | None = None
+
+
+class Operand(Record, frozen=True, kw_only=True):
+    """A tensor in the failing expression or among the locals of the failing forward."""
+
+    text: str
+    shape: list[int]
+    dtype: str
+    device: str
+
+
+class Failure(Record, frozen=True, kw_only=True):
+    """Where and why a pass failed."""
+
+    path: str
+    type: str
+    message: str
+    source: Source | None = None
+    input_shapes: list[list[int]] = []
+    operands: list[Operand] = []
+    explanation: str = ""
+    suggestions: list[str] = []
+
+
+class Note(Record, frozen=True, kw_only=True):
+    """Something the user should know about how the table came to be."""
+
+    code: str
+    message: str
+    path: str = ""
+
+
+class Mismatch(Record, frozen=True, kw_only=True):
+    """A key whose shape in the file is not its shape in the model."""
+
+    key: str
+    file_shape: list[int]
+    model_shape: list[int]
+
+
+class LoadRule(Record, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """A renaming that made a file's keys the model's."""
+
+    kind: str
+    from_: str
+    to: str
+    tensors: int
+    confidence: float = 1.0
+    lossy: bool = False
+
+
+class Load(Record, frozen=True, kw_only=True):
+    """How a file of weights fitted the model."""
+
+    matched: int
+    missing: list[str] = []
+    unexpected: list[str] = []
+    mismatched: list[Mismatch] = []
+    coverage: float
+    """Share of the model's elements that the file filled."""
+    rules: list[LoadRule] = []
+
+
+class FileInfo(Record, frozen=True, kw_only=True):
+    """What a file of tensors declares about itself."""
+
+    format: str
+    bytes: int
+    tensors: int
+    globals: list[str] = []
+    unsafe_globals: list[str] = []
+    container: str = ""
+
+
+class ModelTable(Record, frozen=True, kw_only=True):
+    """All that is known about an opened model: `summary --json`."""
+
+    schema_version: int = 1
+    model: ModelInfo
+    inputs: list[Input] = []
+    outputs: list[Output] = []
+    totals: Totals = Totals()
+    rows: list[Row] = []
+    tensors: list[Tensor] = []
+    failure: Failure | None = None
+    notes: list[Note] = []
+    load: Load | None = None
+    file: FileInfo | None = None

@@ -1,0 +1,1 @@
+"""The live model. The only folder that imports torch, torchvision or onnxruntime."""

@@ -1,0 +1,77 @@
+"""The live model: one interface, two implementations (a PyTorch module, an ONNX graph).
+
+The rest of the program does not know which it talks to. Every method that can be refused raises
+`inspector.core.errors.RequestError` with the sentence to show; a model whose forward fails is not an error but a
+`Failure` in the table.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from inspector.core.edits import Edit
+from inspector.core.recipe import InputSpec, Recipe
+from inspector.core.results import (
+    CloneReport,
+    Device,
+    ForwardReport,
+    InitPreview,
+    KeyExplanation,
+    SaveReport,
+    SourceReport,
+    ValuesReport,
+)
+from inspector.core.table import ModelTable
+
+Progress = Callable[[int, int | None, str], None]
+"""Called with (done, total or None, what): may raise `Cancelled` to stop the work."""
+Undo = Callable[[], None]
+
+
+class LiveModel(ABC):
+    """An opened model."""
+
+    recipe: Recipe
+
+    @abstractmethod
+    def table(self) -> ModelTable:
+        """What is known now: the structure, and the shapes once a pass has run."""
+
+    @abstractmethod
+    def trace(self, inputs: list[InputSpec], progress: Progress) -> ModelTable:
+        """Work out shapes and receptive fields; without `inputs` the input is worked out too."""
+
+    @abstractmethod
+    def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
+        """Run once on real values and measure every row."""
+
+    @abstractmethod
+    def compare_clone(self, inputs: list[InputSpec], seed: int, progress: Progress) -> CloneReport:
+        """Build the model again, load this one's state_dict, and compare the outputs on the same input."""
+
+    @abstractmethod
+    def explain(self, keys: list[str]) -> list[KeyExplanation]:
+        """Explain state_dict keys; all of them where `keys` is empty."""
+
+    @abstractmethod
+    def values(self, key: str, index: str, limit: int) -> ValuesReport:
+        """The values of the tensor `key` at an index expression such as ``[0, :, 3:5]``."""
+
+    @abstractmethod
+    def source(self, path: str) -> SourceReport:
+        """The source of the `forward` of the module at `path`."""
+
+    @abstractmethod
+    def preview(self, edit: Edit) -> InitPreview:
+        """What an `initialise` edit would do, without doing it."""
+
+    @abstractmethod
+    def apply(self, edit: Edit) -> tuple[list[str], str, Undo]:
+        """Make a change; return the keys it changed, a sentence saying what was done, and how to take it back."""
+
+    @abstractmethod
+    def devices(self) -> list[Device]:
+        """The devices that exist here, with their memory."""
+
+    @abstractmethod
+    def save(self, path: str, overwrite: bool) -> SaveReport:
+        """Write the state_dict to `path`, atomically; refuse an existing file unless `overwrite`."""

@@ -1,0 +1,1 @@
+"""What a file says about itself, without running or loading it: one module a format, torch-free."""

@@ -1,0 +1,193 @@
+"""What the front ends and the worker say to each other: one request type for each engine operation.
+
+On the wire a message is four bytes of length, big-endian, and that many bytes of msgpack: from the client a `Call`,
+from the worker one `Message`.
+"""
+
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+import msgspec
+
+from inspector.core.edits import Edit
+from inspector.core.recipe import InputSpec, Recipe
+from inspector.core.results import (
+    CloneReport,
+    Device,
+    EditReport,
+    ForwardReport,
+    InitPreview,
+    KeyExplanation,
+    SaveReport,
+    SourceReport,
+    ValuesReport,
+)
+from inspector.core.table import ModelTable
+
+PROTOCOL_VERSION = 1
+R = TypeVar("R")
+
+
+class Request(msgspec.Struct, Generic[R], frozen=True, kw_only=True, tag=True):
+    """Something the engine is asked to do; `answer` is the type of its reply."""
+
+    answer: ClassVar[Any]
+
+
+class Open(Request[ModelTable], frozen=True, kw_only=True):
+    """Open a model: its structure, before any pass."""
+
+    recipe: Recipe
+    answer: ClassVar[Any] = ModelTable
+
+
+class Trace(Request[ModelTable], frozen=True, kw_only=True):
+    """Shapes and receptive fields by one pass; with no inputs they are worked out."""
+
+    inputs: list[InputSpec] = []
+    answer: ClassVar[Any] = ModelTable
+
+
+class Forward(Request[ForwardReport], frozen=True, kw_only=True):
+    """One real pass. Without inputs: those of the last trace."""
+
+    inputs: list[InputSpec] = []
+    seed: int = 0
+    backward: bool = False
+    answer: ClassVar[Any] = ForwardReport
+
+
+class CompareClone(Request[CloneReport], frozen=True, kw_only=True):
+    """Whether a loaded clone gives the same output."""
+
+    inputs: list[InputSpec] = []
+    seed: int = 0
+    answer: ClassVar[Any] = CloneReport
+
+
+class Explain(Request[list[KeyExplanation]], frozen=True, kw_only=True):
+    """Explain state_dict keys; all of them without `keys`."""
+
+    keys: list[str] = []
+    answer: ClassVar[Any] = list[KeyExplanation]
+
+
+class Values(Request[ValuesReport], frozen=True, kw_only=True):
+    """Values of a tensor, or of a slice such as ``[0, :, 3:5]``."""
+
+    key: str
+    index: str = ""
+    limit: int = 64
+    answer: ClassVar[Any] = ValuesReport
+
+
+class SourceOf(Request[SourceReport], frozen=True, kw_only=True):
+    """The source of a module's forward."""
+
+    path: str
+    answer: ClassVar[Any] = SourceReport
+
+
+class Preview(Request[InitPreview], frozen=True, kw_only=True):
+    """What an `initialise` edit would do."""
+
+    edit: Edit
+    answer: ClassVar[Any] = InitPreview
+
+
+class Apply(Request[EditReport], frozen=True, kw_only=True):
+    """Make a change."""
+
+    edit: Edit
+    answer: ClassVar[Any] = EditReport
+
+
+class Undo(Request[EditReport], frozen=True, kw_only=True):
+    """Take the last change back."""
+
+    answer: ClassVar[Any] = EditReport
+
+
+class Redo(Request[EditReport], frozen=True, kw_only=True):
+    """Make the last undone change again."""
+
+    answer: ClassVar[Any] = EditReport
+
+
+class Devices(Request[list[Device]], frozen=True, kw_only=True):
+    """The devices that exist where the worker runs."""
+
+    answer: ClassVar[Any] = list[Device]
+
+
+class Save(Request[SaveReport], frozen=True, kw_only=True):
+    """Write the state_dict to a file."""
+
+    path: str
+    overwrite: bool = False
+    answer: ClassVar[Any] = SaveReport
+
+
+AnyRequest = (
+    Open | Trace | Forward | CompareClone | Explain | Values | SourceOf | Preview | Apply | Undo | Redo | Devices | Save
+)
+
+
+class Call(msgspec.Struct, frozen=True, tag=True):
+    """A request with its number, or the wish to cancel the one with that number."""
+
+    id: int
+    request: AnyRequest | None
+    """None: cancel call `id`."""
+
+
+class Hello(msgspec.Struct, frozen=True, tag=True):
+    """The worker's first message, sent before torch is imported."""
+
+    protocol: int
+    python: str
+    pid: int
+
+
+class Reply(msgspec.Struct, frozen=True, tag=True):
+    """The answer to a call, still encoded: decode it as the request's `answer`."""
+
+    id: int
+    answer: msgspec.Raw
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True):
+    """The call could not be carried out."""
+
+    id: int
+    kind: Literal["request", "cancelled", "internal"]
+    message: str
+    traceback: str = ""
+
+
+class Progress(msgspec.Struct, frozen=True, tag=True):
+    """How far a call has come."""
+
+    id: int
+    done: int
+    total: int | None
+    text: str
+
+
+Message = Hello | Reply | Refused | Progress
+
+
+class Log(msgspec.Struct, frozen=True):
+    """A line that the model's own code printed. The client reads these off the worker's standard error."""
+
+    line: str
+
+
+class WorkerState(msgspec.Struct, frozen=True):
+    """A change in the worker's life."""
+
+    state: Literal["starting", "ready", "lost", "replaying"]
+    text: str
+    """For people: "segmentation fault (signal 11) while running forward; reopening"."""
+
+
+Event = Progress | Log | WorkerState
