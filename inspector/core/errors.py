@@ -22,3 +22,7 @@ class RequestError(Exception):
 
 class ModelEndedError(Exception):
     """The model's own code ended the process that held it; the message says how."""
+
+
+class RequestCancelledError(Exception):
+    """The request was cancelled by the person who made it."""

@@ -91,7 +91,8 @@ def _parse_distribution(spec: str, text: str) -> tuple[str, float | None, float 
         found = None
     if not found or not low < high:
         raise RequestError(
-            f"--input {spec!r}: {text!r} is not a distribution; one of {', '.join(DISTRIBUTIONS)} or range(lo,hi) with lo < hi"
+            f"--input {spec!r}: {text!r} is not a distribution; one of {', '.join(DISTRIBUTIONS)} "
+            "or range(lo,hi) with lo < hi"
         )
     return "range", low, high
 

@@ -80,6 +80,8 @@ class Row(Record, frozen=True, kw_only=True):
     training: bool = False
     container: str = ""
     """How it names its children: "Sequential", "ModuleList", "ModuleDict" or "" for attributes."""
+    wrapper: str = ""
+    """The attribute in which a wrapper such as DataParallel keeps the model ("module"); "" for all other modules."""
     input_shapes: list[list[int]] = []
     output_shapes: list[list[int]] = []
     dtype: str | None = None

@@ -1,7 +1,7 @@
 """The one way in which both front ends reach the engine.
 
-A client keeps what is needed to bring a lost worker back: the recipe and the journal of edits. It knows
-nothing of torch.
+A client keeps what is needed to bring a lost worker back: the recipe and the journal of edits. It knows nothing of
+torch.
 """
 
 from collections.abc import Callable
@@ -26,8 +26,8 @@ class Client(Protocol):
     async def request(self, request: Request[R]) -> R:
         """Carry out a request, one at a time in order.
 
-        Raises RequestError where the engine refuses, Cancelled where the caller cancelled, ModelEndedError where the
-        model's code ended the worker (which by then is being brought back).
+        Raises RequestError where the engine refuses, RequestCancelledError where the caller cancelled, ModelEndedError
+        where the model's code ended the worker (which by then is being brought back).
         """
 
     async def cancel(self) -> None:

@@ -159,7 +159,7 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     """The call could not be carried out."""
 
     id: int
-    kind: Literal["request", "cancelled", "internal"]
+    kind: Literal["request", "cancelled", "ended", "internal"]
     message: str
     traceback: str = ""
 

@@ -1,0 +1,45 @@
+"""One conversation with a worker for a command that prints."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import click
+
+from inspector.core.recipe import Recipe
+from inspector.core.table import ModelTable
+from inspector.worker.client import Client
+from inspector.worker.opening import client_for
+from inspector.worker.protocol import Event, Open, Progress, Trace
+
+T = TypeVar("T")
+
+
+def converse(recipe: Recipe, worker: str | None, talk: Callable[[Client], Awaitable[T]]) -> T:
+    """Start a worker, carry out `talk` with its client, and end the worker, whatever happens."""
+    client = client_for(recipe, worker, for_commands=True)
+
+    async def conversation() -> T:
+        if sys.stderr.isatty():
+            client.listeners.append(_show)
+        try:
+            await client.start()
+            return await talk(client)
+        finally:
+            await client.close()
+            if sys.stderr.isatty():
+                click.echo("\r\x1b[K", nl=False, err=True)
+
+    return asyncio.run(conversation())
+
+
+async def opened(client: Client, recipe: Recipe) -> ModelTable:
+    """Open the model and work out its shapes."""
+    await client.request(Open(recipe=recipe))
+    return await client.request(Trace(inputs=recipe.inputs))
+
+
+def _show(event: Event) -> None:
+    if isinstance(event, Progress):
+        click.echo(f"\r\x1b[K{event.text[:70]}", nl=False, err=True)

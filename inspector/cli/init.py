@@ -1,0 +1,61 @@
+"""`nninspect init TARGET --rule PATTERN=INITIALISER -o OUT`: re-initialise from the shell."""
+
+from typing import Any
+
+import click
+
+from inspector.cli import options
+from inspector.cli.conversation import converse
+from inspector.core.edits import Edit
+from inspector.core.errors import ExitStatus, RequestError
+from inspector.core.results import EditReport, SaveReport
+from inspector.worker.client import Client
+from inspector.worker.protocol import Apply, Open, Save, Trace
+
+
+@click.command("init")
+@options.opening
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    required=True,
+    metavar="PATTERN=INITIALISER",
+    help="'conv*.weight=kaiming_normal_(mode=fan_out)', 'type:Linear=xavier_uniform_', '*.bias=zeros_'; repeatable.",
+)
+@click.option(
+    "-o", "--output", required=True, metavar="OUT", help="Where the state_dict goes: .pt, .params, .safetensors …"
+)
+@click.option("--overwrite", is_flag=True, help="Replace OUT where it exists.")
+@options.as_json
+def command(
+    json: bool, rules: tuple[str, ...], output: str, overwrite: bool, worker: str | None, **opening: Any
+) -> int:
+    """Re-initialise parameters by rules, in order, and save the state_dict."""
+    recipe = options.recipe_from(opening)
+    edits = [_edit(rule, recipe.seed + number) for number, rule in enumerate(rules)]
+
+    async def talk(client: Client) -> tuple[list[EditReport], SaveReport]:
+        table = await client.request(Open(recipe=recipe))
+        if any(row.lazy for row in table.rows):
+            await client.request(Trace(inputs=recipe.inputs))
+        reports = [await client.request(Apply(edit=edit)) for edit in edits]
+        return reports, await client.request(Save(path=output, overwrite=overwrite))
+
+    reports, saved = converse(recipe, worker, talk)
+    if json:
+        from inspector.report.documents import init_document
+
+        click.echo(init_document(reports, saved))
+    else:
+        for report in reports:
+            click.echo(report.message)
+        click.echo(f"wrote {saved.tensors} tensors to {saved.path}")
+    return ExitStatus.DONE
+
+
+def _edit(rule: str, seed: int) -> Edit:
+    pattern, equals, initialiser = rule.partition("=")
+    if not (equals and pattern.strip() and initialiser.strip()):
+        raise RequestError(f"--rule {rule!r} is not a rule: write PATTERN=INITIALISER, for example '*.bias=zeros_'")
+    return Edit(action="initialise", where=pattern.strip(), argument=initialiser.strip(), seed=seed)

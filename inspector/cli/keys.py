@@ -1,0 +1,36 @@
+"""`nninspect keys TARGET [KEY…]`: state_dict keys explained part by part."""
+
+from typing import Any
+
+import click
+
+from inspector.cli import options
+from inspector.cli.conversation import converse
+from inspector.core.errors import ExitStatus
+from inspector.core.results import KeyExplanation
+from inspector.worker.client import Client
+from inspector.worker.protocol import Explain, Open
+
+
+@click.command("keys")
+@options.opening
+@click.argument("keys", nargs=-1)
+@options.as_json
+def command(json: bool, keys: tuple[str, ...], worker: str | None, **opening: Any) -> int:
+    """Explain each state_dict key, with the Python expression that reaches it."""
+    recipe = options.recipe_from(opening)
+
+    async def talk(client: Client) -> list[KeyExplanation]:
+        await client.request(Open(recipe=recipe))
+        return await client.request(Explain(keys=list(keys)))
+
+    explanations = converse(recipe, worker, talk)
+    if json:
+        from inspector.report.documents import keys_document
+
+        click.echo(keys_document(explanations))
+    else:
+        from inspector.report.text import print_keys
+
+        print_keys(explanations)
+    return ExitStatus.DONE

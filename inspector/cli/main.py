@@ -1,0 +1,90 @@
+"""The `nninspect` command: finds the subcommand, imports it, and turns every outcome into an exit status."""
+
+import importlib
+import sys
+import traceback
+
+import click
+
+from inspector.core.errors import ExitStatus, ModelEndedError, RequestCancelledError, RequestError
+
+COMMANDS = {
+    "open": "inspector.cli.open",
+    "summary": "inspector.cli.summary",
+    "forward": "inspector.cli.forward",
+    "keys": "inspector.cli.keys",
+    "init": "inspector.cli.init",
+    "screenshot": "inspector.cli.screenshot",
+}
+"""Each command's module, imported only when the command runs; it holds a click command named `command`."""
+
+
+class _Commands(click.Group):
+    """Commands imported on demand; a first word that is not one is a TARGET to open."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in COMMANDS and args[0] not in ("--help", "-h", "--version"):
+            _refuse_misspelt(args[0])
+            args = ["open", *args]
+        return super().parse_args(ctx, args)
+
+
+def _refuse_misspelt(word: str) -> None:
+    """A word that is no file and nearly a command was meant as the command."""
+    import difflib
+    import os
+
+    close = difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.75)
+    if close and not os.path.exists(word):
+        raise click.UsageError(f"{word!r} is neither a command nor a file; did you mean `nninspect {close[0]}`?")
+
+
+@click.command(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    subcommand_metavar="COMMAND TARGET …",
+    epilog="`nninspect TARGET` alone opens the terminal interface.",
+)
+@click.version_option(package_name="nninspect", message="%(prog)s %(version)s")
+def main() -> None:
+    """A terminal inspector and debugger for neural networks.
+
+    TARGET is model.py, model.py:Name, package.module:name, or model.onnx.
+    """
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit status; every refusal is one message on standard error."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        status = main.main(arguments, prog_name="nninspect", standalone_mode=False)
+    except (RequestError, ModelEndedError) as problem:
+        _say(problem, "--debug" in arguments)
+        return ExitStatus.MODEL_ENDED if isinstance(problem, ModelEndedError) else ExitStatus.REFUSED
+    except (click.Abort, KeyboardInterrupt, RequestCancelledError):
+        click.echo("interrupted", err=True)
+        return ExitStatus.INTERRUPTED
+    except click.ClickException as problem:
+        problem.show()
+        return ExitStatus.REFUSED
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does.
+        sys.stderr.close()
+        return ExitStatus.DONE
+    return status if isinstance(status, int) else ExitStatus.DONE
+
+
+def _say(problem: Exception, debug: bool) -> None:
+    click.echo(f"nninspect: {problem}", err=True)
+    if debug:
+        click.echo("".join(getattr(problem, "__notes__", [])), err=True)
+        traceback.print_exception(problem)

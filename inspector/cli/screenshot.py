@@ -1,0 +1,61 @@
+"""`nninspect screenshot TARGET -o OUT.svg`: the interface as a picture, after the given keys."""
+
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from inspector.cli import options
+from inspector.core.errors import ExitStatus, RequestError
+
+
+@click.command("screenshot")
+@options.opening
+@click.option("-o", "--output", required=True, metavar="OUT.svg", help="The picture; an existing file is replaced.")
+@click.option("--size", default="120x40", show_default=True, metavar="COLUMNSxROWS")
+@click.option(
+    "--press", default="", metavar="KEYS", help="Keys to press first, separated by commas: 'down,down,enter'."
+)
+@options.as_json
+def command(json: bool, output: str, size: str, press: str, worker: str | None, **opening: Any) -> int:
+    """Draw the interface without a terminal."""
+    recipe = options.recipe_from(opening)
+    found = re.fullmatch(r"(\d{1,4})x(\d{1,4})", size)
+    if not found:
+        raise RequestError(f"--size {size!r} is not COLUMNSxROWS, for example 120x40")
+    columns, rows = int(found[1]), int(found[2])
+    if not (20 <= columns <= 1000 and 5 <= rows <= 1000):
+        raise RequestError(f"--size {size} cannot be drawn; choose between 20x5 and 1000x1000")
+    if not output.lower().endswith(".svg"):
+        raise RequestError(f"-o {output}: a screenshot is an .svg file; name it so")
+    if not Path(output).resolve().parent.is_dir():
+        raise RequestError(f"-o {output}: there is no folder {Path(output).resolve().parent}")
+    from inspector.worker.opening import client_for
+
+    client = client_for(recipe, worker, for_commands=False)
+    import asyncio
+
+    from inspector.tui.screenshot import screenshot
+
+    keys = [key.strip() for key in press.split(",") if key.strip()]
+    _write(output, asyncio.run(screenshot(client, recipe, (columns, rows), keys)))
+    if json:
+        import msgspec
+
+        click.echo(msgspec.json.encode({"path": output, "size": [columns, rows], "press": keys}).decode())
+    return ExitStatus.DONE
+
+
+def _write(output: str, picture: str) -> None:
+    """Write whole or not at all."""
+    folder = Path(output).resolve().parent
+    try:
+        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".svg")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(picture)
+        os.replace(temporary, output)
+    except OSError as problem:
+        raise RequestError(f"{output} cannot be written: {problem.strerror}") from None

@@ -1,0 +1,40 @@
+"""`nninspect summary TARGET`: one table, or one JSON document."""
+
+from typing import Any
+
+import click
+
+from inspector.cli import options
+from inspector.cli.conversation import converse, opened
+from inspector.core.errors import ExitStatus
+from inspector.core.recipe import Recipe
+from inspector.core.table import ModelTable
+
+
+@click.command("summary")
+@options.opening
+@options.as_json
+def command(json: bool, worker: str | None, **opening: Any) -> int:
+    """Print the tree with parameters, shapes, receptive fields and devices."""
+    return print_summary(options.recipe_from(opening), worker, json)
+
+
+def print_summary(recipe: Recipe, worker: str | None, json: bool) -> int:
+    """Open, trace, print; FOUND where the forward fails or the weights do not fit."""
+    table = converse(recipe, worker, lambda client: opened(client, recipe))
+    if json:
+        from inspector.report.documents import summary_document
+
+        click.echo(summary_document(table))
+    else:
+        from inspector.report.text import print_table
+
+        print_table(table)
+    return status_of(table)
+
+
+def status_of(table: ModelTable) -> ExitStatus:
+    """FOUND where there is something to see: a forward that failed, a checkpoint that does not fit."""
+    load = table.load
+    fits = load is None or not (load.missing or load.unexpected or load.mismatched)
+    return ExitStatus.DONE if table.failure is None and fits else ExitStatus.FOUND

@@ -1,0 +1,215 @@
+"""Which input pixels each position of a tensor sees, along one axis: exact, in whole pixels.
+
+Every operation of a convolutional network is periodic along an axis: position ``u + T`` sees what ``u`` sees, shifted
+by ``S`` pixels. So the first and last pixel of one period of positions describe an axis of any length, and operations
+compose without rounding, also after upsampling where the stride ``S/T`` is a fraction. Intervals may lie outside the
+image: that part is padding.
+"""
+
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from itertools import pairwise
+from math import ceil, floor, gcd, lcm
+
+from inspector.core.table import Record
+
+LONGEST = 1 << 14
+"""Positions listed one by one at most; longer descriptions become one interval that holds them all."""
+NOTHING = (1, 0)
+"""The interval of a position that reads no pixel: a transposed convolution whose stride exceeds its kernel."""
+
+
+class Edges(Record, frozen=True, kw_only=True):
+    """First and last pixel seen by the positions ``0 … T − 1``; ``lo > hi`` where a position sees none."""
+
+    lo: tuple[int, ...]
+    hi: tuple[int, ...]
+    shift: int
+    """Pixels from one period to the next."""
+    exact: bool = True
+    """False: positions may see less than the interval."""
+    listed: bool = False
+    """Not periodic: each position is listed, and positions beyond the list see nothing."""
+
+    @property
+    def stride(self) -> Fraction:
+        """Pixels from one position to the next; for listed positions on average, 0 where they go back and forth."""
+        if not self.listed:
+            return Fraction(self.shift, len(self.lo))
+        seeing = [(u, low) for u, (low, high) in enumerate(zip(self.lo, self.hi, strict=True)) if low <= high]
+        if len(seeing) < 2 or any(later < low for (_, low), (_, later) in pairwise(seeing)):
+            return Fraction(0)
+        return Fraction(seeing[-1][1] - seeing[0][1], seeing[-1][0] - seeing[0][0])
+
+    def size(self, length: int) -> int:
+        """The most pixels, holes included, that one of the first `length` positions sees."""
+        return max((high - low + 1 for low, high in self._period(length)), default=0)
+
+    def start(self, length: int) -> Fraction:
+        """The number for which ``ceil(start + u·stride)`` is the first pixel of `u`, or before it."""
+        stride = self.stride
+        return min(
+            (low - u * stride for u, (low, high) in enumerate(self._period(length)) if low <= high), default=Fraction(0)
+        )
+
+    def at(self, position: int) -> tuple[int, int]:
+        """First and last pixel of one position, also of one beyond the axis, where padding is."""
+        if self.listed:
+            inside = 0 <= position < len(self.lo)
+            return (self.lo[position], self.hi[position]) if inside else NOTHING
+        period, unit = divmod(position, len(self.lo))
+        return self.lo[unit] + period * self.shift, self.hi[unit] + period * self.shift
+
+    def hull(self, length: int) -> tuple[int, int]:
+        """First and last pixel that any of the first `length` positions sees."""
+        if self.listed or len(self.lo) >= length:
+            return _hull(self._period(length))
+        return _hull(self.at(u) for start in (0, length - len(self.lo)) for u in range(start, start + len(self.lo)))
+
+    def _period(self, length: int) -> list[tuple[int, int]]:
+        return list(zip(self.lo, self.hi, strict=True))[: max(length, 1)]
+
+
+IDENTITY = Edges(lo=(0,), hi=(0,), shift=1)
+
+
+def fixed(interval: tuple[int, int], exact: bool = True) -> Edges:
+    """Every position sees this one interval."""
+    return Edges(lo=(interval[0],), hi=(interval[1],), shift=0, exact=exact)
+
+
+def window(edges: Edges, length: int, kernel: int, stride: int, padding: int, dilation: int) -> Edges:
+    """Through a convolution or pooling: position ``u`` reads ``s·u − p + t·d`` for ``t < k``, ``p`` padding before."""
+    if len(edges.lo) == 1 and not edges.listed and edges.shift >= 0 and edges.lo <= edges.hi:
+        first, last = -padding * edges.shift, (dilation * (kernel - 1) - padding) * edges.shift
+        return Edges(lo=(edges.lo[0] + first,), hi=(edges.hi[0] + last,), shift=edges.shift * stride, exact=edges.exact)
+    span = range(0, dilation * (kernel - 1) + 1, dilation)
+    return compose(edges, length, lambda u: [stride * u - padding + t for t in span], 1, stride)
+
+
+def transposed_window(edges: Edges, length: int, kernel: int, stride: int, padding: int, dilation: int) -> Edges:
+    """Through a transposed convolution: position ``i`` is written to ``i·s − p + t·d`` for ``t < k``."""
+
+    def reads(position: int) -> list[int]:
+        sources = (position + padding - t * dilation for t in range(kernel))
+        return [source // stride for source in sources if source % stride == 0]
+
+    return compose(edges, length, reads, stride, 1)
+
+
+def bins(edges: Edges, length_in: int, length: int) -> Edges:
+    """Through adaptive pooling: position ``u`` reads ``⌊u·Lin/Lout⌋ … ⌈(u + 1)·Lin/Lout⌉ − 1``."""
+    common = gcd(length_in, length)
+    return compose(
+        edges,
+        length,
+        lambda u: range(u * length_in // length, -(-(u + 1) * length_in // length)),
+        length // common,
+        length_in // common,
+    )
+
+
+def compose(
+    edges: Edges, length: int, reads: Callable[[int], Iterable[int]], period: int, advance: int, exact: bool = True
+) -> Edges:
+    """Through any operation: `reads` gives the former positions that a new position reads.
+
+    ``reads(u + period)`` is ``reads(u) + advance``; `length` is the number of new positions.
+    """
+    exact = exact and edges.exact
+    units = length
+    if not edges.listed:
+        former = len(edges.lo)
+        periods = former // gcd(advance, former)
+        units = period * periods
+    if units > LONGEST:
+        return fixed(edges.hull(max((max(reads(u), default=0) for u in (0, length - 1)), default=0) + 1), exact=False)
+    seen = [_hull(map(edges.at, reads(u))) for u in range(units)]
+    shift = 0 if edges.listed else edges.shift * advance * periods // former
+    return _reduced(seen, shift, exact, edges.listed)
+
+
+def union(first: Edges, second: Edges, length: int) -> Edges:
+    """What either sees, position by position: two branches that meet."""
+    if first == second:
+        return first
+    exact = first.exact and second.exact
+    same_stride = first.shift * len(second.lo) == second.shift * len(first.lo)
+    if same_stride and not first.listed and not second.listed:
+        units = lcm(len(first.lo), len(second.lo))
+        shift, listed = first.shift * (units // len(first.lo)), False
+    else:
+        units, shift, listed = length, 0, True
+    if units > LONGEST:
+        return fixed(_hull((first.hull(length), second.hull(length))), exact=False)
+    return _reduced([_hull((first.at(u), second.at(u))) for u in range(units)], shift, exact, listed)
+
+
+def listing(intervals: list[tuple[int, int]], exact: bool = True) -> Edges:
+    """Positions one by one; periodic again where they turn out to be evenly spaced."""
+    if len(intervals) > LONGEST:
+        return fixed(_hull(intervals), exact=False)
+    return _reduced(intervals, 0, exact, listed=True)
+
+
+def source_positions(mode: str, ratio: Fraction, centred: bool) -> Callable[[int], Iterable[int]]:
+    """The positions that interpolation reads; taps of weight zero are left out.
+
+    `ratio` is input positions for each output position; `centred` aligns pixel centres, otherwise their corners do.
+    Modes: "floor" (nearest), "linear" (2 taps), "cubic" (4 taps). Source: torch.nn.functional.interpolate.
+    """
+    half = Fraction(1, 2) if centred else Fraction(0)
+
+    def reads(position: int) -> Iterable[int]:
+        source = (position + half) * ratio
+        if mode == "floor":
+            return (floor(source),)
+        source -= half
+        base = floor(source)
+        if source == base:
+            return (base,)
+        return (base, base + 1) if mode == "linear" else range(base - 1, base + 3)
+
+    return reads
+
+
+def antialiased_positions(reach: int, ratio: Fraction) -> Callable[[int], Iterable[int]]:
+    """As `source_positions` with the kernel widened by the ratio; `reach` is 1 for linear, 2 for cubic."""
+    support = reach * max(ratio, Fraction(1))
+    half = Fraction(1, 2)
+
+    def reads(position: int) -> Iterable[int]:
+        centre = (position + half) * ratio
+        return range(floor(centre - support + half), ceil(centre + support + half))
+
+    return reads
+
+
+def _hull(intervals: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    seen = [(low, high) for low, high in intervals if low <= high]
+    return (min(low for low, _ in seen), max(high for _, high in seen)) if seen else NOTHING
+
+
+def _reduced(seen: list[tuple[int, int]], shift: int, exact: bool, listed: bool) -> Edges:
+    if listed and len(seen) > 1:
+        step = seen[1][0] - seen[0][0]
+        if all(low <= high and later[0] - low == step == later[1] - high for (low, high), later in pairwise(seen)):
+            seen, shift, listed = seen[:1], step, False
+    units = len(seen)
+    divisor = 2
+    while not listed and divisor <= units:
+        if units % divisor or shift % divisor or not _repeats(seen, units // divisor, shift // divisor):
+            divisor += 1
+        else:
+            units, shift = units // divisor, shift // divisor
+            seen = seen[:units]
+    return Edges(
+        lo=tuple(low for low, _ in seen), hi=tuple(high for _, high in seen), shift=shift, exact=exact, listed=listed
+    )
+
+
+def _repeats(seen: list[tuple[int, int]], units: int, shift: int) -> bool:
+    return all(
+        (later[0] - low == shift and later[1] - high == shift) if low <= high else later[0] > later[1]
+        for (low, high), later in zip(seen, seen[units:], strict=False)
+    )

@@ -1,0 +1,105 @@
+"""Operations that move positions about evenly: interpolation, pixel shuffling, padding."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import cast
+
+from inspector.core.edges import Edges, antialiased_positions, bins, compose, source_positions, window
+from inspector.core.field_rules.registry import Fields, integer, rule
+from inspector.core.fields import OpCall, Seen, Sight, mixed, plain
+
+_KERNELS = {
+    "nearest": "floor", "nearest-exact": "floor", "linear": "linear", "bilinear": "linear", "trilinear": "linear",
+    "bicubic": "cubic", "cubic": "cubic",
+}  # fmt: skip
+
+
+@rule("interpolate", sliding=True)
+def interpolation(call: OpCall) -> Fields:
+    """Nearest, linear, cubic or area interpolation of all dimensions whose size changes behind batch and channel.
+
+    Settings: "mode" and "align_corners" as in torch.nn.functional.interpolate, "antialias", and "ratio": for each
+    windowed dimension input positions for one output position, None for the quotient of the sizes.
+    """
+    shape, field = call.inputs[0]
+    output = call.output_shapes[0]
+    axes = integer(call, "axes", len(shape) - 2)
+    first = len(shape) - axes
+
+    def step(seen: Seen) -> Sight:
+        if seen.dim is None or seen.dim < first:
+            return seen
+        whole_dim = plain(seen, shape[seen.dim])
+        edges = _interpolated(call, whole_dim.edges, shape[seen.dim], output[seen.dim], seen.dim - first)
+        return Seen(edges=edges, dim=seen.dim, length=output[seen.dim], cropped=seen.cropped)
+
+    return [field.each(step) if field else None]
+
+
+def _interpolated(call: OpCall, edges: Edges, length_in: int, length: int, axis: int) -> Edges:
+    mode = str(call.settings.get("mode", "nearest"))
+    if mode == "area":
+        return bins(edges, length_in, length)
+    ratios = cast(list[Fraction | None] | None, call.settings.get("ratio"))
+    ratio = (ratios[axis] if ratios else None) or Fraction(length_in, length)
+    if call.settings.get("align_corners"):
+        ratio = Fraction(length_in - 1, length - 1) if length > 1 else Fraction(0)
+    if ratio == 1:
+        return edges
+    kernel = _KERNELS[mode]
+    period, advance = ratio.denominator, ratio.numerator
+    if call.settings.get("antialias") and ratio > 1:
+        reads = antialiased_positions(1 if kernel == "linear" else 2, ratio)
+        return compose(edges, length, reads, period, advance, exact=False)
+    centred = mode != "nearest" and not call.settings.get("align_corners")
+    return compose(edges, length, source_positions(kernel, ratio, centred), period, advance)
+
+
+@rule("pixel_shuffle")
+def pixel_shuffling(call: OpCall) -> Fields:
+    """Channels become a grid of ``r × r`` positions: position ``u`` reads ``⌊u/r⌋``."""
+    factor = integer(call, "factor")
+    return _last_two(call, lambda edges, length: compose(edges, length, lambda u: (u // factor,), factor, 1))
+
+
+@rule("pixel_unshuffle")
+def pixel_unshuffling(call: OpCall) -> Fields:
+    """A grid of ``r × r`` positions becomes channels: the channels of position ``u`` read ``r·u … r·u + r − 1``."""
+    factor = integer(call, "factor")
+    return _last_two(call, lambda edges, length: window(edges, length, factor, factor, 0, 1))
+
+
+def _last_two(call: OpCall, along: Callable[[Edges, int], Edges]) -> Fields:
+    shape, field = call.inputs[0]
+    output = call.output_shapes[0]
+    rank = len(shape)
+
+    def step(seen: Seen) -> Sight:
+        if seen.dim is None or seen.dim < rank - 3:
+            return seen
+        if seen.dim == rank - 3:
+            return mixed(seen, call.path)
+        edges = along(plain(seen, shape[seen.dim]).edges, output[seen.dim])
+        return Seen(edges=edges, dim=seen.dim, length=output[seen.dim], cropped=seen.cropped)
+
+    return [field.each(step) if field else None]
+
+
+@rule("pad")
+def padding(call: OpCall) -> Fields:
+    """A shift of the origin; "padding" holds the positions added before each dimension, negative ones cropped.
+
+    Reflected, replicated and circular padding is told as if it were pixels beyond the border, like zeros.
+    """
+    shape, field = call.inputs[0]
+    before = cast(list[int], call.settings["padding"])
+
+    def step(seen: Seen) -> Sight:
+        if seen.dim is None or (call.output_shapes[0][seen.dim] == shape[seen.dim] and before[seen.dim] == 0):
+            return seen
+        length = call.output_shapes[0][seen.dim]
+        edges = window(plain(seen, shape[seen.dim]).edges, length, 1, 1, before[seen.dim], 1)
+        cropped = seen.cropped or before[seen.dim] < 0 or length < shape[seen.dim]
+        return Seen(edges=edges, dim=seen.dim, length=length, cropped=cropped)
+
+    return [field.each(step) if field else None]

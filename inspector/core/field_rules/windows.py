@@ -1,0 +1,171 @@
+"""Operations whose output positions read a window: convolutions, poolings, and those turned round."""
+
+from collections.abc import Callable, Iterable
+from math import gcd
+
+from inspector.core.edges import Edges, bins, compose, transposed_window, window
+from inspector.core.field_rules.registry import Fields, integer, integers, rule
+from inspector.core.fields import Field, OpCall, Seen, Sight, mixed, plain
+
+AlongAxis = Callable[[Edges, int, int], Edges]
+"""(edges, number of the windowed axis, output length) to edges."""
+
+
+@rule("conv", sliding=True)
+def convolution(call: OpCall) -> Fields:
+    """Position ``u`` reads ``s·u − p … s·u − p + d·(k − 1)``; channels mix."""
+    return _along(call, _window(call), mixes_channels=True)
+
+
+@rule("pool", sliding=True)
+def pooling(call: OpCall) -> Fields:
+    """As a convolution, channel by channel. `ceil_mode` only adds positions at the far end."""
+    return _along(call, _window(call))
+
+
+@rule("conv_transpose", sliding=True)
+def transposed_convolution(call: OpCall) -> Fields:
+    """Position ``i`` is written to ``s·i − p + d·t``; output_padding only adds positions at the far end."""
+    return _along(call, _transposed(call), mixes_channels=True)
+
+
+@rule("max_unpool", sliding=True)
+def max_unpooling(call: OpCall) -> Fields:
+    """Each value goes where the indices say in its pooling window: at most what all of the window could get.
+
+    The indices count as computed from the same positions as the values, as those of a max pooling are.
+    """
+    along = _transposed(call)
+    return _along(call, lambda edges, axis, length: _bound(along(edges, axis, length)))
+
+
+@rule("fractional_pool", sliding=True)
+def fractional_pooling(call: OpCall) -> Fields:
+    """Window ``u`` starts at ``⌊u·α⌋`` or ``⌈u·α⌉``, ``α = (Lin − k)/(Lout − 1)``, at random: the bound holds both.
+
+    Source: Graham, Fractional Max-Pooling, 2014; ATen/native/FractionalMaxPooling.h.
+    """
+    kernel = integers(call, "kernel")
+    sizes = call.inputs[0][0][-len(kernel) :]
+
+    def along(edges: Edges, axis: int, length: int) -> Edges:
+        span, steps = sizes[axis] - kernel[axis], length - 1
+        if steps == 0:
+            return compose(edges, length, lambda u: range(span, sizes[axis]), 1, 0, exact=False)
+        common = gcd(span, steps)
+        return compose(
+            edges,
+            length,
+            lambda u: range(u * span // steps, -(-u * span // steps) + kernel[axis]),
+            steps // common,
+            span // common,
+            exact=False,
+        )
+
+    return _along(call, along)
+
+
+@rule("adaptive_pool", sliding=True)
+def adaptive_pooling(call: OpCall) -> Fields:
+    """Bins ``⌊u·Lin/Lout⌋ … ⌈(u + 1)·Lin/Lout⌉ − 1``, uneven unless Lout divides Lin; one bin is the whole axis."""
+    rank = len(call.inputs[0][0])
+    axes = integer(call, "axes", rank - 2)
+    size_in, size_out = call.inputs[0][0], call.output_shapes[0]
+
+    def step(seen: Seen) -> Sight:
+        if seen.dim is None or seen.dim < rank - axes or size_in[seen.dim] == size_out[seen.dim]:
+            return seen
+        if size_out[seen.dim] == 1:
+            return mixed(seen, call.path)
+        seen = plain(seen, size_in[seen.dim])
+        length = size_out[seen.dim or 0]
+        return Seen(edges=bins(seen.edges, seen.length, length), dim=seen.dim, length=length, cropped=seen.cropped)
+
+    field = call.inputs[0][1]
+    return [field.each(step) if field else None] * len(call.output_shapes)
+
+
+@rule("unfold", sliding=True)
+def unfolding(call: OpCall) -> Fields:
+    """Windows become columns: (B, C, H, W) to (B, C·kH·kW, L), the window's position folded into the last dimension."""
+    blocks, along = integers(call, "blocks"), _window(call)
+    rank = len(call.inputs[0][0])
+    first = rank - len(blocks)
+
+    def step(seen: Seen) -> Sight:
+        if seen.dim is None or seen.dim < first - 1:
+            return seen
+        if seen.dim == first - 1:
+            return mixed(seen, call.path)
+        axis = seen.dim - first
+        inner = 1
+        for block in blocks[axis + 1 :]:
+            inner *= block
+        edges = along(plain(seen, call.inputs[0][0][seen.dim]).edges, axis, blocks[axis])
+        return Seen(edges=edges, dim=first, length=blocks[axis], inner=inner, cropped=True)
+
+    field = call.inputs[0][1]
+    return [field.each(step) if field else None]
+
+
+@rule("windows_of")
+def windows_along(call: OpCall) -> Fields:
+    """``x.unfold(dim, size, step)``: windows along "dim", the position within them becoming the last dimension.
+
+    Which part of its window an element is depends on that last dimension: along "dim" it is at most all of it.
+    """
+    shape, field = call.inputs[0]
+    dim, size, step = (integer(call, name) for name in ("dim", "size", "step"))
+
+    def through(seen: Seen) -> Sight:
+        if seen.dim is None or seen.dim != dim % len(shape):
+            return seen
+        length = call.output_shapes[0][seen.dim]
+        edges = _bound(window(plain(seen, shape[seen.dim]).edges, length, size, step, 0, 1))
+        return Seen(edges=edges, dim=seen.dim, length=length, cropped=True)
+
+    return [field.each(through) if field else None]
+
+
+def _window(call: OpCall) -> AlongAxis:
+    kernel, stride = integers(call, "kernel"), integers(call, "stride")
+    padding, dilation = integers(call, "padding"), integers(call, "dilation")
+    return lambda edges, axis, length: window(edges, length, kernel[axis], stride[axis], padding[axis], dilation[axis])
+
+
+def _transposed(call: OpCall) -> AlongAxis:
+    kernel, stride = integers(call, "kernel"), integers(call, "stride")
+    padding, dilation = integers(call, "padding"), integers(call, "dilation")
+    return lambda edges, axis, length: transposed_window(
+        edges, length, kernel[axis], stride[axis], padding[axis], dilation[axis]
+    )
+
+
+def _bound(edges: Edges) -> Edges:
+    return Edges(lo=edges.lo, hi=edges.hi, shift=edges.shift, exact=False, listed=edges.listed)
+
+
+def _along(call: OpCall, along: AlongAxis, mixes_channels: bool = False) -> Fields:
+    """Apply `along` to the windowed dimensions; the channel dimension lies right before them."""
+    shape, field = call.inputs[0]
+    axes = len(integers(call, "kernel"))
+    first = len(shape) - axes
+
+    def step(seen: Seen) -> Sight:
+        if seen.dim is None or seen.dim < first:
+            return mixed(seen, call.path) if mixes_channels and seen.dim == first - 1 else seen
+        whole_dim = plain(seen, shape[seen.dim])
+        length = call.output_shapes[0][seen.dim]
+        edges = along(whole_dim.edges, seen.dim - first, length)
+        return Seen(edges=edges, dim=seen.dim, length=length, cropped=seen.cropped)
+
+    return [_each(field, step)] * len(call.output_shapes)
+
+
+def _each(field: Field | None, step: Callable[[Seen], Sight]) -> Field | None:
+    return field.each(step) if field is not None else None
+
+
+def same_padding(kernel: Iterable[int], dilation: Iterable[int]) -> list[int]:
+    """The padding before each axis under ``padding="same"``: ``⌊d·(k − 1)/2⌋``; an odd one is added behind."""
+    return [step * (size - 1) // 2 for size, step in zip(kernel, dilation, strict=True)]

@@ -1,0 +1,263 @@
+"""What a tensor sees of the model's inputs: one entry for each input axis that it depends on.
+
+A field rides on each tensor of a pass. The operations' rules (`inspector.core.field_rules`) carry it from inputs to
+outputs; `TrackedInputs` starts it and reads the receptive field off it. A tensor without a field is a constant.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+from math import lcm
+
+from inspector.core.edges import IDENTITY, LONGEST, Edges, compose, fixed, listing, union
+from inspector.core.table import Number, ReceptiveField, Record
+
+InputAxis = tuple[int, int]
+"""Number of the input, and its axis."""
+Shape = tuple[int, ...]
+
+
+class Seen(Record, frozen=True, kw_only=True):
+    """An input axis seen position by position along one dimension of the tensor.
+
+    The position along the axis is ``index // inner % length`` for an index of the dimension: a flattened dimension
+    holds several axes, each with its own `inner`, and none of them is mixed yet.
+    """
+
+    edges: Edges
+    dim: int | None
+    """None: the tensor has no dimension along this axis, all of it sees one interval."""
+    length: int
+    inner: int = 1
+    cropped: bool = False
+    """Positions were left out, so that all of them together need not be the whole axis."""
+
+
+class Whole(Record, frozen=True, kw_only=True):
+    """An input axis seen from end to end."""
+
+    via: str
+    """The path of the module whose operation mixed it."""
+    local: Seen | None = None
+    """What is seen were it not for that operation: a norm or a gate beside the layers' own windows."""
+
+
+class Unknown(Record, frozen=True, kw_only=True):
+    """An input axis that went through an operation without a rule."""
+
+    operation: str
+
+
+Sight = Seen | Whole | Unknown
+
+
+class Field(Record, frozen=True, kw_only=True):
+    """What one tensor sees; input axes that are not listed cannot be seen from it."""
+
+    axes: dict[InputAxis, Sight]
+
+    def each(self, step: Callable[[Seen], Sight]) -> "Field":
+        """Apply one operation's `step` to every axis that is seen position by position, also beside `Whole`."""
+        return Field(axes={axis: _stepped(sight, step) for axis, sight in self.axes.items()})
+
+
+def _stepped(sight: Sight, step: Callable[[Seen], Sight]) -> Sight:
+    if isinstance(sight, Seen):
+        return step(sight)
+    if isinstance(sight, Unknown) or sight.local is None:
+        return sight
+    local = step(sight.local)
+    return Whole(via=sight.via, local=_local(local))
+
+
+def _local(sight: Sight) -> Seen | None:
+    if isinstance(sight, Whole):
+        return sight.local
+    return sight if isinstance(sight, Seen) else None
+
+
+def plain(seen: Seen, size: int) -> Seen:
+    """The same axis with one position for each of the `size` indices of its dimension, whatever was folded into it."""
+    if seen.dim is None or (seen.inner == 1 and seen.length == size):
+        return seen
+    if seen.inner * seen.length == size:
+        edges = compose(seen.edges, size, lambda u: (u // seen.inner,), seen.inner, 1)
+    else:
+        edges = listing([seen.edges.at(index // seen.inner % seen.length) for index in range(size)], seen.edges.exact)
+    return Seen(edges=edges, dim=seen.dim, length=size, cropped=seen.cropped)
+
+
+def mixed(seen: Seen, via: str) -> Sight:
+    """Every output position reads all positions of the axis, and the dimension is gone: a sum, a matrix product."""
+    if seen.dim is None:
+        return seen
+    if seen.length == 1 or seen.cropped:
+        return Seen(edges=fixed(seen.edges.hull(seen.length), seen.edges.exact), dim=None, length=1, cropped=True)
+    return Whole(via=via)
+
+
+def mixed_in_place(seen: Seen, via: str) -> Sight:
+    """Every output position reads all positions of the axis and stays where it is: a norm, a softmax."""
+    total = mixed(seen, via)
+    if isinstance(total, Whole):
+        return Whole(via=via, local=seen)
+    if isinstance(total, Seen) and seen.dim is not None and seen.length > 1:
+        return Seen(edges=total.edges, dim=seen.dim, length=seen.length, inner=seen.inner, cropped=True)
+    return seen
+
+
+def unknown(fields: Iterable[Field | None], operation: str) -> Field | None:
+    """All that the inputs saw, through an operation without a rule; None where no input sees anything."""
+    axes = {axis for field in fields if field is not None for axis in field.axes}
+    return Field(axes={axis: Unknown(operation=operation) for axis in sorted(axes)}) if axes else None
+
+
+def merged(fields: Iterable[Field | None], path: str) -> Field | None:
+    """What a position of several aligned tensors sees together; None where all are constants."""
+    result: Field | None = None
+    for field in fields:
+        if result is None or field is None or field is result:
+            result = result if field is None else field
+            continue
+        axes = dict(result.axes)
+        for axis, sight in field.axes.items():
+            axes[axis] = _together(axes[axis], sight, path) if axis in axes else sight
+        result = Field(axes=axes)
+    return result
+
+
+def _together(first: Sight, second: Sight, path: str) -> Sight:
+    if first == second:
+        return first
+    if isinstance(first, Unknown) or isinstance(second, Unknown):
+        # Whatever the other one saw: together with the whole axis it is the whole axis.
+        whole = first if isinstance(first, Whole) else second if isinstance(second, Whole) else None
+        return Whole(via=whole.via) if whole else first if isinstance(first, Unknown) else second
+    if isinstance(first, Seen) and isinstance(second, Seen):
+        return _seen_together(first, second, path)
+    via = first.via if isinstance(first, Whole) else second.via if isinstance(second, Whole) else path
+    present = [local for local in (_local(first), _local(second)) if local is not None]
+    if len(present) < 2:
+        return Whole(via=via, local=present[0] if present else None)
+    both = _seen_together(present[0], present[1], path)
+    return Whole(via=via, local=_local(both))
+
+
+def _seen_together(first: Seen, second: Seen, path: str) -> Seen | Whole:
+    if first.dim is None:
+        first, second = second, first
+    if second.dim is None or (first.dim, first.inner, first.length) == (second.dim, second.inner, second.length):
+        edges = union(first.edges, second.edges, first.length)
+        return Seen(
+            edges=edges,
+            dim=first.dim,
+            length=first.length,
+            inner=first.inner,
+            cropped=first.cropped and second.cropped,
+        )
+    positions = lcm(first.inner * first.length, second.inner * second.length)
+    if first.dim == second.dim and positions <= LONGEST:
+        return _seen_together(plain(first, positions), plain(second, positions), path)
+    return Whole(via=path, local=first)
+
+
+class TrackedInputs:
+    """The model's inputs: where fields start, and which of their axes are spatial.
+
+    Spatial are the axes along which the first window (convolution, pooling, recurrence) slides. Until one does: the
+    axes behind batch and channel of an image or a volume, axis 1 of a sequence of vectors or of integer ids. A batch
+    of vectors has none.
+    """
+
+    def __init__(self, shapes: Sequence[Shape], floating: Sequence[bool]) -> None:
+        self._shapes = [tuple(shape) for shape in shapes]
+        self._floating = list(floating)
+        self._spatial: dict[int, list[int]] = {}
+
+    def seed(self, number: int) -> Field:
+        """The field of an input itself: each position sees itself."""
+        return Field(
+            axes={
+                (number, axis): Seen(edges=IDENTITY, dim=axis, length=size)
+                for axis, size in enumerate(self._shapes[number])
+            }
+        )
+
+    def meet_window(self, field: Field | None, dims: Iterable[int]) -> None:
+        """A window slides along `dims` of a tensor: the input axes there are spatial, if it is the first window."""
+        if field is None:
+            return
+        windowed = set(dims)
+        found: dict[int, list[int]] = {}
+        for (number, axis), sight in field.axes.items():
+            seen = _local(sight)
+            if number not in self._spatial and seen is not None and seen.dim in windowed:
+                found.setdefault(number, []).append(axis)
+        for number, axes in found.items():
+            self._spatial[number] = sorted(axes)
+
+    def spatial_axes(self, number: int) -> list[int]:
+        """The axes that the receptive field of an input is told for."""
+        if number in self._spatial:
+            return self._spatial[number]
+        rank = len(self._shapes[number])
+        if rank >= 4 and self._floating[number]:
+            return list(range(2, rank))
+        return [1] if rank == (3 if self._floating[number] else 2) else []
+
+    def receptive_field(self, field: Field | None) -> ReceptiveField | None:
+        """What is told of a field: of the first input with spatial axes that it depends on; None without one.
+
+        Sizes count the pixels beyond the border that padding stands for, so they hold away from the border. Branches
+        with different strides, and parts joined along a spatial axis, are told as an upper bound with a mean stride.
+        """
+        if field is None:
+            return None
+        for number in sorted({number for number, _ in field.axes}):
+            axes = self.spatial_axes(number)
+            sights = [field.axes[number, axis] for axis in axes if (number, axis) in field.axes]
+            if sights and len(sights) == len(axes):
+                return _told(sights, [self._shapes[number][axis] for axis in axes])
+        return None
+
+
+def _told(sights: list[Sight], lengths: list[int]) -> ReceptiveField:
+    for sight in sights:
+        if isinstance(sight, Unknown):
+            return ReceptiveField(status="unknown", via=sight.operation)
+    numbers = [
+        _numbers(sight) if isinstance(sight, Seen) else (length, 0, 0)
+        for sight, length in zip(sights, lengths, strict=True)
+    ]
+    whole = [sight for sight in sights if isinstance(sight, Whole)]
+    seen = [sight for sight in sights if isinstance(sight, Seen)]
+    local = [_local(sight) for sight in sights]
+    sizes = [one.edges.size(one.length) for one in local if one is not None]
+    exact = all(one.edges.exact and not one.edges.listed for one in seen)
+    return ReceptiveField(
+        status="whole_input" if not seen else "exact" if exact else "upper_bound",
+        via=whole[0].via if whole else None,
+        size=[size for size, _, _ in numbers],
+        stride=[stride for _, stride, _ in numbers],
+        start=[start for _, _, start in numbers],
+        local_size=sizes if whole and len(sizes) == len(sights) and all(sizes) else None,
+    )
+
+
+def _numbers(seen: Seen) -> tuple[int, Number, Number]:
+    edges, length = seen.edges, seen.length
+    return edges.size(length), _number(edges.stride), _number(edges.start(length))
+
+
+def _number(value: Fraction) -> Number:
+    return value.numerator if value.denominator == 1 else float(value)
+
+
+class OpCall(Record, frozen=True, kw_only=True):
+    """One operation of a pass, as its rule sees it: no tensors, only shapes, fields and settings."""
+
+    op: str
+    """Canonical name: "conv", "pool", … (see `inspector.core.field_rules`)."""
+    inputs: list[tuple[Shape, Field | None]]
+    output_shapes: list[Shape]
+    settings: Mapping[str, object] = {}
+    path: str = ""

@@ -1,0 +1,136 @@
+"""The journal as a Python script: it opens the model, loads the weights and repeats the edits to the same bits.
+
+It needs torch and the user's own files, not nninspect. What it repeats is `inspector.engine.initialising.draw` and
+`inspector.engine.pytorch.editing`, in as few lines as that takes; a test compares the bits.
+"""
+
+import json
+
+from inspector.core.edits import Edit, Journal
+from inspector.core.errors import RequestError
+from inspector.core.initialisers import InitialiserCall, parse_initialiser
+from inspector.core.recipe import Recipe, Target, parse_arguments, parse_target
+from inspector.core.script_parts import (
+    INITIALISE,
+    LAYER_DEFAULT,
+    LOAD_WEIGHTS,
+    MODULE_AT,
+    ONLY_MODEL,
+    OPEN_FILE,
+    SET_ELEMENT,
+)
+
+FILLS = ("constant_", "ones_", "zeros_")
+
+
+def script(recipe: Recipe, journal: Journal, name: str | None = None) -> str:
+    """The script's text; `name` is the class or function that the target meant where it does not say so itself.
+
+    Raises RequestError for a model that is not PyTorch code.
+    """
+    target = parse_target(recipe.target)
+    if target.kind not in ("python_file", "python_module"):
+        raise RequestError(
+            f"{recipe.target} is not Python code, so there is no script that repeats its edits; save it instead"
+        )
+    calls = [parse_initialiser(edit.argument) for edit in journal.done if edit.action == "initialise"]
+    parts = [_heading(recipe, journal), _IMPORTS, _opening(recipe, target, target.name or name)]
+    if recipe.weights is not None:
+        parts.append(f"{LOAD_WEIGHTS}\n\nload_weights({_text(recipe.weights)})")
+    device = f"model.to({_text(recipe.device)})\n" if recipe.device else ""
+    parts.append(f"{device}model.train({recipe.training})")
+    if any(call.name == "layer_default" for call in calls):
+        parts.append(LAYER_DEFAULT)
+    if any(edit.action != "mode" or edit.where for edit in journal.done):
+        parts.append(MODULE_AT)
+    if calls:
+        parts.append(INITIALISE)
+    if any(edit.action == "set_element" for edit in journal.done):
+        parts.append(SET_ELEMENT)
+    parts.append("\n".join(line for edit in journal.done for line in _repeat(edit)))
+    return "\n\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
+
+
+def _heading(recipe: Recipe, journal: Journal) -> str:
+    edits = "1 edit" if len(journal.done) == 1 else f"{len(journal.done)} edits"
+    weights = f" with {recipe.weights}" if recipe.weights else ""
+    what = json.dumps(recipe.target + weights)
+    return f"# {what}: the model opened anew, and {edits} made again. Run it in the same folder."
+
+
+_IMPORTS = """
+import copy
+import importlib
+import importlib.util
+import inspect
+import random
+import re
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+from torch.nn.utils import parametrize
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
+"""
+
+
+def _opening(recipe: Recipe, target: Target, name: str | None) -> str:
+    positional, named = parse_arguments(recipe.arguments)
+    arguments = ", ".join([repr(value) for value in positional] + [f"{key}={value!r}" for key, value in named.items()])
+    if target.kind == "python_file":
+        lines = [OPEN_FILE.strip("\n"), "", "", f"source = open_file({_text(target.location)})"]
+    else:
+        lines = ['sys.path.insert(0, "")', f"source = importlib.import_module({_text(target.location)})"]
+    if name is None:
+        lines += [
+            "",
+            ONLY_MODEL.strip("\n"),
+            "",
+            "",
+            f"meant = only_model(source{', ' + arguments if arguments else ''})",
+        ]
+    else:
+        lines.append(f"meant = source.{name}")
+    lines += [
+        f"torch.manual_seed({recipe.seed})",
+        f"random.seed({recipe.seed})",
+        'if "numpy" in sys.modules:',
+        f'    sys.modules["numpy"].random.seed({recipe.seed % 2**32})',
+        f"model = meant if isinstance(meant, nn.Module) else meant({arguments})",
+    ]
+    return "\n".join(lines)
+
+
+def _repeat(edit: Edit) -> list[str]:
+    lines = []
+    if edit.input_shapes:
+        inputs = ", ".join(f"torch.zeros({shape})" for shape in edit.input_shapes)
+        lines = ["if any(is_lazy(value) for value in model.parameters()):", f"    model({inputs})"]
+    if edit.action == "initialise":
+        call = parse_initialiser(edit.argument)
+        numbers = ", fills_any_dtype=True" if call.name in FILLS else ""
+        fill = "" if call.name == "layer_default" else f", {_fill(call)}{numbers}"
+        return [*lines, f"initialise({_text(edit.where)}, {edit.seed}{fill})"]
+    if edit.action == "set_element":
+        return [*lines, f"set_element({_text(edit.where)}, {tuple(edit.index)}, {_text(edit.argument.strip())})"]
+    module = f"module_at({_text(edit.where)})" if edit.where else "model"
+    if edit.action == "place":
+        return [*lines, f"{module}.to({_text(edit.argument)})"]
+    return [*lines, f"{module}.train({edit.argument == 'train'})"]
+
+
+def _fill(call: InitialiserCall) -> str:
+    if call.name == "uniform_dead_zone":
+        low, high, dead = (call.complete[name] for name in ("low", "high", "dead"))
+        return f"lambda w: nn.init.uniform_(w, {low}, {high}).mul_(w.abs() >= {dead})"
+    arguments = "".join(f", {name}={value!r}" for name, value in call.arguments.items())
+    return f"lambda w: nn.init.{call.name}(w{arguments})"
+
+
+def _text(text: str) -> str:
+    """A Python literal in double quotes; JSON's is one, except that it would leave lone surrogates unescaped."""
+    return json.dumps(text)

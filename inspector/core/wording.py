@@ -1,0 +1,170 @@
+"""Numbers, shapes, sizes and times as people read them; the same words in the interface and in the text report.
+
+What is not known is written `UNKNOWN`, never as 0.
+"""
+
+import math
+from collections.abc import Sequence
+
+from inspector.core.table import Input, ReceptiveField
+
+UNKNOWN = "?"
+
+
+def printable(text: str) -> str:
+    """The text on one line, with every control, format and surrogate character written as its escape.
+
+    Names, messages and source lines come from the model; raw they could move the cursor or reorder the line.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def count(value: int | None) -> str:
+    """A count with three significant digits: ``850``, ``62.0 k``, ``1.23 M``."""
+    if value is None:
+        return UNKNOWN
+    for factor, unit in ((1e3, ""), (1e6, "k"), (1e9, "M"), (1e12, "G"), (1e15, "T"), (1e18, "P")):
+        scaled = value * 1000 / factor
+        text = f"{scaled:.0f}" if not unit else _three_digits(scaled)
+        if float(text) < 1000:
+            return f"{text} {unit}".rstrip()
+    return f"{value:.2e}"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
+
+
+def exact(value: int | None) -> str:
+    """An integer in groups of three: ``62,006``."""
+    return UNKNOWN if value is None else f"{value:,}"
+
+
+def things(value: int, noun: str) -> str:
+    """A number of things: ``1 tensor``, ``3 tensors``."""
+    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
+
+
+def size_in_bytes(value: int | None) -> str:
+    """A size in binary units with three significant digits: ``248 KiB``."""
+    if value is None:
+        return UNKNOWN
+    if value < 1024:
+        return f"{value} B"
+    scaled = float(value)
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        scaled /= 1024
+        if scaled < 999.5 or unit == "TiB":
+            break
+    return f"{_three_digits(scaled)} {unit}"
+
+
+def duration(seconds: float | None) -> str:
+    """A time with its unit: ``320 µs``, ``1.24 ms``, ``2.10 s``, ``3 min 20 s``."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 0.0009995:
+        return f"{seconds * 1e6:.0f} µs"
+    if seconds < 0.9995:
+        return f"{_three_digits(seconds * 1e3)} ms"
+    if seconds < 99.95:
+        return f"{_three_digits(seconds)} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+def number(value: float | None) -> str:
+    """A measured value with four significant digits: ``−0.01234``, ``1.5e+20``, ``NaN``."""
+    if value is None:
+        return UNKNOWN
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "inf" if value > 0 else "−inf"
+    return f"{value:.4g}".replace("-", "−", 1) if value < 0 else f"{value:.4g}"
+
+
+def percent(share: float | None) -> str:
+    """A share of 1 in percent; never rounded to 0 % or 100 % unless it is that."""
+    if share is None:
+        return UNKNOWN
+    if 0 < share < 0.001:
+        return "<0.1 %"
+    if 0.999 < share < 1:
+        return ">99.9 %"
+    return f"{share * 100:.1f}".removesuffix(".0") + " %"
+
+
+def shape(sizes: Sequence[int] | None) -> str:
+    """A shape as ``1×6×28×28``; ``scalar`` for the shape of no axes."""
+    if sizes is None:
+        return UNKNOWN
+    return "×".join(map(str, sizes)) or "scalar"
+
+
+def shapes(several: Sequence[Sequence[int]]) -> str:
+    """Shapes side by side."""
+    return ", ".join(map(shape, several))
+
+
+def receptive_field(field: ReceptiveField | None) -> str:
+    """Size and step in a cell: ``5×5 /1``, ``≤ 9×9 /2``, ``whole input``; empty where the row has no spatial axis."""
+    if field is None:
+        return ""
+    if field.status == "unknown":
+        return UNKNOWN
+    if field.status == "whole_input":
+        return "whole input"
+    steps = field.stride[:1] if len(set(field.stride)) == 1 else field.stride
+    bound = "≤ " if field.status == "upper_bound" else ""
+    return f"{bound}{shape(field.size)} /{'×'.join(map(step, steps))}"
+
+
+def receptive_field_sentence(field: ReceptiveField | None, axes: str = "") -> str:
+    """What one output unit sees of the input, in words; `axes` names them, "HW" for images.
+
+    In whole input pixels counted from 0, as `inspector.core.table.ReceptiveField` defines them.
+    """
+    if field is None:
+        return "no spatial axis of the input is followed here"
+    if field.status == "unknown":
+        return f"unknown: {printable(field.via or 'an operation')} has no rule"
+    if field.status == "whole_input":
+        via = f", since {printable(field.via)} mixes all of it" if field.via else ""
+        local = f"; its window alone sees {shape(field.local_size)}" if field.local_size else ""
+        return f"every unit sees the whole input{via}{local}"
+    bound = "at most " if field.status == "upper_bound" else ""
+    names = axes if len(axes) == len(field.size) else AXES.get(len(field.size), "")
+    lines = [f"one unit sees {bound}{shape(field.size)} input pixels"]
+    for name, size, stride, start in zip(names, field.size, field.stride, field.start, strict=False):
+        first, last = affine(stride, start), affine(stride, start + size - 1)
+        if float(start).is_integer() and float(stride).is_integer():
+            lines.append(f"{name}: unit u sees pixels {first} … {last}")
+        else:
+            lines.append(f"{name}: unit u sees {size} pixels from ⌈{first}⌉ on")
+    return "\n".join(lines)
+
+
+AXES = {1: "L", 2: "HW", 3: "DHW"}
+
+
+def affine(factor: float, constant: float) -> str:
+    """A linear expression in u: ``u``, ``2·u − 3``, ``−1``."""
+    term = "" if not factor else "u" if factor == 1 else f"{step(factor)}·u"
+    if not term:
+        return step(constant)
+    return term if not constant else f"{term} {'−' if constant < 0 else '+'} {step(abs(constant))}"
+
+
+def step(value: float) -> str:
+    """A stride or a start: an integer as such, a fraction with up to four digits."""
+    text = f"{value:.4g}" if not float(value).is_integer() else str(int(value))
+    return text.replace("-", "−", 1)
+
+
+def model_input(one: Input) -> str:
+    """An input of the model: ``x 1×3×32×32``, with its dtype where that is not float32."""
+    dtype = "" if one.dtype == "float32" else f" {one.dtype}"
+    return f"{printable(one.name)} {shape(one.shape)}{dtype}".lstrip()

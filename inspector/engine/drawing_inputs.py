@@ -1,0 +1,95 @@
+"""Input values from specs: drawn with a generator of their own, or read from a file."""
+
+from pathlib import Path
+
+import torch
+
+from inspector.core.errors import RequestError
+from inspector.core.recipe import InputSpec
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+
+
+def draw_inputs(specs: list[InputSpec], seed: int) -> list[torch.Tensor]:
+    """Values for every spec, on the CPU; the same seed gives the same values, the global random state is untouched.
+
+    Raises RequestError where a spec's distribution does not fit its dtype or its file cannot be read.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    return [read_input(spec.file) if spec.file is not None else _draw(spec, generator) for spec in specs]
+
+
+def dtype_of(spec: InputSpec) -> torch.dtype:
+    """The torch dtype a spec names."""
+    return getattr(torch, spec.dtype)  # type: ignore[no-any-return]  # parse_input admits names of dtypes only
+
+
+def _draw(spec: InputSpec, generator: torch.Generator) -> torch.Tensor:
+    shape, dtype = spec.shape or [], dtype_of(spec)
+    try:
+        return _values(spec, shape, dtype, generator)
+    except RuntimeError as problem:
+        raise RequestError(f"--input {spec}: this input cannot be made: {str(problem).splitlines()[0]}") from None
+
+
+def _values(spec: InputSpec, shape: list[int], dtype: torch.dtype, generator: torch.Generator) -> torch.Tensor:
+    if spec.distribution == "zeros":
+        return torch.zeros(shape, dtype=dtype)
+    if spec.distribution == "ones":
+        return torch.ones(shape, dtype=dtype)
+    if dtype == torch.bool:
+        return torch.rand(shape, generator=generator) < 0.5
+    if dtype.is_complex:
+        return torch.randn(shape, dtype=dtype, generator=generator)
+    if not dtype.is_floating_point:
+        # Without a range, 0 and 1 are the only values that no table of indices is too small for.
+        low, high = (int(spec.low or 0), int(spec.high or 0)) if spec.distribution == "range" else (0, 2)
+        limits = torch.iinfo(dtype)
+        if low < limits.min or high - 1 > limits.max:
+            holds = f"{spec.dtype} holds {limits.min} to {limits.max} only"
+            raise RequestError(f"--input {spec}: {holds}; choose another range")
+        return torch.randint(low, high, shape, dtype=dtype, generator=generator)
+    wide = torch.float64 if dtype == torch.float64 else torch.float32
+    if spec.distribution == "normal":
+        return torch.randn(shape, dtype=wide, generator=generator).to(dtype)
+    least, most = (spec.low or 0.0, spec.high or 0.0) if spec.distribution == "range" else (0.0, 1.0)
+    return (torch.rand(shape, dtype=wide, generator=generator) * (most - least) + least).to(dtype)
+
+
+def read_input(file: str) -> torch.Tensor:
+    """The tensor in a `.pt`, `.npy` or image file; an image becomes (1, channels, height, width) in [0, 1].
+
+    Raises RequestError naming the file where it is missing, of another kind, or broken.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise RequestError(f"--input @{file}: there is no such file")
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".npy":
+            import numpy
+
+            return torch.from_numpy(numpy.load(path, allow_pickle=False).copy())
+        if suffix in IMAGE_SUFFIXES:
+            return _read_image(path)
+        value = torch.load(path, weights_only=True, map_location="cpu")
+    except RequestError:
+        raise
+    except Exception as problem:
+        raise RequestError(f"--input @{file} cannot be read: {str(problem).splitlines()[0]}") from None
+    if not isinstance(value, torch.Tensor):
+        raise RequestError(f"--input @{file} holds a {type(value).__name__}, not one tensor; save the tensor alone")
+    return value
+
+
+def _read_image(path: Path) -> torch.Tensor:
+    try:
+        from PIL import Image
+    except ImportError:
+        raise RequestError(f"--input @{path}: reading images needs Pillow: pip install pillow") from None
+    import numpy
+
+    with Image.open(path) as image:
+        pixels = numpy.asarray(image.convert("L" if image.mode in ("L", "1", "I;16") else "RGB")).copy()
+    tensor = torch.from_numpy(pixels).float() / 255
+    return (tensor[None] if tensor.ndim == 2 else tensor.permute(2, 0, 1))[None]

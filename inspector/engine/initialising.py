@@ -1,0 +1,68 @@
+"""Drawing a tensor's new values apart from the tensor: contiguous, on the CPU, with random state of their own.
+
+Copying the result into the tensor afterwards is what keeps ties, strides, low precision and undo intact.
+"""
+
+import math
+import warnings
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from inspector.core.errors import RequestError
+from inspector.core.initialisers import InitialiserCall, refusal
+
+SEED_STEP = 1_000_003
+"""Between the seeds of neighbouring tensors of one edit; a prime, so that small seeds of two edits do not meet."""
+
+
+def tensor_seed(seed: int, position: int) -> int:
+    """The seed of the tensor at `position` in an edit's selection; the first one's is the edit's own."""
+    return (seed + position * SEED_STEP) % 2**63
+
+
+def draw(
+    call: InitialiserCall, shape: Sequence[int], seed: int, *, double: bool = False, input_first: bool = False
+) -> torch.Tensor:
+    """New values of this shape: float32, or float64 where `double`, contiguous, on the CPU.
+
+    `input_first`: the weight is used as ``x @ w``, so (in, out) is drawn as its transpose (out, in) is. The bits are
+    those of ``torch.manual_seed(seed)`` followed by the function of `torch.nn.init`; the global random state is
+    untouched. Raises RequestError where the initialiser does not suit the shape or the values are not finite.
+    """
+    reason = "layer_default is the layer's own, not a rule for a shape" if call.name == "layer_default" else None
+    reason = reason or refusal(call, shape)
+    if reason:
+        raise RequestError(f"{call} cannot fill a tensor of shape {list(shape)}: {reason}")
+    drawn_shape = list(shape)[::-1] if input_first else list(shape)
+    values = torch.empty(drawn_shape, dtype=torch.float64 if double else torch.float32, device="cpu")
+    # sparse_ chooses its zeros by the global generator whatever it is given, hence the fork instead of a generator.
+    with torch.random.fork_rng(devices=[]), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.default_generator.manual_seed(seed)
+        try:
+            _fill(values, call)
+        except (RuntimeError, ValueError) as problem:
+            raise RequestError(f"{call} on shape {list(shape)}: {str(problem).splitlines()[0]}") from None
+    if not _finite(values):
+        raise RequestError(f"{call} on shape {list(shape)} gives values that are not finite; choose smaller arguments")
+    return values.t().contiguous() if input_first else values
+
+
+def fits(values: torch.Tensor, dtype: torch.dtype) -> bool:
+    """Whether finite values stay finite in a dtype: float16 ends at 65504."""
+    return _finite(values.to(dtype).to(values.dtype))
+
+
+def _fill(values: torch.Tensor, call: InitialiserCall) -> None:
+    if call.name == "uniform_dead_zone":
+        nn.init.uniform_(values, call.value("low"), call.value("high"))
+        # Multiplied as d2l.ai does, so that negative values leave its −0.0 behind.
+        values.mul_(values.abs() >= call.value("dead"))
+    else:
+        getattr(nn.init, call.name)(values, **call.complete)
+
+
+def _finite(values: torch.Tensor) -> bool:
+    return values.numel() == 0 or all(math.isfinite(float(edge)) for edge in values.aminmax())

@@ -1,0 +1,205 @@
+"""Changes to the floating-point initializers of an ONNX graph: drawn anew, or one element set."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import onnx
+import torch
+
+from inspector.core.edits import Edit
+from inspector.core.errors import RequestError
+from inspector.core.fans import Layout, effective_fans, explain, fans, gain_of
+from inspector.core.initialisers import InitialiserCall, parse_initialiser, refusal
+from inspector.core.results import InitPreview, InitTarget
+from inspector.core.selectors import parse_selector, select
+from inspector.core.table import Row, Tensor
+from inspector.engine.initialising import draw, fits, tensor_seed
+from inspector.engine.onnx_model.graph import Graph
+from inspector.engine.onnx_model.initializers import is_floating, torch_dtype, write_values
+from inspector.engine.onnx_model.roles import layout_of
+from inspector.engine.onnx_model.tensors import held_by, values_of
+from inspector.engine.statistics import statistics
+from inspector.engine.values import parse_index
+
+Applied = tuple[list[str], str, Callable[[], None]]
+
+
+def preview_initialise(graph: Graph, edit: Edit, tensors: list[Tensor], rows: list[Row]) -> InitPreview:
+    """What the edit would do to each tensor, without doing it.
+
+    Raises RequestError where the edit selects nothing or does not read as an initialiser.
+    """
+    call = parse_initialiser(edit.argument)
+    drawn, skipped = _draw_all(graph, edit, call, tensors, rows)
+    _some(drawn, skipped, edit, call)
+    targets = [_target(graph, one, call) for one in drawn]
+    return InitPreview(where=edit.where, initialiser=str(call), seed=edit.seed, targets=targets, skipped=skipped)
+
+
+def apply_initialise(graph: Graph, edit: Edit, tensors: list[Tensor], rows: list[Row]) -> Applied:
+    """Draw the selected initializers anew.
+
+    Raises RequestError where nothing is selected, or all of it has to be left alone, with the reasons.
+    """
+    call = parse_initialiser(edit.argument)
+    drawn, skipped = _draw_all(graph, edit, call, tensors, rows)
+    _some(drawn, skipped, edit, call)
+    undo = _keep(graph, [one.tensor.key for one in drawn])
+    for one in drawn:
+        write_values(graph.initializers[one.tensor.key], one.values)
+    left = f"; left alone: {_reasons(skipped)}" if skipped else ""
+    keys = [one.tensor.key for one in drawn]
+    what = keys[0] if len(keys) == 1 else f"{len(keys)} initializers"
+    return keys, f"{what} drawn by {call} with seed {edit.seed}{left}", undo
+
+
+def apply_set_element(graph: Graph, edit: Edit) -> Applied:
+    """Set one element of an initializer.
+
+    Raises RequestError where there is no such element, or the value is none of the tensor's type.
+    """
+    tensor = graph.initializers.get(edit.where)
+    if tensor is None:
+        reason = "is a Constant node's value" if edit.where in graph.constants else "is no initializer of this model"
+        raise RequestError(f"{edit.where!r} {reason}; only initializers can be changed")
+    values = values_of(graph, edit.where)
+    shape = list(tensor.dims)
+    if len(edit.index) != len(shape):
+        raise RequestError(f"{edit.where} has shape {shape}: give {len(shape)} indices, not {len(edit.index)}")
+    at = tuple(parse_index(f"[{','.join(map(str, edit.index))}]", shape, edit.where))
+    number = _number(edit.argument, tensor.data_type, edit.where)
+    before = values[at].item()
+    undo = _keep(graph, [edit.where])
+    values[at] = torch.tensor(number, dtype=values.dtype)
+    write_values(tensor, values)
+    return [edit.where], f"{edit.where}{edit.index} set from {before:g} to {values[at].item():g}", undo
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    tensor: Tensor
+    values: torch.Tensor
+    layout: Layout
+
+
+def _draw_all(
+    graph: Graph, edit: Edit, call: InitialiserCall, tensors: list[Tensor], rows: list[Row]
+) -> tuple[list[_Drawn], list[tuple[str, str]]]:
+    drawn: list[_Drawn] = []
+    skipped: list[tuple[str, str]] = []
+    for position, tensor in enumerate(_selected(graph, edit.where, tensors, rows)):
+        reason = _reason_against(graph, tensor, call)
+        if reason is None:
+            layout = _layout(graph, tensor.key)
+            dtype = torch_dtype(graph.initializers[tensor.key].data_type)
+            values = draw(
+                call,
+                tensor.shape or [],
+                tensor_seed(edit.seed, position),
+                double=dtype == torch.float64,
+                input_first=layout.kind == "input_first" and len(tensor.shape or []) == 2,
+            )
+            if fits(values, dtype):
+                drawn.append(_Drawn(tensor, values.to(dtype), layout))
+                continue
+            reason = f"the values are too large for {tensor.dtype}"
+        skipped.append((tensor.key, reason))
+    return drawn, skipped
+
+
+def _some(drawn: list[_Drawn], skipped: list[tuple[str, str]], edit: Edit, call: InitialiserCall) -> None:
+    if not drawn:
+        raise RequestError(f"{call} changes nothing at {edit.where!r}: {_reasons(skipped)}")
+
+
+def _reasons(skipped: list[tuple[str, str]]) -> str:
+    more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
+    return "; ".join(f"{key}: {reason}" for key, reason in skipped[:5]) + more
+
+
+def _selected(graph: Graph, where: str, tensors: list[Tensor], rows: list[Row]) -> list[Tensor]:
+    """As `inspector.core.selectors.select`, but what lies at a node is what it reads: keys do not tell."""
+    selector = parse_selector(where)
+    if selector.kind == "key":
+        return select(selector, tensors, rows)
+    by_path = selector.kind == "module"
+    starts = [row for row in rows if (row.path if by_path else row.type) == selector.text]
+    below = [other for row in starts for other in rows[row.index : row.index + row.subtree]]
+    paths = {row.path for row in below if row.kind == "node"}
+    keys = {key for node in graph.nodes if node.path in paths for key in held_by(graph, node)}
+    found = [tensor for tensor in tensors if tensor.key in keys and tensor.kind == "parameter"]
+    return found or select(selector, tensors, rows)
+
+
+def _reason_against(graph: Graph, tensor: Tensor, call: InitialiserCall) -> str | None:
+    if tensor.key not in graph.initializers:
+        return "the value of a Constant node, not an initializer"
+    data_type = graph.initializers[tensor.key].data_type
+    if not is_floating(data_type) or not torch_dtype(data_type).is_floating_point:
+        return f"{tensor.dtype} is not a floating-point type"
+    if call.name == "layer_default":
+        return "no default known: an ONNX file does not say how its layers were initialised"
+    return refusal(call, tensor.shape or [])
+
+
+def _layout(graph: Graph, key: str) -> Layout:
+    readers = [(node, slot) for node, slot in graph.readers.get(key, []) if slot >= 0]
+    return layout_of(*readers[0]) if readers else Layout()
+
+
+def _target(graph: Graph, drawn: _Drawn, call: InitialiserCall) -> InitTarget:
+    tensor, shape = drawn.tensor, drawn.tensor.shape or []
+    counted = fans(shape, drawn.layout)
+    effective = effective_fans(shape, drawn.layout)
+    return InitTarget(
+        key=tensor.key,
+        shape=shape,
+        dtype=tensor.dtype,
+        fan_in=counted[0] if counted else None,
+        fan_out=counted[1] if counted else None,
+        effective_fan_in=effective[0] if effective else None,
+        effective_fan_out=effective[1] if effective else None,
+        gain=gain_of(call),
+        explanation=explain(call, shape, drawn.layout),
+        tied_to=tensor.tied_to,
+        before=statistics(values_of(graph, tensor.key)),
+        after=statistics(drawn.values),
+    )
+
+
+def _keep(graph: Graph, keys: list[str]) -> Callable[[], None]:
+    """Remember initializers as they are; call the result to bring them back."""
+    kept: dict[str, onnx.TensorProto] = {}
+    for key in keys:
+        kept[key] = onnx.TensorProto()
+        kept[key].CopyFrom(graph.initializers[key])
+
+    def undo() -> None:
+        for key, tensor in kept.items():
+            graph.initializers[key].CopyFrom(tensor)
+
+    return undo
+
+
+def _number(text: str, data_type: int, key: str) -> float | int | bool | complex:
+    dtype = torch_dtype(data_type)
+    word = text.strip()
+    try:
+        if dtype == torch.bool and word.lower() in ("true", "false", "0", "1"):
+            return word.lower() in ("true", "1")
+        if dtype.is_complex:
+            return complex(word)
+        if dtype.is_floating_point:
+            value = float(word)
+            if math.isfinite(value) and not math.isfinite(float(torch.tensor(value, dtype=dtype))):
+                raise RequestError(f"{text!r} is too large for {key}; give a smaller number")
+            return value
+        if dtype != torch.bool:
+            whole, limits = int(word), torch.iinfo(dtype)
+            if limits.min <= whole <= limits.max:
+                return whole
+    except ValueError:
+        pass
+    kind = str(dtype).removeprefix("torch.")
+    raise RequestError(f"{text!r} is no value for {key}, which is {kind}; give one of that type")

@@ -1,0 +1,196 @@
+"""ONNX operators as the canonical operations of `inspector.core.field_rules`: windows, mixing, and the plain ones.
+
+One short function for each kind of operator; `rearranging` adds those that move positions about. Operators are those
+of ONNX's own domain; a reader raises UnreadableError where settings depend on the input's values.
+"""
+
+from inspector.core.field_rules.pointwise import placed
+from inspector.core.field_rules.registry import Fields
+from inspector.engine.onnx_model import rearranging
+from inspector.engine.onnx_model.field_registry import READERS, reads
+from inspector.engine.onnx_model.node_view import NodeView, UnreadableError
+from inspector.engine.onnx_model.windows import transposed_window_of, window_of
+
+__all__ = ["READERS", "rearranging"]
+
+
+@reads("Conv ConvInteger")
+def _convolution(view: NodeView) -> Fields:
+    return view.apply("conv", [view.operand(0)], **window_of(view, 1).settings)
+
+
+@reads("QLinearConv")
+def _quantised_convolution(view: NodeView) -> Fields:
+    return view.apply("conv", [view.operand(0)], **window_of(view, 3).settings)
+
+
+@reads("MaxPool AveragePool LpPool")
+def _pooling(view: NodeView) -> Fields:
+    return view.apply("pool", [view.operand(0)], **window_of(view, None).settings)
+
+
+@reads("GlobalMaxPool GlobalAveragePool GlobalLpPool")
+def _global_pooling(view: NodeView) -> Fields:
+    return view.apply("adaptive_pool", [view.operand(0)], axes=len(view.shape(0)) - 2)
+
+
+@reads("ConvTranspose")
+def _transposed_convolution(view: NodeView) -> Fields:
+    window, _ = transposed_window_of(view, list(view.shape(1)[2:]))
+    return view.apply("conv_transpose", [view.operand(0)], **window.settings)
+
+
+@reads("MaxUnpool")
+def _unpooling(view: NodeView) -> Fields:
+    window, _ = transposed_window_of(view, view.attribute("kernel_shape", [0]))
+    return view.apply("max_unpool", [view.operand(0)], **window.settings)
+
+
+@reads(
+    "Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Ceil Celu Cos "
+    "Cosh Div Elu Equal Erf Exp Expand Floor Gelu Greater GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN "
+    "LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or PRelu Pow Reciprocal Relu Round Selu Shrink "
+    "Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor"
+)
+def _elementwise(view: NodeView) -> Fields:
+    count = 1 if view.node.proto.op_type == "Expand" else len(view.node.proto.input)
+    return view.apply("elementwise", [view.operand(slot) for slot in range(count) if view.has(slot)])
+
+
+@reads("Cast CastLike Clip DequantizeLinear Dropout QuantizeLinear Trilu")
+def _by_element(view: NodeView) -> Fields:
+    """The further inputs are settings, whose shapes need not broadcast."""
+    return view.apply("elementwise", [view.operand(0)])
+
+
+@reads("BatchNormalization")
+def _batch_norm(view: NodeView) -> Fields:
+    batch = [dim for dim in range(len(view.shape(0))) if dim != 1] if view.attribute("training_mode", 0) else []
+    return [*view.apply("batch_norm", [view.operand(0)], dims=batch)]
+
+
+@reads("InstanceNormalization")
+def _instance_norm(view: NodeView) -> Fields:
+    return view.apply("instance_norm", [view.operand(0)], dims=list(range(2, len(view.shape(0)))))
+
+
+@reads("GroupNormalization")
+def _group_norm(view: NodeView) -> Fields:
+    return view.apply("group_norm", [view.operand(0)], dims=list(range(1, len(view.shape(0)))))
+
+
+@reads("LayerNormalization RMSNormalization")
+def _layer_norm(view: NodeView) -> Fields:
+    rank = len(view.shape(0))
+    dims = list(range(view.attribute("axis", -1) % rank, rank))
+    return view.apply("layer_norm", [view.operand(0)], dims=dims)
+
+
+@reads("LRN")
+def _local_response_norm(view: NodeView) -> Fields:
+    return view.apply("normalise", [view.operand(0)], dims=[1])
+
+
+@reads("LpNormalization")
+def _lp_norm(view: NodeView) -> Fields:
+    return view.apply("normalise", [view.operand(0)], dims=[view.attribute("axis", -1)])
+
+
+@reads("MeanVarianceNormalization")
+def _mean_variance_norm(view: NodeView) -> Fields:
+    return view.apply("normalise", [view.operand(0)], dims=view.attribute("axes", [0, 2, 3]))
+
+
+@reads("Softmax LogSoftmax Hardmax")
+def _softmax(view: NodeView) -> Fields:
+    rank = len(view.shape(0))
+    # Before version 13 the dimensions from `axis` on counted as one.
+    flat = view.opset < 13
+    axis = view.attribute("axis", 1 if flat else -1) % rank
+    return view.apply("softmax", [view.operand(0)], dims=list(range(axis, rank)) if flat else [axis])
+
+
+@reads("CumSum CumProd")
+def _cumulative(view: NodeView) -> Fields:
+    return view.apply("cumulative", [view.operand(0)], dims=view.integers(1))
+
+
+@reads("TopK")
+def _sorting(view: NodeView) -> Fields:
+    dim = view.attribute("axis", -1) % len(view.shape(0))
+    kept = view.apply_to("sort", view.operand(0), view.shape(0), dims=[dim])
+    places = [(0, 1)] * len(kept[0])
+    return view.apply("slice", [kept], items=places)
+
+
+@reads(
+    "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare"
+)
+def _reduction(view: NodeView) -> Fields:
+    dims = view.setting("axes", 1, None)
+    if not dims and view.attribute("noop_with_empty_axes", 0):
+        return view.apply("elementwise", [view.operand(0)])
+    return view.apply("reduce", [view.operand(0)], dims=dims, keepdim=bool(view.attribute("keepdims", 1)))
+
+
+@reads("ArgMax ArgMin")
+def _best_position(view: NodeView) -> Fields:
+    keepdim = bool(view.attribute("keepdims", 1))
+    return view.apply("reduce", [view.operand(0)], dims=[view.attribute("axis", 0)], keepdim=keepdim)
+
+
+@reads("MatMul MatMulInteger")
+def _matrix_product(view: NodeView) -> Fields:
+    return view.apply("matmul", [view.operand(0), view.operand(1)])
+
+
+@reads("QLinearMatMul")
+def _quantised_matrix_product(view: NodeView) -> Fields:
+    return view.apply("matmul", [view.operand(0), view.operand(3)])
+
+
+@reads("Gemm")
+def _general_matrix_product(view: NodeView) -> Fields:
+    sides = []
+    for slot, name in ((0, "transA"), (1, "transB")):
+        side = view.operand(slot)
+        if view.attribute(name, 0):
+            side = view.apply_to("permute", side, side[0][::-1], dims=[1, 0])
+        sides.append(side)
+    product = view.apply("matmul", sides)
+    if not view.has(2):
+        return product
+    return view.apply("elementwise", [(view.output(), product[0]), view.operand(2)])
+
+
+@reads("Einsum")
+def _einstein_sum(view: NodeView) -> Fields:
+    equation = view.attribute("equation", "").replace(" ", "")
+    left, arrow, right = equation.partition("->")
+    if "." in equation:
+        raise UnreadableError
+    letters = left.split(",")
+    if not arrow:
+        every = "".join(letters)
+        right = "".join(sorted(letter for letter in set(every) if every.count(letter) == 1))
+    return view.apply("einsum", view.operands(), operands=letters, output=right)
+
+
+@reads("LSTM GRU RNN")
+def _recurrence(view: NodeView) -> Fields:
+    """Y is (steps, directions, batch, hidden), or with layout 1 (batch, steps, directions, hidden)."""
+    batch_first = bool(view.attribute("layout", 0))
+    states = [view.operand(slot) for slot in (5, 6) if view.has(slot) and view.operand(slot)[1] is not None]
+    if states:
+        raise UnreadableError
+    shape, field = view.operand(0)
+    steps, end = view.apply_for("rnn", [(shape, field)], [shape, shape], dim=int(batch_first))
+    if steps is not None and not batch_first:
+        steps = steps.each(lambda seen: placed(seen, 2) if seen.dim == 1 else seen)
+    return [steps if place == 0 else end for place, name in enumerate(view.node.proto.output) if name]
+
+
+@reads("Attention")
+def _attention(view: NodeView) -> Fields:
+    """Inputs are (batch, steps, features) or (batch, heads, steps, features)."""
+    return view.apply("attention", [view.operand(slot) for slot in range(3)], sequence_dim=-2)

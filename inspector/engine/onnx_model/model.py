@@ -1,0 +1,204 @@
+"""An ONNX file as a `LiveModel`."""
+
+import tempfile
+from pathlib import Path
+
+import torch
+
+from inspector.core.edits import Edit
+from inspector.core.errors import RequestError
+from inspector.core.recipe import InputSpec, Recipe
+from inspector.core.results import (
+    CloneReport,
+    Device,
+    ForwardReport,
+    InitPreview,
+    KeyExplanation,
+    SaveReport,
+    SourceReport,
+    ValuesReport,
+)
+from inspector.core.table import Failure, Input, ModelTable
+from inspector.engine.live import LiveModel, Progress, Undo
+from inspector.engine.onnx_model.editing import apply_initialise, apply_set_element, preview_initialise
+from inspector.engine.onnx_model.graph import Graph
+from inspector.engine.onnx_model.inputs import draw
+from inspector.engine.onnx_model.measuring import first_nonfinite, output_previews, row_runs
+from inspector.engine.onnx_model.naming import explain_keys
+from inspector.engine.onnx_model.opening import read_graph
+from inspector.engine.onnx_model.printing import source_of
+from inspector.engine.onnx_model.providers import devices, provider_of
+from inspector.engine.onnx_model.running import run
+from inspector.engine.onnx_model.saving import save
+from inspector.engine.onnx_model.table import declared_as_inputs, table_of
+from inspector.engine.onnx_model.tensors import values_of
+from inspector.engine.onnx_model.tracing import Pass, failure_of, trace, values_of_run
+from inspector.engine.values import read_values
+
+
+def open_onnx(recipe: Recipe) -> LiveModel:
+    """Open the ONNX file that `recipe` names.
+
+    Raises RequestError where it cannot be read, or the recipe asks for what an ONNX file does not have: other weights,
+    constructor arguments, a train mode.
+    """
+    refused = {"--weights": recipe.weights, "--args": recipe.arguments.strip(), "--train": recipe.training}
+    for option, given in refused.items():
+        if given:
+            reason = "has no train mode" if option == "--train" else "brings its own weights and structure"
+            raise RequestError(f"{recipe.target}: an ONNX file {reason}; leave {option} out")
+    device = recipe.device or "cpu"
+    provider_of(device)
+    return OnnxModel(recipe, read_graph(recipe.target), device)
+
+
+class OnnxModel(LiveModel):
+    """A graph, what its last pass found, and where it runs. Each run makes its own session, so edits need no more."""
+
+    def __init__(self, recipe: Recipe, graph: Graph, device: str) -> None:
+        self.recipe = recipe
+        self.graph = graph
+        self._device = device
+        self._pass = Pass()
+        self._specs: list[InputSpec] = []
+        self._inputs: list[Input] = declared_as_inputs(graph)
+        self._failure: Failure | None = None
+        self._table: ModelTable | None = None
+
+    def table(self) -> ModelTable:
+        """The structure; with the shapes of the last pass."""
+        if self._table is None:
+            self._table = table_of(self.graph, self.recipe, self._device, self._inputs, self._pass, self._failure)
+        return self._table
+
+    def trace(self, inputs: list[InputSpec], progress: Progress) -> ModelTable:
+        """Work out shapes by inference, by a run where that is not enough; then fields and formulas."""
+        found = trace(self.graph, inputs or self.recipe.inputs, provider_of(self._device), self.recipe.seed, progress)
+        self._pass, self._specs, self._inputs, self._failure = found.made, found.specs, found.inputs, found.failure
+        self._table = None
+        return self.table()
+
+    def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
+        """Run once with every node's output measured.
+
+        Raises RequestError for a backward pass: ONNX has none.
+        """
+        if backward:
+            raise RequestError("an ONNX graph has no gradients; run the forward pass alone, or open the PyTorch model")
+        feeds = self._feeds(inputs, seed, progress)
+        progress(0, 2, "running with onnxruntime")
+        result = run(self.graph, feeds, provider_of(self._device), seed)
+        values = values_of_run(self.graph, feeds, result.values)
+        self._pass = Pass.of(self.graph, values, result.reached, self._pass.notes)
+        self._failure = failure_of(self.graph, result.refusal, values, self._device) if result.refusal else None
+        self._table = None
+        table = self.table()
+        progress(1, 2, "statistics")
+        return ForwardReport(
+            table=table,
+            runs=row_runs(self.graph, table.rows, result, progress),
+            outputs=[] if result.refusal else output_previews(self.graph, result.values),
+            first_nonfinite=first_nonfinite(self.graph, table.rows, feeds, result.values),
+            seconds=None if result.refusal else result.seconds,
+            seed=seed,
+        )
+
+    def compare_clone(self, inputs: list[InputSpec], seed: int, progress: Progress) -> CloneReport:
+        """Save the graph, read the file back, and compare the outputs of both to the bit.
+
+        Raises RequestError where the model does not run.
+        """
+        feeds = self._feeds(inputs, seed, progress)
+        providers = provider_of(self._device)
+        with tempfile.TemporaryDirectory() as folder:
+            copy = str(Path(folder) / "clone.onnx")
+            progress(0, 3, "saving a copy")
+            save(self.graph, copy, overwrite=False)
+            progress(1, 3, "running the model")
+            original = run(self.graph, feeds, providers, seed, inner=False)
+            progress(2, 3, "running its clone")
+            cloned = run(read_graph(copy), feeds, providers, seed, inner=False)
+        if original.refusal:
+            raise RequestError(f"the model does not run: {original.refusal.message}; run forward to see where")
+        return _compared(self.graph, original.values, cloned.values)
+
+    def _feeds(self, inputs: list[InputSpec], seed: int, progress: Progress) -> dict[str, torch.Tensor]:
+        """Values for the inputs given, else for those of the last pass."""
+        if inputs or not self._specs:
+            self.trace(inputs, progress)
+        if not self._specs:
+            raise RequestError(next(note.message for note in self._pass.notes if note.code == "no-input"))
+        return draw(self.graph, self._specs, seed)
+
+    def explain(self, keys: list[str]) -> list[KeyExplanation]:
+        """Explain initializers' names."""
+        return explain_keys(self.graph, self.table().tensors, keys)
+
+    def values(self, key: str, index: str, limit: int) -> ValuesReport:
+        """The values of an initializer or constant."""
+        return read_values(values_of(self.graph, key), key, index, limit)
+
+    def source(self, path: str) -> SourceReport:
+        """The node, or the nodes of a scope, as onnx prints them."""
+        return source_of(self.graph, path)
+
+    def preview(self, edit: Edit) -> InitPreview:
+        """What an `initialise` edit would do."""
+        return preview_initialise(self.graph, edit, self.table().tensors, self.table().rows)
+
+    def apply(self, edit: Edit) -> tuple[list[str], str, Undo]:
+        """Initialise, set an element, or choose another execution provider."""
+        if edit.action == "initialise":
+            return apply_initialise(self.graph, edit, self.table().tensors, self.table().rows)
+        if edit.action == "set_element":
+            return apply_set_element(self.graph, edit)
+        if edit.action == "place":
+            return self._place(edit)
+        raise RequestError("an ONNX graph has neither train nor eval mode: what it does was fixed when it was exported")
+
+    def devices(self) -> list[Device]:
+        """The CPU and onnxruntime's other execution providers."""
+        return devices()
+
+    def save(self, path: str, overwrite: bool) -> SaveReport:
+        """Write the model with its edits as an `.onnx` file."""
+        return save(self.graph, path, overwrite)
+
+    def _place(self, edit: Edit) -> tuple[list[str], str, Undo]:
+        if edit.where:
+            raise RequestError("an ONNX model moves as a whole; leave the path empty")
+        provider_of(edit.argument)
+        before = self._device
+
+        def move(device: str) -> None:
+            self._device = device
+            self._table = None
+
+        move(edit.argument)
+        return [], f"the model runs on {edit.argument}", lambda: move(before)
+
+
+def _compared(
+    graph: Graph, original: dict[str, torch.Tensor | None], cloned: dict[str, torch.Tensor | None]
+) -> CloneReport:
+    equal, largest = True, 0.0
+    for name, first in original.items():
+        second = cloned.get(name)
+        if first is None or second is None or first.shape != second.shape or first.dtype != second.dtype:
+            equal = equal and first is None and second is None
+            continue
+        equal = equal and torch.equal(_bytes(first), _bytes(second))
+        if first.numel():
+            apart = (first.to(torch.complex128) - second.to(torch.complex128)).abs().nan_to_num(0.0)
+            largest = max(largest, float(apart.max()))
+    explanation = (
+        "a file saved from this model and read back gives the same outputs to the bit"
+        if equal
+        else "the outputs differ though the weights are the same: a node draws random numbers or runs in another order"
+    )
+    previews = output_previews(graph, original)
+    return CloneReport(equal=equal, max_abs=largest, outputs=previews, explanation=explanation)
+
+
+def _bytes(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.contiguous().view(-1).view(torch.uint8)

@@ -1,0 +1,28 @@
+"""Nodes as text, the way onnx prints them."""
+
+import onnx
+
+from inspector.core.errors import RequestError
+from inspector.core.results import SourceReport
+from inspector.engine.onnx_model.graph import Graph, Node
+
+_LONGEST = 400
+"""Nodes that are printed of a scope."""
+
+
+def source_of(graph: Graph, path: str) -> SourceReport:
+    """The node at `path`, or the nodes of the scope there; the whole graph for "".
+
+    Raises RequestError where there is neither.
+    """
+    found = [node for node in graph.nodes if node.path == path or path == "" or path in {s.path for s in node.scopes}]
+    if not found and path:
+        raise RequestError(f"{path!r} is no node or scope of this graph; paths are those of the rows")
+    lines = [_printed(node) for node in found[:_LONGEST]]
+    if len(found) > _LONGEST:
+        lines.append(f"… and {len(found) - _LONGEST} more nodes")
+    return SourceReport(path=path, file=None, first_line=1, text="\n".join(lines))
+
+
+def _printed(node: Node) -> str:
+    return str(onnx.helper.printable_node(node.proto))

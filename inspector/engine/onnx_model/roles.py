@@ -1,0 +1,86 @@
+"""What a node uses a tensor for, from the place among its inputs: ONNX gives inputs meaning by position."""
+
+import onnx
+
+from inspector.core.fans import Layout
+from inspector.core.table import Tensor
+from inspector.engine.onnx_model.graph import Graph, Node
+
+_ROLES = {
+    ("BatchNormalization", 1): "scale γ, one factor for each channel",
+    ("BatchNormalization", 2): "shift β, one summand for each channel",
+    ("BatchNormalization", 3): "running mean of each channel, measured in training",
+    ("BatchNormalization", 4): "running variance of each channel, measured in training",
+    ("Conv", 2): "bias, one number for each output channel",
+    ("ConvTranspose", 2): "bias, one number for each output channel",
+    ("Gather", 0): "table whose rows are looked up by index",
+    ("Gemm", 2): "bias, one number for each output feature",
+    ("GroupNormalization", 1): "scale γ",
+    ("GroupNormalization", 2): "shift β",
+    ("InstanceNormalization", 1): "scale γ, one factor for each channel",
+    ("InstanceNormalization", 2): "shift β, one summand for each channel",
+    ("LayerNormalization", 1): "scale γ",
+    ("LayerNormalization", 2): "shift β",
+    ("PRelu", 1): "slope for negative values",
+    ("Reshape", 1): "target shape",
+}
+
+
+def role_of(graph: Graph, node: Node, slot: int, tensor: Tensor) -> str:
+    """A sentence fragment: the role, the meaning of each axis, and the node."""
+    if slot < 0:
+        return f"read inside the body of {node.path} ({node.operator})"
+    role = _axes(node, slot, tensor) or _ROLES.get((node.proto.op_type, slot)) or _by_schema(graph, node, slot)
+    return f"{role} of {node.path} ({node.operator})"
+
+
+def layout_of(node: Node, slot: int) -> Layout:
+    """How a node uses the weight at this place among its inputs, as far as fans go."""
+    kind = node.proto.op_type if node.standard else ""
+    if kind == "ConvTranspose" and slot == 1:
+        return Layout(kind="transposed", groups=_integer(node, "group", 1), stride=_integers(node, "strides"))
+    if kind == "Conv" and slot == 1:
+        return Layout(groups=_integer(node, "group", 1), stride=_integers(node, "strides"))
+    if kind == "MatMul" and slot == 1:
+        return Layout(kind="input_first")
+    if kind == "Gemm" and slot == 1 and not _integer(node, "transB", 0):
+        return Layout(kind="input_first")
+    if kind == "Gemm" and slot == 0 and _integer(node, "transA", 0):
+        return Layout(kind="input_first")
+    if kind == "Gather" and slot == 0:
+        return Layout(kind="lookup")
+    return Layout()
+
+
+def _axes(node: Node, slot: int, tensor: Tensor) -> str | None:
+    shape, kind = tensor.shape or [], node.proto.op_type
+    if slot != 1 or len(shape) < 2 or not node.standard:
+        return None
+    kernel = "×".join(map(str, shape[2:]))
+    if kind == "Conv" and kernel:
+        return f"weight [out_channels={shape[0]}, in_channels/groups={shape[1]}, kernel {kernel}]"
+    if kind == "ConvTranspose" and kernel:
+        return f"weight [in_channels={shape[0]}, out_channels/groups={shape[1]}, kernel {kernel}]"
+    if kind in ("Gemm", "MatMul") and len(shape) == 2:
+        names = ("in", "out") if layout_of(node, slot).kind == "input_first" else ("out", "in")
+        return f"weight [{names[0]}_features={shape[0]}, {names[1]}_features={shape[1]}]"
+    return None
+
+
+def _by_schema(graph: Graph, node: Node, slot: int) -> str:
+    """The input's name in ONNX's own definition of the operator."""
+    try:
+        inputs = onnx.defs.get_schema(node.proto.op_type, graph.opset(), node.proto.domain).inputs
+    except onnx.defs.SchemaError:
+        inputs = []
+    if not inputs:
+        return f"input {slot}"
+    return f"input `{inputs[min(slot, len(inputs) - 1)].name}`"
+
+
+def _integer(node: Node, name: str, default: int) -> int:
+    return next((attribute.i for attribute in node.proto.attribute if attribute.name == name), default)
+
+
+def _integers(node: Node, name: str) -> list[int]:
+    return next((list(attribute.ints) for attribute in node.proto.attribute if attribute.name == name), [])

@@ -1,0 +1,145 @@
+"""Writes a graph as an `.onnx` file, whole or not at all.
+
+Data goes beside it, into `<name>.data`, where the model had it beside it already or is too large for one file: protocol
+buffers end at 2 GB. That file never replaces another one, so a model that reads the old one stays whole.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import onnx
+from onnx import TensorProto
+
+from inspector.core.errors import RequestError
+from inspector.core.results import SaveReport
+from inspector.engine.onnx_model.graph import Graph
+from inspector.engine.onnx_model.initializers import stored_bytes, with_data
+
+LARGEST_FILE = (1 << 31) - (1 << 24)
+"""Bytes of tensors that still go into one file, with room for the nodes."""
+_BESIDE = 1024
+"""Bytes from which a tensor goes beside the model."""
+_ALIGNMENT = 4096
+
+
+def save(graph: Graph, path: str, overwrite: bool) -> SaveReport:
+    """Write the model with its edits.
+
+    Raises RequestError where the name is no `.onnx`, the file exists and `overwrite` is false, or it cannot be written.
+    """
+    target = Path(path)
+    if target.suffix != ".onnx":
+        raise RequestError(f"{path}: an ONNX model is saved as .onnx; choose a name that ends so")
+    if target.is_dir():
+        raise RequestError(f"{path} is a folder; name a file")
+    if target.exists() and not overwrite:
+        raise RequestError(f"{path} exists; choose another name, or say to overwrite it")
+    if not target.parent.is_dir():
+        raise RequestError(f"{path}: there is no folder {target.parent}; make it first")
+    try:
+        written = _write(graph, target)
+    except OSError as problem:
+        raise RequestError(f"{path} cannot be written: {problem.strerror or problem}; choose another place") from None
+    return SaveReport(path=path, tensors=len(graph.initializers), bytes=written)
+
+
+def _write(graph: Graph, target: Path) -> int:
+    tensors = list(graph.initializers.values())
+    external = any(tensor.data_location == TensorProto.EXTERNAL for tensor in tensors)
+    total = sum(stored_bytes(tensor) for tensor in tensors if tensor.data_type != TensorProto.STRING)
+    if not external and total < LARGEST_FILE:
+        content = graph.model.SerializeToString()
+        _atomically(target, lambda file: file.write(content))
+        return len(content)
+    data = _unused(target)
+    model = onnx.ModelProto()
+    _copy_without_data(graph.model, model)
+
+    def write_data(file: BinaryIO) -> None:
+        for tensor, copy in zip(tensors, model.graph.initializer, strict=True):
+            _write_tensor(graph, tensor, copy, file, data.name)
+
+    _atomically(data, write_data)
+    content = model.SerializeToString()
+    try:
+        _atomically(target, lambda file: file.write(content))
+    except OSError:
+        data.unlink(missing_ok=True)
+        raise
+    return len(content) + data.stat().st_size
+
+
+def _copy_without_data(source: onnx.ModelProto, model: onnx.ModelProto) -> None:
+    for descriptor, value in source.ListFields():
+        if descriptor.name != "graph":
+            _assign(model, descriptor.name, value)
+    for descriptor, value in source.graph.ListFields():
+        if descriptor.name != "initializer":
+            _assign(model.graph, descriptor.name, value)
+    for tensor in source.graph.initializer:
+        copy = model.graph.initializer.add()
+        for descriptor, value in tensor.ListFields():
+            if descriptor.name != "raw_data":
+                _assign(copy, descriptor.name, value)
+
+
+def _assign(message: object, name: str, value: object) -> None:
+    field = getattr(message, name)
+    if hasattr(field, "extend"):
+        field.extend(value)
+    elif hasattr(field, "CopyFrom"):
+        field.CopyFrom(value)
+    else:
+        setattr(message, name, value)
+
+
+def _write_tensor(graph: Graph, tensor: TensorProto, copy: TensorProto, file: BinaryIO, location: str) -> None:
+    if tensor.data_location == TensorProto.EXTERNAL:
+        content = with_data(tensor, graph.folder).raw_data
+    elif tensor.raw_data and len(tensor.raw_data) >= _BESIDE:
+        content = tensor.raw_data
+    else:
+        # Small, or not in raw form: it stays inside.
+        copy.CopyFrom(tensor)
+        return
+    file.seek(-(-file.tell() // _ALIGNMENT) * _ALIGNMENT)
+    offset = file.tell()
+    file.write(content)
+    copy.ClearField("external_data")
+    copy.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", str(offset)), ("length", str(len(content)))):
+        copy.external_data.add(key=key, value=value)
+
+
+def _unused(target: Path) -> Path:
+    """The first name for the data that no file has."""
+    data, number = target.with_name(f"{target.name}.data"), 2
+    while data.exists():
+        data, number = target.with_name(f"{target.name}.{number}.data"), number + 1
+    return data
+
+
+def _atomically(target: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a temporary file in the same folder, and put it into place once it is all on the disk."""
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            shutil.copymode(target, temporary)
+        else:
+            mask = os.umask(0)
+            os.umask(mask)
+            Path(temporary).chmod(0o666 & ~mask)
+        Path(temporary).replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink(missing_ok=True)
+        raise

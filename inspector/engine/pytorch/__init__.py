@@ -1,0 +1,1 @@
+"""PyTorch models: opening, passes, receptive fields, names, edits and files of weights."""

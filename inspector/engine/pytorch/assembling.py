@@ -1,0 +1,160 @@
+"""Joins the static rows and the calls of a pass into one table in preorder."""
+
+from collections import defaultdict
+
+import msgspec
+
+from inspector.core.table import Row
+from inspector.engine.pytorch.recording import CallRecord
+
+
+def rows_with_calls(static: list[Row], root: CallRecord | None) -> tuple[list[Row], list[CallRecord | None]]:
+    """Every static row in its place, once for each call, with the functions called between modules.
+
+    Children stand in call order; a module that never ran stands after the sibling registered before it. Returns the rows
+    and, aligned with them, the call behind each (None for a module that never ran).
+    """
+    return _Assembly(static).run(root)
+
+
+class _Assembly:
+    def __init__(self, static: list[Row]) -> None:
+        self.static = {row.path: row for row in static}
+        self.children: dict[str, list[str]] = defaultdict(list)
+        self.parent: dict[str, str] = {}
+        for row in static:
+            if row.parent is not None:
+                parent = static[row.parent].path
+                self.children[parent].append(row.path)
+                self.parent[row.path] = parent
+        self.by_place: dict[str, CallRecord] = {}
+        self.rows: list[Row] = []
+        self.calls: list[CallRecord | None] = []
+        self.counts: dict[tuple[str, str], int] = defaultdict(int)
+
+    def run(self, root: CallRecord | None) -> tuple[list[Row], list[CallRecord | None]]:
+        if root is not None:
+            self._find_places(root, root.path, root.place)
+        if "" in self.static:
+            self._module("", root, root.children if root else [], None, 0)
+        return self.rows, self.calls
+
+    def _find_places(self, call: CallRecord, path: str, place: str) -> None:
+        """Note the first call at every place that is not the module's own path: such a place gets its shapes from there.
+
+        `path` and `place` are how an enclosing call is named and where it was; what is below is at the same place too.
+        """
+        waiting = [(call, path, place)]
+        while waiting:
+            call, path, place = waiting.pop(0)
+            if not call.is_function:
+                if call.place != call.path:
+                    path, place = call.path, call.place
+                if path != place and (call.path == path or call.path.startswith(f"{path}." if path else "")):
+                    self.by_place.setdefault(place + call.path.removeprefix(path), call)
+                waiting += [(below, path, place) for below in call.children]
+
+    def _module(
+        self, path: str, call: CallRecord | None, below: list[CallRecord], parent: int | None, depth: int
+    ) -> None:
+        index = len(self.rows)
+        row = self.static[path]
+        self.rows.append(row)
+        self.calls.append(call)
+        number = 0
+        if call is not None:
+            number = self._count(path, "")
+        deeper: dict[str, list[CallRecord]] = defaultdict(list)
+        sequence: list[tuple[CallRecord | None, str]] = []
+        for item in below:
+            if item.is_function or self.parent.get(item.path) == path:
+                sequence.append((item, item.path))
+                continue
+            child = self._child_towards(path, item.path)
+            if child is not None:
+                # A ModuleList is never called itself: it stands where the first of its modules was.
+                if child not in deeper:
+                    sequence.append((None, child))
+                deeper[child].append(item)
+        for called, child in self._order(path, sequence):
+            if called is not None and called.is_function:
+                self._function(called, index, depth + 1)
+            elif called is not None:
+                self._module(child, called, called.children + deeper.pop(child, []), index, depth + 1)
+            else:
+                self._module(child, None, deeper.pop(child, []), index, depth + 1)
+        changes: dict[str, object] = {"index": index, "parent": parent, "depth": depth, "call": number}
+        if call is None:
+            call = self.by_place.get(path)
+        changes |= {"subtree": len(self.rows) - index, "reached": call is not None and not call.failed}
+        if call is not None:
+            changes |= _of_call(call)
+            changes |= {"dtype": row.dtype or call.dtype, "device": row.device or call.device}
+        self.rows[index] = msgspec.structs.replace(row, **changes)
+
+    def _function(self, call: CallRecord, parent: int, depth: int) -> None:
+        self.calls.append(call)
+        self.rows.append(
+            Row(
+                index=len(self.rows),
+                parent=parent,
+                kind="function",
+                path=call.path,
+                call=self._count(call.path, call.type),
+                type=call.type,
+                name=call.type,
+                depth=depth,
+                reached=not call.failed,
+                dtype=call.dtype,
+                device=call.device,
+                **_of_call(call),  # type: ignore[arg-type]  # a dictionary of fields of several types
+            )
+        )
+
+    def _order(self, path: str, sequence: list[tuple[CallRecord | None, str]]) -> list[tuple[CallRecord | None, str]]:
+        """Calls in order; a child that was not called stands before the next registered one that was, or last."""
+        first: dict[str, int] = {}
+        for position, (call, place) in enumerate(sequence):
+            if call is None or not call.is_function:
+                first.setdefault(place, position)
+        called = {place for call, place in sequence if call is not None and not call.is_function}
+        kept = {
+            number
+            for number, (call, place) in enumerate(sequence)
+            if call is not None or (place not in called and first[place] == number)
+        }
+        before: dict[int, list[str]] = defaultdict(list)
+        waiting: list[str] = []
+        for child in self.children[path]:
+            if child not in first:
+                waiting.append(child)
+                continue
+            before[first[child]] += waiting
+            waiting = []
+        ordered: list[tuple[CallRecord | None, str]] = []
+        for number in range(len(sequence)):
+            ordered += [(None, name) for name in before[number]]
+            if number in kept:
+                ordered.append(sequence[number])
+        return ordered + [(None, name) for name in waiting]
+
+    def _child_towards(self, path: str, descendant: str) -> str | None:
+        at: str | None = descendant
+        while at is not None and self.parent.get(at) != path:
+            at = self.parent.get(at)
+        return at
+
+    def _count(self, path: str, type_: str) -> int:
+        number = self.counts[path, type_]
+        self.counts[path, type_] += 1
+        return number
+
+
+def _of_call(call: CallRecord) -> dict[str, object]:
+    return {
+        "input_shapes": call.input_shapes,
+        "output_shapes": call.output_shapes,
+        "source": call.source,
+        "formula": call.formula,
+        "receptive_field": call.field,
+    }

@@ -1,0 +1,259 @@
+"""Edits of a PyTorch model's values: initialising tensors and setting single elements."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import nn
+
+from inspector.core.edits import Edit
+from inspector.core.errors import RequestError
+from inspector.core.fans import effective_fans, explain, fans, gain_of
+from inspector.core.initialisers import InitialiserCall, parse_initialiser, refusal
+from inspector.core.results import InitPreview, InitTarget
+from inspector.core.selectors import parse_selector, select
+from inspector.core.table import Row, Tensor
+from inspector.engine.initialising import draw, fits, tensor_seed
+from inspector.engine.live import Undo
+from inspector.engine.pytorch.layer_defaults import LayerDefaults, source_of
+from inspector.engine.pytorch.places import holdings_of, identity, places_of
+from inspector.engine.pytorch.slots import Slot, closed_because, layout_of, slots_of
+from inspector.engine.statistics import statistics
+
+FILLS = ("constant_", "ones_", "zeros_")
+Skipped = list[tuple[str, str]]
+
+
+def preview(model: nn.Module, edit: Edit, tensors: list[Tensor], rows: list[Row]) -> InitPreview:
+    """What an `initialise` edit would do; the model is not changed.
+
+    Raises RequestError where the selector or the initialiser is wrong, or no tensor selected can be initialised.
+    """
+    call = parse_initialiser(edit.argument)
+    plan, skipped = _plan(model, edit, call, tensors, rows)
+    trainable = {tensor.key: tensor.trainable or tensor.kind == "buffer" for tensor in tensors}
+    targets = []
+    for slot, drawn in plan:
+        try:
+            after = slot.try_on(drawn)
+        except Exception as problem:  # the user's own parametrization
+            skipped.append((slot.key, _refused_inverse(problem)))
+            continue
+        targets.append(_target(slot, call, drawn, after, trainable.get(slot.key, True)))
+    _some(targets, skipped, edit)
+    return InitPreview(where=edit.where, initialiser=str(call), seed=edit.seed, targets=targets, skipped=skipped)
+
+
+def apply_initialise(
+    model: nn.Module, edit: Edit, tensors: list[Tensor], rows: list[Row]
+) -> tuple[list[str], str, Undo]:
+    """Initialise what the edit selects; return the keys changed, a sentence, and how to take it back.
+
+    The values are copied into the tensors that are there: ties, strides, devices and dtypes stay. All of them are
+    drawn before the first is copied. Raises RequestError where `preview` does.
+    """
+    call = parse_initialiser(edit.argument)
+    plan, skipped = _plan(model, edit, call, tensors, rows)
+    done: list[tuple[Slot, list[torch.Tensor]]] = []
+    for slot, drawn in plan:
+        former = [value.detach().clone() for value in slot.stored]
+        try:
+            slot.assign(drawn)
+        except Exception as problem:  # the user's own parametrization
+            _restore(slot, former)
+            skipped.append((slot.key, _refused_inverse(problem)))
+            continue
+        slot.refresh()
+        done.append((slot, former))
+    _some(done, skipped, edit)
+
+    def undo() -> None:
+        for slot, former in reversed(done):
+            _restore(slot, former)
+
+    number = sum(slot.like.numel() for slot, _ in done)
+    message = f"initialised {_things(len(done), 'tensor')} ({_things(number, 'value')}) with {call}, seed {edit.seed}"
+    if skipped:
+        message += f"; left alone: {_reasons(skipped)}"
+    return _keys(model, [value for slot, _ in done for value in slot.stored]), message, undo
+
+
+def apply_set_element(model: nn.Module, edit: Edit, tensors: list[Tensor]) -> tuple[list[str], str, Undo]:
+    """Set the element at ``edit.index`` of the tensor ``edit.where`` to the value written in ``edit.argument``.
+
+    Raises RequestError where the key, the index or the value does not fit.
+    """
+    exact = [tensor for tensor in tensors if tensor.key == edit.where]
+    selected = exact or select(parse_selector(edit.where), tensors, [])
+    if len(selected) != 1:
+        raise RequestError(f"{edit.where!r} means {len(selected)} tensors; an element is set in one, so give its key")
+    key = selected[0].key
+    tensor = {holding.key: holding.tensor for holding in holdings_of(places_of(model))}[key]
+    reason = closed_because(tensor)
+    if reason:
+        raise RequestError(f"{key} cannot be changed: {reason}")
+    index = _element(key, edit.index, tensor)
+    new = torch.tensor(_value(key, edit.argument, tensor.dtype), dtype=tensor.dtype, device=tensor.device)
+    slots, _ = slots_of(model, selected)
+
+    def put(value: torch.Tensor) -> None:
+        with torch.no_grad():
+            tensor[index].copy_(value)
+        for slot in slots:
+            slot.refresh()
+
+    former = tensor.detach()[index].clone()
+    put(new)
+    place = f"[{', '.join(map(str, index))}]" if index else ""
+    message = f"{key}{place} = {tensor[index].item()} (was {former.item()})"
+    return _keys(model, [tensor]), message, lambda: put(former)
+
+
+def _plan(
+    model: nn.Module, edit: Edit, call: InitialiserCall, tensors: list[Tensor], rows: list[Row]
+) -> tuple[list[tuple[Slot, torch.Tensor]], Skipped]:
+    """Each slot with its new values, and the keys left alone with the reason."""
+    layer_default = call.name == "layer_default"
+    selected = select(parse_selector(edit.where), tensors, rows, buffers=layer_default)
+    slots, skipped = slots_of(model, selected)
+    defaults = LayerDefaults(edit.seed)
+    plan = []
+    for slot in slots:
+        drawn = defaults.values(slot) if layer_default else _draw(slot, call, edit.seed)
+        if isinstance(drawn, str):
+            skipped.append((slot.key, drawn))
+        else:
+            plan.append((slot, drawn))
+    _some(plan, skipped, edit)
+    return plan, skipped
+
+
+def _draw(slot: Slot, call: InitialiserCall, seed: int) -> torch.Tensor | str:
+    """New values for a slot, or the reason why this initialiser does not suit it."""
+    dtype, shape = slot.like.dtype, list(slot.like.shape)
+    name = str(dtype).removeprefix("torch.")
+    reason = refusal(call, shape)
+    if reason:
+        return reason
+    if not dtype.is_floating_point:
+        if call.name not in FILLS:
+            return f"{name} values: only constant_, ones_ and zeros_ fill them"
+        value = call.value("val") if call.name == "constant_" else float(call.name == "ones_")
+        if not dtype.is_complex and torch.tensor(value, dtype=torch.float64).to(dtype).item() != value:
+            return f"{name} cannot hold {value:g}"
+    drawn = draw(call, shape, tensor_seed(seed, slot.position), double=dtype in (torch.float64, torch.complex128))
+    if dtype.is_floating_point and not fits(drawn, dtype):
+        return f"{name} cannot hold values this large"
+    row = padding_row(slot)
+    if row is not None:
+        drawn[row] = 0
+    return drawn
+
+
+def padding_row(slot: Slot) -> int | None:
+    """The row of an embedding that stands for padding and has to stay zero."""
+    owner = slot.owner
+    if isinstance(owner, nn.Embedding | nn.EmbeddingBag) and slot.attribute == "weight":
+        return owner.padding_idx
+    return None
+
+
+def _target(slot: Slot, call: InitialiserCall, drawn: torch.Tensor, after: torch.Tensor, trainable: bool) -> InitTarget:
+    shape, layout = list(slot.like.shape), layout_of(slot)
+    counted, effective = fans(shape, layout), effective_fans(shape, layout)
+    row = padding_row(slot)
+    remarks = [
+        f"as {source_of(slot)} draws it" if call.name == "layer_default" else explain(call, shape, layout),
+        slot.note,
+        "the parametrization turns the values drawn into others, shown under after"
+        if slot.note and not torch.allclose(after.double(), drawn.to(after).double(), rtol=1e-3, atol=1e-6)
+        else "",
+        "" if row is None else f"row {row} (padding_idx) stays 0",
+        "" if trainable else "frozen: requires_grad is False, but its values change",
+    ]
+    return InitTarget(
+        key=slot.key,
+        shape=shape,
+        dtype=str(slot.like.dtype).removeprefix("torch."),
+        fan_in=counted[0] if counted else None,
+        fan_out=counted[1] if counted else None,
+        effective_fan_in=effective[0] if effective else None,
+        effective_fan_out=effective[1] if effective else None,
+        gain=gain_of(call),
+        explanation="; ".join(remark for remark in remarks if remark),
+        tied_to=slot.tied_to,
+        before=statistics(slot.read()),
+        after=statistics(after),
+    )
+
+
+def _restore(slot: Slot, former: list[torch.Tensor]) -> None:
+    with torch.no_grad():
+        for value, old in zip(slot.stored, former, strict=True):
+            value.copy_(old)
+    slot.refresh()
+
+
+def _keys(model: nn.Module, changed: list[torch.Tensor]) -> list[str]:
+    """Every key whose tensor is among those changed, ties included, in the order of the state_dict."""
+    marks = {identity(value) for value in changed}
+    return [holding.key for holding in holdings_of(places_of(model)) if identity(holding.tensor) in marks]
+
+
+def _element(key: str, index: list[int], tensor: torch.Tensor) -> tuple[int, ...]:
+    shape = list(tensor.shape)
+    if len(index) != len(shape):
+        raise RequestError(f"{key} has shape {shape}: give {len(shape)} indices, one an axis, not {len(index)}")
+    for axis, (position, size) in enumerate(zip(index, shape, strict=True)):
+        if not -size <= position < size:
+            raise RequestError(f"{key} has shape {shape}: index {position} on axis {axis} is outside 0 to {size - 1}")
+    return tuple(position % size for position, size in zip(index, shape, strict=True))
+
+
+def _value(key: str, text: str, dtype: torch.dtype) -> bool | int | float | complex:
+    """The value a text stands for in a dtype."""
+    name, written = str(dtype).removeprefix("torch."), text.strip().lower()
+    try:
+        if dtype == torch.bool:
+            return {"true": True, "1": True, "false": False, "0": False}[written]
+        if dtype.is_complex:
+            return complex(written.replace(" ", ""))
+        if dtype.is_floating_point:
+            number = float(written)
+            if math.isfinite(number) and not fits(torch.tensor(number, dtype=torch.float64), dtype):
+                raise RequestError(f"{key} is {name}, which cannot hold {text}")
+            return number
+        limits, whole = torch.iinfo(dtype), int(written)
+    except (KeyError, ValueError):
+        kind = "true or false" if dtype == torch.bool else "a number" if dtype.is_floating_point else "such a number"
+        raise RequestError(f"{key} is {name}: {text!r} is not {kind}") from None
+    if not limits.min <= whole <= limits.max:
+        raise RequestError(f"{key} is {name}, which holds {limits.min} to {limits.max} only, not {whole}")
+    return whole
+
+
+def _refused_inverse(problem: Exception) -> str:
+    return f"its parametrization does not take the values: {type(problem).__name__}: {problem}"
+
+
+def _some(found: Sequence[object], skipped: Skipped, edit: Edit) -> None:
+    if not found:
+        raise RequestError(f"{edit.argument} changes nothing in {edit.where!r}: {_reasons(skipped)}")
+
+
+def _reasons(skipped: Skipped) -> str:
+    shown = "; ".join(f"{key}: {reason}" for key, reason in _grouped(skipped))
+    return shown or "no tensor is selected"
+
+
+def _grouped(skipped: Skipped) -> Iterator[tuple[str, str]]:
+    """One entry a reason, with the first keys it holds for."""
+    keys: dict[str, list[str]] = {}
+    for key, reason in skipped:
+        keys.setdefault(reason, []).append(key)
+    for reason, those in keys.items():
+        yield ", ".join(those[:3]) + (f" and {len(those) - 3} more" if len(those) > 3 else ""), reason
+
+
+def _things(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,133 @@
+"""Receptive fields riding on the tensors of a pass, and the formulas of its calls.
+
+A `torch.overrides.TorchFunctionMode` shows each function once, however many it calls inside: ``nn.MaxPool2d`` is one
+``F.max_pool2d``, attention one ``F.multi_head_attention_forward``. Real, fake and meta tensors do equally well.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from inspector.core.field_rules import apply
+from inspector.core.field_rules.sequences import mixed_everywhere
+from inspector.core.fields import Field, OpCall, Shape, TrackedInputs, merged, unknown
+from inspector.core.table import FormulaLine, ReceptiveField
+from inspector.engine.pytorch import (  # noqa: F401 - each registers its readers
+    mixing_calls,
+    tensor_calls,
+    window_calls,
+)
+from inspector.engine.pytorch.formulas import worked_formula
+from inspector.engine.pytorch.op_calls import canonical_name, read_call, tensors_in
+
+_ATTRIBUTE = "_receptive_field"
+_PLACE = "_place_in_base"
+
+
+class FieldTracker:
+    """Follows what each tensor of one pass sees of `inputs`; told of every function call, in order."""
+
+    def __init__(self, inputs: list[torch.Tensor]) -> None:
+        shapes = [tuple(tensor.shape) for tensor in inputs]
+        self._inputs = TrackedInputs(shapes, [tensor.is_floating_point() or tensor.is_complex() for tensor in inputs])
+        for number, tensor in enumerate(inputs):
+            self._put(tensor, self._inputs.seed(number))
+
+    def observe(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | None, result: Any, path: str) -> None:
+        """Take note of a call that returned `result`, made by the module at `path`. Never raises."""
+        with torch._C.DisableTorchFunction():
+            kwargs = kwargs or {}
+            name = canonical_name(func)
+            assigned = name == "setitem"
+            outputs = [args[0]] if assigned else list(tensors_in(result))
+            if not outputs:
+                return
+            if name == "getitem" and isinstance(args[0], torch.Tensor) and outputs[0]._base is args[0]:
+                outputs[0].__dict__[_PLACE] = tensor_calls.index_items(args[1], tuple(args[0].shape))
+            operands = [*tensors_in(args), *tensors_in(kwargs)]
+            fields = [self._get(tensor) for tensor in operands]
+            if all(field is None for field in fields):
+                for output in outputs:
+                    self._put(output, None)
+                return
+            try:
+                through = self._through(func, args, kwargs, outputs, path)
+            except Exception:  # an unusual call must not end the pass: what it touches is unknown
+                through = [unknown(fields, name)] * len(outputs)
+            for output, field in zip(outputs, through, strict=False):
+                if any(output is operand for operand in operands):
+                    self._note_write(output, field)
+                self._put(output, field)
+
+    def field_of(self, value: object) -> ReceptiveField | None:
+        """The receptive field of the first tensor in `value`; None where there is none to tell. Never raises."""
+        with torch._C.DisableTorchFunction():
+            try:
+                first = next(tensors_in(value), None)
+                return None if first is None else self._inputs.receptive_field(self._get(first))
+            except Exception:  # a table without this one figure is better than none
+                return None
+
+    def _through(
+        self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: list[torch.Tensor], path: str
+    ) -> list[Field | None]:
+        name = canonical_name(func)
+        shapes: list[Shape] = [tuple(output.shape) for output in outputs]
+        reading = read_call(func, args, kwargs, shapes)
+        if reading is None:
+            fields = [self._get(tensor) for tensor in (*tensors_in(args), *tensors_in(kwargs))]
+            return [unknown(fields, name)] * len(outputs)
+        operands = [
+            (tuple(tensor.shape), self._get(tensor)) if isinstance(tensor, torch.Tensor) else ((), None)
+            for tensor in reading.operands
+        ]
+        call = OpCall(
+            op=reading.op,
+            inputs=operands,
+            output_shapes=shapes,
+            settings={"name": name, **reading.settings},
+            path=path,
+        )
+        through = apply(call, self._inputs)
+        weights = [mixed_everywhere(self._get(weight), path) for weight in tensors_in(list(reading.weights))]
+        if any(weight is not None for weight in weights):
+            through = [merged([field, *weights], path) for field in through]
+        return through + through[-1:] * (len(outputs) - len(through))
+
+    def _note_write(self, written: torch.Tensor, field: Field | None) -> None:
+        """Writing in place through a view, as in ``x[:, 1:] += y``, also changes the tensor it is a view of."""
+        base = written._base
+        if base is None or field is None or field == self._get(written):
+            return
+        items = written.__dict__.get(_PLACE)
+        inputs = [(tuple(base.shape), self._get(base)), (tuple(written.shape), field)]
+        call = OpCall(op="assign", inputs=inputs, output_shapes=[tuple(base.shape)], settings={"items": items})
+        self._put(base, apply(call)[0])
+
+    def _get(self, tensor: torch.Tensor) -> Field | None:
+        owner, field = tensor.__dict__.get(_ATTRIBUTE, (None, None))
+        return field if owner is self else None
+
+    def _put(self, tensor: torch.Tensor, field: Field | None) -> None:
+        # On the tensor itself, so that it lives and dies with it; the tracker tells its own from an earlier pass's.
+        if field is not None:
+            tensor.__dict__[_ATTRIBUTE] = (self, field)
+        else:
+            tensor.__dict__.pop(_ATTRIBUTE, None)
+
+
+def formula_of(
+    func: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | None, result: Any
+) -> list[FormulaLine] | None:
+    """The output size of a convolution, pooling or linear call, worked through; None for others. Never raises."""
+    with torch._C.DisableTorchFunction():
+        try:
+            first = next(tensors_in(result), None)
+            if first is None:
+                return None
+            output = tuple(first.shape)
+            reading = read_call(func, args, kwargs or {}, [output])
+            return None if reading is None else worked_formula(reading, output)
+        except Exception:  # no formula is better than no table
+            return None

@@ -1,0 +1,507 @@
+"""A PyTorch module as a `LiveModel`."""
+
+import inspect
+import linecache
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import torch
+from torch import nn
+
+from inspector.core.edits import Edit
+from inspector.core.errors import RequestError
+from inspector.core.recipe import InputSpec, Recipe
+from inspector.core.results import (
+    CloneReport,
+    Device,
+    FirstNonfinite,
+    ForwardReport,
+    InitPreview,
+    KeyExplanation,
+    SaveReport,
+    SourceReport,
+    ValuesReport,
+)
+from inspector.core.table import Failure, Input, Load, ModelInfo, ModelTable, Note, Output, Row, Tensor, Totals
+from inspector.engine.devices import existing_device, existing_devices
+from inspector.engine.drawing_inputs import draw_inputs
+from inspector.engine.live import LiveModel, Progress, Undo
+from inspector.engine.pytorch import editing, torchvision_operators
+from inspector.engine.pytorch.assembling import rows_with_calls
+from inspector.engine.pytorch.failing import describe_failure
+from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
+from inspector.engine.pytorch.inferring_inputs import as_inputs, infer_inputs, required_inputs
+from inspector.engine.pytorch.layer_formulas import static_formula
+from inspector.engine.pytorch.naming import explain_keys
+from inspector.engine.pytorch.opening import Opened, open_module
+from inspector.engine.pytorch.recording import CallRecord, Recorder
+from inspector.engine.pytorch.running import Run, named_tensors, previews, run_forward
+from inspector.engine.pytorch.saving import save_state_dict
+from inspector.engine.pytorch.shape_pass import (
+    Arguments,
+    NeedsValuesError,
+    has_lazy,
+    is_cheap,
+    materialise,
+    materialised_copy,
+    meta_pass,
+    real_pass,
+)
+from inspector.engine.pytorch.structure import device_of, static_rows, totals_of
+from inspector.engine.pytorch.tensors import tensors_of
+from inspector.engine.pytorch.weights import load_weights
+from inspector.engine.values import read_values
+
+
+class TorchModel(LiveModel):
+    """A module that was opened from a recipe, or that was alive already."""
+
+    def __init__(self, recipe: Recipe, opened: Opened, load: Load | None = None) -> None:
+        self.recipe = recipe
+        self._opened = opened
+        self.module = opened.model
+        self._load = load
+        self._notes: list[Note] = []
+        self._root: CallRecord | None = None
+        self._inputs: list[Input] = []
+        self._outputs: list[Output] = []
+        self._specs: list[InputSpec] = []
+        self._failure: Failure | None = None
+        self._calls: int | None = None
+        self._table: ModelTable | None = None
+        self._materialised: nn.Module | None = None
+        """While the model has lazy parameters: a copy in which the last pass gave them their shapes."""
+
+    @classmethod
+    def open(cls, recipe: Recipe) -> "TorchModel":
+        """Open what `recipe` names: construct, load the weights, move, set the mode."""
+        opened = open_module(recipe)
+        load = load_weights(opened.model, recipe.weights) if recipe.weights else None
+        if recipe.device:
+            _move(opened.model, recipe.device)
+        opened.model.train(recipe.training)
+        return cls(recipe, opened, load)
+
+    def table(self) -> ModelTable:
+        if self._table is None:
+            self._table = self._make_table()[0]
+        return self._table
+
+    def _make_table(self) -> tuple[ModelTable, list[CallRecord | None]]:
+        static, tensors, totals = self._structure()
+        rows, calls = rows_with_calls([self._with_formula(row) for row in static], self._root)
+        info = ModelInfo(
+            name=self._opened.name,
+            framework="torch",
+            target=self.recipe.target,
+            weights=self.recipe.weights,
+            training=self.module.training,
+            devices=_devices(tensors),
+        )
+        table = ModelTable(
+            model=info,
+            inputs=self._inputs,
+            outputs=self._outputs,
+            totals=totals,
+            rows=rows,
+            tensors=tensors,
+            failure=self._failure,
+            notes=[*self._standing_notes(tensors), *self._notes],
+            load=self._load,
+        )
+        return table, calls
+
+    def _structure(self) -> tuple[list[Row], list[Tensor], Totals]:
+        """Rows, tensors and totals; lazy ones marked, and with the shapes that the last pass gave them in a copy."""
+        rows, tensors = static_rows(self.module), tensors_of(self.module)
+        if self._materialised is None:
+            return rows, tensors, totals_of(self.module)
+        marked = [
+            msgspec.structs.replace(row, lazy=own.lazy, type=own.type, training=own.training)
+            for own, row in zip(rows, static_rows(self._materialised), strict=True)
+        ]
+        lazy = {tensor.key for tensor in tensors if tensor.lazy}
+        shaped = [
+            msgspec.structs.replace(tensor, lazy=tensor.key in lazy) for tensor in tensors_of(self._materialised)
+        ]
+        return marked, shaped, totals_of(self._materialised)
+
+    def _with_formula(self, row: Row) -> Row:
+        formula = static_formula(self.module.get_submodule(row.path))
+        return row if formula is None else msgspec.structs.replace(row, formula=formula)
+
+    def _standing_notes(self, tensors: list[Tensor]) -> list[Note]:
+        notes = []
+        if torchvision_operators.install().declared is not None:
+            text = f"torchvision's compiled operators do not load beside this torch; not available: {torchvision_operators.UNAVAILABLE}"
+            notes.append(Note(code="torchvision-operators", message=text))
+        devices = _devices(tensors)
+        if len(devices) > 1:
+            notes.append(Note(code="several-devices", message=f"the model is spread over {', '.join(devices)}"))
+        lazy = [tensor.key for tensor in tensors if tensor.lazy]
+        if lazy:
+            listed = ", ".join(lazy[:4]) + (" …" if len(lazy) > 4 else "")
+            text = f"{len(lazy)} tensors are uninitialised until a forward; shapes shown are those on this input: {listed}"
+            notes.append(Note(code="lazy", message=text))
+        return notes
+
+    # Passes
+
+    def trace(self, inputs: list[InputSpec], progress: Progress) -> ModelTable:
+        self._notes = []
+        names = required_inputs(self.module)
+        given = inputs or self.recipe.inputs
+        if given:
+            self._specs = given
+            arguments = self._arguments(given, self.recipe.seed)
+            tensors = [*arguments[0], *arguments[1].values()]
+            self._inputs = as_inputs(given, tensors, names, "given", [])
+        else:
+            arguments = self._infer(names, progress)
+            if arguments is None:
+                self._root, self._outputs, self._failure = None, [], None
+                self._notes.append(_no_input(names))
+                self._table = None
+                return self.table()
+        progress(0, None, "working out shapes")
+        self._pass(arguments)
+        if given and self._failure is not None:
+            self._suggest_input(names, progress)
+        self._table = None
+        return self.table()
+
+    def _infer(self, names: list[str], progress: Progress) -> Arguments | None:
+        tried = 0
+        furthest: tuple[int, list[InputSpec]] = (0, [])
+
+        def works(specs: list[InputSpec]) -> bool:
+            nonlocal tried, furthest
+            tried += 1
+            progress(tried, None, f"trying input {' '.join(map(str, specs))}")
+            try:
+                self._run_shapes(self._arguments(specs, self.recipe.seed), Recorder, [])
+            except _FailedPassError as failed:
+                furthest = max(furthest, (_count(failed.recorder.root) or 0, specs), key=lambda pair: pair[0])
+                return False
+            return True
+
+        # One sample; two in train mode, where BatchNorm refuses a single one.
+        batch = 2 if self.module.training else 1
+        specs, alternatives, declared = infer_inputs(self.module, batch, works)
+        if not specs and names:
+            # The failure to show is that of the input that got furthest, past the first layer at least.
+            if furthest[0] <= 2:
+                return None
+            specs, alternatives = furthest[1], []
+            self._notes.append(_no_input(names))
+        self._specs = specs
+        arguments = self._arguments(specs, self.recipe.seed)
+        origin = "declared" if declared else "inferred"
+        tensors = [*arguments[0], *arguments[1].values()]
+        self._inputs = as_inputs(specs, tensors, names, origin, alternatives)
+        return arguments
+
+    def _suggest_input(self, names: list[str], progress: Progress) -> None:
+        """Beside a failure on a given input: one on which the model runs, if there is."""
+        failure, specs, inputs, notes = self._failure, self._specs, self._inputs, list(self._notes)
+        arguments = self._infer(names, progress)
+        found, note = self._specs, len(self._notes) > len(notes)
+        self._specs, self._inputs, self._notes = specs, inputs, notes
+        if arguments is not None and found and not note and failure is not None:
+            typed = " ".join(f"--input '{spec}'" for spec in found)
+            suggestions = [*failure.suggestions, f"the model runs with {typed}"]
+            self._failure = msgspec.structs.replace(failure, suggestions=suggestions)
+
+    def _pass(self, arguments: Arguments) -> None:
+        """The shape pass whose calls the table shows."""
+        self._failure, self._outputs = None, []
+        try:
+            output, recorder = self._run_shapes(arguments, self._full_recorder, self._notes)
+        except _FailedPassError as failed:
+            recorder = failed.recorder
+            self._failure = describe_failure(failed.problem, self.module, recorder)
+        else:
+            self._outputs = [
+                Output(name=name, shape=list(tensor.shape), dtype=str(tensor.dtype).removeprefix("torch."))
+                for name, tensor in named_tensors(output, "output")
+            ]
+        self._root = recorder.root
+        self._calls = _count(self._root)
+
+    @staticmethod
+    def _full_recorder(module: nn.Module) -> Recorder:
+        return Recorder(module, FieldTracker, formula_of, device=_device_of_inputs(module))
+
+    def _run_shapes(
+        self, arguments: Arguments, record: Callable[[nn.Module], Recorder], notes: list[Note]
+    ) -> tuple[Any, Recorder]:
+        """On meta tensors; for real where that is cheaper, where values are needed, or where parameters have no shape.
+
+        Raises _FailedPassError where the model's forward fails.
+        """
+        module = self.module
+        if has_lazy(module):
+            # Looking gives the model no shapes: its copy has them, until a forward gives them to the model itself.
+            module = self._materialised = materialised_copy(module, arguments, self.recipe.seed)
+        if not is_cheap(module, arguments):
+            recorder = record(module)
+            try:
+                return meta_pass(module, arguments, recorder, _device_of_inputs(module), self.recipe.seed), recorder
+            except NeedsValuesError as problem:
+                why = str(problem).splitlines()[0]
+                notes.append(Note(code="real-pass", message=f"run for real, because the model needs values: {why}"))
+            except Exception as problem:
+                raise _FailedPassError(problem, recorder) from problem
+        recorder = record(module)
+        try:
+            return real_pass(module, arguments, recorder, self.recipe.seed), recorder
+        except Exception as problem:
+            raise _FailedPassError(problem, recorder) from problem
+
+    def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
+        specs = self._forward_specs(inputs, progress)
+        arguments = self._arguments(specs, seed)
+        if has_lazy(self.module):
+            materialise(self.module, arguments, seed)
+            self._materialised = None
+        tensors = tensors_of(self.module)
+        run = run_forward(self.module, arguments, seed, backward, tensors, progress, self._calls)
+        names = required_inputs(self.module)
+        values = [*arguments[0], *arguments[1].values()]
+        if inputs:
+            self._inputs = as_inputs(specs, values, names, "given", [])
+            self._specs = specs
+        self._root, self._failure = run.recorder.root, run.failure
+        self._calls = _count(self._root)
+        outputs = previews(run.output) if run.failure is None else []
+        self._outputs = [Output(name=output.name, shape=output.shape, dtype=output.dtype) for output in outputs]
+        table, calls = self._make_table()
+        self._table = table
+        return ForwardReport(
+            table=table,
+            runs=[run.row_run(call) for call in calls],
+            outputs=outputs,
+            gradients=run.gradients,
+            first_nonfinite=_numbered(run, table.rows, calls),
+            seconds=run.seconds,
+            seed=seed,
+        )
+
+    def _forward_specs(self, inputs: list[InputSpec], progress: Progress) -> list[InputSpec]:
+        if inputs or self._specs or self.recipe.inputs:
+            return inputs or self._specs or self.recipe.inputs
+        names = required_inputs(self.module)
+        if names and self._infer(names, progress) is None:
+            raise RequestError(_no_input(names).message)
+        return self._specs
+
+    def compare_clone(self, inputs: list[InputSpec], seed: int, progress: Progress) -> CloneReport:
+        specs = self._forward_specs(inputs, progress)
+        arguments = self._arguments(specs, seed)
+        clone = self._opened.build(self.recipe.seed + 1)
+        clone.load_state_dict(self.module.state_dict())
+        _same_places(self.module, clone)
+        progress(0, 2, "the model")
+        original = real_pass(self.module, arguments, Recorder(self.module), seed)
+        progress(1, 2, "its clone")
+        copied = real_pass(clone, arguments, Recorder(clone), seed)
+        return _compared(original, copied)
+
+    def _arguments(self, specs: list[InputSpec], seed: int) -> Arguments:
+        device = _device_of_inputs(self.module)
+        tensors = [tensor.to(device) for tensor in draw_inputs(specs, seed)]
+        named = {spec.name: tensor for spec, tensor in zip(specs, tensors, strict=True) if spec.name}
+        return [tensor for spec, tensor in zip(specs, tensors, strict=True) if not spec.name], named
+
+    # Looking
+
+    def explain(self, keys: list[str]) -> list[KeyExplanation]:
+        return explain_keys(self.module, keys)
+
+    def values(self, key: str, index: str, limit: int) -> ValuesReport:
+        return read_values(self._tensor(key), key, index, limit)
+
+    def _tensor(self, key: str) -> torch.Tensor:
+        path, _, name = key.rpartition(".")
+        try:
+            owner: nn.Module = self.module.get_submodule(path)
+            tensor = owner._parameters[name] if name in owner._parameters else owner._buffers[name]
+        except (AttributeError, KeyError):
+            raise RequestError(f"the model has no tensor {key!r}; `nninspect keys` lists them") from None
+        if tensor is None:
+            raise RequestError(f"{key} is None: this module was made without it")
+        return tensor
+
+    def source(self, path: str) -> SourceReport:
+        forward = type(self._submodule(path)).forward
+        try:
+            linecache.checkcache()
+            lines, first = inspect.getsourcelines(forward)
+            return SourceReport(path=path, file=inspect.getsourcefile(forward), first_line=first, text="".join(lines))
+        except (OSError, TypeError):
+            return SourceReport(path=path, file=None, first_line=0, text="")
+
+    def _submodule(self, path: str) -> nn.Module:
+        try:
+            return self.module.get_submodule(path)
+        except AttributeError:
+            raise RequestError(f"the model has no module {path!r}") from None
+
+    def devices(self) -> list[Device]:
+        return existing_devices()
+
+    # Changing
+
+    def preview(self, edit: Edit) -> InitPreview:
+        table = self.table()
+        return editing.preview(self.module, edit, table.tensors, table.rows)
+
+    def apply(self, edit: Edit) -> tuple[list[str], str, Undo]:
+        table = self.table()
+        apply: dict[str, Callable[[], tuple[list[str], str, Undo]]] = {
+            "initialise": lambda: editing.apply_initialise(self.module, edit, table.tensors, table.rows),
+            "set_element": lambda: editing.apply_set_element(self.module, edit, table.tensors),
+            "place": lambda: self._place(edit),
+            "mode": lambda: self._mode(edit),
+        }
+        keys, message, undo = apply[edit.action]()
+        self._table = None
+
+        def undo_and_forget() -> None:
+            undo()
+            self._table = None
+
+        return keys, message, undo_and_forget
+
+    def _place(self, edit: Edit) -> tuple[list[str], str, Undo]:
+        module = self._submodule(edit.where)
+        # A tensor that also lives outside this module takes its other places along, so a tie stays one.
+        moving = {id(tensor) for _, _, tensor in _places(module)}
+        before = [
+            (held, name, tensor, tensor.data) for held, name, tensor in _places(self.module) if id(tensor) in moving
+        ]
+        _move(module, edit.argument)
+        moved = {id(tensor): held[name] for held, name, tensor, _ in before if held[name] is not tensor}
+        for held, name, tensor, _ in before:
+            held[name] = moved.get(id(tensor), tensor)
+
+        def undo() -> None:
+            for held, name, tensor, data in before:
+                tensor.data = data
+                held[name] = tensor
+
+        keys = [tensor.key for tensor in self.table().tensors if _is_below(tensor.key, edit.where)]
+        return keys, f"moved {edit.where or 'the model'} to {edit.argument}", undo
+
+    def _mode(self, edit: Edit) -> tuple[list[str], str, Undo]:
+        if edit.argument not in ("train", "eval"):
+            raise RequestError(f"{edit.argument!r} is not a mode; it is train or eval")
+        module = self._submodule(edit.where)
+        before = [(part, part.training) for part in module.modules()]
+        module.train(edit.argument == "train")
+
+        def undo() -> None:
+            for part, training in before:
+                part.training = training
+
+        return [], f"{edit.where or 'the model'} is in {edit.argument} mode", undo
+
+    def save(self, path: str, overwrite: bool) -> SaveReport:
+        return save_state_dict(self.module.state_dict(), path, overwrite)
+
+
+class _FailedPassError(Exception):
+    """A pass failed; `recorder` has the rows until then."""
+
+    def __init__(self, problem: Exception, recorder: Recorder) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+        self.recorder = recorder
+
+
+def _no_input(names: list[str]) -> Note:
+    wanted = f" for {', '.join(names)}" if names else ""
+    text = f"no input was found that the model runs on; give one{wanted} with --input, for example 1x3x224x224"
+    return Note(code="no-input", message=text)
+
+
+def _devices(tensors: list[Tensor]) -> list[str]:
+    return list(dict.fromkeys(tensor.device for tensor in tensors)) or ["cpu"]
+
+
+def _device_of_inputs(module: nn.Module) -> str:
+    """Where inputs go: the device of the first tensor that the model holds."""
+    return (device_of(module, recursive=True) or "cpu").split(",")[0]
+
+
+def _move(module: nn.Module, name: str) -> None:
+    device = existing_device(name)
+    on_meta = any(tensor.is_meta for tensor in (*module.parameters(), *module.buffers()))
+    if on_meta and device.type != "meta":
+        raise RequestError("tensors on meta have no values to move; undo the move to meta, or open the model again")
+    try:
+        module.to(device)
+    except (RuntimeError, NotImplementedError) as problem:
+        raise RequestError(f"moving to {name} failed: {str(problem).splitlines()[0]}") from None
+
+
+def _places(module: nn.Module) -> list[tuple[dict[str, Any], str, torch.Tensor]]:
+    held_by = [held for part in module.modules() for held in (part._parameters, part._buffers)]
+    return [(held, name, tensor) for held in held_by for name, tensor in held.items() if tensor is not None]  # type: ignore[misc]
+
+
+def _is_below(key: str, path: str) -> bool:
+    return not path or key.startswith(path + ".")
+
+
+def _same_places(model: nn.Module, clone: nn.Module) -> None:
+    """Put every tensor of the clone where the model's is, and every module in the same mode."""
+    for (_, name, tensor), (held_too, name_too, twin) in zip(_places(model), _places(clone), strict=True):
+        if name == name_too and tensor.device != twin.device:
+            held_too[name_too].data = twin.data.to(tensor.device)
+    for part, twin_part in zip(model.modules(), clone.modules(), strict=True):
+        twin_part.training = part.training
+
+
+def _compared(original: Any, copied: Any) -> CloneReport:
+    pairs = list(zip(named_tensors(original, "Y"), named_tensors(copied, "Y_clone"), strict=False))
+    same_structure = len(named_tensors(original, "Y")) == len(named_tensors(copied, "Y_clone"))
+    equal = same_structure and all(
+        a.shape == b.shape and torch.equal(torch.nan_to_num(a), torch.nan_to_num(b)) for (_, a), (_, b) in pairs
+    )
+    differences = [
+        float((a.double() - b.double()).abs().max()) if a.numel() else 0.0
+        for (_, a), (_, b) in pairs
+        if a.shape == b.shape and not a.is_complex()
+    ]
+    explanation = (
+        "a clone built anew, with this model's state_dict loaded, gives the same output to the bit"
+        if equal
+        else "the clone's output differs: part of what the model computes with is not in its state_dict"
+    )
+    return CloneReport(
+        equal=equal,
+        max_abs=max(differences, default=None),
+        outputs=[*previews(original)],
+        explanation=explanation,
+    )
+
+
+def _count(root: CallRecord | None) -> int | None:
+    if root is None:
+        return None
+    waiting, count = [root], 0
+    while waiting:
+        call = waiting.pop()
+        count += 1
+        waiting += call.children
+    return count
+
+
+def _numbered(run: Run, rows: list[Row], calls: list[CallRecord | None]) -> FirstNonfinite | None:
+    """The first call with NaN or Inf in its output, as the table numbers it."""
+    for row, call in zip(rows, calls, strict=True):
+        if call is not None and call is run.first_nonfinite:
+            return FirstNonfinite(path=row.path, call=row.call, source=row.source)
+    return None

@@ -1,0 +1,225 @@
+"""From a recipe to a PyTorch module: which object is meant, and how it is constructed."""
+
+import ast
+import copy
+import difflib
+import inspect
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from torch import nn
+
+from inspector.core.errors import ModelEndedError, RequestError
+from inspector.core.recipe import Recipe, Target, parse_arguments, parse_target
+from inspector.engine.pytorch.importing import first_line, import_target_file, import_target_module
+from inspector.engine.random_state import seeded
+
+Factory = Callable[..., object]
+
+
+class Opened:
+    """A model and how to build it once more."""
+
+    def __init__(self, model: nn.Module, name: str, build: Callable[[int], nn.Module]) -> None:
+        self.model = model
+        self.name = name
+        """What the user calls it: the class, function or variable."""
+        self.build = build
+        """Build another one with this seed; a copy where the target is an instance."""
+
+
+def open_module(recipe: Recipe) -> Opened:
+    """Import the target and make the model that it names.
+
+    Raises RequestError with the command to type where the target is ambiguous, lacks arguments or fails to construct.
+    """
+    target = parse_target(recipe.target)
+    module = (import_target_file if target.kind == "python_file" else import_target_module)(target.location)
+    name, found = _named(module, target) if target.name else _only_candidate(module, target, recipe)
+    positional, named = parse_arguments(recipe.arguments)
+    if isinstance(found, nn.Module):
+        if positional or named:
+            raise RequestError(f"{name} in {target.location} is a model already, so it takes no --args; leave them out")
+        instance = found
+        return Opened(instance, name, lambda seed: copy.deepcopy(instance))
+    if not callable(found):
+        raise RequestError(
+            f"{name} in {target.location} is a {type(found).__name__}, not a model: "
+            "name a torch.nn.Module class, an instance, or a function that returns one"
+        )
+    factory: Factory = found
+    _check_arguments(factory, positional, named, name, recipe)
+
+    def build(seed: int) -> nn.Module:
+        with seeded(seed):
+            return _construct(factory, positional, named, name, target)
+
+    return Opened(build(recipe.seed), name, build)
+
+
+def _named(module: ModuleType, target: Target) -> tuple[str, object]:
+    found: object = module
+    for part in (target.name or "").split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            names = [name for name, value in vars(module).items() if _is_model(value) or inspect.isfunction(value)]
+            close = difflib.get_close_matches(target.name or "", names, n=3, cutoff=0.4) or sorted(names)[:5]
+            hint = f"; did you mean {', '.join(close)}?" if close else ""
+            raise RequestError(f"{target.location} has no {target.name!r}{hint}") from None
+    return target.name or "", found
+
+
+def _is_model(value: object) -> bool:
+    return isinstance(value, nn.Module) or (inspect.isclass(value) and issubclass(value, nn.Module))
+
+
+def _only_candidate(module: ModuleType, target: Target, recipe: Recipe) -> tuple[str, object]:
+    """The model that a file means when no name is given: the rule of the contract."""
+    instances: dict[int, tuple[str, nn.Module]] = {}
+    for name, value in vars(module).items():
+        if isinstance(value, nn.Module):
+            instances.setdefault(id(value), (name, value))
+    if len(instances) == 1:
+        return next(iter(instances.values()))
+    if instances:
+        raise RequestError(_listing(target, recipe, [(name, "") for name, _ in instances.values()], "models"))
+    classes = {
+        name: value
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and issubclass(value, nn.Module) and value.__module__ == module.__name__
+    }
+    used = _used_by_other_classes(module, set(classes))
+    candidates = {name: value for name, value in classes.items() if name not in used} or classes
+    positional, named = parse_arguments(recipe.arguments)
+    fitting = [name for name, value in candidates.items() if _binds(value, positional, named)]
+    if len(fitting) == 1:
+        return fitting[0], candidates[fitting[0]]
+    if len(candidates) == 1:
+        # The one class there is, with arguments that do not fit: the check of its arguments says which.
+        return next(iter(candidates.items()))
+    if not candidates:
+        functions = [(n, "") for n, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__]
+        if functions:
+            raise RequestError(_listing(target, recipe, functions, "functions and no model"))
+        raise RequestError(f"{target.location} holds no model: no torch.nn.Module class or instance is defined in it")
+    shown = [(name, _missing(candidates[name], positional, named)) for name in (fitting or candidates)]
+    raise RequestError(_listing(target, recipe, shown, "models"))
+
+
+def _listing(target: Target, recipe: Recipe, names: list[tuple[str, str]], what: str) -> str:
+    commands = [_command(recipe, f"{target.location}:{name}", missing) for name, missing in names[:12]]
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return f"{target.location} holds {len(names)} {what}; say which, with one of:\n  " + "\n  ".join(commands) + more
+
+
+def _command(recipe: Recipe, target: str, missing: str) -> str:
+    parts = ["nninspect", shlex.quote(target)]
+    if recipe.weights:
+        parts += ["--weights", shlex.quote(recipe.weights)]
+    arguments = ", ".join(filter(None, [recipe.arguments, missing]))
+    if arguments:
+        parts += ["--args", shlex.quote(arguments)]
+    return " ".join(parts)
+
+
+def _used_by_other_classes(module: ModuleType, names: set[str]) -> set[str]:
+    """Classes that another class of the file names, as a base or in its body."""
+    try:
+        tree = ast.parse(Path(module.__file__ or "").read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return set()
+    used: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            mentioned = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+            mentioned |= {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+            used |= (mentioned & names) - {node.name}
+    return used
+
+
+def _signature(factory: Factory) -> inspect.Signature | None:
+    try:
+        return inspect.signature(factory)
+    except (TypeError, ValueError):
+        return None
+
+
+def _binds(factory: Factory, positional: list[object], named: dict[str, object]) -> bool:
+    signature = _signature(factory)
+    if signature is None:
+        return True
+    try:
+        signature.bind(*positional, **named)
+    except TypeError:
+        return False
+    return True
+
+
+def _missing(factory: Factory, positional: list[object], named: dict[str, object]) -> str:
+    """The required arguments not given, as text to complete: ``num_classes=…``."""
+    signature = _signature(factory)
+    if signature is None:
+        return ""
+    try:
+        given = set(signature.bind_partial(*positional, **named).arguments)
+    except TypeError:
+        given = set(named)
+    absent = [
+        parameter.name
+        for parameter in signature.parameters.values()
+        if parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY, parameter.POSITIONAL_ONLY)
+        and parameter.name not in given
+    ]
+    return ", ".join(f"{name}=…" for name in absent)
+
+
+def _check_arguments(
+    factory: Factory, positional: list[object], named: dict[str, object], name: str, recipe: Recipe
+) -> None:
+    if _binds(factory, positional, named):
+        return
+    command = _command(recipe, recipe.target, _missing(factory, positional, named))
+    signature = _signature(factory)
+    missing = _missing(factory, positional, named)
+    if missing:
+        needs = missing.replace("=…", "")
+        raise RequestError(f"{name}{signature} needs arguments that have no default: {needs}; type\n  {command}")
+    takes = f"{name}{signature}"
+    raise RequestError(f"--args {recipe.arguments!r} does not fit {takes}; change --args to what it takes")
+
+
+def _construct(
+    factory: Factory, positional: list[object], named: dict[str, object], name: str, target: Target
+) -> nn.Module:
+    typed = ", ".join([repr(value) for value in positional] + [f"{key}={value!r}" for key, value in named.items()])
+    call = f"{name}({typed})"
+    try:
+        made = factory(*positional, **named)
+    except (KeyboardInterrupt, RequestError):
+        raise
+    except SystemExit as leaving:
+        raise ModelEndedError(f"{call} in {target.location} ended the process: sys.exit({leaving.code!r})") from None
+    except BaseException as problem:
+        raise RequestError(
+            f"{call} in {target.location} fails to construct: {type(problem).__name__}: {first_line(problem)}"
+            f"{_user_line(problem)}; mend the constructor, or give other arguments with --args"
+        ) from problem
+    if not isinstance(made, nn.Module):
+        raise RequestError(
+            f"{call} in {target.location} returned a {type(made).__name__}, not a torch.nn.Module; "
+            "name a class or a function that returns one model"
+        )
+    if not hasattr(made, "_modules"):
+        raise RequestError(f"{call} never called super().__init__(); add it as the first line of its __init__")
+    return made
+
+
+def _user_line(problem: BaseException) -> str:
+    from inspector.engine.pytorch.source_lines import user_source
+
+    source = user_source(problem.__traceback__)
+    return f" ({source.file}:{source.line}: {source.text})" if source else ""

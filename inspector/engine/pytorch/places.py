@@ -1,0 +1,136 @@
+"""Every place at which a module or a tensor is registered, whatever the user's classes override.
+
+The registries are read from the instances themselves: a ``__getattr__``, ``__len__``, ``named_children`` or
+``parameters`` that misbehaves is never asked.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A module where its parent registers it. A module registered twice has two places."""
+
+    index: int
+    parent: int | None
+    path: str
+    """Its name in ``named_modules(remove_duplicate=False)``."""
+    name: str
+    """What the parent calls it; "" for the root."""
+    position: int
+    """Its place in the parent's registry, from 0; entries that are None count."""
+    module: nn.Module
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A parameter or buffer where a module registers it."""
+
+    key: str
+    place: int
+    """Index of the place of the module that registers it."""
+    name: str
+    kind: str
+    """"parameter" or "buffer"."""
+    tensor: Tensor
+    persistent: bool
+
+
+def places_of(model: nn.Module) -> list[Place]:
+    """All places of modules in preorder; a module registered somewhere inside itself is not entered again."""
+    found: list[Place] = []
+    ancestors: list[int] = []
+    entered: set[int] = set()
+    waiting: list[tuple[int | None, str, str, int, nn.Module, int]] = [(None, "", "", 0, model, 0)]
+    while waiting:
+        parent, path, name, position, module, depth = waiting.pop()
+        entered.difference_update(ancestors[depth:])
+        ancestors[depth:] = [id(module)]
+        entered.add(id(module))
+        index = len(found)
+        found.append(Place(index, parent, path, name, position, module, depth))
+        for place, (child_name, child) in reversed(list(enumerate(_registry(module, "_modules")))):
+            # named_modules(remove_duplicate=False) would go round a cycle until Python stops it.
+            if isinstance(child, nn.Module) and id(child) not in entered:
+                child_path = f"{path}.{child_name}" if path else child_name
+                waiting.append((index, child_path, child_name, place, child, depth + 1))
+    return found
+
+
+def holdings_of(places: list[Place]) -> list[Holding]:
+    """All registered tensors in the order of the state_dict: per place the parameters, then the buffers."""
+    found: list[Holding] = []
+    for place in places:
+        prefix = f"{place.path}." if place.path else ""
+        for name, kind, tensor, persistent in own_tensors(place.module):
+            found.append(Holding(prefix + name, place.index, name, kind, tensor, persistent))
+    return found
+
+
+def child_modules(module: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The registered children with their names, without those registered as None."""
+    return [(name, child) for name, child in _registry(module, "_modules") if isinstance(child, nn.Module)]
+
+
+def own_tensors(module: nn.Module) -> Iterator[tuple[str, str, Tensor, bool]]:
+    """Name, kind, tensor and persistence of what is registered directly on `module`."""
+    for name, parameter in _registry(module, "_parameters"):
+        if isinstance(parameter, Tensor):
+            yield name, "parameter", parameter, True
+    unsaved = _attribute(module, "_non_persistent_buffers_set")
+    for name, buffer in _registry(module, "_buffers"):
+        if isinstance(buffer, Tensor):
+            yield name, "buffer", buffer, not (isinstance(unsaved, set) and name in unsaved)
+
+
+def identity(tensor: Tensor) -> tuple[object, ...]:
+    """What two places must share to be tied: the object, or the storage with offset, shape, stride and dtype.
+
+    The identity holds while the tensor lives. A view with another shape or offset is another tensor.
+    """
+    if is_lazy(tensor) or tensor.layout != torch.strided:
+        return (id(tensor),)
+    try:
+        # The address of the storage object, not of its data: tensors on "meta" and empty ones all have data at 0.
+        storage = tensor.untyped_storage()._cdata
+        return (storage, tensor.storage_offset(), tuple(tensor.shape), tensor.stride(), tensor.dtype)
+    except (RuntimeError, NotImplementedError, TypeError):
+        return (id(tensor),)
+
+
+def shape_of(tensor: Tensor) -> list[int] | None:
+    """The shape; None where no pass has given the tensor one yet, and for nested tensors, which have none."""
+    try:
+        return None if is_lazy(tensor) else [int(size) for size in tensor.shape]
+    except RuntimeError:
+        return None
+
+
+def elements_of(tensor: Tensor) -> int | None:
+    """The number of elements; None where no pass has given the tensor a shape yet."""
+    return None if is_lazy(tensor) else int(tensor.numel())
+
+
+def bytes_of(tensor: Tensor) -> int | None:
+    """The bytes that its elements take; None where no pass has given the tensor a shape yet."""
+    return None if is_lazy(tensor) else int(tensor.numel() * tensor.element_size())
+
+
+def _registry(module: nn.Module, name: str) -> list[tuple[str, Any]]:
+    registry = _attribute(module, name)
+    try:
+        return [(str(key), value) for key, value in registry.items()] if registry is not None else []
+    except (AttributeError, TypeError, ValueError):
+        return []
+
+
+def _attribute(module: nn.Module, name: str) -> Any:
+    own = object.__getattribute__(module, "__dict__")
+    return own.get(name)

@@ -1,0 +1,280 @@
+"""Records a pass: modules by hooks, the functions between them by a function mode, in call order."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from inspector.core.table import FormulaLine, ReceptiveField, Source
+from inspector.engine.pytorch.function_names import called_name
+from inspector.engine.pytorch.source_lines import calling_source
+
+
+class CallRecord:
+    """One call of a module or a function."""
+
+    __slots__ = (
+        "called",
+        "children",
+        "device",
+        "dtype",
+        "failed",
+        "field",
+        "formula",
+        "input_shapes",
+        "is_function",
+        "measured",
+        "module",
+        "nested_seconds",
+        "output_bytes",
+        "output_shapes",
+        "path",
+        "place",
+        "seconds",
+        "source",
+        "started",
+        "type",
+    )
+
+    def __init__(self, path: str, type_: str, module: nn.Module | None, inputs: Any) -> None:
+        self.path = path
+        """A module's name in ``named_modules()``; a function's caller's."""
+        self.place = path
+        """Where the caller knows the module, if it is registered in several places."""
+        self.type = type_
+        self.module = module
+        """The module called; None for a function."""
+        self.is_function = module is None
+        self.children: list[CallRecord] = []
+        """Functions it called, and calls of modules registered below it, in order."""
+        self.called: list[CallRecord] = []
+        """The modules it called itself, wherever they are registered."""
+        self.input_shapes = shapes_in(inputs)
+        self.output_shapes: list[list[int]] = []
+        self.output_bytes: int | None = None
+        self.dtype: str | None = None
+        self.device: str | None = None
+        self.source: Source | None = None
+        self.formula: list[FormulaLine] | None = None
+        self.field: ReceptiveField | None = None
+        self.failed = False
+        self.started = 0.0
+        self.seconds: float | None = None
+        self.nested_seconds = 0.0
+        self.measured: Any = None
+
+
+class Fields(Protocol):
+    """Receptive fields riding on the tensors of a pass: `inspector.engine.pytorch.field_calls.FieldTracker`."""
+
+    def observe(self, func: Any, args: Any, kwargs: Any, result: Any, path: str) -> None:
+        """Take note of a function call."""
+
+    def field_of(self, value: object) -> ReceptiveField | None:
+        """The receptive field of the first tensor in `value`."""
+
+
+FormulaOf = Callable[[Any, Any, Any, Any], list[FormulaLine] | None]
+Measure = Callable[[CallRecord, Any], None]
+
+
+class Recorder(TorchFunctionMode):
+    """While entered, records every call that `model` makes; `root` is the record of the model's own call.
+
+    `fields` makes what follows receptive fields from the input tensors, `formula_of` works layer formulas, `measure` is
+    given each record with its output and is not counted in the times, `device` is where stand-ins on meta seem to be.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        fields: Callable[[list[torch.Tensor]], Fields] | None = None,
+        formula_of: FormulaOf | None = None,
+        measure: Measure | None = None,
+        device: str | None = None,
+    ) -> None:
+        super().__init__()
+        self._model = model
+        self._make_fields = fields
+        self._fields: Fields | None = None
+        self._formula_of = formula_of
+        self._measure = measure
+        self._device = device
+        self._stack: list[CallRecord] = []
+        self._handles: list[Any] = []
+        self._overhead = 0.0
+        self._paths: dict[int, list[str]] = {}
+        for path, module in model.named_modules(remove_duplicate=False):
+            self._paths.setdefault(id(module), []).append(path)
+        self.root: CallRecord | None = None
+        self.failed: CallRecord | None = None
+        """The innermost record that was open when an exception passed that the model did not catch."""
+
+    def __enter__(self) -> "Recorder":
+        for module in self._model.modules():
+            # Hooks on each module, not global ones: torch's fused transformer paths look for these and step aside.
+            self._handles.append(module.register_forward_pre_hook(self._before, with_kwargs=True))
+            self._handles.append(module.register_forward_hook(self._after, with_kwargs=True, always_call=True))
+        super().__enter__()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        return self
+
+    def __exit__(self, *problem: Any) -> None:
+        super().__exit__(*problem)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if not self._stack:
+            return func(*args, **kwargs)
+        caller = self._stack[-1]
+        began = time.perf_counter()
+        name = called_name(func, sys._getframe(1)) if callable(func) else None
+        visible = name is not None and not is_torch_leaf(caller.module)
+        record = None
+        if visible:
+            record = CallRecord(caller.path, name or "", None, (args, kwargs))
+            record.source = calling_source(sys._getframe(1))
+        record_started = time.perf_counter()
+        overhead_before = self._overhead
+        try:
+            result = self._call(func, args, kwargs)
+        except BaseException:
+            if record is not None:
+                record.failed = True
+                self._attach(record, caller)
+                self.failed = self.failed or record
+            raise
+        finished = time.perf_counter()
+        if record is not None:
+            record.seconds = finished - record_started - (self._overhead - overhead_before)
+        self._overhead += record_started - began
+        self._observe(func, args, kwargs, result, caller, record)
+        self._overhead += time.perf_counter() - finished
+        return result
+
+    def _call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return func(*args, **kwargs)
+
+    def _observe(
+        self, func: Any, args: Any, kwargs: Any, result: Any, caller: CallRecord, record: CallRecord | None
+    ) -> None:
+        if self._fields is not None:
+            self._fields.observe(func, args, kwargs, result, caller.path)
+        formula = self._formula_of(func, args, kwargs, result) if self._formula_of is not None else None
+        if record is None:
+            if formula and caller.formula is None:
+                caller.formula = formula
+            return
+        if not any(True for _ in tensors_in(result)) and not record.type.endswith(("=", "_")):
+            return
+        record.formula = formula
+        self._finish(record, result)
+        self._attach(record, caller)
+        caller.nested_seconds += record.seconds or 0.0
+
+    def _finish(self, record: CallRecord, output: Any) -> None:
+        record.output_shapes = shapes_in(output)
+        first = next(tensors_in(output), None)
+        if first is not None:
+            record.dtype = str(first.dtype).removeprefix("torch.")
+            record.device = self._device if first.is_meta and self._device else str(first.device)
+        record.output_bytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors_in(output))
+        if self._fields is not None:
+            record.field = self._fields.field_of(output)
+        if self._measure is not None:
+            self._measure(record, output)
+
+    def _before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        began = time.perf_counter()
+        with torch._C.DisableTorchFunction():
+            record = CallRecord(self._paths.get(id(module), [""])[0], type(module).__name__, module, (args, kwargs))
+            record.place = self._place_of(module)
+        record.source = calling_source(sys._getframe(1))
+        if self._stack:
+            self._stack[-1].called.append(record)
+            self._attach(record, self._stack[-1])
+        else:
+            self.root = record
+            self._fields = self._make_fields(list(tensors_in((args, kwargs)))) if self._make_fields else None
+        self._stack.append(record)
+        record.started = time.perf_counter()
+        self._overhead += record.started - began
+        record.nested_seconds = 0.0
+        record.measured = self._overhead
+
+    def _after(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        ended = time.perf_counter()
+        while self._stack and self._stack[-1].module is not module:
+            self._stack.pop()
+        if not self._stack:
+            return
+        record = self._stack.pop()
+        record.seconds = ended - record.started - (self._overhead - record.measured)
+        record.measured = None
+        if output is None and sys.exc_info()[0] is not None:
+            record.failed = True
+            self.failed = self.failed or record
+        else:
+            self.failed = None
+            with torch._C.DisableTorchFunction():
+                self._finish(record, output)
+        if self._stack:
+            self._stack[-1].nested_seconds += record.seconds
+        self._overhead += time.perf_counter() - ended
+
+    def _place_of(self, module: nn.Module) -> str:
+        """The place under which the caller knows a module that is registered in several, the n-th at its n-th call."""
+        places = self._paths.get(id(module), [""])
+        if len(places) == 1 or not self._stack:
+            return places[0]
+        caller = self._stack[-1]
+        prefix = f"{caller.place}." if caller.place else ""
+        direct = [place for place in places if place.startswith(prefix) and "." not in place.removeprefix(prefix)]
+        if not direct:
+            return next((place for place in places if place.startswith(prefix)), places[0])
+        return direct[sum(earlier.module is module for earlier in caller.called) % len(direct)]
+
+    def _attach(self, record: CallRecord, caller: CallRecord) -> None:
+        """Hang a function under its caller, a module under the nearest running module that contains its place."""
+        if not record.is_function:
+            for ancestor in reversed(self._stack):
+                if not ancestor.path or record.path.startswith(ancestor.path + "."):
+                    caller = ancestor
+                    break
+        caller.children.append(record)
+
+
+def is_torch_leaf(module: nn.Module | None) -> bool:
+    """Whether a module is one of torch's own layers without children: its functions are the layer itself."""
+    return module is not None and not module._modules and type(module).__module__.startswith("torch.")
+
+
+def tensors_in(value: Any) -> Any:
+    """The tensors in nested tuples, lists, dictionaries and dataclasses, in order; not those without a shape yet."""
+    if isinstance(value, torch.Tensor):
+        if not nn.parameter.is_lazy(value):
+            yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from tensors_in(part)
+    elif isinstance(value, list | tuple | set):
+        for part in value:
+            yield from tensors_in(part)
+    elif hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+        for name in value.__dataclass_fields__:
+            yield from tensors_in(getattr(value, name, None))
+    elif isinstance(value, nn.utils.rnn.PackedSequence):
+        yield value.data
+
+
+def shapes_in(value: Any) -> list[list[int]]:
+    """The shapes of the tensors in a value."""
+    return [list(tensor.shape) for tensor in tensors_in(value)]

@@ -1,0 +1,219 @@
+"""One pass that works out shapes: on meta tensors, without arithmetic or memory, or for real where values are needed.
+
+Meta copies of the model's tensors stand in for them during the pass; the model itself stays where it is. A function mode
+keeps up the appearance of an ordinary device: tensors made inside the model are meta too, and ``x.device`` answers with the
+model's own. (`FakeTensorMode` would do the same, but its first use costs 1.1 s beside the 1.2 s of importing torch.)
+
+The first convolution on meta imports sympy and the first ReLU torch's compiler, 0.75 s together, so a model that surely runs
+faster than that is run for real at once.
+"""
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+from torch.utils._device import _device_constructors
+
+from inspector.engine.pytorch.recording import Recorder, tensors_in
+from inspector.engine.pytorch.untouched import untouched
+from inspector.engine.random_state import seeded
+
+Arguments = tuple[list[torch.Tensor], dict[str, torch.Tensor]]
+"""Positional and named inputs."""
+
+
+CHEAP_MULTIPLICATIONS = 200_000_000
+"""A real pass below this bound takes some hundredths of a second on one core."""
+
+
+class NeedsValuesError(Exception):
+    """The model asked for the value of a tensor that has none in this pass."""
+
+
+def meta_pass(model: nn.Module, arguments: Arguments, recorder: Recorder, device: str, seed: int) -> Any:
+    """Run `model` on meta stand-ins for its tensors and inputs; return its output.
+
+    Raises NeedsValuesError where the model's control flow needs values, else whatever its forward raises.
+    """
+    positional = [as_meta(tensor) for tensor in arguments[0]]
+    named = {name: as_meta(tensor) for name, tensor in arguments[1].items()}
+    with untouched(model), _looked_through(model), _stand_ins(model), seeded(seed), torch.no_grad():
+        try:
+            with _OrdinaryDevice(torch.device(device)), recorder:
+                return model(*positional, **named)
+        except NotImplementedError as problem:
+            raise NeedsValuesError(str(problem)) from problem
+        except RuntimeError as problem:
+            if "meta" in str(problem):
+                raise NeedsValuesError(str(problem)) from problem
+            raise
+
+
+def real_pass(model: nn.Module, arguments: Arguments, recorder: Recorder, seed: int) -> Any:
+    """Run `model` on the inputs' values, leaving the model as it was; return its output."""
+    with untouched(model, values=True), _looked_through(model), seeded(seed):
+        try:
+            with torch.no_grad(), recorder:
+                return model(*arguments[0], **arguments[1])
+        except RuntimeError as problem:
+            # A model that differentiates inside its forward needs gradients on.
+            if "does not require grad" not in str(problem):
+                raise
+            with torch.enable_grad(), recorder:
+                return model(*arguments[0], **arguments[1])
+
+
+def is_cheap(model: nn.Module, arguments: Arguments) -> bool:
+    """Whether a real pass on the CPU surely costs next to nothing.
+
+    The bound: every parameter multiplied once at every position of the largest input.
+    """
+    tensors = [tensor for tensor in model.parameters() if not is_lazy(tensor)]
+    if any(tensor.device.type != "cpu" for tensor in tensors):
+        return False
+    positions = max((tensor.numel() for tensor in (*arguments[0], *arguments[1].values())), default=1)
+    return positions * max(1, sum(tensor.numel() for tensor in tensors)) <= CHEAP_MULTIPLICATIONS
+
+
+def has_lazy(model: nn.Module) -> bool:
+    """Whether the model has parameters or buffers that no pass has given a shape."""
+    return any(is_lazy(tensor) for tensor in _all_tensors(model))
+
+
+def materialised_copy(model: nn.Module, arguments: Arguments, seed: int) -> nn.Module:
+    """A copy whose lazy parameters have the shapes, and the values, that a forward on these inputs gives them.
+
+    Where that forward fails, those that it reached.
+    """
+    # An uninitialised buffer cannot copy itself as an uninitialised parameter can.
+    buffers = [buffer for buffer in model.buffers() if is_lazy(buffer)]
+    memo: dict[int, Any] = {id(buffer): type(buffer)(device=buffer.device, dtype=buffer.dtype) for buffer in buffers}
+    made = copy.deepcopy(model, memo)
+    materialise(made, arguments, seed)
+    return made
+
+
+def materialise(model: nn.Module, arguments: Arguments, seed: int) -> None:
+    """Let a forward give the lazy parameters their shapes; what else it does to the model is put back."""
+    with _eval_mode(model), seeded(seed), torch.no_grad(), contextlib.suppress(Exception):
+        model(*arguments[0], **arguments[1])
+
+
+@contextmanager
+def _eval_mode(model: nn.Module) -> Iterator[None]:
+    """No running statistics are updated, and BatchNorm takes a single sample."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def as_meta(tensor: torch.Tensor) -> torch.Tensor:
+    """A stand-in without values: same shape, strides and dtype."""
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+
+
+def _all_tensors(model: nn.Module) -> Iterator[torch.Tensor]:
+    yield from model.parameters()
+    yield from model.buffers()
+
+
+@contextmanager
+def _looked_through(model: nn.Module) -> Iterator[None]:
+    """DataParallel calls its module itself instead of copies of it on several devices. Inside `untouched`."""
+    for module in model.modules():
+        if isinstance(module, nn.DataParallel):
+            module.__dict__["device_ids"] = []
+    yield
+
+
+@contextmanager
+def _stand_ins(model: nn.Module) -> Iterator[None]:
+    """Meta tensors in the places of the parameters and buffers, one for each, so ties stay ties."""
+    made: dict[int, torch.Tensor] = {}
+    places: list[tuple[dict[str, Any], str, torch.Tensor]] = []
+    for module in model.modules():
+        for held in (module._parameters, module._buffers):
+            held_here: dict[str, Any] = held  # type: ignore[assignment]  # one dictionary of parameters, one of buffers
+            for name, tensor in held_here.items():
+                if tensor is None or tensor.is_meta:
+                    continue
+                if id(tensor) not in made:
+                    stand_in = as_meta(tensor.detach()) if tensor.layout == torch.strided else tensor
+                    if isinstance(tensor, nn.Parameter):
+                        stand_in = nn.Parameter(stand_in, requires_grad=tensor.requires_grad)
+                    made[id(tensor)] = stand_in
+                places.append((held_here, name, tensor))
+    try:
+        for held, name, tensor in places:
+            held[name] = made[id(tensor)]
+        yield
+    finally:
+        for held, name, tensor in places:
+            held[name] = tensor
+
+
+_MOVES = {torch.Tensor.cpu, torch.Tensor.cuda}
+_UNWRAPPED = {torch.Tensor.device.__get__}
+
+
+class _OrdinaryDevice(torch.overrides.TorchFunctionMode):
+    """Answers device questions with `device` while every tensor is on meta; entered before the recorder, so inside it."""
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__()
+        self._device = device
+        self._constructors = _device_constructors()
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        if func in _UNWRAPPED:
+            return self._device
+        if func in self._constructors:
+            kwargs["device"] = "meta"
+            return func(*args, **kwargs)
+        if func in _MOVES:
+            return args[0]
+        if func is torch.Tensor.to:
+            args, kwargs = _without_device(args, kwargs)
+            if len(args) == 1 and not kwargs:
+                return args[0]
+        elif "device" in kwargs and kwargs["device"] is not None:
+            kwargs["device"] = "meta"
+        if any(not tensor.is_meta for tensor in tensors_in((args, kwargs))):
+            args, kwargs = _all_meta(args), _all_meta(kwargs)
+        return func(*args, **kwargs)
+
+
+def _without_device(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of ``x.to(…)`` less the device."""
+    kwargs = {name: value for name, value in kwargs.items() if name not in ("device", "non_blocking", "copy")}
+    kept = [args[0]]
+    for value in args[1:]:
+        if isinstance(value, torch.Tensor):
+            kept.append(value.dtype)
+        elif isinstance(value, torch.dtype):
+            kept.append(value)
+    return tuple(kept), kwargs
+
+
+def _all_meta(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value if value.is_meta else as_meta(value.detach())
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_all_meta(part) for part in value))
+    if isinstance(value, list | tuple):
+        return type(value)(_all_meta(part) for part in value)
+    if isinstance(value, dict):
+        return {name: _all_meta(part) for name, part in value.items()}
+    return value

@@ -1,0 +1,291 @@
+"""The static structure of a PyTorch model: one row per place at which a module is registered, before any pass."""
+
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList
+
+from inspector.core.table import Row, Totals
+from inspector.engine.pytorch.places import (
+    Holding,
+    Place,
+    bytes_of,
+    child_modules,
+    elements_of,
+    holdings_of,
+    identity,
+    own_tensors,
+    places_of,
+)
+from inspector.engine.pytorch.wrappers import wrapper_of
+
+LONGEST_HYPERPARAMETERS = 160
+_NOT_YET_KNOWN = re.compile(r"^0(?=,)|(?<=^in_features=)0(?=,)")
+"""The input size that torch's lazy layers print as 0 until a pass has told them."""
+
+
+def static_rows(model: nn.Module) -> list[Row]:
+    """One row per place in preorder; paths are the names of ``named_modules(remove_duplicate=False)``.
+
+    A row counts what is registered on its module and below, each distinct tensor once within the row. Uninitialised
+    tensors have no elements to count; rows above them are `lazy`.
+    """
+    places = places_of(model)
+    holdings = holdings_of(places)
+    identities = [identity(holding.tensor) for holding in holdings]
+    own: list[list[int]] = [[] for _ in places]
+    for number, holding in enumerate(holdings):
+        own[holding.place].append(number)
+
+    elements = [elements_of(holding.tensor) for holding in holdings]
+
+    def below(counts: Callable[[Holding, int | None], int]) -> list[int]:
+        occurrences = zip(holdings, identities, elements, strict=True)
+        return _distinct_below(places, [(h.place, key, counts(h, size)) for h, key, size in occurrences])
+
+    parameters = below(lambda h, size: size or 0 if h.kind == "parameter" else 0)
+    trainable = below(lambda h, size: size or 0 if h.kind == "parameter" and h.tensor.requires_grad else 0)
+    buffers = below(lambda h, size: size or 0 if h.kind == "buffer" else 0)
+    lazy = below(lambda h, size: size is None)
+    subtree = _sums_below(places, [1] * len(places))
+    dtypes = _sets_below(places, [[holdings[n] for n in numbers] for numbers in own])
+    shared = _shared(places, holdings, identities)
+    described: dict[int, tuple[str, str]] = {}
+    rows = []
+    for place in places:
+        module, index = place.module, place.index
+        if id(module) not in described:
+            described[id(module)] = (type_name(module), hyperparameters(module))
+        own_parameters = {identities[n]: elements[n] or 0 for n in own[index] if holdings[n].kind == "parameter"}
+        rows.append(
+            Row(
+                index=index,
+                parent=place.parent,
+                kind="module",
+                path=place.path,
+                type=described[id(module)][0],
+                depth=place.depth,
+                subtree=subtree[index],
+                name=place.name,
+                hyperparameters=described[id(module)][1],
+                parameters=parameters[index],
+                own_parameters=sum(own_parameters.values()),
+                trainable_parameters=trainable[index],
+                buffers=buffers[index],
+                shared_with=[places[other].path for other in shared[index]],
+                lazy=lazy[index] > 0,
+                training=_is_training(module),
+                container=container_of(module),
+                wrapper=wrapper.token if (wrapper := wrapper_of(module)) else "",
+                dtype=dtypes[index].dtype(),
+                device=_in_order(dtypes[index].devices, _device_order),
+            )
+        )
+    return rows
+
+
+def totals_of(model: nn.Module) -> Totals:
+    """Sums over the model's distinct tensors; modules are counted once each, the model itself included."""
+    places = places_of(model)
+    parameters: dict[tuple[object, ...], list[Tensor]] = defaultdict(list)
+    buffers: dict[tuple[object, ...], list[Tensor]] = defaultdict(list)
+    for holding in holdings_of(places):
+        distinct = parameters if holding.kind == "parameter" else buffers
+        distinct[identity(holding.tensor)].append(holding.tensor)
+    trainable = [group for group in parameters.values() if any(tensor.requires_grad for tensor in group)]
+    return Totals(
+        parameters=sum(elements_of(group[0]) or 0 for group in parameters.values()),
+        trainable_parameters=sum(elements_of(group[0]) or 0 for group in trainable),
+        buffers=sum(elements_of(group[0]) or 0 for group in buffers.values()),
+        parameter_bytes=sum(bytes_of(group[0]) or 0 for group in parameters.values()),
+        buffer_bytes=sum(bytes_of(group[0]) or 0 for group in buffers.values()),
+        modules=len({id(place.module) for place in places}),
+    )
+
+
+def type_name(module: nn.Module) -> str:
+    """The class's name as the user knows it: a parametrized ``Conv2d`` is a Conv2d; a scripted or sharded one too."""
+    cls = type(module)
+    if parametrizations_of(module):
+        return cls.__bases__[0].__name__
+    # Asked only where someone has imported it: no module can be sharded before, and the import takes a second.
+    fsdp = sys.modules.get("torch.distributed.fsdp")
+    if fsdp is not None and fsdp.FSDPModule in cls.__bases__:
+        return cls.__bases__[-1].__name__
+    if isinstance(module, torch.jit.ScriptModule):
+        try:
+            return str(module.original_name)
+        except Exception:  # a scripted module compiled without a class has none
+            return cls.__name__
+    return cls.__name__
+
+
+def hyperparameters(module: nn.Module) -> str:
+    """What the class says of itself in ``extra_repr()``, in one line, and how its tensors are parametrized.
+
+    Never raises: "" where a user's extra_repr fails. Longer ones end in "…".
+    """
+    parts = [_extra_repr(module)]
+    parts += [
+        f"{name} by {' ∘ '.join(type_name(step) for step in reversed(steps))}"
+        for name, steps in parametrizations_of(module).items()
+    ]
+    text = " · ".join(part for part in parts if part)
+    if len(text) <= LONGEST_HYPERPARAMETERS:
+        return text
+    cut = text[: LONGEST_HYPERPARAMETERS - 1]
+    return (cut[: cut.rindex(", ") + 1] if ", " in cut else cut) + "…"
+
+
+def container_of(module: nn.Module) -> str:
+    """How it names its children: "Sequential", "ModuleList", "ModuleDict", or "" for attributes."""
+    for container in (nn.Sequential, nn.ModuleList, nn.ModuleDict):
+        if isinstance(module, container):
+            return container.__name__
+    return ""
+
+
+def parametrizations_of(module: nn.Module) -> dict[str, list[nn.Module]]:
+    """Per parametrized tensor the modules that compute it, in the order they are applied."""
+    registered = dict(child_modules(module)).get("parametrizations")
+    if not isinstance(registered, nn.ModuleDict):
+        return {}
+    lists = child_modules(registered)
+    if not all(isinstance(steps, ParametrizationList) for _, steps in lists):
+        return {}
+    return {name: [step for _, step in child_modules(steps)] for name, steps in lists}
+
+
+def device_of(module: nn.Module, recursive: bool) -> str | None:
+    """The device of its tensors, "cpu, cuda:0" where they are spread; None without tensors."""
+    return _in_order(_Kinds(_holdings(module, recursive)).devices, _device_order)
+
+
+def dtype_of(module: nn.Module, recursive: bool) -> str | None:
+    """The dtype of its parameters, or of its buffers where it has none; "float16, float32" where they differ."""
+    return _Kinds(_holdings(module, recursive)).dtype()
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """``float32`` for ``torch.float32``."""
+    return str(dtype).removeprefix("torch.")
+
+
+class _Kinds:
+    """Devices and dtypes of some tensors."""
+
+    def __init__(self, holdings: Iterable[tuple[str, Tensor]]) -> None:
+        self.devices: set[str] = set()
+        self.parameter_dtypes: set[str] = set()
+        self.buffer_dtypes: set[str] = set()
+        for kind, tensor in holdings:
+            self.devices.add(str(tensor.device))
+            (self.parameter_dtypes if kind == "parameter" else self.buffer_dtypes).add(dtype_name(tensor.dtype))
+
+    def absorb(self, other: "_Kinds") -> None:
+        self.devices |= other.devices
+        self.parameter_dtypes |= other.parameter_dtypes
+        self.buffer_dtypes |= other.buffer_dtypes
+
+    def dtype(self) -> str | None:
+        # Counters such as num_batches_tracked would make every normalised network "float32, int64".
+        return _in_order(self.parameter_dtypes or self.buffer_dtypes, lambda name: (name, 0))
+
+
+def _holdings(module: nn.Module, recursive: bool) -> list[tuple[str, Tensor]]:
+    modules = [place.module for place in places_of(module)] if recursive else [module]
+    return [(kind, tensor) for each in modules for _, kind, tensor, _ in own_tensors(each)]
+
+
+def _in_order(names: set[str], order: Callable[[str], tuple[str, int]]) -> str | None:
+    return ", ".join(sorted(names, key=order)) or None
+
+
+def _device_order(name: str) -> tuple[str, int]:
+    kind, _, index = name.partition(":")
+    return kind, int(index) if index.isdigit() else -1
+
+
+def _sets_below(places: list[Place], own: list[list[Holding]]) -> list[_Kinds]:
+    kinds = [_Kinds((holding.kind, holding.tensor) for holding in holdings) for holdings in own]
+    for place in reversed(places):
+        if place.parent is not None:
+            kinds[place.parent].absorb(kinds[place.index])
+    return kinds
+
+
+def _sums_below(places: list[Place], amounts: list[int]) -> list[int]:
+    sums = list(amounts)
+    for place in reversed(places):
+        if place.parent is not None:
+            sums[place.parent] += sums[place.index]
+    return sums
+
+
+def _distinct_below(places: list[Place], amounts: list[tuple[int, tuple[object, ...], int]]) -> list[int]:
+    """Per place the sum over the distinct identities in its subtree, in linear time but for ties.
+
+    Each occurrence (place, identity, amount) adds at its place; of two that follow each other in preorder one is taken
+    back at their lowest common ancestor, above which both would be counted.
+    """
+    at = [0] * len(places)
+    last: dict[tuple[object, ...], int] = {}
+    for place, key, amount in amounts:
+        if not amount:
+            continue
+        at[place] += amount
+        if key in last:
+            at[_common_ancestor(places, last[key], place)] -= amount
+        last[key] = place
+    return _sums_below(places, at)
+
+
+def _common_ancestor(places: list[Place], one: int, other: int) -> int:
+    while one != other:
+        # In preorder an ancestor has the lower index, so the higher one cannot be the common ancestor.
+        if one < other:
+            one, other = other, one
+        parent = places[one].parent
+        one = 0 if parent is None else parent
+    return one
+
+
+def _shared(places: list[Place], holdings: list[Holding], identities: list[tuple[object, ...]]) -> list[list[int]]:
+    """Per place the other places of its module, and those whose module holds one of its own tensors."""
+    groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for place in places:
+        groups["module", id(place.module)].append(place.index)
+    for holding, key in zip(holdings, identities, strict=True):
+        if not groups[key] or groups[key][-1] != holding.place:
+            groups[key].append(holding.place)
+    shared: list[set[int]] = [set() for _ in places]
+    for group in groups.values():
+        if len(group) > 1:
+            for index in group:
+                shared[index].update(group)
+    return [sorted(others - {index}) for index, others in enumerate(shared)]
+
+
+def _is_training(module: nn.Module) -> bool:
+    try:
+        return bool(module.training)
+    except Exception:  # a user's class may raise anything from its accessors
+        return False
+
+
+def _extra_repr(module: nn.Module) -> str:
+    if isinstance(module, nn.ParameterList | nn.ParameterDict):
+        return ""  # theirs is a table of the entries, a line each
+    if isinstance(module, nn.MultiheadAttention):  # has none
+        return f"embed_dim={module.embed_dim}, num_heads={module.num_heads}"
+    try:
+        text = " ".join(str(module.extra_repr()).split())
+    except Exception:  # a user's extra_repr may raise anything, for one while attributes are not set yet
+        return ""
+    if any(elements_of(tensor) is None for _, _, tensor, _ in own_tensors(module)):
+        return _NOT_YET_KNOWN.sub("?", text)
+    return text

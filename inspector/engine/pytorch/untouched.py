@@ -1,0 +1,85 @@
+"""Looking at a model changes nothing in it: what a pass may change is put back afterwards."""
+
+import collections
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+VALUES_KEPT_BELOW = 1 << 29
+"""Parameters are copied before a real pass where all of them are smaller than this many bytes; buffers always."""
+_MUTABLE = (list, dict, set, collections.deque)
+
+
+@contextmanager
+def untouched(model: nn.Module, values: bool = False) -> Iterator[None]:
+    """Put every module's attributes, flags, tensors and gradients back on leaving.
+
+    With `values` also what the tensors hold, which only a pass on real values can change.
+    """
+    attributes = [_Attributes(module) for module in model.modules()]
+    kept = _kept_values(model) if values else []
+    try:
+        yield
+    finally:
+        for saved in attributes:
+            saved.restore()
+        with torch.no_grad():
+            for tensor, copy in kept:
+                if not torch.equal(tensor, copy) or tensor.is_floating_point():
+                    tensor.detach().copy_(copy)
+
+
+class _Attributes:
+    """One module's ``__dict__``, with what its lists, dictionaries and sets hold."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self.own = dict(module.__dict__)
+        self.contents: list[tuple[Any, Any]] = [
+            (value, value.copy()) for value in self.own.values() if type(value) in _MUTABLE or _is_ordered(value)
+        ]
+        tensors = [*module.__dict__.get("_parameters", {}).values()]
+        self.flags = [(tensor, tensor.requires_grad, tensor.grad) for tensor in tensors if tensor is not None]
+
+    def restore(self) -> None:
+        held = self.module.__dict__
+        if held.keys() != self.own.keys() or any(held[name] is not value for name, value in self.own.items()):
+            held.clear()
+            held.update(self.own)
+        for value, copy in self.contents:
+            if len(value) == len(copy) and all(a is b for a, b in zip(_flat(value), _flat(copy), strict=True)):
+                continue
+            value.clear()
+            value.extend(copy) if isinstance(value, list | collections.deque) else value.update(copy)
+        for tensor, requires_grad, gradient in self.flags:
+            if tensor.requires_grad != requires_grad:
+                tensor.requires_grad_(requires_grad)
+            if tensor.grad is not gradient:
+                tensor.grad = gradient
+
+
+def _is_ordered(value: object) -> bool:
+    return type(value) is collections.OrderedDict
+
+
+def _flat(value: Any) -> list[Any]:
+    return [part for item in value.items() for part in item] if isinstance(value, dict) else list(value)
+
+
+def _kept_values(model: nn.Module) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    tensors: list[torch.Tensor] = [tensor for tensor in model.buffers() if not tensor.is_meta]
+    parameters = [tensor for tensor in model.parameters() if not (nn.parameter.is_lazy(tensor) or tensor.is_meta)]
+    if sum(tensor.numel() * tensor.element_size() for tensor in parameters) < VALUES_KEPT_BELOW:
+        tensors += parameters
+    for module in model.modules():
+        tensors += [tensor for value in module.__dict__.values() for tensor in _plain_tensors(value)]
+    return [(tensor, tensor.detach().clone()) for tensor in tensors if not nn.parameter.is_lazy(tensor)]
+
+
+def _plain_tensors(value: object) -> list[torch.Tensor]:
+    """Tensors that a module holds without having registered them."""
+    held = value if isinstance(value, list | tuple) else [value]
+    return [tensor for tensor in held if isinstance(tensor, torch.Tensor) and not tensor.is_meta]

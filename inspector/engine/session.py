@@ -1,0 +1,58 @@
+"""A live model with its history of changes."""
+
+from inspector.core.edits import Edit, Journal
+from inspector.core.errors import RequestError
+from inspector.core.results import EditReport
+from inspector.engine.live import LiveModel, Undo
+
+
+class Session:
+    """Applies edits to a model, takes them back and makes them again."""
+
+    def __init__(self, model: LiveModel) -> None:
+        self.model = model
+        self.journal = Journal()
+        self._undo: list[Undo] = []
+
+    def apply(self, edit: Edit) -> EditReport:
+        """Make a change and remember how to take it back."""
+        keys, message, undo = self.model.apply(edit)
+        self.journal.record(edit)
+        self._undo.append(undo)
+        return self._report(edit, keys, message)
+
+    def undo(self) -> EditReport:
+        """Take the last change back. Raises RequestError where there is none."""
+        edit = self.journal.undo()
+        if edit is None:
+            raise RequestError("there is nothing to undo")
+        self._undo.pop()()
+        return self._report(edit, [], f"taken back: {described(edit)}")
+
+    def redo(self) -> EditReport:
+        """Make the last undone change again. Raises RequestError where there is none."""
+        if not self.journal.undone:
+            raise RequestError("there is nothing to redo")
+        edit = self.journal.undone[-1]
+        keys, message, undo = self.model.apply(edit)
+        self.journal.redo()
+        self._undo.append(undo)
+        return self._report(edit, keys, message)
+
+    def _report(self, edit: Edit, keys: list[str], message: str) -> EditReport:
+        return EditReport(
+            edit=edit,
+            keys=keys,
+            message=message,
+            table=self.model.table(),
+            can_undo=bool(self.journal.done),
+            can_redo=bool(self.journal.undone),
+        )
+
+
+def described(edit: Edit) -> str:
+    """An edit in a few words."""
+    where = edit.where or "the model"
+    if edit.action == "set_element":
+        return f"{where}[{', '.join(map(str, edit.index))}] = {edit.argument}"
+    return f"{edit.action} {where}: {edit.argument}"

@@ -1,0 +1,124 @@
+"""A tensor's values in numbers."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+
+from inspector.core.results import Histogram, Statistics
+
+BINS = 32
+CHUNK = 1 << 20
+"""Elements converted to float64 at a time, so that a large tensor is not doubled in memory."""
+DENSE_LIMIT = 1 << 26
+"""Elements of a sparse tensor that are written out; beyond, its statistics are not known."""
+UNKNOWN = Statistics(mean=None, std=None, min=None, max=None, zeros=None)
+
+
+@torch.no_grad()
+def statistics(tensor: torch.Tensor, histogram: bool = True, channels: bool = False) -> Statistics:
+    """Exact statistics over the finite values, accumulated in float64; `std` divides by n − 1 as `torch.std` does.
+
+    Complex values count by their absolute value. `zeros` is a share of all elements. With `channels`, `dead_units` is
+    the share of the channels (axis 1 of two axes or more) that are zero everywhere. The histogram has 32 bins of equal
+    width from min to max; where both are one value v, from v − ½ to v + ½. All is None for tensors without values:
+    empty, on the meta device, not yet materialised.
+    """
+    values = _plain(tensor)
+    if values is None or values.numel() == 0:
+        return UNKNOWN
+    flat = values.reshape(-1)
+    nan = inf = 0
+    low, high = _extremes(flat)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        nan, inf = int(flat.isnan().sum()), int(flat.isinf().sum())
+        finite = flat[flat.isfinite()]
+        low, high = _extremes(finite) if finite.numel() else (math.nan, math.nan)
+    else:
+        finite = flat
+    mean, std = _moments(finite)
+    return Statistics(
+        mean=_known(mean),
+        std=_known(std),
+        min=_known(low),
+        max=_known(high),
+        zeros=1 - int(flat.count_nonzero()) / flat.numel(),
+        nan=nan,
+        inf=inf,
+        dead_units=_dead_units(values) if channels else None,
+        histogram=_histogram(finite, low, high) if histogram and finite.numel() else None,
+    )
+
+
+def _plain(tensor: torch.Tensor) -> torch.Tensor | None:
+    """The values as a dense real tensor that every reduction takes; None where there are none to read."""
+    if torch.nn.parameter.is_lazy(tensor) or tensor.is_meta:
+        return None
+    values = tensor.detach()
+    if values.is_quantized:
+        values = values.dequantize()
+    if values.layout != torch.strided:
+        if values.numel() > DENSE_LIMIT:
+            return None
+        values = values.to_dense()
+    if values.is_complex():
+        values = values.abs()
+    elif values.is_floating_point():
+        # float8 and the half precisions lack reductions on some devices; float32 holds them exactly.
+        values = values if values.dtype in (torch.float32, torch.float64) else values.float()
+    elif values.dtype == torch.bool:
+        values = values.to(torch.uint8)
+    elif values.dtype in (torch.uint16, torch.uint32):
+        values = values.to(torch.int64)
+    elif values.dtype == torch.uint64:
+        values = values.double()
+    return values.cpu() if values.device.type == "mps" else values  # which has no float64
+
+
+def _extremes(flat: torch.Tensor) -> tuple[float, float]:
+    # aminmax propagates NaN and shows Inf: one cheap pass tells whether a dearer search is needed.
+    low, high = flat.aminmax()
+    return float(low), float(high)
+
+
+def _chunks(flat: torch.Tensor) -> Iterator[torch.Tensor]:
+    return (chunk.double() for chunk in flat.split(CHUNK))
+
+
+def _moments(finite: torch.Tensor) -> tuple[float, float]:
+    """Mean and standard deviation, in two passes: the one-pass formula cancels where the mean exceeds the deviation."""
+    number = finite.numel()
+    if number == 0:
+        return math.nan, math.nan
+    mean = math.fsum(float(chunk.sum()) for chunk in _chunks(finite)) / number
+    if number == 1 or not math.isfinite(mean):
+        return mean, math.nan
+    squares = math.fsum(float((chunk - mean).square_().sum()) for chunk in _chunks(finite))
+    return mean, math.sqrt(squares / (number - 1)) if math.isfinite(squares) else math.nan
+
+
+def _dead_units(values: torch.Tensor) -> float | None:
+    if values.dim() < 2 or values.shape[1] == 0:
+        return None
+    others = [axis for axis in range(values.dim()) if axis != 1]
+    alive = (values != 0).any(dim=others[0], keepdim=True)
+    for axis in others[1:]:
+        alive = alive.any(dim=axis, keepdim=True)
+    return 1 - int(alive.sum()) / values.shape[1]
+
+
+def _histogram(finite: torch.Tensor, low: float, high: float) -> Histogram | None:
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    width = (high - low) / BINS
+    if not math.isfinite(width) or low + width <= low:
+        return None
+    counts = torch.zeros(BINS, dtype=torch.float64)
+    for chunk in _chunks(finite):
+        counts += torch.histc(chunk.cpu(), bins=BINS, min=low, max=high)
+    edges = [low + width * at for at in range(BINS)] + [high]
+    return Histogram(edges=edges, counts=[int(count) for count in counts])
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,30 @@
+"""Which names in a pickle torch's ``weights_only`` reader takes by default.
+
+Source: ``torch/_weights_only_unpickler.py``, ``_get_allowed_globals``. Anything else makes
+`torch.load` refuse the file.
+"""
+
+import re
+
+from inspector.files.dtypes import ITEM_BYTES
+
+_TENSOR_TYPES = "BFloat16|Bool|Byte|Char|Double|Float|Half|Int|Long|Short"
+_ALLOWED = re.compile(
+    rf"torch\.({'|'.join(ITEM_BYTES)}"
+    r"|per_(tensor_affine|tensor_symmetric|channel_affine|channel_symmetric|channel_affine_float_qparams)"
+    r"|Size|Tensor|device"
+    rf"|(cuda\.|sparse\.|cuda\.sparse\.)?({_TENSOR_TYPES})Tensor"
+    rf"|(cuda\.)?({_TENSOR_TYPES}|ComplexDouble|ComplexFloat)Storage"
+    r"|(QInt32|QInt8|QUInt2x4|QUInt4x2|QUInt8)Storage"
+    r"|storage\.(TypedStorage|UntypedStorage)"
+    r"|serialization\._get_layout|nn\.parameter\.Parameter|_tensor\._rebuild_from_type_v2"
+    r"|_utils\._rebuild_(device_tensor_from_cpu_tensor|device_tensor_from_numpy|meta_tensor_no_storage|nested_tensor"
+    r"|parameter|parameter_with_state|qtensor|sparse_tensor|tensor|tensor_v2|tensor_v3|wrapper_subclass))"
+    r"|collections\.(OrderedDict|Counter)|_codecs\.encode|builtins\.(bytearray|complex|set)"
+)
+_NEVER = re.compile(r"torch\.(cuda\.)?sparse\.BoolTensor")
+
+
+def is_allowed(path: str) -> bool:
+    """Whether `torch.load(weights_only=True)` takes this dotted name without being told to."""
+    return _ALLOWED.fullmatch(path) is not None and not _NEVER.fullmatch(path)

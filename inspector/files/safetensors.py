@@ -1,0 +1,93 @@
+"""The safetensors format: 8 bytes with the header's length, a JSON header, then the tensors' bytes.
+
+Source: the format's description in the README of ``huggingface/safetensors``. Offsets in the header count from its end.
+"""
+
+import math
+from pathlib import Path
+
+import msgspec
+
+from inspector.core.errors import RequestError
+from inspector.core.table import Note
+from inspector.files.catalog import Catalog, CatalogContainer, CatalogTensor
+from inspector.files.dtypes import ITEM_BYTES, SAFETENSORS_BITS, SAFETENSORS_DTYPES
+
+MAX_HEADER = 100_000_000
+"""The limit of the reference implementation."""
+
+
+class _Entry(msgspec.Struct):
+    dtype: str
+    shape: list[int]
+    data_offsets: tuple[int, int]
+
+
+def sniff(head: bytes, path: Path) -> bool:
+    """Whether the file begins with a length and a JSON object."""
+    return len(head) > 9 and head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= MAX_HEADER
+
+
+def open(path: Path) -> Catalog:
+    """Read the catalog of a safetensors file; raises RequestError where the header or an offset is wrong."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if length > min(MAX_HEADER, size - 8):
+            raise RequestError(
+                f"{path} is cut off: its safetensors header has {length:,} bytes and {size - 8:,} are here; "
+                "fetch the file again"
+            )
+        header = stream.read(length)
+    try:
+        declared = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
+        metadata = msgspec.json.decode(declared.pop("__metadata__", b"{}"), type=dict[str, str])
+        entries = {key: msgspec.json.decode(raw, type=_Entry) for key, raw in declared.items()}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RequestError(f"{path}: its safetensors header is not valid ({error}); the file is damaged") from error
+    notes: list[Note] = []
+    tensors = [_tensor(path, key, entry, size - 8 - length, notes) for key, entry in entries.items()]
+    return Catalog(
+        path=str(path),
+        format="safetensors",
+        bytes=size,
+        root="mapping",
+        root_type="safetensors",
+        tensors=tensors,
+        containers=[CatalogContainer(path=[], type="safetensors", tensors=len(tensors), entries=metadata)],
+        notes=notes,
+    )
+
+
+def _tensor(path: Path, key: str, entry: _Entry, payload: int, notes: list[Note]) -> CatalogTensor:
+    begin, end = entry.data_offsets
+    elements = math.prod(entry.shape)
+    dtype = SAFETENSORS_DTYPES.get(entry.dtype, entry.dtype.lower())
+    bits = SAFETENSORS_BITS.get(entry.dtype) or 8 * ITEM_BYTES.get(dtype, 0)
+    if any(length < 0 for length in entry.shape) or not 0 <= begin <= end:
+        raise RequestError(f"{path}: the header gives {key} an impossible shape or place; the file is damaged")
+    if bits and elements * bits != (end - begin) * 8:
+        raise RequestError(
+            f"{path}: {key} is {entry.dtype} {entry.shape} but has {end - begin} bytes; the file is damaged"
+        )
+    if end > payload:
+        notes.append(
+            Note(
+                code="out-of-storage",
+                message=f"{key} ends at byte {end} and {payload} are here: the file is cut off",
+                path=key,
+            )
+        )
+    strides = [math.prod(entry.shape[axis + 1 :]) for axis in range(len(entry.shape))]
+    return CatalogTensor(
+        key=key,
+        name=key,
+        shape=entry.shape,
+        dtype=dtype,
+        storage=str(begin) if end > begin else None,
+        storage_offset=0,
+        strides=strides,
+        device="cpu",
+        elements=elements,
+        bytes=end - begin,
+    )

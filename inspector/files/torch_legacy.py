@@ -1,0 +1,78 @@
+"""Files of ``torch.save`` before 1.6: several pickles one after the other, then the storages' bytes.
+
+The layout is that of ``_legacy_save`` in ``torch/serialization.py``: magic number, protocol version, system
+information, the object, the list of storage keys, then for each storage its element count (8 bytes) and its elements.
+"""
+
+import mmap
+from pathlib import Path
+
+from inspector.core.errors import RequestError
+from inspector.core.table import Note
+from inspector.files.allowed_globals import is_allowed
+from inspector.files.catalog import Catalog
+from inspector.files.inert_pickle import BrokenPickleError, Pickled, read_pickle
+from inspector.files.torch_objects import read_contents
+
+MAGIC = 0x1950A86A20F9469CFC6C
+_MAGIC_BYTES = MAGIC.to_bytes(10, "little")
+
+
+def sniff(head: bytes, path: Path) -> bool:
+    """Whether the file begins with torch's magic number, or at least with a pickle."""
+    return _MAGIC_BYTES in head[:64] or str(MAGIC).encode() in head[:64] or is_pickle(head)
+
+
+def is_pickle(head: bytes) -> bool:
+    """Whether the bytes begin as a pickle of protocol 2 to 5."""
+    return len(head) > 2 and head[0] == 0x80 and 2 <= head[1] <= 5
+
+
+def open(path: Path) -> Catalog:
+    """Read the catalog of a legacy torch file; raises RequestError where it is cut off or another kind of pickle."""
+    size = path.stat().st_size
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        try:
+            first = read_pickle(data)
+            if first.value != MAGIC:
+                raise RequestError(
+                    f"{path} is a pickle, but not one that torch.save wrote: it cannot be read without running what it "
+                    "names; open it where you trust it and save its tensors with torch.save"
+                )
+            version = read_pickle(data, first.end)
+            system = read_pickle(data, version.end)
+            pickled = read_pickle(data, system.end)
+            contents = read_contents(pickled.value)
+            keys = read_pickle(data, pickled.end)
+        except BrokenPickleError as error:
+            raise RequestError(
+                f"{path} is cut off or damaged: a pickle in it cannot be read ({error}); fetch the file again"
+            ) from error
+    notes = [*contents.notes]
+    # Each storage takes 8 bytes and its elements; the tensors say at least how many those are.
+    needed = keys.end + sum(8 + need for need, _ in contents.storages.values())
+    if needed > size:
+        notes.append(
+            Note(
+                code="out-of-storage",
+                message=f"the file is cut off: its tensors need at least {needed:,} bytes and {size:,} are here",
+            )
+        )
+    names = sorted({found.path for part in (version, system, pickled, keys) for found in part.globals})
+    return Catalog(
+        path=str(path),
+        format="torch-legacy",
+        bytes=size,
+        root=contents.root,
+        root_type=contents.root_type,
+        tensors=contents.tensors,
+        containers=contents.containers,
+        globals=names,
+        unsafe_globals=[name for name in names if not is_allowed(name)],
+        protocol=_highest(first, pickled),
+        notes=notes,
+    )
+
+
+def _highest(*parts: Pickled) -> int:
+    return max(part.protocol for part in parts)

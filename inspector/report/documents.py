@@ -1,0 +1,55 @@
+"""The JSON documents of the contract, one function each."""
+
+from typing import Any
+
+import msgspec
+
+from inspector.core.results import EditReport, ForwardReport, KeyExplanation, SaveReport
+from inspector.core.table import ModelTable
+
+
+def summary_document(table: ModelTable) -> str:
+    """`summary --json`."""
+    return _json(table)
+
+
+def forward_document(report: ForwardReport) -> str:
+    """`forward --json`: the summary, with measurements in each row and gradients in each tensor."""
+    document: dict[str, Any] = msgspec.to_builtins(report.table)
+    for row, run in zip(document["rows"], report.runs, strict=True):
+        row |= msgspec.to_builtins(run)
+    gradients = {gradient.key: msgspec.to_builtins(gradient) for gradient in report.gradients}
+    if gradients:
+        for tensor in document["tensors"]:
+            tensor |= gradients.get(tensor["key"], {"gradient": None, "gradient_note": "a buffer has no gradient"})
+    for output, preview in zip(document["outputs"], report.outputs, strict=True):
+        output |= {"text": preview.text, "statistics": msgspec.to_builtins(preview.statistics)}
+    document["first_nonfinite"] = msgspec.to_builtins(report.first_nonfinite)
+    document["seconds"] = report.seconds
+    document["seed"] = report.seed
+    return _json(document)
+
+
+def keys_document(keys: list[KeyExplanation]) -> str:
+    """`keys --json`."""
+    return _json({"keys": keys})
+
+
+def init_document(reports: list[EditReport], saved: SaveReport) -> str:
+    """`init --json`: what each rule changed, and the file."""
+    rules = [
+        {
+            "pattern": report.edit.where,
+            "initialiser": report.edit.argument,
+            "seed": report.edit.seed,
+            "keys": report.keys,
+            "message": report.message,
+        }
+        for report in reports
+    ]
+    return _json({"rules": rules, "written": saved.path, "tensors": saved.tensors, "bytes": saved.bytes})
+
+
+def _json(document: Any) -> str:
+    """UTF-8 JSON; numbers that JSON lacks (NaN, infinities) become null."""
+    return msgspec.json.encode(document).decode()

@@ -1,0 +1,200 @@
+"""Tables for the command line. Every string from a model goes in as `Text`, which is never parsed as markup."""
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from inspector.core import wording
+from inspector.core.results import ForwardReport, KeyExplanation, RowRun
+from inspector.core.table import Failure, ModelTable, Row
+
+WIDTH_WITHOUT_TERMINAL = 100_000
+"""Into a pipe nothing is cut; the columns are as wide as what they hold."""
+
+
+def print_table(table: ModelTable) -> None:
+    """`summary`: the head, the tree, the totals, and what there is to say."""
+    console = _console()
+    _print_head(console, table)
+    columns = ["", "type", "parameters", "output", "receptive field", "device"]
+    grid = _grid(columns, right={"parameters"})
+    for row in table.rows:
+        grid.add_row(
+            _tree_cell(row),
+            _type_cell(row),
+            _parameters_cell(row),
+            Text(wording.shapes(row.output_shapes) if row.output_shapes else ""),
+            Text(wording.receptive_field(row.receptive_field) if row.receptive_field else ""),
+            Text(row.device or ""),
+        )
+    console.print(grid)
+    _print_totals(console, table)
+    _print_rest(console, table)
+
+
+def print_forward(report: ForwardReport) -> None:
+    """`forward`: what every row did, then the output."""
+    console = _console()
+    table = report.table
+    _print_head(console, table)
+    backward = any(run.gradient_norm is not None for run in report.runs)
+    columns = ["", "type", "output", "mean", "std", "min", "max", "zeros", "NaN", "Inf", "time"]
+    grid = _grid([*columns, "‖gradient‖"] if backward else columns, right=set(columns[3:]) | {"‖gradient‖"})
+    for row, run in zip(table.rows, report.runs, strict=True):
+        type_ = "" if row.kind == "function" else wording.printable(row.type)
+        cells = [_tree_cell(row), Text(type_), Text(wording.shapes(row.output_shapes) if row.output_shapes else "")]
+        cells += _run_cells(run)
+        if backward:
+            cells.append(Text("" if run.gradient_norm is None else wording.number(run.gradient_norm)))
+        grid.add_row(*cells)
+    console.print(grid)
+    for output in report.outputs:
+        console.print(Text(f"\n{output.name}  {wording.shape(output.shape)}  {output.dtype}"))
+        console.print(Text(output.text))
+    if report.seconds is not None:
+        console.print(Text(f"\nforward took {wording.duration(report.seconds)}, seed {report.seed}"))
+    if report.first_nonfinite is not None:
+        first = report.first_nonfinite
+        console.print(
+            Text(f"first NaN or Inf: {first.path or 'the model itself'}, call {first.call}", style="bold red")
+        )
+    for gradient in report.gradients:
+        if gradient.gradient_note:
+            console.print(Text(f"no gradient for {gradient.key}: {gradient.gradient_note}"))
+    _print_rest(console, table)
+
+
+def print_keys(keys: list[KeyExplanation]) -> None:
+    """`keys`: each key, its expression, and a line for each of its parts."""
+    console = _console()
+    for key in keys:
+        console.print(Text(wording.printable(key.key), style="bold"))
+        console.print(Text(f"  {wording.printable(key.expression)}", style="cyan"))
+        width = max((len(wording.printable(part.text)) for part in key.parts), default=0)
+        for part in key.parts:
+            text = f"  {wording.printable(part.text):<{width}}  {part.kind:<9}  {wording.printable(part.explanation)}"
+            console.print(Text(text))
+        console.print()
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False, soft_wrap=False)
+
+
+def _grid(columns: list[str], right: set[str]) -> Table:
+    grid = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True, padding=(0, 2, 0, 0))
+    for name in columns:
+        # Numbers and shapes keep their width; names and hyperparameters give way on a narrow terminal.
+        grid.add_column(
+            Text(name),
+            justify="right" if name in right else "left",
+            overflow="ellipsis",
+            no_wrap=True,
+            min_width=18 if name == "" else None,
+        )
+    return grid
+
+
+def _tree_cell(row: Row) -> Text:
+    name = row.name if row.path or row.kind != "module" else "model"
+    text = Text("  " * row.depth + (wording.printable(name) or "(root)"))
+    if row.kind == "function":
+        text.stylize("dim")
+    if row.call:
+        text.append(f" (call {row.call + 1})", style="dim")
+    return text
+
+
+def _type_cell(row: Row) -> Text:
+    text = Text("" if row.kind == "function" else wording.printable(row.type))
+    if row.hyperparameters:
+        text.append(f"({wording.printable(row.hyperparameters)})", style="dim")
+    if row.lazy:
+        text.append(" uninitialised", style="yellow")
+    if row.shared_with:
+        places = ", ".join(wording.printable(path) or "the model" for path in row.shared_with[:3])
+        text.append(f" shared with {places}", style="magenta")
+    return text
+
+
+def _parameters_cell(row: Row) -> Text:
+    if row.kind == "function":
+        return Text("")
+    return Text(wording.exact(row.parameters) if row.parameters or row.lazy else "")
+
+
+def _run_cells(run: RowRun) -> list[Text]:
+    found = run.statistics
+    if found is None:
+        return [Text("")] * 7 + [Text("" if run.seconds is None else wording.duration(run.seconds))]
+    cells = [
+        Text("" if value is None else wording.number(value)) for value in (found.mean, found.std, found.min, found.max)
+    ]
+    cells.append(Text("" if found.zeros is None else wording.percent(found.zeros)))
+    cells += [Text(str(count) if count else "", style="bold red") for count in (found.nan, found.inf)]
+    return [*cells, Text("" if run.seconds is None else wording.duration(run.seconds))]
+
+
+def _print_head(console: Console, table: ModelTable) -> None:
+    model = table.model
+    mode = "" if model.framework == "file" else ", train" if model.training else ", eval"
+    head = f"{wording.printable(model.name)}  ({model.framework}{mode}, {', '.join(model.devices) or 'no device'})"
+    console.print(Text(head, style="bold"))
+    for one in table.inputs:
+        console.print(Text(f"input {wording.model_input(one)}"))
+    console.print()
+
+
+def _print_totals(console: Console, table: ModelTable) -> None:
+    totals = table.totals
+    console.print(
+        Text(
+            f"\n{wording.exact(totals.parameters)} parameters ({wording.exact(totals.trainable_parameters)} trainable, "
+            f"{wording.size_in_bytes(totals.parameter_bytes)}), {wording.exact(totals.buffers)} buffer elements "
+            f"({wording.size_in_bytes(totals.buffer_bytes)}), {wording.things(totals.modules, 'module')}"
+        )
+    )
+
+
+def _print_rest(console: Console, table: ModelTable) -> None:
+    load = table.load
+    if load is not None:
+        text = f"weights {table.model.weights}: {load.matched} keys matched, {wording.percent(load.coverage)} of the elements"
+        console.print(Text(text))
+        for rule in load.rules:
+            console.print(
+                Text(f"  rule {rule.kind}: {rule.from_!r} → {rule.to!r} in {wording.things(rule.tensors, 'key')}")
+            )
+        for what, keys in (("missing in the file", load.missing), ("not in the model", load.unexpected)):
+            if keys:
+                more = f" and {len(keys) - 8} more" if len(keys) > 8 else ""
+                listed = ", ".join(map(wording.printable, keys[:8]))
+                console.print(Text(f"  {what}: {listed}{more}", style="yellow"))
+        for wrong in load.mismatched:
+            sizes = f"{wording.shape(wrong.file_shape)} in the file, {wording.shape(wrong.model_shape)} in the model"
+            console.print(Text(f"  shape differs: {wording.printable(wrong.key)} is {sizes}", style="yellow"))
+    if table.failure is not None:
+        _print_failure(console, table.failure)
+    for note in table.notes:
+        console.print(Text(f"note: {wording.printable(note.message)}", style="dim"))
+
+
+def _print_failure(console: Console, failure: Failure) -> None:
+    where = wording.printable(failure.path) or "the model itself"
+    console.print(
+        Text(f"\nforward fails in {where}: {failure.type}: {wording.printable(failure.message)}", style="bold red")
+    )
+    if failure.source is not None:
+        source = failure.source
+        console.print(Text(f"  {source.file}:{source.line}: {wording.printable(source.text)}"))
+    for operand in failure.operands:
+        text = (
+            f"  {wording.printable(operand.text)}: {wording.shape(operand.shape)} {operand.dtype} on {operand.device}"
+        )
+        console.print(Text(text))
+    if failure.explanation:
+        console.print(Text(f"  {failure.explanation}"))
+    for suggestion in failure.suggestions:
+        console.print(Text(f"  → {suggestion}"))

@@ -1,0 +1,361 @@
+"""The terminal application: a tree of the model, panels beside it, and what the user does with both."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, ClassVar, cast
+
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from inspector.core import key_spelling
+from inspector.core.errors import RequestError
+from inspector.core.recipe import InputSpec, Recipe
+from inspector.core.results import CloneReport, EditReport, ForwardReport
+from inspector.core.table import ModelTable, Row, Tensor
+from inspector.core.wording import duration, printable
+from inspector.tui.action import bindings
+from inspector.tui.actions import ACTIONS, APP_ACTIONS
+from inspector.tui.conversation import Conversation
+from inspector.tui.log_view import LogView
+from inspector.tui.module_tree import ModuleTree, failed_row
+from inspector.tui.page import MUTED
+from inspector.tui.row_view import RowView
+from inspector.tui.run_list import RunList
+from inspector.tui.search import SearchBar
+from inspector.tui.side import PanelTabs, Side
+from inspector.tui.status import ActivityLine, ModelLine
+from inspector.tui.tensor_list import TensorList
+from inspector.tui.view import Spelling, View
+from inspector.worker.client import Client
+from inspector.worker.protocol import Open, Request, Trace, WorkerState
+
+
+class NNInspectApp(App[int]):
+    """One model, looked at and changed through a client; the model itself lives elsewhere."""
+
+    TITLE = "nninspect"
+    CSS_PATH = "nninspect.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(APP_ACTIONS)
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
+
+    opening: Static
+    module_tree: ModuleTree
+    side: Side
+    log_view: LogView
+    search_bar: SearchBar
+    model_line: ModelLine
+    activity: ActivityLine
+
+    def __init__(self, client: Client, recipe: Recipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.client = client
+        self.conversation = Conversation(self, client)
+        self.table: ModelTable | None = None
+        self.inputs: list[InputSpec] = list(recipe.inputs)
+        """The inputs of every pass; empty as long as they are worked out."""
+        self.report: ForwardReport | None = None
+        self.report_is_old = False
+        self.clone: CloneReport | None = None
+        self.can_undo = bool(client.journal.done)
+        self.can_redo = bool(client.journal.undone)
+        self.spelling: Spelling = "here"
+        self.wrapped: frozenset[str] = frozenset()
+        self.tensor_key: str | None = None
+        self.zoomed: str | None = None
+        self.look_due = False
+
+    def compose(self) -> ComposeResult:
+        """The model's line, tree and panels, log, search, what is going on, keys."""
+        # Kept as attributes: a query would look in the dialog while one is open.
+        self.model_line = ModelLine(self.recipe, id="model")
+        self.opening = Static(self._what_is_opening(), id="opening", markup=False)
+        self.module_tree = ModuleTree(id="tree")
+        self.side = Side(id="side")
+        self.log_view = LogView(id="log")
+        self.search_bar = SearchBar(id="search")
+        self.activity = ActivityLine(id="activity")
+        yield self.model_line
+        with Container(id="body"):
+            with Container(id="left"):
+                yield self.opening
+                yield self.module_tree
+            yield self.side
+        yield self.log_view
+        yield self.search_bar
+        yield self.activity
+        yield Footer(compact=True)
+
+    def _what_is_opening(self) -> Content:
+        recipe = self.recipe
+        facts = [
+            ("weights", recipe.weights or ""),
+            ("arguments", recipe.arguments),
+            ("device", recipe.device or ""),
+            ("input", ", ".join(map(str, recipe.inputs))),
+        ]
+        lines = [("loading torch…\n\n", MUTED), (f"{printable(recipe.target)}\n", "bold")]
+        lines += [(f"{label} {printable(text)}\n", "") for label, text in facts if text]
+        return Content.assemble(*lines)
+
+    def on_mount(self) -> None:
+        """Start the worker; the first frame does not wait for it."""
+        self.module_tree.display = False
+        self.log_view.display = False
+        self.search_bar.display = False
+        self.module_tree.focus()
+        self.conversation.spawn(self._begin())
+
+    async def _begin(self) -> None:
+        try:
+            await self.conversation.start()
+        except RequestError as problem:
+            self.tell("There is no worker", str(problem))
+        else:
+            await self.open_model()
+
+    async def open_model(self) -> None:
+        """Open the recipe: the structure at once, then shapes by a pass."""
+        table = await self.conversation.ask(Open(recipe=self.recipe), f"opening {self.recipe.target}")
+        if table is None:
+            self.opening.update("Nothing is open. R tries again, L shows what was printed, q quits.")
+            return
+        self.report = self.clone = None
+        self.can_undo = self.can_redo = False
+        self.show_table(table)
+        if table.model.framework != "file":
+            await self.trace()
+
+    async def trace(self) -> None:
+        """Work out shapes and receptive fields for the inputs chosen."""
+        table = await self.conversation.ask(Trace(inputs=self.inputs), "working out shapes")
+        if table is not None:
+            self.show_table(table)
+            self.go_to_failure()
+
+    def trace_again(self) -> None:
+        """The same, without waiting."""
+        self.conversation.spawn(self.trace())
+
+    def show_table(self, table: ModelTable) -> None:
+        """Show what is known now."""
+        first = self.table is None
+        self.table = table
+        self.wrapped = key_spelling.wrapped_paths(table.rows)
+        self.opening.display = False
+        self.module_tree.display = True
+        self.model_line.show(table)
+        self.module_tree.root_name = self.root_name
+        self.module_tree.show(table)
+        if first and self.focused is None:
+            self.module_tree.focus()
+        self.side.forget()
+        self.look()
+        self.refresh_bindings()
+
+    def show_edit(self, report: EditReport) -> None:
+        """Show the model after a change, an undo or a redo."""
+        self.report_is_old = True
+        self.clone = None
+        self.can_undo, self.can_redo = report.can_undo, report.can_redo
+        self.show_table(report.table)
+        self.say(report.message, "$text-success")
+
+    def show_report(self, report: ForwardReport) -> None:
+        """Show a real pass."""
+        self.report, self.report_is_old = report, False
+        self.show_table(report.table)
+        self.side.open("activations")
+        first = report.first_nonfinite
+        if first is not None:
+            self.say(f"first NaN or Inf in the output of {first.path or 'the root'}", "$text-error")
+        else:
+            self.say(f"the pass took {duration(report.seconds)}, seed {report.seed}", "$text-success")
+        self.go_to_failure()
+
+    def go_to_failure(self) -> None:
+        """Put the cursor where the pass failed, and say why in the panel."""
+        assert self.table is not None
+        failed = failed_row(self.table)
+        if failed is None:
+            return
+        self.module_tree.go_to_row(failed)
+        self.side.open("overview")
+        failure = self.table.failure
+        if failure:
+            self.say(f"{failure.type} at {failure.path or 'the root'}: {failure.message}", "$text-error")
+
+    @property
+    def root_name(self) -> str:
+        """What the tree calls the model in the spelling chosen."""
+        name = self.table.model.name if self.table else ""
+        return key_spelling.spell("", self.wrapped, as_saved=True) or name if self.spelling == "saved" else name
+
+    @property
+    def row(self) -> Row | None:
+        """The row looked at."""
+        return self.module_tree.current
+
+    @property
+    def tensor(self) -> Tensor | None:
+        """The tensor chosen, else the first of the row's own."""
+        view = self.view()
+        return view.tensor if view else None
+
+    def view(self) -> View | None:
+        """What the panels look at; None before there is a table."""
+        table, row = self.table, self.module_tree.current
+        if table is None or row is None:
+            return None
+        view = View(
+            table=table,
+            row=row,
+            failed=failed_row(table) == row.index,
+            report=self.report,
+            report_is_old=self.report_is_old,
+            clone=self.clone,
+            spelling=self.spelling,
+            wrapped=self.wrapped,
+        )
+        tensors = view.tensors
+        chosen = next((one for one in tensors if one.key == self.tensor_key), None)
+        return view.with_tensor(chosen or next(iter(view.own_tensors or tensors), None))
+
+    def look(self) -> None:
+        """Draw the panel on show, once for however many reasons."""
+        if not self.look_due:
+            self.look_due = True
+            self.call_after_refresh(self._look)
+
+    def _look(self) -> None:
+        self.look_due = False
+        view = self.view()
+        if view is not None:
+            self.side.look_at(view)
+
+    def on_row_view_cursor_moved(self, event: RowView.CursorMoved) -> None:
+        """The tree's cursor chooses the row, so does the run's; the list's of tensors the tensor."""
+        if event.view is self.module_tree:
+            self.look()
+        elif isinstance(event.view, TensorList) and event.view.current is not None:
+            self.tensor_key = event.view.current.key
+            self.look()
+        elif isinstance(event.view, RunList) and event.view.has_focus and event.view.current_row is not None:
+            self.module_tree.go_to_same(event.view.current_row)
+
+    def on_row_view_chosen(self, event: RowView.Chosen) -> None:
+        """Enter on a row goes to its panel, on a tensor to its values."""
+        if isinstance(event.view, TensorList):
+            self.side.open("values")
+        self.focus_panel()
+
+    def on_side_wanted(self, event: Side.Wanted) -> None:
+        """A panel lacks an answer."""
+        self.conversation.want_detail(event.request)
+
+    def keep_detail(self, request: Request[Any], answer: Any) -> None:
+        """An answer for a panel has come."""
+        self.side.keep(request, answer)
+
+    def on_panel_tabs_pressed(self, event: PanelTabs.Pressed) -> None:
+        """A tab was clicked."""
+        self.side.open(event.panel)
+
+    def on_search_bar_found(self, event: SearchBar.Found) -> None:
+        """The search met a row."""
+        self.module_tree.go_to_row(event.row)
+
+    def on_search_bar_left(self, event: SearchBar.Left) -> None:
+        """The search is over; keys are keys again."""
+        self.search_bar.display = False
+        self.module_tree.focus()
+
+    def say(self, text: str, style: str = "") -> None:
+        """Say something on the line at the bottom."""
+        self.activity.message = (text.partition("\n")[0], style)
+
+    def tell(self, title: str, sentence: str) -> None:
+        """Say something that must be read before going on."""
+        from inspector.tui.message import MessageScreen
+
+        self.say(sentence, "$text-error")
+        self.push_screen(MessageScreen(title, sentence))
+
+    def show_doing(self, doing: str) -> None:
+        """Say what is being done, "" for nothing."""
+        self.activity.doing = doing
+        self.refresh_bindings()
+
+    def show_worker(self, event: WorkerState) -> None:
+        """Say how the worker is."""
+        self.activity.worker = "" if event.state == "ready" else event.text or event.state
+        if event.state == "lost":
+            self.say(event.text, "$text-error")
+
+    def log_line(self, line: str) -> None:
+        """Keep a line that the model's code printed."""
+        self.log_view.add(line)
+
+    def focus_panel(self) -> None:
+        """Give the keyboard to the panel on show."""
+        panel = self.side.query_one(f"#{self.side.current}")
+        targets = [widget for widget in (panel, *panel.query("*")) if widget.focusable and widget.id != "index"]
+        if targets:
+            targets[0].focus()
+
+    def rows_in_focus(self) -> RowView:
+        """The list that has the keyboard, else the tree."""
+        return self.focused if isinstance(self.focused, RowView) else self.module_tree
+
+    def action_do(self, id: str) -> None:
+        """Carry out one of the actions."""
+        action = ACTIONS[id]
+        if action.enabled_when(self):
+            action.run(self)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Dim what cannot be done now."""
+        if action != "do":
+            return True
+        if self.screen.is_modal:
+            # Keys taken before widgets would reach through a dialog: tab walks through its fields there.
+            return False
+        return True if ACTIONS[cast(str, parameters[0])].enabled_when(self) else None
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every action, and the themes."""
+        yield SystemCommand("Theme", "Change the colours.", self.action_change_theme)
+        for action in ACTIONS.values():
+            if action.enabled_when(self) and not screen.is_modal:
+                yield SystemCommand(action.title, action.help, partial(self.action_do, action.id))
+
+
+def run(client: Client, recipe: Recipe) -> int:
+    """Run the application until the user leaves; returns the exit status.
+
+    SIGTERM and SIGHUP leave it as the quit key does, so that the terminal is usable afterwards; the worker is closed.
+    """
+    return asyncio.run(_run(client, recipe))
+
+
+async def _run(client: Client, recipe: Recipe) -> int:
+    app = NNInspectApp(client, recipe)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, partial(app.exit, return_code=128 + number))
+    try:
+        await app.run_async()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+        await client.close()
+    return app.return_code or 0

@@ -1,0 +1,90 @@
+"""Columns of aligned cells: which fit into a width, and a row of them as a strip.
+
+A cell is a run of (text, style name) pieces; style names are the component classes of `RowView`, so that only the
+style sheet knows colours. Text is cut at the cell's edge by its width on screen, not by its number of characters.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from inspector.core.wording import printable
+
+Cell = Sequence[tuple[str, str]]
+GAP = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of a `RowView`."""
+
+    title: str
+    width: int
+    """Cells its content wants; 0 for a column that has nothing to say here."""
+    least: int
+    """Cells it must have; with fewer it is dropped."""
+    priority: int = 0
+    """The highest number is dropped first where the widget is narrow; 0 never."""
+    right: bool = False
+    """Aligned to the right, for numbers."""
+    share: int = 0
+    """Weight with which it takes what is left over."""
+
+
+def fit_columns(columns: Sequence[Column], width: int) -> list[int]:
+    """The width of each column within `width` cells, 0 for those that are dropped."""
+    kept = [index for index, column in enumerate(columns) if column.width]
+
+    def need(indices: Sequence[int]) -> int:
+        return sum(columns[i].least + GAP for i in indices) - GAP
+
+    for index in sorted(kept, key=lambda i: columns[i].priority, reverse=True):
+        if need(kept) <= width or not columns[index].priority:
+            break
+        kept.remove(index)
+    widths = [columns[i].least if i in kept else 0 for i in range(len(columns))]
+    left = width - need(kept)
+    for index in sorted(kept, key=lambda i: columns[i].priority):
+        more = max(0, min(left, columns[index].width - widths[index]))
+        widths[index] += more
+        left -= more
+    shares = sum(columns[i].share for i in kept)
+    for index in kept:
+        if left > 0 and columns[index].share:
+            widths[index] += left * columns[index].share // shares
+    return widths
+
+
+def fit(text: str, width: int) -> str:
+    """The text cut to `width` cells on screen, ending in … where something is missing."""
+    # Four characters a cell is more than any text needs; measuring a name of megabytes would take seconds.
+    text = printable(text[: 4 * width + 1])
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
+
+
+def strip_of(
+    columns: Sequence[Column], widths: Sequence[int], cells: Sequence[Cell], styles: Mapping[str, Style], base: Style
+) -> Strip:
+    """A row as a strip: every cell cut and padded to its column's width."""
+    segments: list[Segment] = []
+    for column, width, cell in zip(columns, widths, cells, strict=True):
+        if not width:
+            continue
+        if segments:
+            segments.append(Segment(" " * GAP, base))
+        pieces, left = [], width
+        for text, name in cell:
+            piece = fit(text, left)
+            if not piece:
+                continue
+            pieces.append(Segment(piece, base + styles[name] if name else base))
+            left -= cell_len(piece)
+        padding = [Segment(" " * left, base)] if left else []
+        segments += padding + pieces if column.right else pieces + padding
+    return Strip(segments)

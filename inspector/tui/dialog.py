@@ -1,0 +1,108 @@
+"""The frame of every dialog: title, fields, what is wrong with them, two buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar, Generic, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Button, Input, Static
+
+from inspector.core.errors import RequestError
+from inspector.core.wording import printable
+
+R = TypeVar("R")
+
+
+class Dialog(ModalScreen[R | None], Generic[R]):
+    """Asks for something; returns it, or None where the user goes back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back"),
+        Binding("ctrl+s", "accept", "Do it", priority=True),
+    ]
+    title_text = ""
+    button = "OK"
+
+    def compose(self) -> ComposeResult:
+        """The frame around the fields."""
+        with Vertical(id="dialog"):
+            yield Static(Content(printable(self.title_text)), id="title")
+            with VerticalScroll(id="fields", can_focus=False):
+                yield from self.fields()
+            yield Static("", id="wrong", markup=False)
+            with Horizontal(id="buttons"):
+                yield Button(self.button, id="accept", variant="primary", compact=True)
+                yield Button("Cancel", id="leave", compact=True)
+                yield Static("enter or ctrl+s · esc goes back", classes="hint", markup=False)
+
+    def fields(self) -> Iterable[Widget]:
+        """The widgets to fill in."""
+        raise NotImplementedError
+
+    def result(self) -> R:
+        """What was filled in; raises RequestError saying what is wrong with it."""
+        raise NotImplementedError
+
+    def wrong(self, sentence: str) -> None:
+        """Say what is wrong with the fields, "" for nothing."""
+        self.query_one("#wrong", Static).update(Content(printable(sentence)))
+
+    def text(self, field: str) -> str:
+        """What is typed in a field."""
+        return self.query_one(f"#{field}", Input).value
+
+    def whole_number(self, field: str, what: str, least: int | None = None) -> int:
+        """The integer typed in a field; raises RequestError where it is none or below `least`."""
+        typed = self.text(field).strip()
+        try:
+            value = int(typed)
+        except ValueError:
+            raise RequestError(f"{what} is {typed!r}; write an integer") from None
+        if least is not None and value < least:
+            raise RequestError(f"{what} is {value}; it must be at least {least}")
+        return value
+
+    def action_leave(self) -> None:
+        """Go back without a result."""
+        self.dismiss(None)
+
+    def action_accept(self) -> None:
+        """Return the result, or say what is wrong."""
+        try:
+            result = self.result()
+        except RequestError as problem:
+            self.wrong(str(problem))
+            return
+        self.dismiss(result)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter in a field means: do it."""
+        event.stop()
+        self.action_accept()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """One of the two buttons."""
+        event.stop()
+        if event.button.id == "accept":
+            self.action_accept()
+        else:
+            self.action_leave()
+
+
+def labelled(label: str, widget: Widget, hint: str = "") -> Widget:
+    """A field with its label before it and a hint behind it."""
+    parts: list[Widget] = [Static(Content(printable(label)), classes="label"), widget]
+    if hint:
+        parts.append(Static(Content(printable(hint)), classes="hint"))
+    return Horizontal(*parts, classes="field")
+
+
+def entry(id: str, value: str, label: str, hint: str = "") -> Widget:
+    """A labelled line to type in."""
+    return labelled(label, Input(value=value, id=id, compact=True), hint)

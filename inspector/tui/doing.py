@@ -1,0 +1,265 @@
+"""The actions that ask the engine to do something; dialogs are imported when they are opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from inspector.core.edits import Edit
+from inspector.core.recipe import InputSpec
+from inspector.core.table import Input
+from inspector.worker.protocol import Apply, CompareClone, Devices, Forward, Redo, Request, Save, Undo
+
+if TYPE_CHECKING:
+    from inspector.core.results import EditReport
+    from inspector.tui.app import NNInspectApp
+
+
+def can_run(app: NNInspectApp) -> bool:
+    """A model, not only a file of tensors, is open."""
+    return app.table is not None and app.table.model.framework != "file"
+
+
+def can_change(app: NNInspectApp) -> bool:
+    """A model with tensors is open."""
+    return can_run(app) and app.table is not None and bool(app.table.tensors)
+
+
+def has_modes(app: NNInspectApp) -> bool:
+    """A PyTorch model is open: others have neither modes nor modules that move one by one."""
+    return app.table is not None and app.table.model.framework == "torch"
+
+
+def can_undo(app: NNInspectApp) -> bool:
+    """There is a change to take back."""
+    return app.can_undo
+
+
+def can_redo(app: NNInspectApp) -> bool:
+    """There is an undone change."""
+    return app.can_redo
+
+
+def has_alternatives(app: NNInspectApp) -> bool:
+    """Other input shapes are known to work."""
+    return app.table is not None and any(one.alternatives for one in app.table.inputs)
+
+
+def trace(app: NNInspectApp) -> None:
+    """Work out shapes again."""
+    app.trace_again()
+
+
+def reopen(app: NNInspectApp) -> None:
+    """Open the model anew."""
+    app.conversation.spawn(app.open_model())
+
+
+def forward(app: NNInspectApp) -> None:
+    """Ask for the input and run forward."""
+    _run(app, backward=False)
+
+
+def backward(app: NNInspectApp) -> None:
+    """Ask for the input and run forward and backward."""
+    _run(app, backward=True)
+
+
+def _run(app: NNInspectApp, backward: bool) -> None:
+    from inspector.tui.forward_dialog import ForwardDialog, Pass
+
+    def start(chosen: Pass | None) -> None:
+        if chosen is not None:
+            app.conversation.spawn(run(chosen))
+
+    async def run(chosen: Pass) -> None:
+        request = Forward(inputs=chosen.inputs, seed=chosen.seed, backward=chosen.backward)
+        report = await app.conversation.ask(
+            request, "running forward and backward" if chosen.backward else "running forward"
+        )
+        if report is not None:
+            app.show_report(report)
+
+    app.push_screen(ForwardDialog(current_inputs(app), app.recipe.seed, backward), start)
+
+
+def current_inputs(app: NNInspectApp) -> list[InputSpec]:
+    """The inputs chosen, else those that the last pass used."""
+    return app.inputs or [as_spec(one) for one in app.table.inputs if one.shape is not None] if app.table else []
+
+
+def as_spec(one: Input, shape: list[int] | None = None) -> InputSpec:
+    """An input of the model as it would be asked for, with another shape where one is given."""
+    whole = one.dtype.startswith(("int", "uint"))
+    # Without knowing what integers stand for, only 0 and 1 are safe as indices.
+    distribution = "range" if whole else "ones" if one.dtype == "bool" else "normal"
+    bounds = (0.0, 2.0) if whole else (None, None)
+    return InputSpec(
+        name=one.name,
+        shape=one.shape if shape is None else shape,
+        dtype=one.dtype,
+        distribution=distribution,
+        low=bounds[0],
+        high=bounds[1],
+    )
+
+
+def compare(app: NNInspectApp) -> None:
+    """Compare the output with that of a loaded clone."""
+
+    async def run() -> None:
+        request = CompareClone(inputs=app.inputs, seed=app.recipe.seed)
+        report = await app.conversation.ask(request, "comparing with a loaded clone")
+        if report is not None:
+            app.clone = report
+            app.module_tree.go_to(0)
+            app.side.open("activations")
+            app.look()
+            verdict = "Y_clone == Y" if report.equal else "Y_clone ≠ Y"
+            app.say(f"{verdict}: {report.explanation}", "$text-success" if report.equal else "$text-error")
+
+    app.conversation.spawn(run())
+
+
+def choose_input(app: NNInspectApp) -> None:
+    """Ask for other inputs and trace with them."""
+    from inspector.tui.input_dialog import InputDialog
+
+    def use(chosen: list[InputSpec] | None) -> None:
+        if chosen is not None:
+            app.inputs = chosen
+            app.trace_again()
+
+    app.push_screen(InputDialog(current_inputs(app)), use)
+
+
+def next_input(app: NNInspectApp) -> None:
+    """To the next shape that the model would take."""
+    _step_input(app, 1)
+
+
+def previous_input(app: NNInspectApp) -> None:
+    """To the shape before."""
+    _step_input(app, -1)
+
+
+def _step_input(app: NNInspectApp, by: int) -> None:
+    if app.table is None:
+        return
+    stepped = []
+    for one in app.table.inputs:
+        shapes = ([one.shape] if one.shape and one.shape not in one.alternatives else []) + one.alternatives
+        at = shapes.index(one.shape) if one.shape in shapes else 0
+        stepped.append(as_spec(one, shapes[(at + by) % len(shapes)] if shapes else None))
+    app.inputs = stepped
+    app.trace_again()
+
+
+def initialise(app: NNInspectApp) -> None:
+    """Ask what to fill and how; apply it."""
+    from inspector.tui.initialise_dialog import InitialiseDialog
+
+    view = app.view()
+    if view is not None:
+        prefer_tensor = app.focused is not app.module_tree and app.side.current in ("parameters", "values")
+        app.push_screen(InitialiseDialog(app.conversation, view, prefer_tensor), _apply(app, "initialising"))
+
+
+def set_element(app: NNInspectApp) -> None:
+    """Ask for an index and a value; set it."""
+    from inspector.tui.element_dialog import ElementDialog
+
+    tensor = app.tensor
+    if tensor is None or tensor.shape is None:
+        app.say("this row has no tensor with elements; choose one in panel 2")
+        return
+    app.push_screen(ElementDialog(tensor), _apply(app, "setting the element"))
+
+
+def place(app: NNInspectApp) -> None:
+    """Ask for a device; move the module or the model there."""
+    from inspector.tui.device_dialog import DeviceDialog
+
+    async def ask() -> None:
+        devices = await app.conversation.ask(Devices(), "looking for devices")
+        if devices is not None and app.row is not None:
+            # Only PyTorch's modules can be moved one by one.
+            row = app.row if has_modes(app) else app.table.rows[0] if app.table else app.row
+            app.push_screen(DeviceDialog(devices, row), _apply(app, "moving"))
+
+    app.conversation.spawn(ask())
+
+
+def module_mode(app: NNInspectApp) -> None:
+    """Switch the row's module between train and eval."""
+    if app.row is not None:
+        _switch_mode(app, app.row.path, app.row.training)
+
+
+def model_mode(app: NNInspectApp) -> None:
+    """Switch the model between train and eval."""
+    if app.table is not None:
+        _switch_mode(app, "", app.table.model.training)
+
+
+def _switch_mode(app: NNInspectApp, path: str, training: bool) -> None:
+    edit = Edit(action="mode", where=path, argument="eval" if training else "train")
+    _change(app, Apply(edit=edit), "switching the mode")
+
+
+def undo(app: NNInspectApp) -> None:
+    """Take the last change back."""
+    _change(app, Undo(), "undoing")
+
+
+def redo(app: NNInspectApp) -> None:
+    """Make the last undone change again."""
+    _change(app, Redo(), "redoing")
+
+
+def _change(app: NNInspectApp, request: Request[EditReport], what: str) -> None:
+    async def run() -> None:
+        report = await app.conversation.ask(request, what)
+        if report is not None:
+            app.show_edit(report)
+
+    app.conversation.spawn(run())
+
+
+def _apply(app: NNInspectApp, what: str) -> Callable[[Edit | None], None]:
+    """What is done with the edit that a dialog returns."""
+
+    def run(edit: Edit | None) -> None:
+        if edit is not None:
+            _change(app, Apply(edit=edit), what)
+
+    return run
+
+
+def save(app: NNInspectApp) -> None:
+    """Ask for a path and write the state_dict there."""
+    from inspector.tui.save_dialog import SaveDialog, suggested_path
+
+    def write(chosen: Save | None) -> None:
+        if chosen is not None:
+            app.conversation.spawn(run(chosen))
+
+    async def run(request: Save) -> None:
+        report = await app.conversation.ask(request, "saving")
+        if report is not None:
+            from inspector.core.wording import size_in_bytes, things
+
+            app.say(
+                f"wrote {things(report.tensors, 'tensor')}, {size_in_bytes(report.bytes)}, to {report.path}",
+                "$text-success",
+            )
+
+    app.push_screen(SaveDialog(suggested_path(app.recipe)), write)
+
+
+def show_script(app: NNInspectApp) -> None:
+    """Show the changes so far as a Python script."""
+    from inspector.core.script import script
+    from inspector.tui.message import ScriptScreen
+
+    app.push_screen(ScriptScreen(script(app.recipe, app.client.journal)))

@@ -1,0 +1,68 @@
+"""Asks for an index and a value: one element of a tensor to set."""
+
+import re
+from collections.abc import Iterable
+
+from textual.widget import Widget
+from textual.widgets import Static
+
+from inspector.core.edits import Edit
+from inspector.core.errors import RequestError
+from inspector.core.table import Tensor
+from inspector.core.wording import printable, shape
+from inspector.tui.dialog import Dialog, entry
+
+
+class ElementDialog(Dialog[Edit]):
+    """One element of one tensor."""
+
+    button = "Set"
+
+    def __init__(self, tensor: Tensor) -> None:
+        super().__init__()
+        self._tensor = tensor
+        self.title_text = f"Set one element of {tensor.key}"
+
+    def fields(self) -> Iterable[Widget]:
+        """Index and value."""
+        tensor = self._tensor
+        yield Static(f"{shape(tensor.shape)}  {printable(tensor.dtype)}", classes="hint", markup=False)
+        if tensor.shape:
+            yield entry("at", ", ".join("0" for _ in tensor.shape), "index", "one for each axis")
+        yield entry("value", "0", "value")
+
+    def result(self) -> Edit:
+        """The edit as filled in; whether the value suits the dtype is the engine's to say."""
+        sizes = self._tensor.shape or []
+        index = parse_index(self.text("at"), sizes) if sizes else []
+        value = self.text("value").strip()
+        if not value:
+            raise RequestError("the value is empty; write a number")
+        return Edit(action="set_element", where=self._tensor.key, index=index, argument=value)
+
+
+def parse_index(text: str, sizes: list[int]) -> list[int]:
+    """One integer for each axis, from text such as ``[0, 1]``; negative ones count from the end.
+
+    Raises RequestError where there are too few or too many or one is outside its axis.
+    """
+    parts = [part for part in re.split(r"[,\s]+", text.strip().strip("[]()").strip()) if part]
+    try:
+        index = [int(part) for part in parts]
+    except ValueError:
+        raise RequestError(
+            f"the index {text!r} is not a list of integers; write for example {example(sizes)}"
+        ) from None
+    if len(index) != len(sizes):
+        raise RequestError(
+            f"the index {text!r} has {len(index)} numbers, the shape {shape(sizes)} has {len(sizes)} axes"
+        )
+    for axis, (at, size) in enumerate(zip(index, sizes, strict=True)):
+        if not -size <= at < size:
+            raise RequestError(f"index {at} is outside axis {axis}, which has {size} elements")
+    return [at % size for at, size in zip(index, sizes, strict=True)]
+
+
+def example(sizes: list[int]) -> str:
+    """An index for that many axes."""
+    return ", ".join("0" for _ in sizes)

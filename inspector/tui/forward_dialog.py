@@ -1,0 +1,77 @@
+"""Asks how to run the model: inputs, batch size, distribution, seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+from textual.widget import Widget
+from textual.widgets import Checkbox, Select
+
+from inspector.core.recipe import DISTRIBUTIONS, InputSpec, parse_input
+from inspector.tui.dialog import Dialog, entry, labelled
+
+AS_WRITTEN = "as written above"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """A real pass to run."""
+
+    inputs: list[InputSpec]
+    seed: int
+    backward: bool
+
+
+class ForwardDialog(Dialog[Pass]):
+    """The inputs of one real pass."""
+
+    title_text = "Run the model on random input"
+    button = "Run"
+
+    def __init__(self, inputs: list[InputSpec], seed: int, backward: bool) -> None:
+        super().__init__()
+        self._inputs = inputs
+        self._seed = seed
+        self._backward = backward
+
+    def fields(self) -> Iterable[Widget]:
+        """A line for each input, and what holds for all of them."""
+        for number, one in enumerate(self._inputs):
+            yield entry(f"input-{number}", str(one), f"input {number + 1}" if len(self._inputs) > 1 else "input")
+        batch = next((str(one.shape[0]) for one in self._inputs if one.shape and not one.file), "")
+        if batch:
+            yield entry("batch", batch, "batch size", "first axis of every input")
+        choices = [(AS_WRITTEN, AS_WRITTEN), *((name, name) for name in DISTRIBUTIONS)]
+        yield labelled(
+            "distribution", Select(choices, value=AS_WRITTEN, allow_blank=False, id="distribution", compact=True)
+        )
+        yield entry("seed", str(self._seed), "seed", "the same seed draws the same input")
+        what = Checkbox("from the sum of the outputs", value=self._backward, id="backward", compact=True)
+        yield labelled("backward", what)
+
+    def result(self) -> Pass:
+        """The pass as filled in."""
+        inputs = [parse_input(self.text(f"input-{number}")) for number in range(len(self._inputs))]
+        if self.query("#batch"):
+            inputs = with_batch(inputs, self._inputs, self.whole_number("batch", "the batch size", least=1))
+        distribution = self.query_one("#distribution", Select).value
+        if distribution != AS_WRITTEN:
+            inputs = [
+                msgspec.structs.replace(one, distribution=str(distribution), low=None, high=None)
+                if one.file is None
+                else one
+                for one in inputs
+            ]
+        seed = self.whole_number("seed", "the seed", least=0)
+        return Pass(inputs=inputs, seed=seed, backward=self.query_one("#backward", Checkbox).value)
+
+
+def with_batch(inputs: list[InputSpec], before: list[InputSpec], batch: int) -> list[InputSpec]:
+    """The inputs with another first axis, unless one was typed into the shape itself."""
+    changed = []
+    for one, old in zip(inputs, before, strict=True):
+        untouched = one.shape and old.shape and one.shape[0] == old.shape[0]
+        changed.append(msgspec.structs.replace(one, shape=[batch, *one.shape[1:]]) if untouched and one.shape else one)
+    return changed

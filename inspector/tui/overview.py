@@ -1,0 +1,155 @@
+"""The first panel: everything known about one row, or about the whole model at its root."""
+
+from inspector.core import wording
+from inspector.core.table import Failure, Load, ModelTable, Row, Source
+from inspector.tui.page import CODE, ERROR, GOOD, LABELLED, MUTED, WARNING, Page
+
+LISTED = 12
+"""Keys named one by one before the rest is counted."""
+
+
+def overview(table: ModelTable, row: Row, failed: bool) -> Page:
+    """What is known about a row; `failed` where the model's failure belongs to it."""
+    page = Page()
+    page.line((row.name or row.type, "bold"), ("  ", ""), (row.type if row.name else "", MUTED))
+    if row.path and row.path != row.name:
+        page.line((row.path, MUTED))
+    if row.hyperparameters:
+        page.line((row.hyperparameters, ""))
+    if failed and table.failure:
+        failure(page, table.failure)
+    _shapes(page, table, row, failed)
+    _tensors(page, row, table.model.framework)
+    if row.source and not (failed and table.failure and table.failure.source):
+        page.heading("Called at")
+        source(page, row.source)
+    if row.shared_with:
+        page.heading("The same module or tensors also at")
+        page.bullets(row.shared_with[:LISTED])
+        _more(page, row.shared_with)
+    if row.parent is None:
+        _model(page, table)
+    notes = [note.message for note in table.notes if note.path == row.path]
+    if notes:
+        page.heading("Notes")
+        page.bullets(notes)
+    return page
+
+
+def _shapes(page: Page, table: ModelTable, row: Row, failed: bool) -> None:
+    page.line()
+    if row.input_shapes:
+        page.fact("input", wording.shapes(row.input_shapes))
+    if row.output_shapes:
+        page.fact("output", f"{wording.shapes(row.output_shapes)}  {row.dtype or ''}".rstrip(), "bold")
+    elif any(one.reached for one in table.rows) and not row.reached:
+        page.fact(
+            "output", "none: the pass failed here" if failed else "none: the pass did not finish this row", WARNING
+        )
+    for number, line in enumerate(row.formula or []):
+        page.fact("formula" if not number else "", f"{line.axis}: {line.text}", CODE)
+    if row.receptive_field is not None:
+        page.fact("sees", wording.receptive_field_sentence(row.receptive_field))
+    if row.flops is not None:
+        page.fact("operations", f"{wording.count(row.flops)} floating-point operations")
+
+
+def _tensors(page: Page, row: Row, framework: str) -> None:
+    if row.kind == "function":
+        return
+    if row.lazy:
+        page.fact("lazy", "no pass has given its parameters a shape yet", WARNING)
+    if row.parameters:
+        own = "" if row.own_parameters in (0, row.parameters) else f", {wording.exact(row.own_parameters)} of its own"
+        page.fact("parameters", f"{wording.exact(row.parameters)}{own}")
+        if framework == "torch" and row.trainable_parameters < row.parameters:
+            page.fact("", f"{wording.exact(row.trainable_parameters)} of them trainable", WARNING)
+    if row.buffers:
+        page.fact("buffers", wording.exact(row.buffers))
+    if framework == "torch":
+        page.fact("mode", "train" if row.training else "eval")
+    if row.device:
+        page.fact("device", row.device)
+
+
+def _model(page: Page, table: ModelTable) -> None:
+    totals = table.totals
+    page.heading("Model", table.model.framework)
+    page.fact("from", table.model.target)
+    page.fact("modules", wording.exact(totals.modules))
+    page.fact("memory", f"{wording.size_in_bytes(totals.parameter_bytes)} of parameters")
+    if totals.buffer_bytes:
+        page.fact("", f"{wording.size_in_bytes(totals.buffer_bytes)} of buffers")
+    if totals.activation_bytes is not None:
+        page.fact("", f"{wording.size_in_bytes(totals.activation_bytes)} of outputs in one pass")
+    if totals.macs is not None:
+        page.fact("operations", f"{wording.count(totals.macs)} multiply-adds in one pass")
+    for one in table.inputs:
+        origin = {"given": "as given", "inferred": "worked out", "declared": "declared by the model"}[one.origin]
+        page.fact("input", f"{wording.model_input(one)}  ({origin})")
+        if one.alternatives:
+            page.fact("", f"[ and ] step through {', '.join(map(wording.shape, one.alternatives[:6]))}", MUTED)
+    for output in table.outputs:
+        page.fact("output", f"{output.name} {wording.shape(output.shape)} {output.dtype}".lstrip())
+    if table.load:
+        _load(page, table.load, table.model.weights or "")
+    if table.file:
+        page.heading("File", table.file.format)
+        page.fact("size", wording.size_in_bytes(table.file.bytes))
+        page.fact("tensors", wording.exact(table.file.tensors))
+        if table.file.container:
+            page.fact("found in", table.file.container)
+        if table.file.unsafe_globals:
+            page.fact("unsafe", ", ".join(table.file.unsafe_globals), ERROR)
+
+
+def _load(page: Page, load: Load, weights: str) -> None:
+    fits = not (load.missing or load.unexpected or load.mismatched)
+    page.heading("Weights", weights)
+    page.fact(
+        "matched",
+        f"{wording.things(load.matched, 'tensor')}, {wording.percent(load.coverage)} of the model's elements",
+        GOOD if fits else WARNING,
+    )
+    for rule in load.rules:
+        page.fact("rule", f"{rule.kind}: {rule.from_!r} → {rule.to!r}, {wording.things(rule.tensors, 'tensor')}")
+    mismatched = [
+        f"{m.key}: file {wording.shape(m.file_shape)}, model {wording.shape(m.model_shape)}" for m in load.mismatched
+    ]
+    for title, keys in (("missing", load.missing), ("unexpected", load.unexpected), ("mismatched", mismatched)):
+        if keys:
+            page.fact(title, wording.things(len(keys), "key"), WARNING)
+            page.bullets(keys[:LISTED])
+            _more(page, keys)
+
+
+def failure(page: Page, failed: Failure) -> None:
+    """Where a pass failed and why: exception, the user's line, operands, explanation, what to try."""
+    page.heading(f"Failed: {failed.type}")
+    page.paragraph(failed.message, ERROR)
+    if failed.source:
+        page.line()
+        source(page, failed.source)
+    if failed.input_shapes:
+        page.fact("inputs", wording.shapes(failed.input_shapes))
+    width = max((len(operand.text) for operand in failed.operands), default=0)
+    for operand in failed.operands:
+        what = f"  {wording.shape(operand.shape)}  {operand.dtype} {operand.device}"
+        page.line((f"{operand.text:<{min(width, 30)}}", LABELLED), what)
+    if failed.explanation:
+        page.line()
+        page.paragraph(failed.explanation)
+    if failed.suggestions:
+        page.heading("What to try")
+        page.bullets(failed.suggestions)
+
+
+def source(page: Page, at: Source) -> None:
+    """A line of the user's source with its place."""
+    page.line((f"{at.file}:{at.line}", MUTED))
+    page.line((f"  {at.text.strip()}", CODE))
+
+
+def _more(page: Page, everything: list[str]) -> None:
+    if len(everything) > LISTED:
+        page.line((f"  … and {len(everything) - LISTED} more", MUTED))

@@ -1,0 +1,97 @@
+"""Text for a panel, put together from facts: nothing in it is ever read as markup."""
+
+import textwrap
+from collections.abc import Iterable
+
+from rich.cells import cell_len
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from inspector.core.wording import printable
+
+LABEL = 12
+Part = str | tuple[str, str]
+"""Text, or text with a style of the theme such as ``$text-muted``."""
+
+HEADING, LABELLED, MUTED = "bold $text-primary", "$foreground 60%", "$foreground 60%"
+GOOD, WARNING, ERROR, CODE = "$text-success", "$text-warning", "$text-error", "$text-accent"
+
+
+class Page:
+    """Lines of text with styles, written from the top; long ones go on below their own beginning."""
+
+    def __init__(self) -> None:
+        self._lines: list[tuple[int, list[tuple[str, str]]]] = []
+
+    def line(self, *parts: Part, hang: int = 0) -> None:
+        """One line of text; where it is too long its last part goes on `hang` cells from the left."""
+        texts = [part if isinstance(part, tuple) else (part, "") for part in parts]
+        self._lines.append((hang, [(printable(text), style) for text, style in texts]))
+
+    def heading(self, text: str, after: str = "") -> None:
+        """A heading, with a remark after it."""
+        if self._lines:
+            self.line()
+        self.line((text, HEADING), (f"  {after}" if after else "", MUTED), hang=2)
+
+    def fact(self, label: str, value: str, style: str = "") -> None:
+        """A label and what it is, the value's further lines below its first."""
+        for number, text in enumerate(value.split("\n") or [""]):
+            self.line((f"{label if not number else '':<{LABEL}}", LABELLED), (text, style), hang=LABEL)
+
+    def paragraph(self, text: str, style: str = "") -> None:
+        """Text whose own line breaks are kept."""
+        for one in text.splitlines():
+            self.line((one.expandtabs(4), style))
+
+    def bullets(self, texts: Iterable[str], style: str = "") -> None:
+        """Each text after a dot."""
+        for text in texts:
+            self.line(("· ", MUTED), (text, style), hang=2)
+
+    def content(self, width: int = 0) -> Content:
+        """The page as Textual shows it, wrapped to `width` cells unless that is 0."""
+        parts: list[tuple[str, str]] = []
+        for hang, line in self._lines:
+            parts += _wrapped(line, hang, width) if hang and line else line
+            parts.append(("\n", ""))
+        return Content.assemble(*parts).rstrip()
+
+
+def _wrapped(line: list[tuple[str, str]], hang: int, width: int) -> list[tuple[str, str]]:
+    *before, (text, style) = line
+    used = sum(cell_len(part) for part, _ in before)
+    if used + cell_len(text) <= width or width < 2 * hang:
+        return line
+    pieces = textwrap.wrap(text, width - hang, initial_indent=" " * max(0, used - hang))
+    if not pieces or used > hang:
+        return line
+    return [*before, (("\n" + " " * hang).join([pieces[0].lstrip(), *pieces[1:]]), style)]
+
+
+class TextPanel(VerticalScroll):
+    """A page of text that scrolls."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._shown: Page | Content = Page()
+
+    def compose(self) -> Iterable[Static]:
+        """One block of text."""
+        yield Static(markup=False)
+
+    def show(self, text: Page | Content) -> None:
+        """Show this text from its top."""
+        self._shown = text
+        self._draw()
+        self.scroll_home(animate=False)
+
+    def on_resize(self) -> None:
+        """Wrap anew."""
+        if isinstance(self._shown, Page):
+            self._draw()
+
+    def _draw(self) -> None:
+        text, width = self._shown, self.scrollable_content_region.width
+        self.query_one(Static).update(text.content(width) if isinstance(text, Page) else text)

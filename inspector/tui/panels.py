@@ -1,0 +1,231 @@
+"""The panels beside the tree: each draws itself from the view, and may want one answer of the engine for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input
+
+from inspector.core import wording
+from inspector.core.results import KeyExplanation, SourceReport, ValuesReport
+from inspector.core.table import Row
+from inspector.tui import plots
+from inspector.tui.names import names
+from inspector.tui.overview import overview
+from inspector.tui.page import ERROR, MUTED, WARNING, Page, TextPanel
+from inspector.tui.run_list import RunList, run_of
+from inspector.tui.source_page import caller_or_own, source_page
+from inspector.tui.tensor_list import TensorList, tensor_page
+from inspector.tui.view import LISTED_BELOW, View
+from inspector.worker.protocol import Explain, Request, SourceOf, Values
+
+
+class Panel(Protocol):
+    """What the side asks of a panel."""
+
+    def wanted(self, view: View) -> Request[Any] | None:
+        """The request whose answer the panel shows; None if the view is enough."""
+
+    def show_view(self, view: View, answer: Any) -> None:
+        """Draw; `answer` is None until it has come, and the exception where there was one."""
+
+
+class OverviewPanel(TextPanel):
+    """What is known about the row."""
+
+    def wanted(self, view: View) -> Request[Any] | None:
+        """Nothing: it is all in the table."""
+        return None
+
+    def show_view(self, view: View, answer: Any) -> None:
+        """Draw the overview."""
+        self.show(overview(view.table, view.row, view.failed))
+
+
+class NamesPanel(TextPanel):
+    """The keys of the row's tensors, part by part."""
+
+    def wanted(self, view: View) -> Request[Any] | None:
+        """The explanations of the row's own keys, else of those below it."""
+        keys = [tensor.key for tensor in view.own_tensors or view.tensors][:LISTED_BELOW]
+        return Explain(keys=keys) if keys else None
+
+    def show_view(self, view: View, answer: Any) -> None:
+        """Draw the explanations."""
+        explanations: list[KeyExplanation] = answer if isinstance(answer, list) else []
+        self.show(names(explanations, view) if explanations else waiting(answer, "no tensor here has a key"))
+
+
+class SourcePanel(TextPanel):
+    """The code: of the row's forward, or of the call."""
+
+    def wanted(self, view: View) -> Request[Any] | None:
+        """The forward that is shown."""
+        path = caller_or_own(view.table, view.row)
+        return None if view.table.model.framework != "torch" else SourceOf(path=path)
+
+    def show_view(self, view: View, answer: Any) -> None:
+        """Draw the code with its line numbers."""
+        if isinstance(answer, SourceReport):
+            content, line = source_page(answer, view)
+            self.show(content)
+            self.scroll_to(y=max(0, line - 4), animate=False)
+        else:
+            self.show(waiting(answer, "only models written in Python have source"))
+
+
+class ParametersPanel(Vertical):
+    """The tensors at or below the row, and more about the chosen one."""
+
+    def compose(self) -> ComposeResult:
+        """A list above a text."""
+        yield TensorList(id="tensors")
+        yield TextPanel(id="tensor")
+
+    def wanted(self, view: View) -> Request[Any] | None:
+        """Nothing: it is all in the table."""
+        return None
+
+    def show_view(self, view: View, answer: Any) -> None:
+        """Draw the list, unless it is already there, and the chosen tensor."""
+        self.query_one(TensorList).show(view)
+        self.query_one("#tensor", TextPanel).show(tensor_page(view))
+
+
+class ValuesPanel(Vertical):
+    """Statistics, histogram and a slice of one tensor."""
+
+    @dataclass
+    class Asked(Message):
+        """Another index was typed."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._key = ""
+
+    def compose(self) -> ComposeResult:
+        """An index above a text."""
+        yield Input(placeholder="index, for example [0, :, 3:5]", id="index", compact=True, select_on_focus=False)
+        yield TextPanel(id="values")
+
+    def wanted(self, view: View) -> Request[Any] | None:
+        """The values at the index typed."""
+        if view.tensor is None or view.tensor.lazy:
+            return None
+        index = self.query_one(Input).value if view.tensor.key == self._key else ""
+        return Values(key=view.tensor.key, index=index, limit=max(4, min(64, self.size.width // 5)))
+
+    def show_view(self, view: View, answer: Any) -> None:
+        """Draw the values, or say why there are none."""
+        key = view.tensor.key if view.tensor else ""
+        if key != self._key:
+            self._key = key
+            with self.prevent(Input.Changed):
+                self.query_one(Input).value = ""
+        if isinstance(answer, ValuesReport):
+            self.query_one(TextPanel).show(self._page(answer, view))
+        else:
+            nothing = "no pass has given this tensor a shape yet" if view.tensor else "no tensor here"
+            self.query_one(TextPanel).show(waiting(answer, nothing))
+
+    def _page(self, report: ValuesReport, view: View) -> Page:
+        page = Page()
+        page.line((view.spell(report.key), "bold"), (f"  {wording.shape(report.shape)}", ""), f"  {report.dtype}")
+        page.line()
+        plots.statistics(page, report.statistics)
+        if report.rows:
+            page.heading("Values", report.index or "leading")
+            plots.slice_of(page, report)
+        return page
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Ask for the values at the new index."""
+        event.stop()
+        self.post_message(self.Asked())
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter leaves the index, so that keys are keys again."""
+        event.stop()
+        self.query_one(TextPanel).focus()
+
+
+class RunPanel(Vertical):
+    """The last real pass: statistics and time of every row, and more about this one."""
+
+    def compose(self) -> ComposeResult:
+        """A list above a text."""
+        yield RunList(id="runs")
+        yield TextPanel(id="run")
+
+    def wanted(self, view: View) -> Request[Any] | None:
+        """Nothing: the pass has been asked for before."""
+        return None
+
+    def show_view(self, view: View, answer: Any) -> None:
+        """Draw the list and this row's numbers."""
+        runs = self.query_one(RunList)
+        runs.display = view.report is not None
+        runs.show(view)
+        self.query_one(TextPanel).show(self._page(view))
+
+    def _page(self, view: View) -> Page:
+        page = Page()
+        report = view.report
+        if report is None and view.clone is None:
+            page.line(("No pass has run on real values yet. Press f to run one.", MUTED))
+            return page
+        if report is not None and view.report_is_old:
+            page.line(("from before the last change; f runs it again", WARNING))
+        run = run_of(view)
+        if run is not None and run.statistics is not None:
+            page.line((_called(view.row), "bold"), f"  {wording.shapes(view.row.output_shapes)}")
+            page.fact("time", f"{wording.duration(run.seconds)}, {wording.duration(run.self_seconds)} of its own")
+            page.fact("output", wording.size_in_bytes(run.output_bytes))
+            if run.gradient_norm is not None:
+                page.fact("gradient", f"norm {wording.number(run.gradient_norm)}")
+            plots.statistics(page, run.statistics)
+        elif report is not None:
+            page.line((f"{_called(view.row)}: not measured in this pass", MUTED))
+        if view.row.parent is None:
+            _outcome(page, view)
+        return page
+
+
+def _called(row: Row) -> str:
+    return row.type if row.kind == "function" else row.path or row.type
+
+
+def _outcome(page: Page, view: View) -> None:
+    if view.report is not None:
+        first = view.report.first_nonfinite
+        if first is not None:
+            page.heading("First NaN or Inf")
+            page.line((f"{first.path}, call {first.call + 1}", ERROR))
+            if first.source:
+                page.line(f"{first.source.file}:{first.source.line}  {first.source.text.strip()}")
+        for output in view.report.outputs:
+            page.heading(f"Output {output.name}".rstrip(), f"{wording.shape(output.shape)} {output.dtype}")
+            page.paragraph(output.text)
+        missing = [one for one in view.report.gradients if one.gradient is None and one.gradient_note]
+        if missing:
+            page.heading("Without gradient")
+            page.bullets(f"{view.spell(one.key)}: {one.gradient_note}" for one in missing[:LISTED_BELOW])
+    if view.clone is not None:
+        page.heading("Loaded clone")
+        style = "$text-success" if view.clone.equal else ERROR
+        page.line(("Y_clone == Y" if view.clone.equal else "Y_clone ≠ Y", style))
+        page.paragraph(view.clone.explanation)
+
+
+def waiting(answer: Any, nothing: str) -> Page:
+    """What a panel says without its answer: the reason, or that there is nothing."""
+    page = Page()
+    if isinstance(answer, Exception):
+        page.paragraph(str(answer), ERROR)
+    else:
+        page.line((nothing if answer is None else "", MUTED))
+    return page

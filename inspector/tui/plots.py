@@ -1,0 +1,56 @@
+"""Histograms and sparse tables of numbers as characters."""
+
+from collections.abc import Sequence
+
+from inspector.core.results import Histogram, Statistics, ValuesReport
+from inspector.core.wording import number, percent
+from inspector.tui.page import ERROR, MUTED, WARNING, Page
+
+EIGHTHS = " ▁▂▃▄▅▆▇█"
+
+
+def bars(counts: Sequence[int], height: int) -> list[str]:
+    """A bar for each count, `height` lines high, from the top line down; the largest fills the height."""
+    most = max(counts, default=0) or 1
+    # A count that is not zero is at least one eighth, so that outliers stay visible.
+    filled = [max(1, round(count / most * height * 8)) if count else 0 for count in counts]
+    return [
+        "".join(EIGHTHS[max(0, min(8, level - 8 * line))] for level in filled) for line in range(height - 1, -1, -1)
+    ]
+
+
+def histogram(page: Page, histogram: Histogram, height: int = 4) -> None:
+    """A histogram with its ends and its largest count."""
+    for text in bars(histogram.counts, height):
+        page.line((text, "$text-primary"))
+    low, high = number(histogram.edges[0]), number(histogram.edges[-1])
+    room = len(histogram.counts) - len(low) - len(high)
+    page.line((f"{low}{' ' * max(1, room)}{high}", MUTED))
+
+
+def statistics(page: Page, of: Statistics) -> None:
+    """Mean, deviation, range, zeros, and what is not finite."""
+    page.fact("mean ± std", f"{number(of.mean)} ± {number(of.std)}")
+    page.fact("range", f"{number(of.min)} … {number(of.max)}")
+    page.fact("zeros", percent(of.zeros))
+    if of.dead_units:
+        page.fact("dead units", f"{percent(of.dead_units)} of the channels are zero everywhere", WARNING)
+    if of.nan or of.inf:
+        page.fact("not finite", f"{of.nan:,} NaN, {of.inf:,} Inf", ERROR)
+    if of.histogram and sum(of.histogram.counts):
+        page.line()
+        histogram(page, of.histogram)
+
+
+def slice_of(page: Page, report: ValuesReport) -> None:
+    """The leading values of a tensor's slice as a table with their indices."""
+    if not report.rows:
+        return
+    cells = [[number(value) for value in row] for row in report.rows]
+    width = max((len(cell) for row in cells for cell in row), default=1)
+    page.line(
+        (" " * 5, ""),
+        (" ".join(f"{column + report.column_offset:>{width}}" for column in range(max(map(len, cells)))), MUTED),
+    )
+    for offset, row in enumerate(cells):
+        page.line((f"{offset + report.row_offset:>4} ", MUTED), " ".join(f"{cell:>{width}}" for cell in row))

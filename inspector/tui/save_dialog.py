@@ -1,0 +1,57 @@
+"""Asks where to write the state_dict; an existing file only after it was asked about."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from textual.widget import Widget
+from textual.widgets import Static
+
+from inspector.core.errors import RequestError
+from inspector.core.recipe import Recipe, parse_target
+from inspector.tui.dialog import Dialog, entry
+from inspector.worker.protocol import Save
+
+
+class SaveDialog(Dialog[Save]):
+    """A path; a second press is the answer to "overwrite?"."""
+
+    title_text = "Save the state_dict"
+    button = "Save"
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._is_onnx = path.endswith(".onnx")
+        if self._is_onnx:
+            self.title_text = "Save the model"
+        self._path = path
+        self._asked_about: str | None = None
+
+    def fields(self) -> Iterable[Widget]:
+        """The path."""
+        yield entry("path", self._path, "file")
+        formats = ".pt, .pth, .params, .bin, .ckpt: torch's format; .safetensors: that"
+        hint = "an ONNX model is saved whole, with the changes" if self._is_onnx else formats
+        yield Static(hint, classes="hint", markup=False)
+
+    def result(self) -> Save:
+        """The request; raises RequestError to ask about a file that exists."""
+        path = self.text("path").strip()
+        if not path:
+            raise RequestError("the file has no name; write one that ends in .pt or .safetensors")
+        # The worker may run on another machine, whose files only it can see; it refuses by itself.
+        if Path(path).expanduser().exists() and self._asked_about != path:
+            self._asked_about = path
+            raise RequestError(f"{path} exists. Press Save again to overwrite it, or write another name")
+        return Save(path=path, overwrite=self._asked_about == path)
+
+
+def suggested_path(recipe: Recipe) -> str:
+    """A name beside the model that says what it is and does not overwrite its weights."""
+    weights = Path(recipe.weights) if recipe.weights else None
+    if weights is not None:
+        return str(weights.with_name(f"{weights.stem}-changed{weights.suffix}"))
+    target = parse_target(recipe.target)
+    if target.kind == "onnx":
+        return str(Path(target.location).with_name(f"{Path(target.location).stem}-changed.onnx"))
+    name = target.location.rpartition(".")[2] if target.kind == "python_module" else Path(target.location).stem
+    return f"{name}.pt"

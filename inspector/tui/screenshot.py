@@ -1,0 +1,37 @@
+"""Pictures of the application, without a terminal: the same program, driven by keys, exported as SVG."""
+
+import asyncio
+from collections.abc import Sequence
+
+from textual.pilot import Pilot
+
+from inspector.core.recipe import Recipe
+from inspector.tui.app import NNInspectApp
+from inspector.worker.client import Client
+
+
+async def screenshot(client: Client, recipe: Recipe, size: tuple[int, int], keys: Sequence[str]) -> str:
+    """The screen as SVG after the model is open and each of `keys` has been pressed and has taken effect.
+
+    `size` is columns and lines; keys are named as Textual names them ("f", "down", "ctrl+r"). Closes the client.
+    """
+    app = NNInspectApp(client, recipe)
+    try:
+        async with app.run_test(size=size) as pilot:
+            await settle(app, pilot)
+            for key in keys:
+                await pilot.press(key)
+                await settle(app, pilot)
+            return app.export_screenshot(title="nninspect")
+    finally:
+        await client.close()
+
+
+async def settle(app: NNInspectApp, pilot: Pilot[int], seconds: float = 600) -> None:
+    """Wait until no request is pending and nothing is left to be drawn; raises TimeoutError after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while True:
+            await pilot.pause()
+            if app.conversation.idle and not app.look_due:
+                return
+            await app.conversation.settle()

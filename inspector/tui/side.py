@@ -1,0 +1,141 @@
+"""The panels beside the tree: one on show, a line of tabs above, their answers fetched and kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from rich.cells import cell_len
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import ContentSwitcher
+
+from inspector.tui.page import MUTED
+from inspector.tui.panels import (
+    NamesPanel,
+    OverviewPanel,
+    Panel,
+    ParametersPanel,
+    RunPanel,
+    SourcePanel,
+    ValuesPanel,
+)
+from inspector.tui.view import View
+from inspector.worker.protocol import Request
+
+TITLES = {
+    "overview": "Overview",
+    "parameters": "Params",
+    "names": "Names",
+    "values": "Values",
+    "activations": "Run",
+    "source": "Source",
+}
+"""The panels by id, in the order of their numbers."""
+
+
+class Side(Vertical):
+    """The panels, and what the engine answered for them."""
+
+    @dataclass
+    class Wanted(Message):
+        """A panel on show needs an answer that is not here yet."""
+
+        request: Request[Any]
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self.view: View | None = None
+        self._answers: dict[str, Any] = {}
+
+    def compose(self) -> ComposeResult:
+        """Tabs above the panels."""
+        yield PanelTabs(id="tabs")
+        with ContentSwitcher(initial="overview", id="panels"):
+            yield OverviewPanel(id="overview")
+            yield ParametersPanel(id="parameters")
+            yield NamesPanel(id="names")
+            yield ValuesPanel(id="values")
+            yield RunPanel(id="activations")
+            yield SourcePanel(id="source")
+
+    @property
+    def current(self) -> str:
+        """The id of the panel on show."""
+        return self.query_one(ContentSwitcher).current or "overview"
+
+    def open(self, panel: str) -> None:
+        """Put a panel on show."""
+        self.query_one(ContentSwitcher).current = panel
+        self.query_one(PanelTabs).current = panel
+        self.redraw()
+
+    def look_at(self, view: View) -> None:
+        """Draw the panel on show for another view."""
+        self.view = view
+        self.redraw()
+
+    def forget(self) -> None:
+        """Drop every answer: the model was changed or opened anew."""
+        self._answers.clear()
+
+    def keep(self, request: Request[Any], answer: Any) -> None:
+        """Take an answer, or the exception in its place, and draw it if it is still looked at."""
+        self._answers[repr(request)] = answer
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the panel on show, and ask for what it lacks."""
+        if self.view is None:
+            return
+        panel = cast(Panel, self.query_one(f"#{self.current}"))
+        request = panel.wanted(self.view)
+        answer = self._answers.get(repr(request)) if request is not None else None
+        panel.show_view(self.view, answer)
+        if request is not None and answer is None:
+            self.post_message(self.Wanted(request))
+
+    def on_values_panel_asked(self, event: ValuesPanel.Asked) -> None:
+        """Another index was typed."""
+        event.stop()
+        self.redraw()
+
+
+class PanelTabs(Widget):
+    """One line with the panels' numbers and titles; where it is narrow, others than the current lose their titles."""
+
+    current: reactive[str] = reactive("overview")
+
+    @dataclass
+    class Pressed(Message):
+        """A tab was clicked."""
+
+        panel: str
+
+    def _labels(self) -> list[str]:
+        titles = list(TITLES.items())
+        long = [f"{number} {title}" for number, (_, title) in enumerate(titles, 1)]
+        if sum(cell_len(label) + 1 for label in long) < self.size.width:
+            return long
+        return [label if panel == self.current else label[:1] for label, (panel, _) in zip(long, titles, strict=True)]
+
+    def render(self) -> Content:
+        """The line of tabs."""
+        parts: list[tuple[str, str]] = [(" ", "")]
+        for panel, label in zip(TITLES, self._labels(), strict=True):
+            parts.append((f"{label} ", "bold $text-primary on $primary-muted" if panel == self.current else MUTED))
+        return Content.assemble(*parts)
+
+    def on_click(self, event: events.Click) -> None:
+        """Open the panel under the mouse."""
+        right = 1
+        for panel, label in zip(TITLES, self._labels(), strict=True):
+            right += cell_len(label) + 1
+            if event.x < right:
+                self.post_message(self.Pressed(panel))
+                return

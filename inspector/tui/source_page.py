@@ -1,0 +1,56 @@
+"""The sixth panel: the code of a row's forward, or of the forward that calls it."""
+
+from textual.content import Content
+
+from inspector.core.results import SourceReport
+from inspector.core.table import ModelTable, Row
+from inspector.core.wording import printable
+from inspector.tui.page import MUTED, Page
+from inspector.tui.view import View
+
+LINES = 2000
+
+
+def caller_or_own(table: ModelTable, row: Row) -> str:
+    """The path whose forward says most about a row.
+
+    A row with rows below it has a forward of its own to read; a leaf's is the framework's, and what one wants to see is
+    the line that calls it.
+    """
+    if row.kind == "function" or row.parent is None or row.subtree > 1:
+        return row.path
+    return table.rows[row.parent].path
+
+
+def source_page(report: SourceReport, view: View) -> tuple[Content, int]:
+    """The code with line numbers, and the line of the page that is marked, 0 for none."""
+    page = Page()
+    page.line((f"{report.file or ''}", MUTED))
+    code = "\n".join(printable(line.expandtabs(4)) for line in report.text.splitlines()[:LINES])
+    marked = _marked_line(report, view)
+    lines = _highlighted(code).split("\n", allow_blank=True)
+    width = len(str(report.first_line + len(lines)))
+    parts: list[Content] = [page.content(), Content("\n")]
+    at = 0
+    for number, line in enumerate(lines, start=report.first_line):
+        here = number == marked
+        if here:
+            at = number - report.first_line + 1
+        prefix = Content.styled(f"{'▶' if here else ' '}{number:>{width}}  ", "$text-warning" if here else MUTED)
+        text = prefix + line
+        parts += [text.stylize("on $warning-muted") if here else text, Content("\n")]
+    return Content("").join(parts).rstrip(), at
+
+
+def _marked_line(report: SourceReport, view: View) -> int | None:
+    source = view.table.failure.source if view.failed and view.table.failure else view.row.source
+    last = report.first_line + report.text.count("\n")
+    inside = source is not None and report.first_line <= source.line <= last
+    return source.line if inside and source and source.file == report.file else None
+
+
+def _highlighted(code: str) -> Content:
+    # pygments costs tens of milliseconds to import, and the panel is seldom the first one looked at.
+    from textual.highlight import highlight
+
+    return highlight(code, language="python")

@@ -1,0 +1,86 @@
+"""The two lines of state: the model above, what is going on below."""
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from inspector.core import wording
+from inspector.core.recipe import Recipe
+from inspector.core.table import ModelTable
+from inspector.core.wording import printable
+from inspector.tui.page import MUTED
+
+SEPARATOR = "  ·  "
+
+
+class ModelLine(Widget):
+    """Model, framework, size, mode, device, input and weights on one line; the last are left out where it is narrow."""
+
+    def __init__(self, recipe: Recipe, *, id: str) -> None:
+        super().__init__(id=id)
+        self._recipe = recipe
+        self._table: ModelTable | None = None
+
+    def show(self, table: ModelTable) -> None:
+        """Show another table's model."""
+        self._table = table
+        self.refresh()
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Texts with their styles, the most important first."""
+        if self._table is None:
+            weights = f" with {self._recipe.weights}" if self._recipe.weights else ""
+            return [(f"nninspect {self._recipe.target}{weights}", "bold")]
+        table = self._table
+        facts = [(table.model.name, "bold"), (f"{wording.count(table.totals.parameters)} parameters", "")]
+        if table.model.framework == "torch":
+            facts.append(("train", "$text-warning") if table.model.training else ("eval", ""))
+        facts.append((", ".join(table.model.devices) or table.model.framework, ""))
+        if table.failure:
+            facts.append((f"failed at {table.failure.path or 'the root'}", "bold $text-error"))
+        if table.inputs and table.inputs[0].shape is not None:
+            facts.append((f"input {', '.join(map(wording.model_input, table.inputs))}", ""))
+        if table.load:
+            fits = not (table.load.missing or table.load.unexpected or table.load.mismatched)
+            facts.append((f"weights {wording.percent(table.load.coverage)}", "" if fits else "$text-warning"))
+        elif table.model.framework == "torch":
+            facts.append(("no weights file", MUTED))
+        return facts
+
+    def render(self) -> Content:
+        """The line, as many facts as fit."""
+        parts: list[tuple[str, str]] = [(" ", "")]
+        left = self.size.width - 1
+        for text, style in self.facts():
+            text = printable(text)
+            needed = cell_len(text) + (cell_len(SEPARATOR) if len(parts) > 1 else 0)
+            if needed > left and len(parts) > 1:
+                continue
+            if len(parts) > 1:
+                parts.append((SEPARATOR, MUTED))
+            parts.append((text, style))
+            left -= needed
+        return Content.assemble(*parts)
+
+
+class ActivityLine(Widget):
+    """What is going on or was said last, and on the right the state of the worker."""
+
+    message: reactive[tuple[str, str]] = reactive(("", ""))
+    """What was said last, with its style."""
+    doing: reactive[str] = reactive("")
+    """What is being done now, "" for nothing."""
+    worker: reactive[str] = reactive("")
+    """The worker's state, where it is worth saying."""
+
+    def render(self) -> Content:
+        """The line."""
+        text, style = (f"{self.doing}  — esc cancels", "$text-warning") if self.doing else self.message
+        right = printable(self.worker)
+        room = max(0, self.size.width - cell_len(right) - 3)
+        left = Content.styled(printable(text), style).truncate(room, ellipsis=True)
+        gap = " " * max(1, self.size.width - left.cell_length - cell_len(right) - 2)
+        return Content.assemble(" ", left, gap, (right, MUTED), " ")

@@ -1,0 +1,96 @@
+"""The second panel: the tensors at or below a row."""
+
+from collections.abc import Sequence
+
+from inspector.core import wording
+from inspector.core.table import Tensor
+from inspector.tui.cells import Cell, Column
+from inspector.tui.page import CODE, MUTED, WARNING, Page
+from inspector.tui.row_view import RowView
+from inspector.tui.view import View
+
+
+class TensorList(RowView):
+    """Parameters and buffers with shape, dtype and what is special about them."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._tensors: list[Tensor] = []
+        self._view: View | None = None
+        self._marked = False
+
+    def show(self, view: View) -> None:
+        """Show the view's tensors, the cursor on the chosen one."""
+        tensors = view.tensors
+        before = self._view
+        self._view = view
+        if before and before.table is view.table and before.row is view.row and before.spelling == view.spelling:
+            return
+        self._tensors = tensors
+        self._marked = any(_remark(tensor) for tensor in tensors[:2000])
+        chosen = view.tensor.key if view.tensor else None
+        self.rebuild(next((i for i, tensor in enumerate(tensors) if tensor.key == chosen), 0))
+
+    @property
+    def current(self) -> Tensor | None:
+        """The tensor under the cursor."""
+        at = self.row_at
+        return None if at is None else self._tensors[at]
+
+    def lines(self) -> Sequence[int]:
+        """Every tensor, in the order of the state_dict."""
+        return range(len(self._tensors))
+
+    def columns(self) -> Sequence[Column]:
+        """Key, shape, dtype, remark."""
+        return [
+            Column(title="tensor", width=40, least=16, share=1),
+            Column(title="shape", width=16, least=8, priority=1),
+            Column(title="dtype", width=8, least=7, priority=3),
+            Column(title="remark", width=24 if self._marked else 0, least=8, priority=2),
+        ]
+
+    def cells(self, row: int, widths: Sequence[int]) -> Sequence[Cell]:
+        """A tensor's cells; the key without the row's own path, which is in the title of the panel."""
+        tensor = self._tensors[row]
+        view = self._view
+        key = view.spell(tensor.key) if view else tensor.key
+        above = view.spell(view.row.path) + "." if view and view.row.path else ""
+        return [
+            [(key.removeprefix(above), "name" if tensor.kind == "parameter" else "kind")],
+            [("uninitialised" if tensor.lazy else wording.shape(tensor.shape), "")],
+            [(tensor.dtype, "muted")],
+            [(_remark(tensor), "mark")],
+        ]
+
+
+def tensor_page(view: View) -> Page:
+    """The chosen tensor: key, expression, memory, ties."""
+    page = Page()
+    tensor = view.tensor
+    if tensor is None:
+        page.line(("no tensor here", MUTED))
+        return page
+    page.line((view.spell(tensor.key), "bold"))
+    page.line((tensor.expression, CODE))
+    saved = "" if tensor.persistent else ", not saved in the state_dict"
+    page.fact("kind", f"{tensor.kind}{saved}")
+    if tensor.lazy:
+        page.fact("shape", "uninitialised: no pass has given it one yet", WARNING)
+    else:
+        page.fact("shape", f"{wording.shape(tensor.shape)}  {tensor.dtype}  on {tensor.device}")
+        page.fact("size", f"{wording.exact(tensor.elements)} elements, {wording.size_in_bytes(tensor.bytes)}")
+    if tensor.kind == "parameter" and not tensor.trainable:
+        page.fact("frozen", "requires_grad is False", WARNING)
+    if tensor.tied_to:
+        page.fact("tied to", "\n".join(view.spell(key) for key in tensor.tied_to))
+    return page
+
+
+def _remark(tensor: Tensor) -> str:
+    remarks = [f"= {tensor.tied_to[0]}"] if tensor.tied_to else []
+    if tensor.kind == "parameter" and not tensor.trainable:
+        remarks.append("frozen")
+    if not tensor.persistent:
+        remarks.append("not saved")
+    return ", ".join(remarks)

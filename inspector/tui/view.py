@@ -1,0 +1,95 @@
+"""What the panels look at: the table, the row and the tensor chosen, and the last real pass."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+from inspector.core import key_spelling
+from inspector.core.results import CloneReport, ForwardReport
+from inspector.core.table import ModelTable, Row, Tensor
+
+Spelling = Literal["here", "plain", "saved"]
+"""Keys as they are in this model, without wrappers, or as saved from DataParallel."""
+LISTED_BELOW = 200
+"""Tensors explained or listed of those below a module that has none of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """All that a panel needs to draw itself."""
+
+    table: ModelTable
+    row: Row
+    failed: bool = False
+    """The model's failure belongs to this row."""
+    tensor: Tensor | None = None
+    report: ForwardReport | None = None
+    report_is_old: bool = False
+    """The model was changed after that pass."""
+    clone: CloneReport | None = None
+    spelling: Spelling = "here"
+    wrapped: frozenset[str] = frozenset()
+    """Paths that end in a wrapper's token."""
+
+    def spell(self, name: str) -> str:
+        """A key or path as it is to be written now."""
+        return spell(name, self.wrapped, self.spelling)
+
+    def with_tensor(self, tensor: Tensor | None) -> "View":
+        """The same with a tensor chosen."""
+        return replace(self, tensor=tensor)
+
+    @cached_property
+    def tensors(self) -> list[Tensor]:
+        """The tensors at or below the row."""
+        return tensors_below(self.table, self.row)
+
+    @cached_property
+    def own_tensors(self) -> list[Tensor]:
+        """The row's own tensors."""
+        if self.row.kind == "node":
+            return self.tensors
+        return [tensor for tensor in self.tensors if tensor.key.rpartition(".")[0] == self.row.path]
+
+
+def tensors_below(table: ModelTable, row: Row) -> list[Tensor]:
+    """The tensors at or below a row, by their keys; for a function those that its caller holds itself."""
+    if row.kind == "function":
+        return [tensor for tensor in table.tensors if tensor.key.rpartition(".")[0] == row.path]
+    if not row.path:
+        return table.tensors
+    if table.model.framework == "onnx":
+        return _by_scope(table, row)
+    inside = row.path + "."
+    return [tensor for tensor in table.tensors if tensor.key.startswith(inside) or tensor.key == row.path]
+
+
+def _by_scope(table: ModelTable, row: Row) -> list[Tensor]:
+    """An ONNX node's initializers, where their names follow its scope as exporters write them.
+
+    Nothing in the file says so; whether the guess holds is checked by the number of elements.
+    """
+    scope = row.path.strip("/") if row.kind != "node" else row.path.strip("/").rpartition("/")[0]
+    inside = scope.replace("/", ".") + "."
+    found = [tensor for tensor in table.tensors if tensor.key.startswith(inside)]
+    elements = sum(tensor.elements or 0 for tensor in found if tensor.kind == "parameter")
+    return found if scope and row.parameters and elements == row.parameters else []
+
+
+def spell(name: str, wrapped: frozenset[str], spelling: Spelling) -> str:
+    """A key or path in one of the spellings."""
+    return name if spelling == "here" else key_spelling.spell(name, wrapped, spelling == "saved")
+
+
+def next_spelling(spelling: Spelling, wrapped: frozenset[str]) -> Spelling:
+    """The spelling after this one among those that differ for this model."""
+    example = "weight"
+    for path in wrapped:
+        example = max(example, f"{path}.weight", key=len)
+    order: list[Spelling] = ["here", "plain", "saved"]
+    at = order.index(spelling)
+    written = {one: spell(example, wrapped, one) for one in order}
+    for candidate in (*order[at + 1 :], *order[:at]):
+        if written[candidate] != written[spelling]:
+            return candidate
+    return spelling

@@ -1,0 +1,90 @@
+"""The worker process: requests come in on standard input, answers go out on what was standard output.
+
+Descriptors are moved before anything else is imported, so that whatever the model's code prints, also from C, lands on
+standard error and never in the protocol.
+"""
+
+import os
+import queue
+import signal
+import sys
+import threading
+from typing import BinaryIO
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    reading = os.fdopen(os.dup(0), "rb")
+    writing = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    _serve(reading, writing)
+
+
+def _serve(reading: BinaryIO, writing: BinaryIO) -> None:
+    import platform
+
+    import msgspec
+
+    from inspector.core.errors import RequestCancelledError
+    from inspector.worker import protocol
+    from inspector.worker.framing import LENGTH_BYTES, frame, length_of
+    from inspector.worker.serving import Server
+
+    calls: queue.SimpleQueue[protocol.Call] = queue.SimpleQueue()
+    cancelled: set[int] = set()
+    lock = threading.Lock()
+    decoder = msgspec.msgpack.Decoder(protocol.Call)
+
+    def send(message: protocol.Message) -> None:
+        with lock:
+            writing.write(frame(message))
+            writing.flush()
+
+    def read() -> None:
+        try:
+            while head := reading.read(LENGTH_BYTES):
+                call = decoder.decode(reading.read(length_of(head)))
+                if call.request is None:
+                    cancelled.add(call.id)
+                else:
+                    calls.put(call)
+        finally:
+            # The client is gone: no orphans, also where the model's code does not listen.
+            _end_all()
+
+    send(protocol.Hello(protocol.PROTOCOL_VERSION, platform.python_version(), os.getpid()))
+    threading.Thread(target=read, daemon=True, name="requests").start()
+    _import_torch()
+    server = Server()
+    while True:
+        try:
+            call = calls.get()
+
+            def progress(done: int, total: int | None, text: str, number: int = call.id) -> None:
+                if number in cancelled:
+                    raise RequestCancelledError
+                send(protocol.Progress(number, done, total, text))
+
+            answer: protocol.Message = server.answer(call, progress)
+            # What the model printed appears before what it returned.
+            sys.stdout.flush()
+            send(answer)
+        except KeyboardInterrupt:
+            # An interrupt meant for a call that had just ended.
+            continue
+
+
+def _import_torch() -> None:
+    try:
+        import torch  # noqa: F401  # imported while nobody waits: the first request needs it
+    except BaseException as problem:
+        print(f"importing torch failed: {type(problem).__name__}: {problem}", file=sys.stderr, flush=True)
+
+
+def _end_all() -> None:
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)

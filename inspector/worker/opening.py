@@ -1,0 +1,19 @@
+"""Which client a target needs."""
+
+from inspector.core.recipe import Recipe, parse_target
+from inspector.worker.client import Client
+from inspector.worker.process_client import ProcessClient
+
+
+def client_for(recipe: Recipe, command: str | None = None, for_commands: bool = False) -> Client:
+    """A client for this recipe, its worker already starting.
+
+    `for_commands`: what the model prints goes to standard error, and a lost worker stays lost.
+    """
+    if parse_target(recipe.target).kind == "weights":
+        from inspector.worker.file_client import FileClient
+
+        return FileClient()
+    client = ProcessClient(command, capture_output=not for_commands, recover=not for_commands)
+    client.launch()
+    return client

@@ -1,0 +1,100 @@
+"""Carries out requests on the engine, which is imported with the first of them."""
+
+import time
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
+from inspector.worker import protocol
+from inspector.worker.framing import encode
+
+if TYPE_CHECKING:
+    from inspector.engine.session import Session
+
+SECONDS_BETWEEN_PROGRESS = 0.05
+ProgressSink = Callable[[int, int | None, str], None]
+
+
+class Server:
+    """The engine behind the protocol: one open model, one request at a time."""
+
+    def __init__(self, session: "Session | None" = None) -> None:
+        self._session = session
+
+    def answer(self, call: protocol.Call, progress: ProgressSink) -> protocol.Reply | protocol.Refused:
+        """Carry out a call; whatever the model's code raises becomes a `Refused`."""
+        try:
+            return protocol.Reply(call.id, encode(self._carry_out(call.request, _Rarely(progress))))
+        except RequestError as problem:
+            # Where the user's code is behind it, its traceback is kept for --debug.
+            return protocol.Refused(call.id, "request", str(problem), _traceback(problem.__cause__))
+        except (RequestCancelledError, KeyboardInterrupt):
+            return protocol.Refused(call.id, "cancelled", "cancelled")
+        except ModelEndedError as problem:
+            return protocol.Refused(call.id, "ended", str(problem))
+        except SystemExit as leaving:
+            return protocol.Refused(call.id, "ended", f"the model's code ended the process: sys.exit({leaving.code!r})")
+        except BaseException as problem:
+            text = f"{type(problem).__name__}: {problem}".splitlines()[0]
+            return protocol.Refused(call.id, "internal", text, _traceback(problem))
+
+    def _carry_out(self, request: Any, progress: ProgressSink) -> Any:
+        if isinstance(request, protocol.Open):
+            from inspector.engine.opening import open_live
+            from inspector.engine.session import Session
+
+            self._session = None
+            self._session = Session(open_live(request.recipe))
+            return self._session.model.table()
+        if isinstance(request, protocol.Devices) and self._session is None:
+            from inspector.engine.devices import existing_devices
+
+            return existing_devices()
+        if self._session is None:
+            raise RequestError("no model is open")
+        model = self._session.model
+        match request:
+            case protocol.Trace(inputs=inputs):
+                return model.trace(inputs, progress)
+            case protocol.Forward(inputs=inputs, seed=seed, backward=backward):
+                return model.forward(inputs, seed, backward, progress)
+            case protocol.CompareClone(inputs=inputs, seed=seed):
+                return model.compare_clone(inputs, seed, progress)
+            case protocol.Explain(keys=keys):
+                return model.explain(keys)
+            case protocol.Values(key=key, index=index, limit=limit):
+                return model.values(key, index, limit)
+            case protocol.SourceOf(path=path):
+                return model.source(path)
+            case protocol.Preview(edit=edit):
+                return model.preview(edit)
+            case protocol.Apply(edit=edit):
+                return self._session.apply(edit)
+            case protocol.Undo():
+                return self._session.undo()
+            case protocol.Redo():
+                return self._session.redo()
+            case protocol.Devices():
+                return model.devices()
+            case protocol.Save(path=path, overwrite=overwrite):
+                return model.save(path, overwrite)
+        raise RequestError(f"the worker does not know the request {type(request).__name__}; is it an older nninspect?")
+
+
+class _Rarely:
+    """Passes progress on a few times a second; every report is a chance to be cancelled."""
+
+    def __init__(self, sink: ProgressSink) -> None:
+        self._sink = sink
+        self._last = 0.0
+
+    def __call__(self, done: int, total: int | None, text: str) -> None:
+        now = time.monotonic()
+        if now - self._last >= SECONDS_BETWEEN_PROGRESS:
+            self._last = now
+            self._sink(done, total, text)
+
+
+def _traceback(problem: BaseException | None) -> str:
+    return "".join(traceback.format_exception(problem)) if problem is not None else ""

@@ -1,0 +1,47 @@
+"""What all tests share: a still screen, the zoo and the sample models."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Before any test imports textual, which reads these once: snapshots are of a fixed terminal, whoever runs them.
+os.environ.update(TEXTUAL_ANIMATIONS="none", COLUMNS="80", LINES="24", TZ="UTC")
+for _name in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_COLOR_SYSTEM", "FORCE_COLOR"):
+    os.environ.pop(_name, None)
+
+TESTS = Path(__file__).resolve().parent
+SAMPLE_MODELS = TESTS.parent / "sample_models"
+sys.path.insert(0, str(TESTS / "zoo"))
+
+
+@pytest.fixture(autouse=True)
+def _still(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No blinking cursor, and no settings of the person who runs the tests."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("NNINSPECT_CONFIG", str(tmp_path / "nninspect.toml"))
+    if "textual.widgets" in sys.modules:
+        monkeypatch.setattr("textual.widgets.Input._toggle_cursor", lambda _self: None)
+
+
+@pytest.fixture
+def zoo() -> dict[str, Any]:
+    """The awkward networks by name; see `tests/zoo`."""
+    from zoo import ZOO
+
+    return ZOO
+
+
+@pytest.fixture
+def sample() -> Callable[[str], Path]:
+    """The path of a file in `sample_models`: ``sample("lenet.py")``."""
+
+    def find(name: str) -> Path:
+        path = SAMPLE_MODELS / name
+        assert path.exists(), f"no such sample model: {path}"
+        return path
+
+    return find

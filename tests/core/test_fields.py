@@ -1,0 +1,203 @@
+"""Fields through rearrangements, against coordinates that torch carries through the same operations."""
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inspector.core.edges import IDENTITY, Edges
+from inspector.core.field_rules import RULES, apply
+from inspector.core.fields import Field, OpCall, Seen, TrackedInputs, Unknown, Whole, merged, plain
+from inspector.core.table import ReceptiveField
+
+SHAPE = (2, 3, 4, 6)
+
+
+class Carried:
+    """A tensor's field beside, for each input axis, a tensor that holds every element's coordinate along it."""
+
+    def __init__(self) -> None:
+        self.field: Field | None = TrackedInputs([SHAPE], [True]).seed(0)
+        self.coordinates = [
+            torch.arange(size).reshape([-1 if other == axis else 1 for other in range(4)]).expand(SHAPE)
+            for axis, size in enumerate(SHAPE)
+        ]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.coordinates[0].shape)
+
+    def through(self, op: str, run: Any, **settings: object) -> None:
+        before = self.shape
+        self.coordinates = [run(coordinate) for coordinate in self.coordinates]
+        call = OpCall(op=op, inputs=[(before, self.field)], output_shapes=[self.shape], settings=settings)
+        self.field = apply(call)[0]
+
+    def check(self) -> None:
+        assert self.field is not None
+        for axis, coordinate in enumerate(self.coordinates):
+            sight = self.field.axes[0, axis]
+            assert isinstance(sight, Seen)
+            for index in torch.cartesian_prod(*(torch.arange(size) for size in self.shape)).reshape(
+                -1, len(self.shape)
+            ):
+                place = 0 if sight.dim is None else int(index[sight.dim]) // sight.inner % sight.length
+                low, high = sight.edges.at(place)
+                at = int(coordinate[tuple(index)])
+                assert low <= at <= high
+                if sight.edges.exact:
+                    assert low == at == high
+
+
+def factorisations(total: int, data: st.DataObject) -> list[int]:
+    sizes = []
+    while total > 1 and len(sizes) < 4:
+        divisors = [number for number in range(2, total + 1) if total % number == 0]
+        sizes.append(data.draw(st.sampled_from(divisors)))
+        total //= sizes[-1]
+    return [*sizes, total] if total > 1 or not sizes else sizes
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_rearranged_elements_keep_their_coordinates(data: st.DataObject) -> None:
+    carried = Carried()
+    for _ in range(data.draw(st.integers(1, 4))):
+        rank = len(carried.shape)
+        match data.draw(st.sampled_from(["permute", "view", "view", "flip", "roll", "slice", "repeat"])):
+            case "permute":
+                dims = data.draw(st.permutations(range(rank)))
+                carried.through("permute", lambda c, dims=dims: c.permute(dims), dims=dims)
+            case "view":
+                shape = factorisations(carried.coordinates[0].numel(), data)
+                carried.through("view", lambda c, shape=shape: c.reshape(shape))
+                assert carried.field is not None
+                if any(isinstance(sight, Unknown) for sight in carried.field.axes.values()):
+                    return
+            case "flip":
+                dim = data.draw(st.integers(0, rank - 1))
+                carried.through("flip", lambda c, dim=dim: c.flip(dim), dims=[dim])
+            case "roll":
+                dim, shift = data.draw(st.integers(0, rank - 1)), data.draw(st.integers(-3, 3))
+                carried.through("roll", lambda c, d=dim, s=shift: c.roll(s, d), dims=[dim], shifts=[shift])
+            case "slice":
+                items = [(data.draw(st.integers(0, size // 2)), data.draw(st.integers(1, 2))) for size in carried.shape]
+                index = tuple(slice(start, None, step) for start, step in items)
+                carried.through("slice", lambda c, index=index: c[index], items=items)
+            case "repeat":
+                times = data.draw(st.lists(st.integers(1, 2), min_size=rank, max_size=rank))
+                carried.through("repeat", lambda c, times=times: c.repeat(times))
+    if carried.coordinates[0].numel() <= 2000:
+        carried.check()
+
+
+def test_image_to_tokens_and_back_is_followed_without_a_bound() -> None:
+    carried = Carried()
+    carried.through("view", lambda c: c.flatten(2))
+    carried.through("permute", lambda c: c.transpose(1, 2), dims=[0, 2, 1])
+    carried.check()
+    carried.through("permute", lambda c: c.transpose(1, 2), dims=[0, 2, 1])
+    carried.through("view", lambda c: c.reshape(SHAPE))
+    assert carried.field == TrackedInputs([SHAPE], [True]).seed(0)
+
+
+def test_joined_parts_keep_their_coordinates() -> None:
+    carried = Carried()
+    seed = carried.field
+    first = OpCall(
+        op="slice", inputs=[(SHAPE, seed)], output_shapes=[(2, 3, 4, 2)], settings={"items": [(0, 1)] * 3 + [(4, 1)]}
+    )
+    swapped = OpCall(
+        op="cat",
+        inputs=[((2, 3, 4, 2), apply(first)[0]), (SHAPE, seed), ((2, 3, 4, 1), None)],
+        output_shapes=[(2, 3, 4, 9)],
+        settings={"dim": 3},
+    )  # fmt: skip
+    field = apply(swapped)[0]
+    assert field is not None
+    sight = field.axes[0, 3]
+    assert isinstance(sight, Seen)
+    assert [sight.edges.at(u) for u in range(8)] == [(c, c) for c in torch.cat([torch.arange(4, 6), torch.arange(6)])]
+    low, high = sight.edges.at(8)
+    assert low > high, "the constant part sees nothing"
+
+
+def seen(dim: int | None, length: int, edges: Edges = IDENTITY, **more: Any) -> Seen:
+    return Seen(edges=edges, dim=dim, length=length, **more)
+
+
+def one(sight: Any) -> Field:
+    return Field(axes={(0, 2): sight})
+
+
+def test_a_dimension_and_its_repeated_copy_meet_position_by_position() -> None:
+    field = merged([one(seen(0, 12)), one(seen(0, 4, Edges(lo=(0,), hi=(2,), shift=3), inner=3))], "add")
+    assert field == one(seen(0, 12, Edges(lo=(0, 0, 0), hi=(2, 2, 2), shift=3)))
+    both = plain(seen(0, 2, inner=3), 12)
+    assert [both.edges.at(u)[0] for u in range(12)] == [0, 0, 0, 1, 1, 1] * 2
+
+
+def test_positions_along_two_dimensions_at_once_see_at_most_everything() -> None:
+    field = merged([one(seen(1, 8)), one(seen(2, 8))], "scores")
+    assert field == one(Whole(via="scores", local=seen(1, 8)))
+
+
+def test_the_whole_axis_stays_whole_beside_an_unknown_part() -> None:
+    assert merged([one(Unknown(operation="f")), one(Whole(via="gate"))], "") == one(Whole(via="gate"))
+    assert merged([one(Unknown(operation="f")), one(seen(2, 8))], "") == one(Unknown(operation="f"))
+
+
+def test_the_mean_of_a_part_sees_that_part_only() -> None:
+    field = one(seen(2, 3, Edges(lo=(4,), hi=(6,), shift=1), cropped=True))
+    call = OpCall(op="reduce", inputs=[((1, 1, 3), field)], output_shapes=[(1, 1)], settings={"dims": [2]})
+    (result,) = apply(call)
+    assert result is not None
+    assert result.axes[0, 2] == seen(None, 1, Edges(lo=(4,), hi=(8,), shift=0), cropped=True)
+
+
+def conv(shape: tuple[int, ...], field: Field | None, kernel: int, inputs: TrackedInputs) -> Field | None:
+    count = len(shape) - 2
+    settings = {"kernel": [kernel] * count, **{n: [1] * count for n in ("stride", "dilation")}, "padding": [0] * count}
+    output = (*shape[:2], *(size - kernel + 1 for size in shape[2:]))
+    return apply(OpCall(op="conv", inputs=[(shape, field)], output_shapes=[output], settings=settings), inputs)[0]
+
+
+def test_the_first_window_tells_which_axes_are_spatial() -> None:
+    inputs = TrackedInputs([(2, 9, 5), (2, 4)], [True, True])
+    assert inputs.receptive_field(inputs.seed(0)) == ReceptiveField(status="exact", size=[1], stride=[1], start=[0])
+    assert inputs.spatial_axes(0) == [1], "a sequence of vectors, as long as nothing is known"
+    field = conv((2, 9, 5), inputs.seed(0), 3, inputs)
+    assert inputs.spatial_axes(0) == [2]
+    assert inputs.receptive_field(field) == ReceptiveField(status="exact", size=[3], stride=[1], start=[0])
+    assert inputs.receptive_field(inputs.seed(1)) is None
+
+
+def test_branches_with_different_strides_are_told_as_a_bound() -> None:
+    inputs = TrackedInputs([(1, 1, 8, 8)], [True])
+    start = [((1, 1, 8, 8), inputs.seed(0))]
+    every_second = {"items": [(0, 1), (0, 1), (0, 2), (0, 2)]}
+    first_four = {"items": [(0, 1)] * 4}
+    branches = [
+        apply(OpCall(op="slice", inputs=start, output_shapes=[(1, 1, 4, 4)], settings=settings))[0]
+        for settings in (every_second, first_four)
+    ]
+    field = inputs.receptive_field(merged(branches, ""))
+    assert field is not None
+    assert (field.status, field.size) == ("upper_bound", [4, 4]), "position 3 sees pixels 3 and 6"
+
+
+def test_an_operation_without_a_rule_names_itself() -> None:
+    inputs = TrackedInputs([(1, 1, 8, 8)], [True])
+    call = OpCall(op="no such operation", inputs=[((1, 1, 8, 8), inputs.seed(0))], output_shapes=[(1,), (2,)])
+    first, second = apply(call)
+    told = ReceptiveField(status="unknown", via="no such operation")
+    assert inputs.receptive_field(first) == inputs.receptive_field(second) == told
+    assert apply(OpCall(op="no such operation", inputs=[((1,), None)], output_shapes=[(1,)])) == [None]
+
+
+@pytest.mark.parametrize("op", sorted(RULES))
+def test_every_rule_leaves_constants_constant(op: str) -> None:
+    call = OpCall(op=op, inputs=[((2, 3), None), ((2, 3), None)], output_shapes=[(2, 3)])
+    assert apply(call) == [None]

@@ -1,0 +1,132 @@
+"""Numbers as people read them: SI and IEC prefixes, three significant digits, and what is unknown."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inspector.core import wording
+from inspector.core.table import ReceptiveField
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (850, "850"),
+        (999, "999"),
+        (1000, "1.00 k"),
+        (62006, "62.0 k"),
+        (999_499, "999 k"),
+        (999_500, "1.00 M"),
+        (11_689_512, "11.7 M"),
+        (175 * 10**9, "175 G"),
+        (None, "?"),
+    ],
+)
+def test_counts(value, text):
+    assert wording.count(value) == text
+
+
+@given(st.integers(0, 10**17))
+def test_a_count_is_within_half_a_unit_of_its_last_digit(value):
+    text, _, unit = wording.count(value).partition(" ")
+    factor = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}[unit]
+    digits = len(text.partition(".")[2])
+    assert abs(float(text) * factor - value) <= factor * 10**-digits / 2 * (1 + 1e-9)
+    assert len(text) <= 5
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1.00 KiB"), (248 * 1024, "248 KiB"), (4 << 30, "4.00 GiB"), (None, "?")],
+)
+def test_sizes_in_bytes(value, text):
+    assert wording.size_in_bytes(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "?"),
+        (3.2e-4, "320 µs"),
+        (1.24e-3, "1.24 ms"),
+        (0.0697, "69.7 ms"),
+        (0.9999, "1.00 s"),
+        (2.1, "2.10 s"),
+        (200, "3 min 20 s"),
+        (119.7, "2 min 0 s"),
+    ],
+)
+def test_durations(seconds, text):
+    assert wording.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0 %"), (1, "100 %"), (0.25, "25 %"), (0.1234, "12.3 %"), (1e-9, "<0.1 %"), (0.99999, ">99.9 %"), (None, "?")],
+)
+def test_a_share_is_0_or_100_only_when_it_is(share, text):
+    assert wording.percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (-0.012343, "−0.01234"),
+        (1.5e20, "1.5e+20"),
+        (-2e-9, "−2e-09"),
+        (math.nan, "NaN"),
+        (-math.inf, "−inf"),
+        (0.0, "0"),
+    ],
+)
+def test_numbers(value, text):
+    assert wording.number(value) == text
+
+
+def test_shapes():
+    assert wording.shape([1, 6, 28, 28]) == "1×6×28×28"
+    assert wording.shape([]) == "scalar"
+    assert wording.shape(None) == "?"
+    assert wording.shapes([[2, 3], []]) == "2×3, scalar"
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        (None, ""),
+        (ReceptiveField(status="unknown", via="fft"), "?"),
+        (ReceptiveField(status="whole_input", size=[32, 32], stride=[0, 0], start=[0, 0]), "whole input"),
+        (ReceptiveField(status="exact", size=[5, 5], stride=[1, 1], start=[0, 0]), "5×5 /1"),
+        (ReceptiveField(status="exact", size=[5, 3], stride=[2, 0.5], start=[0, 0]), "5×3 /2×0.5"),
+        (ReceptiveField(status="upper_bound", size=[9], stride=[2], start=[-1]), "≤ 9 /2"),
+    ],
+)
+def test_receptive_fields_in_a_cell(field, text):
+    assert wording.receptive_field(field) == text
+
+
+@given(st.integers(1, 9), st.integers(1, 8), st.integers(-9, 9), st.integers(0, 20))
+def test_the_sentence_of_an_exact_field_names_the_pixels_of_the_definition(size, stride, start, unit):
+    field = ReceptiveField(status="exact", size=[size], stride=[stride], start=[start])
+    line = wording.receptive_field_sentence(field).splitlines()[1]
+    first, last = line.removeprefix("L: unit u sees pixels ").split(" … ")
+    python = [text.replace("−", "-").replace("·", "*") for text in (first, last)]
+    assert [eval(text, {"u": unit}) for text in python] == [start + unit * stride, start + unit * stride + size - 1]
+
+
+def test_an_unknown_field_names_the_operation():
+    assert "fft_fft" in wording.receptive_field_sentence(ReceptiveField(status="unknown", via="fft_fft"))
+
+
+@given(st.text())
+def test_printable_text_stays_and_nothing_else_reaches_the_terminal(text):
+    shown = wording.printable(text)
+    assert shown.isprintable()
+    assert shown == text or not text.isprintable()
+
+
+def test_control_characters_are_spelled_out():
+    assert wording.printable("a\nb\x1b[31m\u202ec\ud800") == "a\\nb\\x1b[31m\\u202ec\\ud800"

@@ -1,0 +1,217 @@
+import stat
+
+import numpy
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto, helper
+from onnx_graphs import array, mlp, model_of, normal, opened, quiet, saved, value
+
+from inspector.core.edits import Edit
+from inspector.core.errors import RequestError
+from inspector.core.recipe import Recipe
+from inspector.engine.onnx_model import open_onnx
+
+
+def initialise(where, argument, seed=0):
+    return Edit(action="initialise", where=where, argument=argument, seed=seed)
+
+
+def values(live, key):
+    return torch.from_numpy(onnx.numpy_helper.to_array(live.graph.initializers[key]).copy())
+
+
+def test_a_matrix_on_the_right_is_drawn_as_the_transpose_of_torchs_layout(tmp_path):
+    live = opened(tmp_path, mlp())
+    target = live.preview(initialise("onnx::MatMul_12", "kaiming_uniform_")).targets[0]
+    assert (target.shape, target.fan_in, target.fan_out) == ([5, 2], 5, 2)
+    live.apply(initialise("onnx::MatMul_12", "kaiming_uniform_", seed=7))
+    torch.manual_seed(7)
+    expected = torch.nn.init.kaiming_uniform_(torch.empty(2, 5))
+    assert torch.equal(values(live, "onnx::MatMul_12"), expected.t())
+
+
+def test_a_matrix_used_with_transb_is_drawn_as_torch_draws_it(tmp_path):
+    live = opened(tmp_path, mlp())
+    target = live.preview(initialise("hidden.weight", "xavier_normal_")).targets[0]
+    assert (target.fan_in, target.fan_out) == (3, 5)
+    live.apply(initialise("hidden.weight", "xavier_normal_", seed=1))
+    torch.manual_seed(1)
+    assert torch.equal(values(live, "hidden.weight"), torch.nn.init.xavier_normal_(torch.empty(5, 3)))
+
+
+def test_a_transposed_convolution_says_what_it_really_sums(tmp_path):
+    node = helper.make_node("ConvTranspose", ["x", "w"], ["y"], strides=[2, 2])
+    live = opened(tmp_path, model_of([node], [value("x", [1, 8, 4, 4])], ["y"], [normal("w", 8, 3, 4, 4)]))
+    target = live.preview(initialise("w", "kaiming_normal_")).targets[0]
+    assert (target.fan_in, target.fan_out) == (3 * 16, 8 * 16)  # as torch counts
+    assert target.effective_fan_in == 8 * 16 / 4
+
+
+def test_undo_brings_the_bits_back_and_a_run_uses_the_new_ones(tmp_path):
+    live = opened(tmp_path, mlp())
+    before = live.graph.model.SerializeToString()
+    output = live.forward([], 0, False, quiet).outputs
+    keys, message, undo = live.apply(initialise("module:/hidden", "constant_(val=0.5)"))
+    assert keys == ["hidden.weight", "hidden.bias"]
+    assert "2 initializers" in message
+    assert live.forward([], 0, False, quiet).outputs != output
+    undo()
+    assert live.graph.model.SerializeToString() == before
+    assert live.forward([], 0, False, quiet).outputs == output
+
+
+def test_selecting_by_place_type_and_pattern(tmp_path):
+    live = opened(tmp_path, mlp())
+    for where, expected in (
+        ("type:MatMul", ["onnx::MatMul_12"]),
+        ("module:/output", ["onnx::MatMul_12", "output.bias"]),
+        ("*.bias", ["hidden.bias", "output.bias"]),
+        ("module:", ["hidden.weight", "hidden.bias", "onnx::MatMul_12", "output.bias"]),
+    ):
+        assert [target.key for target in live.preview(initialise(where, "zeros_")).targets] == expected
+    with pytest.raises(RequestError, match=r"hidden\.weight"):
+        live.preview(initialise("hidden.wait", "zeros_"))
+
+
+def test_what_cannot_be_drawn_is_left_alone_with_its_reason(tmp_path):
+    live = opened(tmp_path, mlp())
+    preview = live.preview(initialise("*", "xavier_uniform_"))
+    assert [key for key, _ in preview.skipped] == ["hidden.bias", "output.bias"]
+    with pytest.raises(RequestError, match="no default known"):
+        live.apply(initialise("*", "layer_default"))
+
+
+def test_preview_changes_nothing_and_tells_what_apply_does(tmp_path):
+    live = opened(tmp_path, mlp())
+    before = live.graph.model.SerializeToString()
+    after = live.preview(initialise("hidden.weight", "normal_", seed=3)).targets[0].after
+    assert live.graph.model.SerializeToString() == before
+    live.apply(initialise("hidden.weight", "normal_", seed=3))
+    assert live.values("hidden.weight", "", 4).statistics == after
+
+
+def element(where, index, argument):
+    return Edit(action="set_element", where=where, index=index, argument=argument)
+
+
+def test_one_element_is_set_and_nothing_else(tmp_path):
+    live = opened(tmp_path, mlp())
+    expected = values(live, "hidden.weight")
+    _, _, undo = live.apply(element("hidden.weight", [4, -1], "2.5"))
+    changed = expected.clone()
+    changed[4, 2] = 2.5
+    assert torch.equal(values(live, "hidden.weight"), changed)
+    undo()
+    assert torch.equal(values(live, "hidden.weight"), expected)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (element("hidden.weight", [5, 0], "1"), "goes from 0 to 4"),
+        (element("hidden.weight", [0], "1"), "2 indices"),
+        (element("hidden.weight", [0, 0], "much"), "no value"),
+        (element("hidden.weight", [0, 0], "1e60"), "too large"),
+        (element("nothing", [0], "1"), "no initializer"),
+        (Edit(action="mode", where="", argument="train"), "neither train nor eval"),
+        (Edit(action="place", where="", argument="cuda:7"), "choose one of cpu"),
+        (Edit(action="place", where="/hidden", argument="cpu"), "as a whole"),
+    ],
+)
+def test_edits_that_cannot_be_made_are_refused(tmp_path, edit, words):
+    live = opened(tmp_path, mlp())
+    before = live.graph.model.SerializeToString()
+    with pytest.raises(RequestError, match=words):
+        live.apply(edit)
+    assert live.graph.model.SerializeToString() == before
+
+
+def test_low_precision_and_integers_keep_their_type(tmp_path):
+    bf16 = helper.make_tensor("low", TensorProto.BFLOAT16, [2, 2], [1.0, 2.0, 3.0, 4.0])
+    model = model_of([helper.make_node("Relu", ["x"], ["y"])], [value("x", [2])], ["y"], [bf16, array("count", [1, 2])])
+    live = opened(tmp_path, model)
+    live.apply(initialise("low", "normal_", seed=5))
+    torch.manual_seed(5)
+    expected = torch.empty(2, 2).normal_().bfloat16()
+    assert live.values("low", "", 4).rows == expected.double().tolist()
+    live.apply(element("count", [1], "9"))
+    assert live.values("count", "", 4).rows == [[1, 9]]
+    with pytest.raises(RequestError, match="int64 is not a floating-point"):
+        live.apply(initialise("count", "zeros_"))
+
+
+def test_saving_writes_a_model_that_checks_and_runs_with_the_edits(tmp_path):
+    live = opened(tmp_path, mlp())
+    live.apply(initialise("hidden.weight", "constant_(val=2)"))
+    report = live.save(str(tmp_path / "new.onnx"), overwrite=False)
+    written = onnx.load(tmp_path / "new.onnx")
+    written.graph.output[0].CopyFrom(value("y", ["batch", 2]))  # the checker wants a shape
+    onnx.checker.check_model(written, full_check=True)
+    assert (onnx.numpy_helper.to_array(written.graph.initializer[0]) == 2).all()
+    assert report.tensors == 4
+    assert report.bytes == (tmp_path / "new.onnx").stat().st_size
+    session = onnxruntime.InferenceSession(str(tmp_path / "new.onnx"), providers=["CPUExecutionProvider"])
+    assert session.run(None, {"x": numpy.ones((1, 3), numpy.float32)})[0].shape == (1, 2)
+
+
+def test_saving_asks_before_it_overwrites_and_keeps_the_files_mode(tmp_path):
+    live = opened(tmp_path, mlp())
+    path = tmp_path / "net.onnx"
+    path.chmod(0o640)
+    content = path.read_bytes()
+    with pytest.raises(RequestError, match="exists"):
+        live.save(str(path), overwrite=False)
+    assert path.read_bytes() == content
+    live.apply(initialise("hidden.weight", "zeros_"))
+    live.save(str(path), overwrite=True)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert open_onnx(Recipe(target=str(path))).values("hidden.weight", "", 9).statistics.max == 0
+    for name, words in (("net.pt", "as .onnx"), ("none/net.onnx", "no folder")):
+        with pytest.raises(RequestError, match=words):
+            live.save(str(tmp_path / name), overwrite=False)
+    assert [one.name for one in tmp_path.iterdir()] == ["net.onnx"]
+
+
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
+    live = opened(tmp_path, mlp())
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(RequestError, match="No space left"):
+        live.save(str(tmp_path / "new.onnx"), overwrite=False)
+    assert [one.name for one in tmp_path.iterdir()] == ["net.onnx"]
+
+
+def test_a_model_with_data_beside_it_is_saved_the_same_way_also_over_itself(tmp_path):
+    model = model_of(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])], [value("x", [1, 64])], ["y"], [normal("w", 64, 64)]
+    )
+    path = saved(tmp_path, model, save_as_external_data=True, location="w.bin")
+    live = open_onnx(Recipe(target=path))
+    before = live.forward([], 0, False, quiet).outputs
+    live.save(path, overwrite=True)
+    live.save(path, overwrite=True)
+    # The model that is open still reads its own data, and so does the file.
+    assert live.forward([], 0, False, quiet).outputs == before
+    again = open_onnx(Recipe(target=path))
+    assert again.forward([], 0, False, quiet).outputs == before
+    assert onnx.load(path, load_external_data=False).graph.initializer[0].data_location == TensorProto.EXTERNAL
+    assert again.compare_clone([], 0, quiet).equal
+
+
+def test_what_is_too_large_for_one_file_goes_beside_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("inspector.engine.onnx_model.saving.LARGEST_FILE", 4096)
+    model = model_of(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])], [value("x", [1, 64])], ["y"], [normal("w", 64, 64)]
+    )
+    live = opened(tmp_path, model)
+    live.save(str(tmp_path / "big.onnx"), overwrite=False)
+    assert (tmp_path / "big.onnx").stat().st_size < 1024
+    assert (tmp_path / "big.onnx.data").stat().st_size == 64 * 64 * 4
+    written = onnx.load(str(tmp_path / "big.onnx")).graph.initializer[0]
+    expected = onnx.numpy_helper.to_array(model.graph.initializer[0])
+    assert (onnx.numpy_helper.to_array(written) == expected).all()

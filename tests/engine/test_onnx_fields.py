@@ -1,0 +1,175 @@
+from math import ceil
+from pathlib import Path
+
+import numpy
+import onnx
+import onnxruntime
+import pytest
+from onnx import helper
+from onnx_graphs import array, model_of, opened, quiet, value
+
+from inspector.core.recipe import Recipe
+from inspector.engine.onnx_model import open_onnx
+from inspector.engine.onnx_model.field_readers import READERS
+
+WIDTH = 24
+
+
+def ones(name, *shape):
+    return array(name, numpy.ones(shape, numpy.float32))
+
+
+def node(kind, inputs, output, **attributes):
+    return helper.make_node(kind, inputs.split(), [output], **attributes)
+
+
+def conv(source, output, weight, **attributes):
+    return node("Conv", f"{source} {weight}", output, **attributes)
+
+
+W3, W4, W5, W2 = ones("w3", 2, 2, 3), ones("w4", 2, 2, 4), ones("w5", 2, 2, 5), ones("w2", 2, 2, 2)
+UPPER, LOWER = "SAME_UPPER", "SAME_LOWER"
+ASYMMETRIC = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+NETS = {
+    "conv": [conv("x", "y", "w3", pads=[1, 1])],
+    "strides": [conv("x", "a", "w5", strides=[2]), conv("a", "y", "w3", strides=[2], pads=[2, 0])],
+    "dilation": [conv("x", "a", "w3", dilations=[2]), conv("a", "y", "w3", dilations=[3], pads=[3, 3])],
+    "same_upper": [conv("x", "a", "w4", auto_pad=UPPER, strides=[2]), conv("a", "y", "w2", auto_pad=UPPER)],
+    "same_lower": [conv("x", "a", "w4", auto_pad=LOWER, strides=[2]), conv("a", "y", "w2", auto_pad=LOWER)],
+    "pooling": [
+        node("MaxPool", "x", "a", kernel_shape=[3], strides=[2], ceil_mode=1),
+        node("AveragePool", "a", "y", kernel_shape=[2]),
+    ],
+    "residual": [conv("x", "a", "w3", pads=[1, 1]), conv("a", "b", "w5", pads=[2, 2]), node("Add", "x b", "y")],
+    "concat": [
+        conv("x", "a", "w3", pads=[1, 1]),
+        conv("x", "b", "w5", pads=[2, 2]),
+        node("Concat", "a b", "y", axis=1),
+    ],
+    "transposed": [conv("x", "a", "w3", strides=[2]), node("ConvTranspose", "a w4", "y", strides=[2], pads=[1, 1])],
+    "transposed_same": [node("ConvTranspose", "x w4", "y", strides=[2], auto_pad="SAME_UPPER")],
+    "transposed_odd": [node("ConvTranspose", "x w4", "y", strides=[2], output_shape=[2 * WIDTH - 1])],
+    "pad_and_slice": [
+        node("Pad", "x pads", "a"),
+        conv("a", "b", "w3", strides=[2]),
+        node("Slice", "b one end last", "y"),
+    ],
+    "nearest": [
+        conv("x", "a", "w3", strides=[2]),
+        node("Resize", "a none double", "b", mode="nearest", **ASYMMETRIC),
+        conv("b", "y", "w3"),
+    ],
+    "nearest_default": [node("Resize", "x none half", "a"), conv("a", "y", "w3")],
+    "linear": [conv("x", "a", "w3", strides=[3]), node("Resize", "a none double", "y", mode="linear")],
+    "linear_corners": [
+        conv("x", "a", "w3"),
+        node("Resize", "a none double", "y", mode="linear", coordinate_transformation_mode="align_corners"),
+    ],
+    "transpose_and_back": [
+        node("Transpose", "x", "a", perm=[2, 0, 1]),
+        node("Transpose", "a", "b", perm=[1, 2, 0]),
+        conv("b", "y", "w3"),
+    ],
+    "reshaped": [
+        node("Unsqueeze", "x last", "a"),
+        node("Squeeze", "a last", "b"),
+        node("Relu", "b", "c"),
+        conv("c", "y", "w3"),
+    ],
+    "shape_arithmetic": [
+        node("Shape", "x", "s"),
+        node("Gather", "s last", "l"),
+        node("Div", "l two", "middle"),
+        node("Slice", "x zero middle last", "a"),
+        conv("a", "y", "w3"),
+    ],
+    "split": [helper.make_node("Split", ["x", "parts"], ["a", "b"], axis=2), conv("b", "y", "w3")],
+}  # fmt: skip
+UPSAMPLED = ("transposed", "transposed_same", "transposed_odd", "nearest", "linear", "linear_corners")
+"""Positions of one period see differently much and differently far: `start` is below all of them."""
+CONSTANTS = [
+    W2, W3, W4, W5, array("pads", [0, 0, 2, 0, 0, 1]), array("one", [1]), array("end", [1000]), array("last", [2]),
+    array("zero", [0]), array("two", [2]), array("parts", [7, WIDTH - 7]), ones("none", 0),
+    array("double", numpy.float32([1, 1, 2])), array("half", numpy.float32([1, 1, 0.5])),
+]  # fmt: skip
+
+
+def reads(path):
+    """For each output position along the last axis the input positions that change it, by trying each."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    base = numpy.random.default_rng(0).random((1, 2, WIDTH)).astype(numpy.float32)
+    plain = session.run(None, {"x": base})[0]
+    found = [set() for _ in range(plain.shape[-1])]
+    for position in range(WIDTH):
+        changed = base.copy()
+        changed[..., position] += 1000  # above all others, so that a maximum shows it too
+        moved = (session.run(None, {"x": changed})[0] != plain).any(axis=(0, 1))
+        for unit in numpy.flatnonzero(moved):
+            found[unit].add(position)
+    return found
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_the_receptive_field_is_what_really_changes_the_output(tmp_path, name):
+    model = model_of(NETS[name], [value("x", [1, 2, WIDTH])], ["y"], CONSTANTS)
+    live = opened(tmp_path, model)
+    table = live.trace([], quiet)
+    field = table.rows[0].receptive_field
+    found = reads(str(tmp_path / "net.onnx"))
+    assert field.status == "exact"
+    assert table.outputs[0].shape[-1] == len(found)
+    size, stride, start = field.size[0], field.stride[0], field.start[0]
+    for unit, seen in enumerate(found):
+        first = ceil(start + unit * stride - 1e-9)
+        assert min(seen) >= first
+        if name not in UPSAMPLED:
+            assert max(seen) <= first + size - 1
+    inner = [seen for seen in found if min(seen) > 0 and max(seen) < WIDTH - 1]
+    assert max(max(seen) - min(seen) + 1 for seen in inner) == size
+
+
+@pytest.mark.parametrize(
+    ("nodes", "via"),
+    [
+        ([node("GlobalAveragePool", "x", "y", name="pool")], "pool"),
+        ([node("ReduceMean", "x", "y", name="mean", axes=[2])], "mean"),
+        ([node("Flatten", "x", "f"), node("MatMul", "f head", "y", name="head")], "head"),
+        ([node("Softmax", "x", "y", name="soft", axis=-1)], "soft"),
+        ([node("InstanceNormalization", "x g g", "y", name="norm")], "norm"),
+    ],
+)
+def test_what_mixes_the_whole_axis_says_so_and_where(tmp_path, nodes, via):
+    constants = [ones("head", 2 * WIDTH, 3), ones("g", 2), W3]
+    nodes = [conv("x", "c", "w3", pads=[1, 1]), *nodes]
+    nodes[1].input[0] = "c"
+    field = opened(tmp_path, model_of(nodes, [value("x", [1, 2, WIDTH])], ["y"], constants)).trace([], quiet).rows[0]
+    assert field.receptive_field.status == "whole_input"
+    assert field.receptive_field.via == via
+    assert field.receptive_field.size == [WIDTH]
+
+
+def test_an_operator_without_a_rule_makes_the_rest_unknown(tmp_path):
+    nodes = [conv("x", "a", "w3"), node("NonZero", "a", "b"), node("Cast", "b", "y", to=1)]
+    rows = opened(tmp_path, model_of(nodes, [value("x", [1, 2, WIDTH])], ["y"], [W3])).trace([], quiet).rows
+    assert rows[1].receptive_field.status == "exact"
+    assert [(row.receptive_field.status, row.receptive_field.via) for row in rows[2:4]] == [("unknown", "NonZero")] * 2
+
+
+def test_the_operators_with_a_field_rule_exist_in_onnx():
+    assert set(READERS) <= {schema.name for schema in onnx.defs.get_all_schemas()}
+
+
+PUBLISHED = {"bvlc_alexnet": (195, 32), "resnet50": (427, 32), "densenet121": (2071, 32), "vgg19": (268, 32)}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_sizes_of_packaged_networks(name):
+    """Of the last feature map; Araujo, Norris, Sim 2019 and their layer settings, vgg19 as vgg16 with 4 more layers."""
+    folder = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
+    rows = open_onnx(Recipe(target=str(folder / f"light_{name}.onnx"))).trace([], quiet).rows
+    exact = [row for row in rows[1:] if row.receptive_field and row.output_shapes[0][2:] not in ([], [1, 1])]
+    largest = max(row.receptive_field.size[0] for row in exact if row.receptive_field.status == "exact")
+    last = next(row for row in exact if row.receptive_field.size[0] == largest)
+    assert (largest, last.receptive_field.stride[0]) == PUBLISHED[name]

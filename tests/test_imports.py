@@ -1,0 +1,57 @@
+"""Start-up is guarded by what gets imported: a fresh interpreter for every entry point, and the contracts between floors."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ["torch", "torchvision", "onnx", "onnxruntime", "numpy", "textual", "rich", "click", "safetensors"]
+
+ALLOWED = {
+    "import inspector": set(),
+    "import inspector.core.table, inspector.core.recipe, inspector.core.results, inspector.core.script": set(),
+    "import inspector.core.fields, inspector.core.geometry, inspector.core.initialisers": set(),
+    "import inspector.files": set(),
+    "import inspector.worker.process_client, inspector.worker.opening": set(),
+    "import inspector.worker.file_client": set(),
+    "import inspector.worker.child": set(),
+    "import inspector.cli.main": {"click"},
+    "import inspector.cli.summary, inspector.cli.forward, inspector.cli.keys, inspector.cli.init": {"click"},
+    "import inspector.cli.open, inspector.cli.screenshot": {"click"},
+    "import inspector.report.documents": set(),
+    "import inspector.report.text": {"rich"},
+    "import inspector.tui.app, inspector.tui.screenshot": {"textual", "rich"},
+    "from inspector.cli.main import run; run(['--version'])": {"click"},
+    "from inspector.cli.main import run; run(['--help'])": {"click"},
+}
+
+
+@pytest.mark.parametrize("statement", ALLOWED)
+def test_entry_point_imports_nothing_heavy(statement):
+    code = f"import sys\n{statement}\nprint()\nimport json; print(json.dumps([m for m in {HEAVY} if m in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(json.loads(done.stdout.splitlines()[-1])) <= ALLOWED[statement]
+
+
+def test_version_imports_few_modules():
+    code = "import sys\nfrom inspector.cli.main import run\nrun(['--version'])\nprint(len(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    bare = subprocess.run([sys.executable, "-c", "import sys, click; print(len(sys.modules))"], capture_output=True, text=True)
+    assert int(done.stdout.splitlines()[-1]) < int(bare.stdout) + 60
+
+
+def test_a_file_of_weights_is_summarised_without_torch(tmp_path):
+    safetensors = pytest.importorskip("safetensors.torch")
+    import torch
+
+    file = tmp_path / "some.safetensors"
+    safetensors.save_file({"fc.weight": torch.ones(2, 3)}, file)
+    code = (
+        "import sys\nfrom inspector.cli.main import run\n"
+        f"assert run(['summary', '--json', {str(file)!r}]) == 0\n"
+        "assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["tensors"][0]["shape"] == [2, 3]

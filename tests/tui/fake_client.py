@@ -1,0 +1,267 @@
+"""A client without an engine: a hand-made LeNet, and an answer to every request."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from inspector.core.edits import Edit, Journal
+from inspector.core.recipe import Recipe
+from inspector.core.results import (
+    CloneReport,
+    Device,
+    EditReport,
+    ForwardReport,
+    Histogram,
+    InitPreview,
+    InitTarget,
+    KeyExplanation,
+    KeyPart,
+    OutputPreview,
+    RowRun,
+    SaveReport,
+    SourceReport,
+    Statistics,
+    ValuesReport,
+)
+from inspector.core.table import (
+    Failure,
+    FormulaLine,
+    Input,
+    Load,
+    ModelInfo,
+    ModelTable,
+    Operand,
+    Output,
+    ReceptiveField,
+    Row,
+    Source,
+    Tensor,
+    Totals,
+)
+from inspector.worker import protocol
+
+FORWARD = """\
+def forward(self, x):
+    x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+    x = x.view(x.size(0), -1)
+    return self.fc(x)
+"""
+STATISTICS = Statistics(
+    mean=0.0012,
+    std=0.4,
+    min=-1.5,
+    max=2.0,
+    zeros=0.25,
+    histogram=Histogram(edges=[-1.5, -0.5, 0.5, 2.0], counts=[4, 90, 6]),
+)
+
+
+SHAPES = [[1, 3, 32, 32], [1, 3, 33, 33]]
+
+
+def recipe() -> Recipe:
+    return Recipe(target="lenet.py", weights="lenet.params")
+
+
+def lenet(traced: bool = True, failed: bool = False) -> ModelTable:
+    """conv1, relu, max_pool2d, view, fc: as `summary --json` would print it."""
+
+    def source(line: int) -> Source:
+        return Source(file="lenet.py", line=line, text=FORWARD.splitlines()[line - 10])
+
+    def field(size: int, stride: int) -> ReceptiveField:
+        return ReceptiveField(status="exact", size=[size, size], stride=[stride, stride], start=[0, 0])
+
+    def function(index: int, name: str, line: int, shape: list[int], seen: ReceptiveField) -> Row:
+        return Row(
+            index=index, parent=0, kind="function", path="", type=name, name=name, depth=1, reached=True,
+            output_shapes=[shape], dtype="float32", device="cpu", source=source(line), receptive_field=seen,
+        )  # fmt: skip
+
+    conv = Row(
+        index=1, parent=0, kind="module", path="conv1", type="Conv2d", depth=1, name="conv1", reached=traced,
+        hyperparameters="3, 6, kernel_size=(5, 5), stride=(1, 1)", parameters=456, own_parameters=456,
+        trainable_parameters=456, dtype="float32", device="cpu",
+        input_shapes=[[1, 3, 32, 32]] if traced else [], output_shapes=[[1, 6, 28, 28]] if traced else [],
+        source=source(11) if traced else None, receptive_field=field(5, 1) if traced else None,
+        formula=[
+            FormulaLine(axis=axis, text="⌊(32 + 2·0 − 1·(5 − 1) − 1)/1⌋ + 1 = 28", output=28) for axis in "HW"
+        ],
+    )  # fmt: skip
+    between = [
+        function(2, "relu", 11, [1, 6, 28, 28], field(5, 1)),
+        function(3, "max_pool2d", 11, [1, 6, 14, 14], field(6, 2)),
+        function(4, "view", 12, [1, 1176], field(6, 2)),
+    ]
+    at = 5 if traced else 2
+    fc = Row(
+        index=at, parent=0, kind="module", path="fc", type="Linear", depth=1, name="fc", reached=traced and not failed,
+        hyperparameters="in_features=1176, out_features=10, bias=True", parameters=11770, own_parameters=11770,
+        trainable_parameters=11770, dtype="float32", device="cpu",
+        input_shapes=[[1, 1176]] if traced else [], output_shapes=[[1, 10]] if traced and not failed else [],
+        source=source(13) if traced else None,
+        receptive_field=ReceptiveField(status="whole_input", via="fc", size=[32, 32], stride=[0, 0], start=[0, 0])
+        if traced and not failed else None,
+    )  # fmt: skip
+    root = Row(
+        index=0, parent=None, kind="module", path="", type="LeNet", depth=0, subtree=at + 1, reached=traced,
+        parameters=12226, trainable_parameters=12226, dtype="float32", device="cpu",
+        input_shapes=[[1, 3, 32, 32]] if traced else [], output_shapes=fc.output_shapes,
+    )  # fmt: skip
+    failure = Failure(
+        path="fc", type="RuntimeError", message="mat1 and mat2 shapes cannot be multiplied (1x1176 and 400x10)",
+        source=source(13), input_shapes=[[1, 1176]],
+        operands=[Operand(text="x", shape=[1, 1176], dtype="float32", device="cpu")],
+        explanation="fc takes vectors of 400 numbers but gets 1176.", suggestions=["build fc with in_features=1176"],
+    )  # fmt: skip
+    return ModelTable(
+        model=ModelInfo(name="LeNet", framework="torch", target="lenet.py", weights="lenet.params", devices=["cpu"]),
+        inputs=[
+            Input(name="x", shape=[1, 3, 32, 32], dtype="float32", origin="inferred", alternatives=SHAPES)
+        ] if traced else [],
+        outputs=[Output(name="", shape=[1, 10], dtype="float32")] if traced and not failed else [],
+        totals=Totals(parameters=12226, trainable_parameters=12226, parameter_bytes=48904, modules=3),
+        rows=[root, conv, *(between if traced else []), fc],
+        tensors=[
+            tensor("conv1.weight", [6, 3, 5, 5]),
+            tensor("conv1.bias", [6]),
+            tensor("fc.weight", [10, 1176]),
+            tensor("fc.bias", [10]),
+        ],
+        failure=failure if failed else None,
+        load=Load(matched=4, coverage=1.0),
+    )  # fmt: skip
+
+
+def tensor(key: str, shape: list[int]) -> Tensor:
+    elements = 1
+    for size in shape:
+        elements *= size
+    return Tensor(
+        key=key, kind="parameter", shape=shape, dtype="float32", device="cpu", trainable=True, persistent=True,
+        elements=elements, bytes=4 * elements, expression=f"model.{key}",
+    )  # fmt: skip
+
+
+class FakeClient:
+    """Answers from hand-made tables; what a request finds in `answers` is said, raised or called instead."""
+
+    def __init__(self, table: ModelTable | None = None) -> None:
+        self.journal = Journal()
+        self.listeners: list[Callable[[protocol.Event], None]] = []
+        self.asked: list[protocol.Request[Any]] = []
+        self.answers: dict[type[protocol.Request[Any]], Any] = {}
+        self.gate = asyncio.Event()
+        """Requests are answered while it is set."""
+        self.gate.set()
+        self.cancelled = 0
+        self.closed = False
+        self._table = table
+
+    def asked_for(self, kind: type[protocol.Request[Any]]) -> list[Any]:
+        return [request for request in self.asked if isinstance(request, kind)]
+
+    def tell(self, event: protocol.Event) -> None:
+        for listener in self.listeners:
+            listener(event)
+
+    async def start(self) -> None:
+        self.tell(protocol.WorkerState("starting", "starting the worker"))
+
+    async def request(self, request: protocol.Request[Any]) -> Any:
+        self.asked.append(request)
+        await self.gate.wait()
+        answer = self.answers.get(type(request), self._answer)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer(request) if callable(answer) else answer
+
+    async def cancel(self) -> None:
+        self.cancelled += 1
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def _answer(self, request: Any) -> Any:
+        table = self._table or lenet()
+        match request:
+            case protocol.Open():
+                self.tell(protocol.WorkerState("ready", "ready"))
+                return self._table or lenet(traced=False)
+            case protocol.Trace():
+                return table
+            case protocol.Forward():
+                return ForwardReport(
+                    table=table,
+                    runs=[
+                        RowRun(seconds=0.001 * (i + 1), self_seconds=0.0005, output_bytes=96, statistics=STATISTICS)
+                        for i in range(len(table.rows))
+                    ],
+                    outputs=[OutputPreview(name="", shape=[1, 10], dtype="float32", text="tensor([[0.1, -0.2]])")],
+                    seconds=0.0123,
+                    seed=request.seed,
+                )
+            case protocol.CompareClone():
+                return CloneReport(equal=True, max_abs=0.0, outputs=[], explanation="bit for bit the same")
+            case protocol.Explain():
+                return [explanation(key) for key in request.keys or [one.key for one in table.tensors]]
+            case protocol.Values():
+                return ValuesReport(
+                    key=request.key, index=request.index, shape=[5, 5], dtype="float32", device="cpu",
+                    statistics=STATISTICS, rows=[[0.5, -0.25], [None, 1.0]],
+                )  # fmt: skip
+            case protocol.SourceOf():
+                return SourceReport(path=request.path, file="lenet.py", first_line=10, text=FORWARD)
+            case protocol.Preview():
+                return preview(request.edit)
+            case protocol.Apply():
+                self.journal.record(request.edit)
+                return self._edited(request.edit)
+            case protocol.Undo():
+                return self._edited(self.journal.undo())
+            case protocol.Redo():
+                return self._edited(self.journal.redo())
+            case protocol.Devices():
+                return [
+                    Device(name="cpu", description="processor", total_bytes=8 << 30, free_bytes=4 << 30),
+                    Device(name="meta", description="shapes only", total_bytes=None, free_bytes=None),
+                ]
+            case protocol.Save():
+                return SaveReport(path=request.path, tensors=4, bytes=48904)
+        raise AssertionError(request)
+
+    def _edited(self, edit: Edit | None) -> EditReport:
+        assert edit is not None
+        return EditReport(
+            edit=edit, keys=[edit.where], message=f"{edit.action} {edit.where}", table=self._table or lenet(),
+            can_undo=bool(self.journal.done), can_redo=bool(self.journal.undone),
+        )  # fmt: skip
+
+
+def explanation(key: str) -> KeyExplanation:
+    parts = key.split(".")
+    return KeyExplanation(
+        key=key,
+        expression=f"model.{key}",
+        parts=[
+            *(
+                KeyPart(text=one, kind="attribute", module_type="LeNet", explanation=f"attribute {one}")
+                for one in parts[:-1]
+            ),
+            KeyPart(text=parts[-1], kind="parameter", module_type=None, explanation="trained by gradient descent"),
+        ],
+    )
+
+
+def preview(edit: Edit) -> InitPreview:
+    target = InitTarget(
+        key="conv1.weight", shape=[6, 3, 5, 5], dtype="float32", fan_in=75, fan_out=150, effective_fan_in=75.0,
+        effective_fan_out=150.0, gain=2**0.5, explanation="bound = gain·√(3/fan_in) = 1.414·√(3/75) = 0.2828",
+        tied_to=[], before=STATISTICS, after=msgspec.structs.replace(STATISTICS, mean=0.5),
+    )  # fmt: skip
+    return InitPreview(
+        where=edit.where, initialiser=edit.argument, seed=edit.seed, targets=[target],
+        skipped=[("conv1.bias", "fewer than two axes: kaiming_uniform needs fans")],
+    )  # fmt: skip

@@ -1,0 +1,132 @@
+"""Opening, failing, losing the worker: what the person at the terminal sees."""
+
+import pytest
+from fake_client import FakeClient, lenet
+from screen_text import session
+
+from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
+from inspector.worker import protocol
+
+
+async def test_the_first_frame_does_not_wait_for_the_engine():
+    client = FakeClient()
+    client.gate.clear()
+    async with session(client=client, opened=False) as ui:
+        await ui.until(lambda: bool(client.asked), "the model is asked for")
+        assert "loading torch" in ui.text
+        assert "lenet.py" in ui.text
+        await ui.until(lambda: "Quit" in ui.text, "the keys are shown")
+        client.gate.set()
+        await ui.until(lambda: ui.app.conversation.idle, "the model is open")
+        assert "loading torch" not in ui.text
+
+
+async def test_opening_shows_the_structure_then_the_shapes():
+    client = FakeClient()
+    client.answers[protocol.Trace] = RequestError("no input was found")
+    async with session(client=client) as ui:
+        assert [type(request) for request in client.asked[:2]] == [protocol.Open, protocol.Trace]
+        await ui.press("escape")
+        assert "Conv2d" in ui.text
+        assert "1×6×28×28" not in ui.text
+        client.answers.clear()
+        assert "1×6×28×28" in await ui.press("r")
+
+
+async def test_a_row_says_shape_parameters_and_receptive_field():
+    async with session() as ui:
+        line = next(line for line in ui.text.splitlines() if "conv1" in line)
+        assert "456" in line
+        assert "1×6×28×28" in line
+        assert "5×5 /1" in line
+
+
+async def test_a_file_of_tensors_is_not_traced():
+    table = lenet(traced=False)
+    client = FakeClient()
+    as_file = type(table.model)(name="w", framework="file", target="w.pt")
+    client.answers[protocol.Open] = type(table)(model=as_file, rows=table.rows, tensors=table.tensors)
+    async with session(client=client) as ui:
+        assert not client.asked_for(protocol.Trace)
+        await ui.press("f")
+        assert len(ui.app.screen_stack) == 1
+
+
+async def test_a_refusal_is_shown_in_full_and_never_as_markup():
+    sentence = "target [bold]net[/] has no class [/red]; name one of [a, b], x[i] " + "and so on " * 20
+    client = FakeClient()
+    client.answers[protocol.Open] = RequestError(sentence)
+    async with session(client=client) as ui:
+        shown = " ".join(line.strip("│ ") for line in ui.text.splitlines() if "│" in line)
+        assert " ".join(sentence.split()) in " ".join(shown.split())
+        assert "Nothing is open" in await ui.press("escape")
+
+
+async def test_the_cursor_goes_to_the_row_that_failed():
+    async with session(lenet(failed=True)) as ui:
+        assert ui.app.row.path == "fc"
+        for fact in ("RuntimeError", "mat1 and mat2", "lenet.py:13", "1×1176", "fc takes vectors", "in_features=1176"):
+            assert fact in ui.text
+
+
+async def test_after_the_model_ended_the_worker_in_a_pass_shapes_are_worked_out_again():
+    client = FakeClient()
+    client.answers[protocol.Forward] = ModelEndedError("segmentation fault")
+    async with session(client=client) as ui:
+        await ui.press("f", "enter")
+        assert "segmentation fault" in ui.text
+        assert len(client.asked_for(protocol.Trace)) == 2
+        assert "conv1" in await ui.press("escape")
+
+
+async def test_a_pass_for_shapes_that_ends_the_worker_is_not_tried_again():
+    client = FakeClient()
+    client.answers[protocol.Trace] = ModelEndedError("os._exit(3)")
+    async with session(client=client) as ui:
+        assert "os._exit(3)" in ui.text
+        assert len(client.asked_for(protocol.Trace)) == 1
+
+
+@pytest.mark.parametrize("key", ["escape", "x"])
+async def test_what_runs_can_be_cancelled(key):
+    client = FakeClient()
+    async with session(client=client) as ui:
+        client.gate.clear()
+        client.answers[protocol.Trace] = RequestCancelledError("cancelled")
+        await ui.pilot.press("r")
+        await ui.until(lambda: "esc cancels" in ui.text, "the activity is shown")
+        client.tell(protocol.Progress(1, 3, 7, "conv2"))
+        await ui.until(lambda: "3/7" in ui.text, "progress is shown")
+        await ui.pilot.press(key)
+        await ui.until(lambda: client.cancelled == 1, "the client is told")
+        client.gate.set()
+        await ui.until(lambda: "cancelled: working out shapes" in ui.text, "it is said")
+
+
+async def test_escape_never_leaves_and_q_does():
+    async with session() as ui:
+        for _ in range(4):
+            await ui.press("escape")
+        assert ui.app.is_running
+        await ui.pilot.press("q")
+        await ui.until(lambda: ui.app.return_code == 0, "the application ends")
+
+
+async def test_what_the_model_prints_goes_to_the_log_only():
+    async with session() as ui:
+        for number in range(6000):
+            ui.client.tell(protocol.Log(f"step {number} [bold]\x1b[31mred"))
+        assert "step 1" not in ui.text
+        await ui.pilot.press("L")
+        await ui.until(lambda: "step 5999 [bold]\\x1b[31mred" in ui.text, "the last line is on screen")
+        assert "6,000 lines, the last 5,000 kept" in ui.text
+
+
+async def test_the_workers_state_is_on_screen_while_it_is_not_ready():
+    async with session() as ui:
+        ui.client.tell(protocol.WorkerState("replaying", "making 3 changes again"))
+        await ui.pilot.pause()
+        assert "making 3 changes again" in ui.text
+        ui.client.tell(protocol.WorkerState("ready", "ready"))
+        await ui.pilot.pause()
+        assert "making 3 changes again" not in ui.text

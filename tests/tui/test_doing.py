@@ -1,0 +1,157 @@
+"""Changing and running the model through the dialogs: what is sent to the engine, and what is said then."""
+
+import pytest
+from screen_text import session
+
+from inspector.core.edits import Edit
+from inspector.core.recipe import InputSpec
+from inspector.worker import protocol
+
+
+async def test_forward_asks_for_inputs_batch_and_seed_and_shows_every_row():
+    async with session() as ui:
+        await ui.press("f")
+        await ui.write("batch", "8")
+        await ui.write("seed", "3")
+        await ui.press("enter")
+        request = ui.client.asked_for(protocol.Forward)[0]
+        assert request == protocol.Forward(inputs=[InputSpec(name="x", shape=[8, 3, 32, 32])], seed=3, backward=False)
+        assert ui.app.side.current == "activations"
+        assert "0.0012" in ui.text
+        assert "tensor([[0.1, -0.2]])" in ui.text
+
+
+async def test_moving_in_the_run_moves_in_the_tree():
+    async with session() as ui:
+        await ui.press("f", "enter", "5", "tab", "down", "down")
+        assert ui.app.module_tree.row_at == 2
+
+
+async def test_b_runs_backward_too():
+    async with session() as ui:
+        await ui.press("b", "enter")
+        assert ui.client.asked_for(protocol.Forward)[0].backward
+
+
+async def test_a_wrong_input_stays_in_the_dialog_and_is_explained():
+    async with session() as ui:
+        await ui.press("f")
+        await ui.write("input-0", "1x3xcat")
+        assert "is not an input" in await ui.press("enter")
+        assert not ui.client.asked_for(protocol.Forward)
+
+
+async def test_a_pass_from_before_a_change_is_called_old():
+    async with session() as ui:
+        await ui.press("f", "enter")
+        assert "before the last change" not in ui.text
+        assert "before the last change" in await ui.press("m", "5")
+
+
+async def test_initialising_shows_the_effect_before_it_is_applied():
+    async with session() as ui:
+        await ui.press("down", "i")
+        for fact in (
+            "in 75, out 150",
+            "bound = gain·√(3/fan_in)",
+            "0.0012 ± 0.4",
+            "0.5 ± 0.4",
+            "conv1.bias",
+            "fewer than two axes",
+        ):
+            assert fact in ui.text
+        assert not ui.client.asked_for(protocol.Apply)
+        await ui.press("ctrl+s")
+        applied = ui.client.asked_for(protocol.Apply)[0].edit
+        assert (applied.action, applied.where) == ("initialise", "module:conv1")
+        assert applied.argument.startswith("kaiming_uniform_(a=0")
+
+
+async def test_the_preview_follows_the_parameters_and_a_wrong_one_is_explained():
+    async with session() as ui:
+        await ui.press("i")
+        await ui.write("rule", "sparse_")
+        await ui.write("argument-sparsity", "2")
+        assert "at most 1" in ui.text
+        await ui.write("argument-sparsity", "0.25")
+        assert ui.client.asked_for(protocol.Preview)[-1].edit.argument == "sparse_(sparsity=0.25, std=0.01)"
+
+
+async def test_undo_and_redo_are_dimmed_until_there_is_something():
+    async with session() as ui:
+        await ui.press("u", "ctrl+r")
+        assert not ui.client.asked_for(protocol.Undo)
+        await ui.press("m")
+        assert ui.client.asked_for(protocol.Apply)[0].edit == Edit(action="mode", where="", argument="train")
+        await ui.press("u")
+        assert len(ui.client.asked_for(protocol.Undo)) == 1
+        await ui.press("u", "ctrl+r")
+        assert len(ui.client.asked_for(protocol.Undo)) == 1
+        assert len(ui.client.asked_for(protocol.Redo)) == 1
+
+
+async def test_setting_an_element_checks_the_index_against_the_shape():
+    async with session() as ui:
+        await ui.press("down", "e")
+        await ui.write("at", "0, 0, 0, 9")
+        assert "outside axis 3" in await ui.press("enter")
+        await ui.write("at", "[0, 2, -1, 4]")
+        await ui.write("value", "0.5")
+        await ui.press("enter")
+        edit = ui.client.asked_for(protocol.Apply)[0].edit
+        assert edit == Edit(action="set_element", where="conv1.weight", index=[0, 2, 4, 4], argument="0.5")
+
+
+async def test_only_devices_that_exist_are_offered_with_their_memory():
+    async with session() as ui:
+        await ui.press("down", "d")
+        assert "4.00 GiB free of 8.00 GiB" in ui.text
+        await ui.press("down", "enter")
+        assert ui.client.asked_for(protocol.Apply)[0].edit == Edit(action="place", where="conv1", argument="meta")
+
+
+async def test_saving_asks_before_it_overwrites(tmp_path):
+    path = tmp_path / "weights.pt"
+    path.write_text("precious")
+    async with session() as ui:
+        await ui.press("s")
+        await ui.write("path", str(path))
+        await ui.press("enter")
+        assert not ui.client.asked_for(protocol.Save)
+        assert "again to overwrite" in " ".join(ui.text.split())
+        await ui.press("enter")
+        assert ui.client.asked_for(protocol.Save) == [protocol.Save(path=str(path), overwrite=True)]
+        await ui.press("s")
+        await ui.write("path", str(tmp_path / "new.pt"))
+        await ui.press("enter")
+        assert ui.client.asked_for(protocol.Save)[-1].overwrite is False
+
+
+@pytest.mark.parametrize(("key", "shape"), [("]", [1, 3, 33, 33]), ("[", [1, 3, 33, 33])])
+async def test_brackets_step_through_the_inputs_that_work(key, shape):
+    name = {"]": "right_square_bracket", "[": "left_square_bracket"}[key]
+    async with session() as ui:
+        await ui.press(name)
+        assert ui.client.asked_for(protocol.Trace)[-1].inputs == [InputSpec(name="x", shape=shape)]
+
+
+async def test_the_input_dialog_takes_specs_as_typed_after_input():
+    async with session() as ui:
+        await ui.press("t")
+        await ui.write("specs", "x=2x3x64x64~uniform; ids=2x5:int64~range(0,7)")
+        await ui.press("enter")
+        inputs = ui.client.asked_for(protocol.Trace)[-1].inputs
+        assert [str(one) for one in inputs] == ["x=2x3x64x64~uniform", "ids=2x5:int64~range(0,7)"]
+
+
+async def test_comparing_with_a_clone_says_the_verdict():
+    async with session() as ui:
+        assert "Y_clone == Y" in await ui.press("c")
+
+
+async def test_the_script_of_the_changes_can_be_read_and_copied():
+    async with session() as ui:
+        await ui.press("M", "P")
+        assert "import" in ui.text
+        await ui.press("y")
+        assert "lenet.py" in ui.app.clipboard

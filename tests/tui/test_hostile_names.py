@@ -1,0 +1,80 @@
+"""Names and texts that a model may bring: none is read as markup, none breaks a line, none ends the application."""
+
+import msgspec
+import pytest
+from fake_client import FakeClient, lenet
+from screen_text import session
+
+from inspector.core.results import KeyExplanation, KeyPart, SourceReport
+from inspector.worker import protocol
+
+NAMES = [
+    "[/]",
+    "[bold red]",
+    "x[i]",
+    "[link=http://a]b",
+    "$primary",
+    "block 0",
+    "😀👩‍👩‍👧",
+    "模型",
+    "שלום\u202eabc",
+    "new\nline\ttab",
+    "\x1b[2J\x07",
+    "\ud800",
+    "n" * 300,
+    "'\"\\",
+    "",
+]
+
+
+def with_name(name: str, failed: bool):
+    """LeNet with its convolution and all of its texts called `name`."""
+    table = lenet(failed=failed)
+    source = msgspec.structs.replace(table.rows[1].source, file=name, text=name)
+    change = msgspec.structs.replace
+    rows = [
+        change(row, name=name, path=name, type=name, hyperparameters=name, shared_with=[name], source=source)
+        if row.path == "conv1"
+        else row
+        for row in table.rows
+    ]
+    rows[2] = change(rows[2], type=name, name=name, source=source)
+    tensors = [
+        change(one, key=one.key.replace("conv1", name), expression=name, tied_to=[name]) for one in table.tensors
+    ]
+    failure = table.failure and change(
+        table.failure, path=name, type=name, message=name, source=source, explanation=name, suggestions=[name]
+    )
+    model = change(table.model, name=name, target=name, devices=[name])
+    return change(table, rows=rows, tensors=tensors, failure=failure, model=model)
+
+
+def one_in_quick_tests(name: str) -> bool:
+    return name in ("[/]", "new\nline\ttab")
+
+
+@pytest.mark.parametrize("failed", [False, True], ids=["runs", "fails"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(one, id=ascii(one)[:20], marks=() if one_in_quick_tests(one) else pytest.mark.slow) for one in NAMES],
+)
+async def test_every_panel_and_dialog_shows_any_name(name, failed):
+    client = FakeClient(with_name(name, failed))
+    part = KeyPart(text=name, kind=name, module_type=name, explanation=name)
+    client.answers[protocol.Explain] = [KeyExplanation(key=name, expression=name, parts=[part])]
+    client.answers[protocol.SourceOf] = SourceReport(path=name, file=name, first_line=1, text=f"{name}\n{name}")
+    async with session(client=client, size=(160, 45)) as ui:
+        await ui.press("home", "down")
+        for key in "123456":
+            await ui.press(key)
+        for key in ("i", "e", "d", "t", "f"):
+            await ui.press(key, "escape")
+        ui.client.tell(protocol.Log(name))
+        ui.client.tell(protocol.WorkerState("lost", name))
+        await ui.press("1", "y", "L")
+        assert ui.app.is_running
+        screen = ui.text
+        for line in screen.splitlines():
+            assert line.isprintable()
+        if name.startswith("[") or name == "x[i]":
+            assert screen.count(name) >= 3

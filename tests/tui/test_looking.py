@@ -1,0 +1,148 @@
+"""Panels, search, zoom, spelling, copying: what changes only the screen."""
+
+import pytest
+from screen_text import session
+
+from inspector.worker import protocol
+
+FACTS = {
+    "1": ["⌊(32 + 2·0 − 1·(5 − 1) − 1)/1⌋ + 1 = 28", "unit u sees pixels u … u + 4", "lenet.py:11"],
+    "2": ["conv1.weight", "6×3×5×5", "model.conv1.weight", "450 elements, 1.76 KiB"],
+    "3": ["conv1.bias", "trained by gradient descent"],
+    "4": ["0.0012 ± 0.4", "25 %", "−0.25"],
+    "5": ["Press f to run one"],
+    "6": ["▶11", "max_pool2d(F.relu(self.conv1(x)), 2)"],
+}
+
+
+@pytest.mark.parametrize("key", FACTS)
+async def test_each_panel_tells_its_facts(key):
+    async with session(size=(160, 45)) as ui:
+        await ui.press("down", key)
+        for fact in FACTS[key]:
+            assert fact in ui.text
+
+
+async def test_an_answer_is_asked_for_once():
+    async with session() as ui:
+        await ui.press("down", "4", "1", "4", "up", "down")
+        assert len({repr(request) for request in ui.client.asked_for(protocol.Values)}) == len(
+            ui.client.asked_for(protocol.Values)
+        )
+
+
+async def test_values_are_asked_for_at_the_index_typed():
+    async with session() as ui:
+        await ui.press("down", "4", "4")
+        await ui.press(*"[0,1]", "enter")
+        assert ui.client.asked_for(protocol.Values)[-1].index == "[0,1]"
+        assert ui.client.asked_for(protocol.Values)[-1].key == "conv1.weight"
+
+
+async def test_search_moves_while_typing_enter_stays_escape_returns():
+    async with session() as ui:
+        await ui.press("slash", "l", "i", "n", "e", "a", "r")
+        assert ui.app.row.path == "fc"
+        await ui.press("escape")
+        assert ui.app.row.path == ""
+        await ui.press("slash")
+        await ui.write("sought", "conv")
+        await ui.press("enter")
+        assert ui.app.row.path == "conv1"
+        assert ui.app.focused is ui.app.module_tree
+
+
+async def test_n_goes_round_the_matches():
+    async with session() as ui:
+        await ui.press("slash")
+        await ui.write("sought", "c")
+        await ui.press("enter")
+        seen = []
+        for _ in range(4):
+            seen.append(ui.app.row.path)
+            await ui.press("n")
+        assert seen[0] in seen[1:]
+        here = ui.app.module_tree.row_at
+        await ui.press("n", "N")
+        assert ui.app.module_tree.row_at == here
+
+
+async def test_v_hides_the_functions_and_keeps_the_place():
+    async with session() as ui:
+        await ui.press("end")
+        assert "view" in [line.split()[0] for line in ui.text.splitlines() if line.split()]
+        await ui.press("v")
+        assert ui.app.row.path == "fc"
+        assert "view" not in [line.split()[0] for line in ui.text.splitlines() if line.split()]
+
+
+async def test_p_writes_keys_as_data_parallel_saves_them():
+    async with session() as ui:
+        await ui.press("down", "2")
+        assert "module.conv1.weight" not in ui.text
+        assert "module.conv1.weight" in await ui.press("p")
+        assert "module.conv1.weight" not in await ui.press("p")
+
+
+async def test_y_copies_the_path_from_the_tree_and_the_expression_from_a_panel():
+    async with session() as ui:
+        await ui.press("down", "y")
+        assert ui.app.clipboard == "conv1"
+        await ui.press("2", "tab", "down", "y")
+        assert ui.app.clipboard == "model.conv1.bias"
+
+
+async def test_zoom_gives_the_whole_width_and_takes_it_back():
+    async with session() as ui:
+        await ui.press("z")
+        assert ui.app.module_tree.size.width >= 119
+        await ui.press("tab")
+        assert ui.app.side.size.width == 120
+        await ui.press("escape")
+        assert ui.app.module_tree.size.width < 80
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 45)])
+async def test_tree_and_panel_are_both_usable_at_every_size(size):
+    async with session(size=size) as ui:
+        await ui.press("down")
+        assert ui.app.module_tree.size.height >= 8
+        assert ui.app.side.size.height >= 8
+        assert "5×5 /1" in ui.text
+        assert "3, 6, kernel_size=(5, 5)" in ui.text
+
+
+async def test_the_mouse_chooses_rows_folds_and_opens_panels():
+    async with session() as ui:
+        await ui.pilot.click("#tree", offset=(8, 2))
+        assert ui.app.row.path == "conv1"
+        await ui.pilot.click("#tree", offset=(0, 1))
+        assert len(ui.app.module_tree.lines()) == 1
+        await ui.pilot.click("#tree", offset=(0, 1))
+        assert len(ui.app.module_tree.lines()) == 6
+        await ui.pilot.click("#tabs", offset=(14, 0))
+        assert ui.app.side.current == "parameters"
+
+
+async def test_dialogs_are_walked_through_with_tab():
+    async with session() as ui:
+        await ui.press("f")
+        walked = []
+        for _ in range(7):
+            walked.append(ui.app.focused.id)
+            await ui.press("tab")
+        assert walked == ["input-0", "batch", "distribution", "seed", "backward", "accept", "leave"]
+
+
+async def test_the_help_lists_the_keys_and_escape_leaves_it():
+    async with session() as ui:
+        assert "Keys and marks" in await ui.press("question_mark")
+        assert "Keys and marks" not in await ui.press("escape")
+
+
+async def test_the_palette_finds_actions_by_name():
+    async with session() as ui:
+        await ui.press("ctrl+p")
+        for key in "compare":
+            await ui.pilot.press(key)
+        await ui.until(lambda: "Compare with a clone" in ui.text, "the action is found")

@@ -1,0 +1,18 @@
+"""The headless picture: it waits for what the keys set off, and closes the client."""
+
+import html
+
+from fake_client import FakeClient, recipe
+
+from inspector.tui.screenshot import screenshot
+from inspector.worker import protocol
+
+
+async def test_the_picture_is_taken_after_the_keys_have_taken_effect():
+    client = FakeClient()
+    picture = await screenshot(client, recipe(), (100, 30), ["down", "4"])
+    text = html.unescape(picture).replace("\xa0", " ")
+    assert picture.startswith("<svg")
+    assert "mean ± std" in text
+    assert client.asked_for(protocol.Values)[0].key == "conv1.weight"
+    assert client.closed

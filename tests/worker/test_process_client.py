@@ -1,0 +1,203 @@
+"""The worker as it is used: real child processes, on models that print, hang, exit, crash and are killed."""
+
+import asyncio
+import os
+import signal
+import textwrap
+
+import pytest
+
+from inspector.core.edits import Edit
+from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
+from inspector.core.recipe import InputSpec, Recipe
+from inspector.worker import protocol
+from inspector.worker.process_client import ProcessClient
+
+pytestmark = pytest.mark.slow
+
+MODEL = """
+import ctypes, os, sys, time
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 2)
+
+    def forward(self, x):
+        {misbehave}
+        return self.fc(x)
+"""
+TWO = InputSpec(shape=[2, 4])
+"""On this batch the models below misbehave; on a batch of one they work."""
+
+
+def write_model(folder, misbehave):
+    file = folder / "net.py"
+    file.write_text(MODEL.format(misbehave=f"if x.shape[0] == 2: {misbehave}"))
+    return str(file)
+
+
+async def opened(client, target):
+    await client.start()
+    await client.request(protocol.Open(recipe=Recipe(target=target)))
+    return await client.request(protocol.Trace())
+
+
+async def until(predicate, what):
+    async with asyncio.timeout(60):
+        while not predicate():
+            await asyncio.sleep(0.01)
+    assert predicate(), what
+
+
+@pytest.fixture
+async def client():
+    client = ProcessClient()
+    client.states = []
+    client.lines = []
+
+    def listen(event):
+        if isinstance(event, protocol.WorkerState):
+            client.states.append(event)
+        elif isinstance(event, protocol.Log):
+            client.lines.append(event.line)
+
+    client.listeners.append(listen)
+    yield client
+    await client.close()
+
+
+async def edited(client):
+    """Two edits and one taken back; returns the values that every replay has to reproduce."""
+    for number, initialiser in enumerate(["normal_(mean=0, std=2)", "zeros_"]):
+        edit = Edit(action="initialise", where="fc.weight", argument=initialiser, seed=40 + number)
+        await client.request(protocol.Apply(edit=edit))
+    await client.request(protocol.Undo())
+    return await client.request(protocol.Values(key="fc.weight"))
+
+
+ENDINGS = {
+    "SIGSEGV": "ctypes.string_at(0)",
+    "SIGKILL": "os.kill(os.getpid(), 9)",
+    "exit(7)": "os._exit(7)",
+    "SIGABRT": "os.abort()",
+}
+
+
+@pytest.mark.parametrize(("sign", "misbehave"), ENDINGS.items())
+async def test_a_lost_worker_comes_back_with_every_edit(client, tmp_path, sign, misbehave):
+    await opened(client, write_model(tmp_path, misbehave))
+    before = await edited(client)
+    with pytest.raises(ModelEndedError, match=sign.replace("(", r"\(").replace(")", r"\)")):
+        await client.request(protocol.Forward(inputs=[TWO]))
+    after = await client.request(protocol.Values(key="fc.weight"))
+    assert after == before
+    assert [state.state for state in client.states][-1] == "ready"
+    assert "replaying" in [state.state for state in client.states]
+    redone = await client.request(protocol.Redo())
+    assert redone.edit.argument == "zeros_"
+    assert (await client.request(protocol.Values(key="fc.weight"))).statistics.max == 0
+
+
+async def test_sys_exit_in_forward_is_told_and_harms_nothing(client, tmp_path):
+    await opened(client, write_model(tmp_path, "sys.exit(3)"))
+    before = await edited(client)
+    with pytest.raises(ModelEndedError, match=r"sys\.exit\(3\)"):
+        await client.request(protocol.Forward(inputs=[TWO]))
+    assert await client.request(protocol.Values(key="fc.weight")) == before
+
+
+async def test_an_endless_loop_is_cancelled_and_the_edits_stay(client, tmp_path):
+    await opened(client, write_model(tmp_path, "\n            while True: pass"))
+    before = await edited(client)
+    running = asyncio.create_task(client.request(protocol.Forward(inputs=[TWO])))
+    await asyncio.sleep(0)
+    await until(lambda: client._running is not None, "running")
+    await client.cancel()
+    with pytest.raises(RequestCancelledError):
+        await running
+    assert await client.request(protocol.Values(key="fc.weight")) == before
+
+
+async def test_a_loop_that_swallows_interrupts_is_killed(client, tmp_path):
+    body = "\n            while True:\n                try: time.sleep(60)\n                except BaseException: pass"
+    await opened(client, write_model(tmp_path, body))
+    before = await edited(client)
+    running = asyncio.create_task(client.request(protocol.Forward(inputs=[TWO])))
+    await until(lambda: client._running is not None, "running")
+    await client.cancel()
+    with pytest.raises(RequestCancelledError, match="killed"):
+        await running
+    assert await client.request(protocol.Values(key="fc.weight")) == before
+
+
+async def test_prints_from_python_and_c_become_log_lines(client, tmp_path):
+    await opened(client, write_model(tmp_path, "print('from python'); os.write(1, b'from c\\n'); os.system('echo child')"))
+    await client.request(protocol.Forward(inputs=[TWO]))
+    await until(lambda: {"from python", "from c", "child"} <= set(client.lines), "all three lines")
+
+
+async def test_a_flood_of_prints_is_bounded(client, tmp_path):
+    await opened(client, write_model(tmp_path, "[os.write(1, b'x' * 99 + b'\\n') for _ in range(300_000)]"))
+    await client.request(protocol.Forward(inputs=[TWO]))
+    await until(lambda: any("bytes more were printed" in line for line in client.lines), "the flood is counted")
+    assert sum(map(len, client.lines)) < 30_000_000 / 2
+
+
+async def test_an_external_kill_while_idle_is_noticed(client, tmp_path):
+    await opened(client, write_model(tmp_path, "pass"))
+    before = await edited(client)
+    os.kill(client._process._popen.pid, signal.SIGKILL)
+    await until(lambda: "lost" in [state.state for state in client.states], "the loss is told")
+    assert await client.request(protocol.Values(key="fc.weight")) == before
+
+
+async def test_a_refusal_keeps_the_worker(client, tmp_path):
+    await opened(client, write_model(tmp_path, "pass"))
+    with pytest.raises(RequestError, match="no module"):
+        await client.request(protocol.SourceOf(path="nowhere"))
+    report = await client.request(protocol.Forward())
+    assert report.table.failure is None
+
+
+async def test_exit_at_import_is_told(client, tmp_path):
+    file = tmp_path / "leaves.py"
+    file.write_text("import sys\nsys.exit('bye')\n")
+    await client.start()
+    with pytest.raises(ModelEndedError, match="while it was imported"):
+        await client.request(protocol.Open(recipe=Recipe(target=str(file))))
+
+
+async def test_closing_ends_the_children_of_the_model(tmp_path):
+    marker = tmp_path / "pid"
+    code = f"import subprocess; p = subprocess.Popen(['sleep', '600']); open({str(marker)!r}, 'w').write(str(p.pid))"
+    client = ProcessClient()
+    await opened(client, write_model(tmp_path, textwrap.dedent(code)))
+    await client.request(protocol.Forward(inputs=[TWO]))
+    await client.close()
+    child = int(marker.read_text())
+    await until(lambda: not _is_running(child), "the grandchild has gone")
+
+
+def _is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def test_a_command_that_does_not_start_is_a_sentence():
+    client = ProcessClient(command="no-such-program --flag")
+    with pytest.raises(RequestError, match="does not start"):
+        await client.start()
+
+
+async def test_a_worker_of_another_kind_is_refused(tmp_path):
+    client = ProcessClient(command="echo hello, this is not a worker", recover=False)
+    await client.start()
+    with pytest.raises((ModelEndedError, RequestError)):
+        await client.request(protocol.Devices())
+    await client.close()
