@@ -10,11 +10,11 @@ demo: $(INSTALLED)
 	$(BIN)/nninspect sample_models/lenet.py --weights sample_models/lenet.params
 
 test: $(INSTALLED)
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadgroup
 
 # The tests that start no worker and run no large model: under a minute.
 quick: $(INSTALLED)
-	$(BIN)/pytest -n auto -m "not slow" -q
+	$(BIN)/pytest -n auto --dist loadgroup -m "not slow" -q
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -61,9 +61,7 @@ class _Assembly:
         row = self.static[path]
         self.rows.append(row)
         self.calls.append(call)
-        number = 0
-        if call is not None:
-            number = self._count(path, "")
+        number = self._count(path, "")
         deeper: dict[str, list[CallRecord]] = defaultdict(list)
         sequence: list[tuple[CallRecord | None, str]] = []
         for item in below:

@@ -4,7 +4,6 @@ Candidates come from what the model declares, then from the layer that is regist
 """
 
 import inspect
-import time
 from collections.abc import Callable, Iterator
 
 import torch
@@ -19,7 +18,9 @@ GREY_SIZES = (28, 32, 64, 224, 96, 128, 256, 16, 8)
 FEATURE_MAP_SIZES = (8, 7, 4, 1, 16, 14, 32)
 SEQUENCE_LENGTHS = (16, 128, 1024, 64, 100, 256, 512, 784, 2048, 4096, 8192, 16000, 44100)
 VOLUME_SIZES = ((16, 112, 112), (32, 32, 32), (16, 16, 16), (64, 64, 64), (8, 8, 8))
-SECONDS_FOR_ALTERNATIVES = 0.2
+SMALL_MODEL = 1_000_000
+"""Parameters up to which more sizes are tried: the count and not the clock decides, so every run shows the same."""
+TRIES_FOR_ALTERNATIVES, TRIES_WITH_A_LARGE_MODEL = 12, 2
 MOST_ALTERNATIVES = 6
 
 Try = Callable[[list[InputSpec]], bool]
@@ -37,15 +38,17 @@ def infer_inputs(model: nn.Module, batch: int, works: Try) -> tuple[list[InputSp
         return declared, [[] for _ in declared], True
     found: list[InputSpec] | None = None
     alternatives: list[list[list[int]]] = [[] for _ in names]
-    deadline = 0.0
+    elements = sum(parameter.numel() for parameter in model.parameters() if not is_lazy(parameter))
+    tries = TRIES_FOR_ALTERNATIVES if elements <= SMALL_MODEL else TRIES_WITH_A_LARGE_MODEL
     for candidate in _candidates(model, names, batch):
-        if found is not None and (time.monotonic() > deadline or len(alternatives[0]) >= MOST_ALTERNATIVES):
-            break
+        if found is not None:
+            tries -= 1
+            if tries < 0 or (alternatives and len(alternatives[0]) >= MOST_ALTERNATIVES):
+                break
         if not works(candidate):
             continue
         if found is None:
             found = candidate
-            deadline = time.monotonic() + SECONDS_FOR_ALTERNATIVES
         elif [spec.shape for spec in candidate] != [spec.shape for spec in found]:
             for shapes, spec in zip(alternatives, candidate, strict=True):
                 if spec.shape is not None and spec.shape not in shapes:

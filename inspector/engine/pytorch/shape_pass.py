@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import is_lazy
 from torch.utils._device import _device_constructors
 
@@ -27,8 +28,9 @@ Arguments = tuple[list[torch.Tensor], dict[str, torch.Tensor]]
 """Positional and named inputs."""
 
 
-CHEAP_MULTIPLICATIONS = 200_000_000
+CHEAP_MULTIPLICATIONS = 300_000_000
 """A real pass below this bound takes some hundredths of a second on one core."""
+MOST_POSITIONS_OF_A_MATRIX = 1024
 
 
 class NeedsValuesError(Exception):
@@ -69,20 +71,26 @@ def real_pass(model: nn.Module, arguments: Arguments, recorder: Recorder, seed: 
 
 
 def is_cheap(model: nn.Module, arguments: Arguments) -> bool:
-    """Whether a real pass on the CPU surely costs next to nothing.
+    """Whether a real pass on the CPU costs next to nothing, by a bound on its multiplications.
 
-    The bound: every parameter multiplied once at every position of the largest input.
+    A kernel is applied once at every position of the largest input; a matrix at no more than some positions, since a model
+    flattens or cuts into patches what it gives to one.
     """
     tensors = [tensor for tensor in model.parameters() if not is_lazy(tensor)]
     if any(tensor.device.type != "cpu" for tensor in tensors):
         return False
-    positions = max((tensor.numel() for tensor in (*arguments[0], *arguments[1].values())), default=1)
-    return positions * max(1, sum(tensor.numel() for tensor in tensors)) <= CHEAP_MULTIPLICATIONS
+    inputs = [*arguments[0], *arguments[1].values()]
+    positions = max((tensor.numel() // (tensor.shape[1] or 1) if tensor.ndim > 2 else tensor.numel() for tensor in inputs), default=1)
+    multiplications = 0
+    for tensor in tensors:
+        multiplications += tensor.numel() * (positions if tensor.ndim > 2 else min(positions, MOST_POSITIONS_OF_A_MATRIX))
+    return max(multiplications, positions) <= CHEAP_MULTIPLICATIONS
 
 
 def has_lazy(model: nn.Module) -> bool:
-    """Whether the model has parameters or buffers that no pass has given a shape."""
-    return any(is_lazy(tensor) for tensor in _all_tensors(model))
+    """Whether a forward would still turn lazy modules into ordinary ones; loading gives shapes to their tensors only."""
+    lazy_tensors = any(is_lazy(tensor) for tensor in _all_tensors(model))
+    return lazy_tensors or any(isinstance(module, LazyModuleMixin) for module in model.modules())
 
 
 def materialised_copy(model: nn.Module, arguments: Arguments, seed: int) -> nn.Module:
