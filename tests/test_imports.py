@@ -1,4 +1,4 @@
-"""Start-up is guarded by what gets imported: a fresh interpreter for every entry point, and the contracts between floors."""
+"""Start-up is guarded by what gets imported: a fresh interpreter for every entry point."""
 
 import json
 import subprocess
@@ -37,7 +37,9 @@ def test_entry_point_imports_nothing_heavy(statement):
 def test_version_imports_few_modules():
     code = "import sys\nfrom inspector.cli.main import run\nrun(['--version'])\nprint(len(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    bare = subprocess.run([sys.executable, "-c", "import sys, click; print(len(sys.modules))"], capture_output=True, text=True)
+    bare = subprocess.run(
+        [sys.executable, "-c", "import sys, click; print(len(sys.modules))"], capture_output=True, text=True
+    )
     assert int(done.stdout.splitlines()[-1]) < int(bare.stdout) + 100
 
 

@@ -53,9 +53,9 @@ def _write(output: str, picture: str) -> None:
     """Write whole or not at all."""
     folder = Path(output).resolve().parent
     try:
-        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".svg")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(picture)
-        os.replace(temporary, output)
+        with tempfile.TemporaryDirectory(dir=folder) as beside:
+            temporary = Path(beside) / "picture.svg"
+            temporary.write_text(picture, encoding="utf-8")
+            os.replace(temporary, output)
     except OSError as problem:
         raise RequestError(f"{output} cannot be written: {problem.strerror}") from None

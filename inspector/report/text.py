@@ -161,7 +161,8 @@ def _print_totals(console: Console, table: ModelTable) -> None:
 def _print_rest(console: Console, table: ModelTable) -> None:
     load = table.load
     if load is not None:
-        text = f"weights {table.model.weights}: {load.matched} keys matched, {wording.percent(load.coverage)} of the elements"
+        covered = wording.percent(load.coverage)
+        text = f"weights {table.model.weights}: {load.matched} keys matched, {covered} of the elements"
         console.print(Text(text))
         for rule in load.rules:
             console.print(

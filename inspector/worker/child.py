@@ -79,7 +79,8 @@ def _serve(reading: BinaryIO, writing: BinaryIO) -> None:
 
 def _import_torch() -> None:
     try:
-        import torch  # noqa: F401  # imported while nobody waits: the first request needs it
+        # The engine imports torch: now, while nobody waits.
+        import inspector.engine.random_state  # noqa: F401
     except BaseException as problem:
         print(f"importing torch failed: {type(problem).__name__}: {problem}", file=sys.stderr, flush=True)
 

@@ -29,9 +29,7 @@ class FileClient:
 
             target = request.recipe.target
             if request.recipe.weights is not None:
-                raise RequestError(
-                    f"{target} is a file of tensors, not a model for --weights; name a model first"
-                )
+                raise RequestError(f"{target} is a file of tensors, not a model for --weights; name a model first")
             self._table = table_of(open_catalog(target), target)
             return self._table
         if isinstance(request, protocol.Trace) and self._table is not None:

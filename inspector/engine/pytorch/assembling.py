@@ -11,8 +11,8 @@ from inspector.engine.pytorch.recording import CallRecord
 def rows_with_calls(static: list[Row], root: CallRecord | None) -> tuple[list[Row], list[CallRecord | None]]:
     """Every static row in its place, once for each call, with the functions called between modules.
 
-    Children stand in call order; a module that never ran stands after the sibling registered before it. Returns the rows
-    and, aligned with them, the call behind each (None for a module that never ran).
+    Children stand in call order; a module that never ran stands before the next registered sibling that did. Returns
+    the rows and, aligned with them, the call behind each (None for a module that never ran).
     """
     return _Assembly(static).run(root)
 
@@ -40,7 +40,7 @@ class _Assembly:
         return self.rows, self.calls
 
     def _find_places(self, call: CallRecord, path: str, place: str) -> None:
-        """Note the first call at every place that is not the module's own path: such a place gets its shapes from there.
+        """Note the first call at every place that is not the module's own path: that is where its shapes come from.
 
         `path` and `place` are how an enclosing call is named and where it was; what is below is at the same place too.
         """

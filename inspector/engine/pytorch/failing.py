@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from inspector.core.table import Failure, Operand, Source
+from inspector.core.wording import shape
 from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.recording import Recorder, shapes_in
 from inspector.engine.pytorch.source_lines import is_user_file, line_of
@@ -87,9 +88,7 @@ def _failing_expression(frame: FrameType, trace: TracebackType | None) -> str:
     return b"".join(lines).decode(errors="replace")
 
 
-def _positions(
-    frame: FrameType, trace: TracebackType | None
-) -> tuple[int | None, int | None, int | None, int | None]:
+def _positions(frame: FrameType, trace: TracebackType | None) -> tuple[int | None, int | None, int | None, int | None]:
     while trace is not None:
         if trace.tb_frame is frame:
             positions = list(frame.f_code.co_positions())
@@ -131,7 +130,9 @@ def _explain(module: nn.Module | None, shapes: list[list[int]], operands: list[O
         )
     devices = sorted({operand.device for operand in operands})
     if len(devices) > 1:
-        return f"the operands are on different devices: {', '.join(devices)}", ["move the module and its input together"]
+        return f"the operands are on different devices: {', '.join(devices)}", [
+            "move the module and its input together"
+        ]
     return "", []
 
 
@@ -145,7 +146,7 @@ def _explain_convolution(module: nn.modules.conv._ConvNd, got: list[int]) -> tup
     channels = got[-spatial - 1]
     if channels == module.in_channels:
         return (
-            f"the input of {'×'.join(map(str, got))} is too small for a kernel of {'×'.join(map(str, module.kernel_size))}",
+            f"the input of {shape(got)} is too small for a kernel of {shape(module.kernel_size)}",
             ["give a larger input with --input, or add padding"],
         )
     suggestions = [f"set in_channels={channels}"]

@@ -10,9 +10,11 @@ import torch
 from torch.nn import functional
 
 _OPERATORS = {
-    "add": "+", "sub": "-", "mul": "*", "div": "/", "true_divide": "/", "floor_divide": "//", "remainder": "%", "pow": "**",
+    "add": "+", "sub": "-", "mul": "*", "div": "/", "true_divide": "/", "floor_divide": "//",
+    "remainder": "%", "pow": "**",
     "matmul": "@", "bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^", "and": "&", "or": "|", "xor": "^",
-    "truediv": "/", "floordiv": "//", "mod": "%", "lshift": "<<", "rshift": ">>", "rsub": "-", "rdiv": "/", "rtruediv": "/",
+    "truediv": "/", "floordiv": "//", "mod": "%", "lshift": "<<", "rshift": ">>", "rsub": "-", "rdiv": "/",
+    "rtruediv": "/",
     "rpow": "**", "rmatmul": "@", "rfloordiv": "//", "rmod": "%", "radd": "+", "rmul": "*",
     "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
 }  # fmt: skip
@@ -20,9 +22,12 @@ _UNARY = {"neg": "-x", "invert": "~x", "bitwise_not": "~x"}
 _BINARY_OPCODES = {dis.opmap[name] for name in ("BINARY_OP", "COMPARE_OP") if name in dis.opmap}
 _UNARY_OPCODES = {dis.opmap[name] for name in ("UNARY_NEGATIVE", "UNARY_INVERT") if name in dis.opmap}
 _INVISIBLE = {
-    "__get__", "__set__", "__delete__", "__len__", "__bool__", "__iter__", "__hash__", "__repr__", "__format__", "__contains__",
-    "size", "dim", "numel", "stride", "is_contiguous", "requires_grad_", "is_floating_point", "item", "tolist", "__index__",
-    "__int__", "__float__", "is_complex", "data_ptr", "element_size", "ndimension", "get_device", "__array__", "__deepcopy__",
+    "__get__", "__set__", "__delete__", "__len__", "__bool__", "__iter__", "__hash__", "__repr__", "__format__",
+    "__contains__",
+    "size", "dim", "numel", "stride", "is_contiguous", "requires_grad_", "is_floating_point", "item", "tolist",
+    "__index__",
+    "__int__", "__float__", "is_complex", "data_ptr", "element_size", "ndimension", "get_device", "__array__",
+    "__deepcopy__",
     "is_tensor", "register_hook", "storage_offset",
 }  # fmt: skip
 _ITEMS = {"__getitem__": "x[…]", "__setitem__": "x[…] ="}
@@ -75,6 +80,6 @@ def is_tensor_method(function: Callable[..., Any]) -> bool:
 
 def _is_functional(function: Callable[..., Any], public: str) -> bool:
     module = getattr(function, "__module__", "") or ""
-    if module.startswith("torch.nn.functional") or module.startswith("torch._jit_internal"):
+    if module.startswith(("torch.nn.functional", "torch._jit_internal")):
         return True
     return getattr(functional, public, None) is function or getattr(torch, public, None) is not function

@@ -1,6 +1,6 @@
 """Works out an input for a model that came without one, by trying candidates with a shape pass.
 
-Candidates come from what the model declares, then from the layer that is registered first, then from its parameters' sizes.
+Candidates come from what the model declares, then from the layer registered first, then from its parameters' sizes.
 """
 
 import inspect
@@ -27,10 +27,13 @@ Try = Callable[[list[InputSpec]], bool]
 """Whether a pass with these inputs gets through."""
 
 
-def infer_inputs(model: nn.Module, batch: int, works: Try) -> tuple[list[InputSpec], list[list[list[int]]], bool]:
+def infer_inputs(
+    model: nn.Module, batch: int, works: Try, cheap: Try
+) -> tuple[list[InputSpec], list[list[list[int]]], bool]:
     """The first candidate that works, the shapes of others for each input, and whether the model declared it.
 
-    An empty list of specs where no candidate works. `batch` is the size of the batch axis.
+    An empty list of specs where no candidate works. `batch` is the size of the batch axis; of a small model only
+    candidates that are `cheap` to try become alternatives.
     """
     names = required_inputs(model)
     declared = _declared(model)
@@ -42,6 +45,8 @@ def infer_inputs(model: nn.Module, batch: int, works: Try) -> tuple[list[InputSp
     tries = TRIES_FOR_ALTERNATIVES if elements <= SMALL_MODEL else TRIES_WITH_A_LARGE_MODEL
     for candidate in _candidates(model, names, batch):
         if found is not None:
+            if not cheap(candidate) and elements <= SMALL_MODEL:
+                continue
             tries -= 1
             if tries < 0 or (alternatives and len(alternatives[0]) >= MOST_ALTERNATIVES):
                 break
@@ -75,7 +80,11 @@ def required_inputs(model: nn.Module) -> list[str]:
 
 
 def as_inputs(
-    specs: list[InputSpec], tensors: list[torch.Tensor], names: list[str], origin: str, alternatives: list[list[list[int]]]
+    specs: list[InputSpec],
+    tensors: list[torch.Tensor],
+    names: list[str],
+    origin: str,
+    alternatives: list[list[list[int]]],
 ) -> list[Input]:
     """The inputs as the table shows them."""
     inputs = []
@@ -145,7 +154,9 @@ def _all_candidates(model: nn.Module, names: list[str], batch: int) -> Iterator[
         for spec in _for_layer(layer, batch):
             yield [spec] * len(names)
     # A model without layers of torch's own: its parameters' sizes are the sizes it works with.
-    for size in sorted({size for parameter in model.parameters() if not is_lazy(parameter) for size in parameter.shape}):
+    for size in sorted(
+        {size for parameter in model.parameters() if not is_lazy(parameter) for size in parameter.shape}
+    ):
         yield [InputSpec(shape=[batch, size])] * len(names)
         yield [InputSpec(shape=[size])] * len(names)
     for shape in ([batch, 4], [batch, 1], [batch, 10], [batch, 3, 32, 32], [batch, 16, 16], [batch], []):

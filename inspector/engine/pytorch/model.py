@@ -122,9 +122,7 @@ class TorchModel(LiveModel):
             for own, row in zip(rows, static_rows(self._materialised), strict=True)
         ]
         lazy = {tensor.key for tensor in tensors if tensor.lazy}
-        shaped = [
-            msgspec.structs.replace(tensor, lazy=tensor.key in lazy) for tensor in tensors_of(self._materialised)
-        ]
+        shaped = [msgspec.structs.replace(tensor, lazy=tensor.key in lazy) for tensor in tensors_of(self._materialised)]
         return marked, shaped, totals_of(self._materialised)
 
     def _with_formula(self, row: Row) -> Row:
@@ -134,7 +132,8 @@ class TorchModel(LiveModel):
     def _standing_notes(self, tensors: list[Tensor]) -> list[Note]:
         notes = []
         if torchvision_operators.install().declared is not None:
-            text = f"torchvision's compiled operators do not load beside this torch; not available: {torchvision_operators.UNAVAILABLE}"
+            lacking = torchvision_operators.UNAVAILABLE
+            text = f"torchvision's compiled operators do not load beside this torch; not available: {lacking}"
             notes.append(Note(code="torchvision-operators", message=text))
         devices = _devices(tensors)
         if len(devices) > 1:
@@ -142,7 +141,9 @@ class TorchModel(LiveModel):
         lazy = [tensor.key for tensor in tensors if tensor.lazy]
         if lazy:
             listed = ", ".join(lazy[:4]) + (" …" if len(lazy) > 4 else "")
-            text = f"{len(lazy)} tensors are uninitialised until a forward; shapes shown are those on this input: {listed}"
+            text = (
+                f"{len(lazy)} tensors are uninitialised until a forward; shapes shown are those on this input: {listed}"
+            )
             notes.append(Note(code="lazy", message=text))
         return notes
 
@@ -158,12 +159,13 @@ class TorchModel(LiveModel):
             tensors = [*arguments[0], *arguments[1].values()]
             self._inputs = as_inputs(given, tensors, names, "given", [])
         else:
-            arguments = self._infer(names, progress)
-            if arguments is None:
+            inferred = self._infer(names, progress)
+            if inferred is None:
                 self._root, self._outputs, self._failure = None, [], None
                 self._notes.append(_no_input(names))
                 self._table = None
                 return self.table()
+            arguments = inferred
         progress(0, None, "working out shapes")
         self._pass(arguments)
         if given and self._failure is not None:
@@ -186,9 +188,12 @@ class TorchModel(LiveModel):
                 return False
             return True
 
+        def cheap(specs: list[InputSpec]) -> bool:
+            return is_cheap(self.module, self._arguments(specs, self.recipe.seed))
+
         # One sample; two in train mode, where BatchNorm refuses a single one.
         batch = 2 if self.module.training else 1
-        specs, alternatives, declared = infer_inputs(self.module, batch, works)
+        specs, alternatives, declared = infer_inputs(self.module, batch, works, cheap)
         if not specs and names:
             # The failure to show is that of the input that got furthest, past the first layer at least.
             if furthest[0] <= 2:
@@ -447,8 +452,10 @@ def _move(module: nn.Module, name: str) -> None:
 
 
 def _places(module: nn.Module) -> list[tuple[dict[str, Any], str, torch.Tensor]]:
-    held_by = [held for part in module.modules() for held in (part._parameters, part._buffers)]
-    return [(held, name, tensor) for held in held_by for name, tensor in held.items() if tensor is not None]  # type: ignore[misc]
+    held_by: list[dict[str, Any]] = []
+    for part in module.modules():
+        held_by += [part._parameters, part._buffers]
+    return [(held, name, tensor) for held in held_by for name, tensor in held.items() if tensor is not None]
 
 
 def _is_below(key: str, path: str) -> bool:

@@ -101,7 +101,9 @@ def _only_candidate(module: ModuleType, target: Target, recipe: Recipe) -> tuple
         # The one class there is, with arguments that do not fit: the check of its arguments says which.
         return next(iter(candidates.items()))
     if not candidates:
-        functions = [(n, "") for n, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__]
+        functions = [
+            (n, "") for n, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__
+        ]
         if functions:
             raise RequestError(_listing(target, recipe, functions, "functions and no model"))
         raise RequestError(f"{target.location} holds no model: no torch.nn.Module class or instance is defined in it")

@@ -125,9 +125,9 @@ def _gradients(model: nn.Module, output: Any, tensors: list[Tensor], seed: int) 
         objective.backward()
     found = []
     for row in tensors:
-        parameter = parameters.get(row.key)
-        if parameter is None:
+        if row.key not in parameters:
             continue
+        parameter = parameters[row.key]
         note = None
         if not parameter.requires_grad:
             note = NO_GRADIENT["frozen"]

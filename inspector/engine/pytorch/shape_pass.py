@@ -1,11 +1,12 @@
-"""One pass that works out shapes: on meta tensors, without arithmetic or memory, or for real where values are needed.
+"""One pass that works out shapes: on meta tensors, without arithmetic or memory; for real where values are needed.
 
-Meta copies of the model's tensors stand in for them during the pass; the model itself stays where it is. A function mode
-keeps up the appearance of an ordinary device: tensors made inside the model are meta too, and ``x.device`` answers with the
-model's own. (`FakeTensorMode` would do the same, but its first use costs 1.1 s beside the 1.2 s of importing torch.)
+Meta copies of the model's tensors stand in for them during the pass; the model itself stays where it is. A function
+mode keeps up the appearance of an ordinary device: tensors made inside the model are meta too, and ``x.device``
+answers with the model's own. (`FakeTensorMode` would do the same, but its first use costs 1.1 s beside the 1.2 s of
+importing torch.)
 
-The first convolution on meta imports sympy and the first ReLU torch's compiler, 0.75 s together, so a model that surely runs
-faster than that is run for real at once.
+The first convolution on meta imports sympy and the first ReLU torch's compiler, 0.75 s together, so a model that
+surely runs faster than that is run for real at once.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
-from torch.nn.parameter import is_lazy
+from torch.nn.parameter import UninitializedBuffer, is_lazy
 from torch.utils._device import _device_constructors
 
 from inspector.engine.pytorch.recording import Recorder, tensors_in
@@ -73,22 +74,28 @@ def real_pass(model: nn.Module, arguments: Arguments, recorder: Recorder, seed: 
 def is_cheap(model: nn.Module, arguments: Arguments) -> bool:
     """Whether a real pass on the CPU costs next to nothing, by a bound on its multiplications.
 
-    A kernel is applied once at every position of the largest input; a matrix at no more than some positions, since a model
-    flattens or cuts into patches what it gives to one.
+    A kernel is applied once at every position of the largest input; a matrix at no more than some positions, since a
+    model flattens or cuts into patches what it gives to one.
     """
     tensors = [tensor for tensor in model.parameters() if not is_lazy(tensor)]
     if any(tensor.device.type != "cpu" for tensor in tensors):
         return False
     inputs = [*arguments[0], *arguments[1].values()]
-    positions = max((tensor.numel() // (tensor.shape[1] or 1) if tensor.ndim > 2 else tensor.numel() for tensor in inputs), default=1)
+    positions = max((_positions(tensor) for tensor in inputs), default=1)
     multiplications = 0
     for tensor in tensors:
-        multiplications += tensor.numel() * (positions if tensor.ndim > 2 else min(positions, MOST_POSITIONS_OF_A_MATRIX))
+        multiplications += tensor.numel() * (
+            positions if tensor.ndim > 2 else min(positions, MOST_POSITIONS_OF_A_MATRIX)
+        )
     return max(multiplications, positions) <= CHEAP_MULTIPLICATIONS
 
 
+def _positions(tensor: torch.Tensor) -> int:
+    return tensor.numel() // (tensor.shape[1] or 1) if tensor.ndim > 2 else tensor.numel()
+
+
 def has_lazy(model: nn.Module) -> bool:
-    """Whether a forward would still turn lazy modules into ordinary ones; loading gives shapes to their tensors only."""
+    """Whether a forward would still make lazy modules ordinary; loading gives shapes to their tensors only."""
     lazy_tensors = any(is_lazy(tensor) for tensor in _all_tensors(model))
     return lazy_tensors or any(isinstance(module, LazyModuleMixin) for module in model.modules())
 
@@ -100,7 +107,10 @@ def materialised_copy(model: nn.Module, arguments: Arguments, seed: int) -> nn.M
     """
     # An uninitialised buffer cannot copy itself as an uninitialised parameter can.
     buffers = [buffer for buffer in model.buffers() if is_lazy(buffer)]
-    memo: dict[int, Any] = {id(buffer): type(buffer)(device=buffer.device, dtype=buffer.dtype) for buffer in buffers}
+    memo: dict[int, Any] = {}
+    for buffer in buffers:
+        # torch's stub does not know the arguments of its constructor.
+        memo[id(buffer)] = UninitializedBuffer(device=buffer.device, dtype=buffer.dtype)  # type: ignore[call-arg]
     made = copy.deepcopy(model, memo)
     materialise(made, arguments, seed)
     return made
@@ -149,9 +159,9 @@ def _stand_ins(model: nn.Module) -> Iterator[None]:
     made: dict[int, torch.Tensor] = {}
     places: list[tuple[dict[str, Any], str, torch.Tensor]] = []
     for module in model.modules():
-        for held in (module._parameters, module._buffers):
-            held_here: dict[str, Any] = held  # type: ignore[assignment]  # one dictionary of parameters, one of buffers
-            for name, tensor in held_here.items():
+        dictionaries: list[dict[str, Any]] = [module._parameters, module._buffers]
+        for held in dictionaries:
+            for name, tensor in held.items():
                 if tensor is None or tensor.is_meta:
                     continue
                 if id(tensor) not in made:
@@ -159,7 +169,7 @@ def _stand_ins(model: nn.Module) -> Iterator[None]:
                     if isinstance(tensor, nn.Parameter):
                         stand_in = nn.Parameter(stand_in, requires_grad=tensor.requires_grad)
                     made[id(tensor)] = stand_in
-                places.append((held_here, name, tensor))
+                places.append((held, name, tensor))
     try:
         for held, name, tensor in places:
             held[name] = made[id(tensor)]
@@ -174,7 +184,7 @@ _UNWRAPPED = {torch.Tensor.device.__get__}
 
 
 class _OrdinaryDevice(torch.overrides.TorchFunctionMode):
-    """Answers device questions with `device` while every tensor is on meta; entered before the recorder, so inside it."""
+    """Answers device questions with `device` while every tensor is on meta; entered before the recorder."""
 
     def __init__(self, device: torch.device) -> None:
         super().__init__()

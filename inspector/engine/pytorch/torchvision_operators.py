@@ -58,7 +58,7 @@ def _extension_loads() -> bool:
         return True
     libraries = [
         library
-        for suffix in importlib.machinery.EXTENSION_SUFFIXES + [".so", ".pyd"]
+        for suffix in [*importlib.machinery.EXTENSION_SUFFIXES, ".so", ".pyd"]
         for library in Path(spec.origin).parent.glob(f"_C{suffix}")
     ]
     if not libraries:
