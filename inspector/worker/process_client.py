@@ -62,6 +62,9 @@ class ProcessClient:
 
     async def request(self, request: protocol.Request[R]) -> R:
         """Carry out a request; see `Client.request`."""
+        if self._recovering is not None:
+            # A worker that was lost a moment ago is brought back first.
+            await asyncio.wait([self._recovering])
         async with self._lock:
             answer = await self._carry_out(request)
             if isinstance(request, protocol.Open):
