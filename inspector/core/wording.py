@@ -5,8 +5,9 @@ What is not known is written `UNKNOWN`, never as 0.
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
-from inspector.core.table import Input, ReceptiveField
+from inspector.core.table import Input, ReceptiveField, Source
 
 UNKNOWN = "?"
 
@@ -162,6 +163,15 @@ def step(value: float) -> str:
     """A stride or a start: an integer as such, a fraction with up to four digits."""
     text = f"{value:.4g}" if not float(value).is_integer() else str(int(value))
     return text.replace("-", "−", 1)
+
+
+def source_place(source: Source) -> str:
+    """``models/net.py:12``: from the current folder where the file lies below it, else the whole path."""
+    try:
+        file = str(Path(source.file).relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        file = source.file
+    return f"{printable(file)}:{source.line}"
 
 
 def model_input(one: Input) -> str:

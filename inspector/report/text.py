@@ -189,7 +189,7 @@ def _print_failure(console: Console, failure: Failure) -> None:
     )
     if failure.source is not None:
         source = failure.source
-        console.print(Text(f"  {source.file}:{source.line}: {wording.printable(source.text)}"))
+        console.print(Text(f"  {wording.source_place(source)}: {wording.printable(source.text)}"))
     for operand in failure.operands:
         text = (
             f"  {wording.printable(operand.text)}: {wording.shape(operand.shape)} {operand.dtype} on {operand.device}"

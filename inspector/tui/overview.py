@@ -146,7 +146,7 @@ def failure(page: Page, failed: Failure) -> None:
 
 def source(page: Page, at: Source) -> None:
     """A line of the user's source with its place."""
-    page.line((f"{at.file}:{at.line}", MUTED))
+    page.line((wording.source_place(at), MUTED))
     page.line((f"  {at.text.strip()}", CODE))
 
 

@@ -206,7 +206,7 @@ def _outcome(page: Page, view: View) -> None:
             page.heading("First NaN or Inf")
             page.line((f"{first.path}, call {first.call + 1}", ERROR))
             if first.source:
-                page.line(f"{first.source.file}:{first.source.line}  {first.source.text.strip()}")
+                page.line(f"{wording.source_place(first.source)}  {first.source.text.strip()}")
         for output in view.report.outputs:
             page.heading(f"Output {output.name}".rstrip(), f"{wording.shape(output.shape)} {output.dtype}")
             page.paragraph(output.text)

@@ -1,13 +1,14 @@
 """Numbers as people read them: SI and IEC prefixes, three significant digits, and what is unknown."""
 
 import math
+import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.core import wording
-from inspector.core.table import ReceptiveField
+from inspector.core.table import ReceptiveField, Source
 
 
 @pytest.mark.parametrize(
@@ -130,3 +131,10 @@ def test_printable_text_stays_and_nothing_else_reaches_the_terminal(text):
 
 def test_control_characters_are_spelled_out():
     assert wording.printable("a\nb\x1b[31m\u202ec\ud800") == "a\\nb\\x1b[31m\\u202ec\\ud800"
+
+
+def test_a_source_below_the_current_folder_is_told_from_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    inside = Source(file=str(tmp_path / "models" / "net.py"), line=12, text="")
+    assert wording.source_place(inside) == os.path.join("models", "net.py:12")
+    assert wording.source_place(Source(file="/elsewhere/net.py", line=3, text="")) == "/elsewhere/net.py:3"
