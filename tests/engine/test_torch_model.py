@@ -1,0 +1,240 @@
+"""A PyTorch module as a live model: what passes tell, what they leave alone, what edits change and undo."""
+
+import copy
+import random
+
+import pytest
+import torch
+from torch import nn
+
+from inspector.core.edits import Edit
+from inspector.core.errors import RequestError
+from inspector.core.recipe import InputSpec, Recipe
+from inspector.engine.pytorch.model import TorchModel
+from inspector.engine.pytorch.opening import Opened
+from inspector.engine.session import Session
+
+
+def silent(done, total, text):
+    """Progress nobody watches."""
+
+
+def live(module, **recipe):
+    recipe = Recipe(target="net.py", **recipe)
+    module.train(recipe.training)
+    return TorchModel(recipe, Opened(module, "Net", lambda seed: copy.deepcopy(module)))
+
+
+class Busy(nn.Module):
+    """Changes what a model can change while it runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.norm = nn.BatchNorm2d(4)
+        self.frozen = nn.BatchNorm2d(4).eval()
+        self.seen = []
+        self.count = 0
+        self.plain = torch.zeros(2)
+
+    def forward(self, x):
+        self.seen.append(x.shape)
+        self.count += 1
+        self.last = x
+        self.plain.add_(1)
+        random.random()
+        return self.frozen(self.norm(self.conv(x))) + torch.rand(1)
+
+
+@pytest.mark.parametrize("work", ["trace", "forward", "backward", "clone"])
+def test_looking_changes_nothing(work):
+    module = Busy()
+    model = live(module)
+    module.train()
+    module.frozen.eval()
+    module.conv.weight.grad = torch.ones_like(module.conv.weight)
+    gradient = module.conv.weight.grad
+    before = copy.deepcopy(module.state_dict())
+    attributes = {path: set(vars(part)) for path, part in module.named_modules()}
+    states = torch.get_rng_state(), random.getstate()
+    given = [InputSpec(shape=[2, 3, 8, 8])]
+    if work == "trace":
+        model.trace(given, silent)
+    elif work == "clone":
+        model.compare_clone(given, 0, silent)
+    else:
+        report = model.forward(given, 0, work == "backward", silent)
+        assert report.table.failure is None
+    assert all(torch.equal(before[key], value) for key, value in module.state_dict().items())
+    assert (module.training, module.frozen.training, module.seen, module.count) == (True, False, [], 0)
+    assert module.plain.tolist() == [0, 0]
+    assert {path: set(vars(part)) for path, part in module.named_modules()} == attributes
+    assert module.conv.weight.grad is gradient
+    assert gradient.eq(1).all()
+    assert module.conv.bias.grad is None
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert random.getstate() == states[1]
+    assert not any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())
+
+
+def test_forward_agrees_with_torch():
+    module = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)).eval()
+    report = live(module).forward([InputSpec(shape=[3, 4])], 7, False, silent)
+    given = torch.randn(3, 4, generator=torch.Generator().manual_seed(7))
+    hidden = module[1](module[0](given))
+    found = {row.path: run.statistics for row, run in zip(report.table.rows, report.runs, strict=True)}
+    assert found["1"].mean == pytest.approx(float(hidden.double().mean()))
+    assert found["1"].zeros == pytest.approx(float((hidden == 0).double().mean()))
+    assert found["2"].std == pytest.approx(float(module(given).detach().double().std()))
+    assert report.outputs[0].text == str(module(given).detach())
+
+
+def test_gradients_agree_with_autograd():
+    module = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
+    module[0].bias.requires_grad_(False)
+    report = live(module).forward([InputSpec(shape=[3, 4])], 5, True, silent)
+    given = torch.randn(3, 4, generator=torch.Generator().manual_seed(5))
+    output = module(given)
+    direction = torch.randn(output.shape, generator=torch.Generator().manual_seed(5))
+    wanted = torch.autograd.grad((output * direction).sum(), module[0].weight)[0]
+    found = {gradient.key: gradient for gradient in report.gradients}
+    assert found["0.weight"].gradient.max == pytest.approx(float(wanted.max()))
+    assert found["0.weight"].gradient.mean == pytest.approx(float(wanted.mean()), abs=1e-6)
+    assert found["0.bias"].gradient is None
+    assert "frozen" in found["0.bias"].gradient_note
+    assert report.runs[-1].gradient_norm == pytest.approx(float(direction.norm()))
+
+
+def test_the_first_nonfinite_row_is_where_it_begins():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fine = nn.Identity()
+            self.after = nn.Identity()
+
+        def forward(self, x):
+            return self.after(torch.log(self.fine(x) - 10))
+
+    report = live(Net()).forward([InputSpec(shape=[2, 3])], 0, False, silent)
+    first = report.first_nonfinite
+    assert (first.path, first.call) == ("", 0)
+    assert "torch.log" in first.source.text
+
+
+def test_a_failed_forward_keeps_the_rows_and_tells_operands():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = nn.Linear(4, 5)
+            self.b = nn.Linear(6, 2)
+
+        def forward(self, x):
+            hidden = self.a(x)
+            return self.b(hidden)
+
+    table = live(Net()).trace([InputSpec(shape=[3, 4])], silent)
+    failure = table.failure
+    assert failure.path == "b"
+    assert failure.source.text == "return self.b(hidden)"
+    assert failure.input_shapes == [[3, 5]]
+    assert ("hidden", [3, 5]) in [(operand.text, operand.shape) for operand in failure.operands]
+    assert "6 features" in failure.explanation
+    reached = {row.path: row.reached for row in table.rows}
+    assert reached["a"]
+    assert not reached["b"]
+
+
+def test_control_flow_on_values_is_run_for_real_and_said():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.wide = nn.Linear(4000, 4000)
+
+        def forward(self, x):
+            return self.wide(x) if x.sum().item() > -1e9 else x
+
+    table = live(Net()).trace([InputSpec(shape=[200, 4000])], silent)
+    assert table.failure is None
+    assert table.outputs[0].shape == [200, 4000]
+    assert "real-pass" in [note.code for note in table.notes]
+
+
+def test_edits_are_taken_back_and_made_again_to_the_bit():
+    module = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    module[1].weight = module[0].weight
+    session = Session(live(module))
+    before = copy.deepcopy(module.state_dict())
+    edits = [
+        Edit(action="initialise", where="0.weight", argument="orthogonal_", seed=3),
+        Edit(action="set_element", where="1.bias", argument="2.5", index=[1]),
+        Edit(action="mode", where="1", argument="train"),
+        Edit(action="place", where="", argument="meta"),
+    ]
+    states = []
+    for edit in edits:
+        session.apply(edit)
+        states.append((module[0].weight.device.type, module[1].training))
+    assert states[-1] == ("meta", True)
+    assert module[1].weight is module[0].weight
+    for _ in edits:
+        session.undo()
+    assert all(torch.equal(before[key], value) for key, value in module.state_dict().items())
+    assert module[1].weight is module[0].weight
+    assert not module[1].training
+    with pytest.raises(RequestError, match="nothing to undo"):
+        session.undo()
+    session.redo()
+    session.redo()
+    assert torch.allclose(module[0].weight @ module[0].weight.T, torch.eye(4), atol=1e-5)
+    assert module[1].bias[1] == 2.5
+
+
+def test_a_clone_that_differs_is_told():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.hidden_state = torch.randn(3)
+
+        def forward(self, x):
+            return x + self.hidden_state
+
+    module = Net()
+    recipe = Recipe(target="net.py")
+    model = TorchModel(recipe, Opened(module, "Net", lambda seed: Net()))
+    report = model.compare_clone([InputSpec(shape=[2, 3])], 0, silent)
+    assert not report.equal
+    assert report.max_abs > 0
+    whole = live(nn.Linear(3, 2)).compare_clone([InputSpec(shape=[2, 3])], 0, silent)
+    assert whole.equal
+    assert whole.max_abs == 0
+
+
+def test_a_device_that_does_not_exist_is_refused_with_those_that_do():
+    with pytest.raises(RequestError, match=r"cuda:17.*cpu"):
+        Session(live(nn.Linear(2, 2))).apply(Edit(action="place", where="", argument="cuda:17"))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_moving_to_a_gpu_and_back():
+    module = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
+    session = Session(live(module))
+    before = copy.deepcopy(module.state_dict())
+    report = session.apply(Edit(action="place", where="", argument="cuda:0"))
+    assert report.table.model.devices == ["cuda:0"]
+    run = session.model.forward([InputSpec(shape=[3, 4])], 0, False, silent)
+    assert run.table.failure is None
+    assert run.table.rows[1].device == "cuda:0"
+    session.undo()
+    assert all(torch.equal(before[key], value) for key, value in module.state_dict().items())
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_model_spread_over_devices_is_shown_as_such():
+    module = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    session = Session(live(module))
+    table = session.apply(Edit(action="place", where="1", argument="cuda:0")).table
+    assert table.model.devices == ["cpu", "cuda:0"]
+    assert table.rows[0].device == "cpu, cuda:0"
+    assert "several-devices" in [note.code for note in table.notes]
