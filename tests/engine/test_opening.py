@@ -147,5 +147,5 @@ def test_an_exit_in_the_constructor_is_told(tmp_path):
 def test_a_module_of_a_package_is_found():
     found = opened("torch.nn:Identity")
     assert isinstance(found.model, nn.Identity)
-    with pytest.raises(RequestError, match="no module 'torch.nothing'"):
+    with pytest.raises(RequestError, match=r"no module 'torch.nothing'"):
         opened("torch.nothing:Net")
