@@ -39,13 +39,15 @@ class _Commands(click.Group):
 
 
 def _refuse_misspelt(word: str) -> None:
-    """A word that is no file and nearly a command was meant as the command."""
+    """A bare word that names no file was meant as a command."""
     import difflib
     import os
 
+    if not word.isalpha() or os.path.exists(word):
+        return
     close = difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.75)
-    if close and not os.path.exists(word):
-        raise click.UsageError(f"{word!r} is neither a command nor a file; did you mean `nninspect {close[0]}`?")
+    hint = f"did you mean `nninspect {close[0]}`?" if close else f"the commands are {', '.join(COMMANDS)}"
+    raise click.UsageError(f"{word!r} is neither a command nor a file; {hint}")
 
 
 @click.command(

@@ -107,7 +107,7 @@ def test_module_versions_are_kept(tmp_path: Path) -> None:
 def test_an_existing_file_is_kept_unless_it_may_be_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "w.pt"
     path.write_bytes(b"precious")
-    with pytest.raises(RequestError, match=r"w\.pt exists; allow it to be overwritten"):
+    with pytest.raises(RequestError, match=r"w\.pt exists; allow it to be replaced"):
         save_state_dict(model().state_dict(), str(path), overwrite=False)
     assert path.read_bytes() == b"precious"
     path.chmod(0o640)

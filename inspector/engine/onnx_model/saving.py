@@ -38,7 +38,7 @@ def save(graph: Graph, path: str, overwrite: bool) -> SaveReport:
     if target.is_dir():
         raise RequestError(f"{path} is a folder; name a file")
     if target.exists() and not overwrite:
-        raise RequestError(f"{path} exists; choose another name, or say to overwrite it")
+        raise RequestError(f"{path} exists; allow it to be replaced (--overwrite), or save under another name")
     if not target.parent.is_dir():
         raise RequestError(f"{path}: there is no folder {target.parent}; make it first")
     try:

@@ -62,7 +62,7 @@ def _refuse_place(target: Path, path: str, overwrite: bool) -> None:
     if not target.parent.is_dir():
         raise RequestError(f"the folder {target.parent} does not exist; make it first or save elsewhere")
     if target.exists() and not overwrite:
-        raise RequestError(f"{path} exists; allow it to be overwritten, or save under another name")
+        raise RequestError(f"{path} exists; allow it to be replaced (--overwrite), or save under another name")
     if target.exists() and not target.is_file():
         raise RequestError(f"{path} is not a regular file; save under another name")
 

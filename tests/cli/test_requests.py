@@ -1,0 +1,221 @@
+"""The installed command, called as scripts call it: what opens, what is refused, and with which exit status."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from inspector.engine.pytorch import torchvision_operators
+
+pytestmark = pytest.mark.slow
+COMMAND = str(Path(sys.executable).with_name("nninspect"))
+
+NET = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, width: int = 4):
+        super().__init__()
+        self.fc = nn.Linear(3, width)
+
+    def forward(self, x):
+        return self.fc(x)
+
+def wide(width: int = 9) -> Net:
+    return Net(width)
+
+prepared = Net(6)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a model of one's own and weights that fit it, partly and not at all."""
+    (tmp_path / "m.py").write_text(NET.replace("prepared = Net(6)", ""))
+    (tmp_path / "many.py").write_text(NET)
+    torch.save({"fc.weight": torch.ones(4, 3), "fc.bias": torch.zeros(4)}, tmp_path / "fits.pt")
+    torch.save({"fc.weight": torch.ones(5, 3), "fc.bias": torch.zeros(4), "head": torch.ones(1)}, tmp_path / "part.pt")
+    torch.save(
+        {"state_dict": {"module.fc.weight": torch.ones(4, 3), "module.fc.bias": torch.zeros(4)}}, tmp_path / "ddp"
+    )
+    torch.save(nn.Linear(3, 4), tmp_path / "whole.pt")
+    (tmp_path / "page.pt").write_text("<!DOCTYPE html><html><body>404 Not Found</body></html>")
+    (tmp_path / "empty.pt").write_bytes(b"")
+    return tmp_path
+
+
+def nninspect(folder: Path, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command in `folder`; its exit status must be `status`, and nothing it says may be a traceback."""
+    done = subprocess.run([COMMAND, *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == status, f"exit {done.returncode}: {done.stdout[-500:]}{done.stderr[-2000:]}"
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def document(folder: Path, *arguments: str, status: int = 0) -> dict[str, Any]:
+    """The JSON document that the command prints."""
+    return json.loads(nninspect(folder, *arguments, "--json", status=status).stdout)
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "parameters"),
+    [
+        ("m.py", [], 3 * 4 + 4),
+        ("m.py:Net", ["--args", "width=5"], 3 * 5 + 5),
+        ("m.py:wide", [], 3 * 9 + 9),
+        ("many.py:prepared", [], 3 * 6 + 6),
+        ("torch.nn:Linear", ["--args", "3, 2, bias=False"], 3 * 2),
+        ("m:Net", [], 3 * 4 + 4),
+    ],
+)
+def test_every_form_of_target_opens(folder: Path, target: str, options: list[str], parameters: int) -> None:
+    summary = document(folder, "summary", target, *options)
+    assert summary["totals"]["parameters"] == parameters
+    assert summary["model"]["target"] == target
+    assert summary["failure"] is None
+
+
+def test_torchvision_opens_without_its_compiled_operators(folder: Path) -> None:
+    torchvision_operators.install()
+    from torchvision.models import squeezenet1_1
+
+    model = squeezenet1_1(num_classes=7).eval()
+    summary = document(folder, "summary", "torchvision.models:squeezenet1_1", "--args", "num_classes=7")
+    assert summary["totals"]["parameters"] == sum(parameter.numel() for parameter in model.parameters())
+    given = torch.zeros(summary["inputs"][0]["shape"])
+    assert summary["outputs"][0]["shape"] == list(model(given).shape)
+
+
+def test_a_file_named_like_a_command_is_opened_by_open(folder: Path) -> None:
+    (folder / "keys").mkdir()
+    (folder / "keys" / "__init__.py").write_text(NET)
+    assert document(folder, "open", "keys:Net")["model"]["name"] == "Net"
+
+
+REFUSED = {
+    "no such file": (["summary", "nothing.py"], ["nothing.py"]),
+    "no such name": (["summary", "m.py:Nett"], ["Nett", "Net"]),
+    "several candidates": (["summary", "many.py:Ne"], ["did you mean Net"]),
+    "input": (["summary", "m.py", "--input", "1xx3"], ["1xx3", "1x3x224x224"]),
+    "arguments do not parse": (["summary", "m.py", "--args", "width=f("], ["--args"]),
+    "arguments do not fit": (["summary", "m.py", "--args", "widht=3"], ["width: int = 4"]),
+    "device": (["summary", "m.py", "--device", "cuda:77"], ["cuda:77", "cpu"]),
+    "key": (["keys", "m.py", "fc.wieght"], ["fc.wieght", "fc.weight"]),
+    "initialiser": (["init", "m.py", "--rule", "*=zeroz_", "-o", "o.pt"], ["zeroz_", "zeros_"]),
+    "pattern": (["init", "m.py", "--rule", "conv=zeros_", "-o", "o.pt"], ["conv", "fc.weight"]),
+    "a page for weights": (["summary", "m.py", "--weights", "page.pt"], ["page.pt", "HTML"]),
+    "nothing for weights": (["summary", "m.py", "--weights", "empty.pt"], ["empty.pt", "empty"]),
+    "a pickled module for weights": (["summary", "m.py", "--weights", "whole.pt"], ["whole.pt"]),
+    "a folder of weights that is not there": (["summary", "m.py", "--weights", "none/w.pt"], ["none/w.pt"]),
+    "no such command": (["sumary", "m.py"], ["nninspect summary"]),
+    "no target": (["summary"], ["TARGET"]),
+    "no such option": (["summary", "m.py", "--batch", "3"], ["--batch"]),
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_what_cannot_be_done_is_refused_in_one_message(folder: Path, reason: str) -> None:
+    arguments, words = REFUSED[reason]
+    before = sorted(folder.iterdir())
+    done = nninspect(folder, *arguments, status=2)
+    assert done.stdout == ""
+    assert all(word in done.stderr for word in words), done.stderr
+    assert [path for path in sorted(folder.iterdir()) if path.name != "__pycache__"] == before
+
+
+def test_weights_that_do_not_fit_are_something_to_see(folder: Path) -> None:
+    load = document(folder, "summary", "m.py", "--weights", "part.pt", status=1)["load"]
+    assert load["matched"] == 1
+    assert load["unexpected"] == ["head"]
+    assert load["mismatched"] == [{"key": "fc.weight", "file_shape": [5, 3], "model_shape": [4, 3]}]
+    assert load["coverage"] == 4 / 16
+
+
+def test_weights_in_a_container_and_a_wrapper_fit_by_rules_that_are_named(folder: Path) -> None:
+    summary = document(folder, "summary", "m.py", "--weights", "ddp")
+    assert summary["load"]["coverage"] == 1.0
+    assert [rule["from"] for rule in summary["load"]["rules"]] == ["state_dict", "module."]
+
+
+def test_init_writes_what_it_says_and_asks_before_it_overwrites(folder: Path) -> None:
+    rules = ["--rule", "*.weight=constant_(val=0.5)", "--rule", "*.bias=zeros_"]
+    nninspect(folder, "init", "m.py", *rules, "-o", "new.pt")
+    state = torch.load(folder / "new.pt", weights_only=True)
+    assert torch.equal(state["fc.weight"], torch.full((4, 3), 0.5))
+    assert torch.equal(state["fc.bias"], torch.zeros(4))
+    bytes_before = (folder / "new.pt").read_bytes()
+    refused = nninspect(folder, "init", "m.py", "--rule", "*=ones_", "-o", "new.pt", status=2)
+    assert "--overwrite" in refused.stderr
+    assert (folder / "new.pt").read_bytes() == bytes_before
+    nninspect(folder, "init", "m.py", "--rule", "*.weight=ones_", "-o", "new.pt", "--overwrite")
+    assert torch.equal(torch.load(folder / "new.pt", weights_only=True)["fc.weight"], torch.ones(4, 3))
+
+
+def test_init_with_one_seed_is_torch_with_that_seed(folder: Path) -> None:
+    nninspect(folder, "init", "m.py", "--rule", "fc.weight=kaiming_normal_(mode=fan_out)", "--seed", "5", "-o", "s.pt")
+    expected = torch.empty(4, 3)
+    torch.manual_seed(5)
+    nn.init.kaiming_normal_(expected, mode="fan_out")
+    assert torch.equal(torch.load(folder / "s.pt", weights_only=True)["fc.weight"], expected)
+
+
+def test_a_reader_that_leaves_early_is_no_error(folder: Path) -> None:
+    done = subprocess.run(
+        f"'{COMMAND}' keys torch.nn:TransformerEncoderLayer --args '8, 2' | head -n 1",
+        shell=True, cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""
+
+
+def test_an_interrupt_ends_command_and_worker(folder: Path) -> None:
+    mark = folder / "worker.pid"
+    (folder / "slow.py").write_text(
+        "import os, time\nfrom torch import nn\n"
+        f"open({str(mark)!r}, 'w').write(str(os.getpid()))\n"
+        "while True:\n    time.sleep(0.05)\n"
+    )
+    process = subprocess.Popen([COMMAND, "summary", "slow.py"], cwd=folder, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    worker = int(mark.read_text())
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    assert "Traceback" not in process.stderr.read()
+    while time.monotonic() < deadline:
+        try:
+            os.kill(worker, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.02)
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker, 0)
+
+
+def test_what_a_model_prints_stays_out_of_the_document(folder: Path) -> None:
+    (folder / "loud.py").write_text(
+        NET.replace(
+            "prepared = Net(6)", "import os, sys\nprint('out')\nos.write(1, b'raw\\n')\nos.system('echo child')"
+        ).replace("return self.fc(x)", "print('in forward'); return self.fc(x)")
+    )
+    done = nninspect(folder, "forward", "loud.py", "--json")
+    assert json.loads(done.stdout)["outputs"][0]["shape"] == [1, 4]
+    for word in ("out", "raw", "child", "in forward"):
+        assert word in done.stderr
+
+
+def test_a_models_folder_is_left_as_it_was(folder: Path) -> None:
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for command in ("summary", "forward", "keys"):
+        nninspect(folder, command, "m.py", "--weights", "fits.pt")
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
