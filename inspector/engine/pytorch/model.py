@@ -24,11 +24,12 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.table import Failure, Input, Load, ModelInfo, ModelTable, Note, Output, Row, Tensor, Totals
-from inspector.engine.devices import existing_device, existing_devices
+from inspector.engine.devices import existing_devices
 from inspector.engine.drawing_inputs import draw_inputs
 from inspector.engine.live import LiveModel, Progress, Undo
-from inspector.engine.pytorch import editing, torchvision_operators
+from inspector.engine.pytorch import editing, placing, torchvision_operators
 from inspector.engine.pytorch.assembling import rows_with_calls
+from inspector.engine.pytorch.comparing import compared
 from inspector.engine.pytorch.failing import describe_failure
 from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
 from inspector.engine.pytorch.inferring_inputs import as_inputs, infer_inputs, required_inputs
@@ -48,7 +49,7 @@ from inspector.engine.pytorch.shape_pass import (
     meta_pass,
     real_pass,
 )
-from inspector.engine.pytorch.structure import device_of, static_rows, totals_of
+from inspector.engine.pytorch.structure import device_of, static_rows, submodule, totals_of
 from inspector.engine.pytorch.tensors import tensors_of
 from inspector.engine.pytorch.weights import load_weights
 from inspector.engine.values import read_values
@@ -79,7 +80,7 @@ class TorchModel(LiveModel):
         opened = open_module(recipe)
         load = load_weights(opened.model, recipe.weights) if recipe.weights else None
         if recipe.device:
-            _move(opened.model, recipe.device)
+            placing.move(opened.model, recipe.device)
         opened.model.train(recipe.training)
         return cls(recipe, opened, load)
 
@@ -306,12 +307,12 @@ class TorchModel(LiveModel):
         arguments = self._arguments(specs, seed)
         clone = self._opened.build(self.recipe.seed + 1)
         clone.load_state_dict(self.module.state_dict())
-        _same_places(self.module, clone)
+        placing.place_alike(self.module, clone)
         progress(0, 2, "the model")
         original = real_pass(self.module, arguments, Recorder(self.module), seed)
         progress(1, 2, "its clone")
         copied = real_pass(clone, arguments, Recorder(clone), seed)
-        return _compared(original, copied)
+        return compared(original, copied)
 
     def _arguments(self, specs: list[InputSpec], seed: int) -> Arguments:
         device = _device_of_inputs(self.module)
@@ -339,19 +340,13 @@ class TorchModel(LiveModel):
         return tensor
 
     def source(self, path: str) -> SourceReport:
-        forward = type(self._submodule(path)).forward
+        forward = type(submodule(self.module, path)).forward
         try:
             linecache.checkcache()
             lines, first = inspect.getsourcelines(forward)
             return SourceReport(path=path, file=inspect.getsourcefile(forward), first_line=first, text="".join(lines))
         except (OSError, TypeError):
             return SourceReport(path=path, file=None, first_line=0, text="")
-
-    def _submodule(self, path: str) -> nn.Module:
-        try:
-            return self.module.get_submodule(path)
-        except AttributeError:
-            raise RequestError(f"the model has no module {path!r}") from None
 
     def devices(self) -> list[Device]:
         return existing_devices()
@@ -367,8 +362,8 @@ class TorchModel(LiveModel):
         apply: dict[str, Callable[[], tuple[list[str], str, Undo]]] = {
             "initialise": lambda: editing.apply_initialise(self.module, edit, table.tensors, table.rows),
             "set_element": lambda: editing.apply_set_element(self.module, edit, table.tensors),
-            "place": lambda: self._place(edit),
-            "mode": lambda: self._mode(edit),
+            "place": lambda: placing.apply_place(self.module, edit),
+            "mode": lambda: placing.apply_mode(self.module, edit),
         }
         keys, message, undo = apply[edit.action]()
         self._table = None
@@ -378,39 +373,6 @@ class TorchModel(LiveModel):
             self._table = None
 
         return keys, message, undo_and_forget
-
-    def _place(self, edit: Edit) -> tuple[list[str], str, Undo]:
-        module = self._submodule(edit.where)
-        # A tensor that also lives outside this module takes its other places along, so a tie stays one.
-        moving = {id(tensor) for _, _, tensor in _places(module)}
-        before = [
-            (held, name, tensor, tensor.data) for held, name, tensor in _places(self.module) if id(tensor) in moving
-        ]
-        _move(module, edit.argument)
-        moved = {id(tensor): held[name] for held, name, tensor, _ in before if held[name] is not tensor}
-        for held, name, tensor, _ in before:
-            held[name] = moved.get(id(tensor), tensor)
-
-        def undo() -> None:
-            for held, name, tensor, data in before:
-                tensor.data = data
-                held[name] = tensor
-
-        keys = [tensor.key for tensor in self.table().tensors if _is_below(tensor.key, edit.where)]
-        return keys, f"moved {edit.where or 'the model'} to {edit.argument}", undo
-
-    def _mode(self, edit: Edit) -> tuple[list[str], str, Undo]:
-        if edit.argument not in ("train", "eval"):
-            raise RequestError(f"{edit.argument!r} is not a mode; it is train or eval")
-        module = self._submodule(edit.where)
-        before = [(part, part.training) for part in module.modules()]
-        module.train(edit.argument == "train")
-
-        def undo() -> None:
-            for part, training in before:
-                part.training = training
-
-        return [], f"{edit.where or 'the model'} is in {edit.argument} mode", undo
 
     def save(self, path: str, overwrite: bool) -> SaveReport:
         return save_state_dict(self.module.state_dict(), path, overwrite)
@@ -438,61 +400,6 @@ def _devices(tensors: list[Tensor]) -> list[str]:
 def _device_of_inputs(module: nn.Module) -> str:
     """Where inputs go: the device of the first tensor that the model holds."""
     return (device_of(module, recursive=True) or "cpu").split(",")[0]
-
-
-def _move(module: nn.Module, name: str) -> None:
-    device = existing_device(name)
-    on_meta = any(tensor.is_meta for tensor in (*module.parameters(), *module.buffers()))
-    if on_meta and device.type != "meta":
-        raise RequestError("tensors on meta have no values to move; undo the move to meta, or open the model again")
-    try:
-        module.to(device)
-    except (RuntimeError, NotImplementedError) as problem:
-        raise RequestError(f"moving to {name} failed: {str(problem).splitlines()[0]}") from None
-
-
-def _places(module: nn.Module) -> list[tuple[dict[str, Any], str, torch.Tensor]]:
-    held_by: list[dict[str, Any]] = []
-    for part in module.modules():
-        held_by += [part._parameters, part._buffers]
-    return [(held, name, tensor) for held in held_by for name, tensor in held.items() if tensor is not None]
-
-
-def _is_below(key: str, path: str) -> bool:
-    return not path or key.startswith(path + ".")
-
-
-def _same_places(model: nn.Module, clone: nn.Module) -> None:
-    """Put every tensor of the clone where the model's is, and every module in the same mode."""
-    for (_, name, tensor), (held_too, name_too, twin) in zip(_places(model), _places(clone), strict=True):
-        if name == name_too and tensor.device != twin.device:
-            held_too[name_too].data = twin.data.to(tensor.device)
-    for part, twin_part in zip(model.modules(), clone.modules(), strict=True):
-        twin_part.training = part.training
-
-
-def _compared(original: Any, copied: Any) -> CloneReport:
-    pairs = list(zip(named_tensors(original, "Y"), named_tensors(copied, "Y_clone"), strict=False))
-    same_structure = len(named_tensors(original, "Y")) == len(named_tensors(copied, "Y_clone"))
-    equal = same_structure and all(
-        a.shape == b.shape and torch.equal(torch.nan_to_num(a), torch.nan_to_num(b)) for (_, a), (_, b) in pairs
-    )
-    differences = [
-        float((a.double() - b.double()).abs().max()) if a.numel() else 0.0
-        for (_, a), (_, b) in pairs
-        if a.shape == b.shape and not a.is_complex()
-    ]
-    explanation = (
-        "a clone built anew, with this model's state_dict loaded, gives the same output to the bit"
-        if equal
-        else "the clone's output differs: part of what the model computes with is not in its state_dict"
-    )
-    return CloneReport(
-        equal=equal,
-        max_abs=max(differences, default=None),
-        outputs=[*previews(original)],
-        explanation=explanation,
-    )
 
 
 def _count(root: CallRecord | None) -> int | None:

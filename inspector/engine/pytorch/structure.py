@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
+from inspector.core.errors import RequestError
 from inspector.core.table import Row, Totals
 from inspector.engine.pytorch.places import (
     Holding,
@@ -289,3 +290,11 @@ def _extra_repr(module: nn.Module) -> str:
     if any(elements_of(tensor) is None for _, _, tensor, _ in own_tensors(module)):
         return _NOT_YET_KNOWN.sub("?", text)
     return text
+
+
+def submodule(model: nn.Module, path: str) -> nn.Module:
+    """The module at a path of `named_modules()`. Raises RequestError where there is none."""
+    try:
+        return model.get_submodule(path)
+    except AttributeError:
+        raise RequestError(f"the model has no module {path!r}") from None
