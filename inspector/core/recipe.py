@@ -53,7 +53,7 @@ class Recipe(Record, frozen=True, kw_only=True):
 
 
 _SPEC = re.compile(
-    r"(?:(?P<name>[A-Za-z_][\w.]*)=)?"
+    r"(?:(?P<name>[^=@][^=]*)=)?"
     r"(?:@(?P<file>.+)|(?P<shape>\(\)|\d+(?:[xX×]\d+)*)(?::(?P<dtype>\w+))?(?:~(?P<distribution>\w+(?:\([^)]*\))?))?)$"
 )
 _RANGE = re.compile(r"range\(\s*([^,\s]+)\s*,\s*([^,\s]+)\s*\)$")

@@ -187,3 +187,34 @@ def test_large_weights_inside_and_beside_the_file_run_alike(tmp_path):
     session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"), providers=["CPUExecutionProvider"])
     x = torch.randn(1, 256, generator=torch.Generator().manual_seed(2)).numpy()
     assert first.outputs[0].statistics.max == pytest.approx(float(session.run(None, {"x": x})[0].max()), rel=1e-5)
+
+
+def test_a_graph_without_inputs_runs(tmp_path):
+    node = helper.make_node("RandomNormal", [], ["y"], shape=[2, 3], seed=1.0)
+    live = opened(tmp_path, model_of([node], [], ["y"]))
+    assert [output.shape for output in live.forward([], 0, False, quiet).outputs] == [[2, 3]]
+
+
+def test_a_reshape_to_another_number_of_elements_is_found_without_a_run(tmp_path):
+    node = helper.make_node("Reshape", ["x", "s"], ["y"])
+    graph = model_of([node], [value("x", ["N", 4])], ["y"], [array("s", numpy.array([3, 5]))])
+    live = opened(tmp_path, graph)
+    table = live.trace([], quiet)
+    assert live.forward([], 0, False, quiet).table.failure is not None
+    assert table.failure is not None
+    assert table.failure.operands[0].shape == [1, 4]
+    assert [row.output_shapes for row in table.rows] == [[], []]
+
+
+def test_an_axis_declared_empty_is_empty(tmp_path):
+    graph = model_of([helper.make_node("Relu", ["x"], ["y"])], [value("x", [0, 3])], ["y"])
+    report = opened(tmp_path, graph).forward([], 0, False, quiet)
+    assert report.table.failure is None
+    assert report.table.inputs[0].shape == report.outputs[0].shape == [0, 3]
+
+
+@pytest.mark.parametrize("name", ["0", "x[0] é", "input:0"])
+def test_any_name_of_an_input_can_be_given(tmp_path, name):
+    graph = model_of([helper.make_node("Relu", [name], ["y"])], [value(name, ["N", 3])], ["y"])
+    table = opened(tmp_path, graph).trace([parse_input(f"{name}=5x3")], quiet)
+    assert table.outputs[0].shape == [5, 3]

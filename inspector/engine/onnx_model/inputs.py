@@ -56,8 +56,10 @@ def _declared(value: onnx.ValueInfoProto) -> Declared:
     sizes: list[Size] | None = None
     if value.type.tensor_type.HasField("shape"):
         sizes = [
-            # Some exporters write −1 or 0 for a size that is left open.
-            size.dim_value if size.dim_value > 0 else size.dim_param or f"{value.name}[{axis}]"
+            # Some exporters write −1 for a size that is left open; onnxruntime takes a 0 at its word.
+            size.dim_value
+            if size.HasField("dim_value") and size.dim_value >= 0
+            else size.dim_param or f"{value.name}[{axis}]"
             for axis, size in enumerate(value.type.tensor_type.shape.dim)
         ]
     return Declared(value.name, dtype_name(data_type), sizes)

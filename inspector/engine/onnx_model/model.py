@@ -126,7 +126,7 @@ class OnnxModel(LiveModel):
         """Values for the inputs given, else for those of the last pass."""
         if inputs or not self._specs:
             self.trace(inputs, progress)
-        if not self._specs:
+        if self.graph.inputs and not self._specs:
             raise RequestError(next(note.message for note in self._pass.notes if note.code == "no-input"))
         return draw(self.graph, self._specs, seed)
 

@@ -1,5 +1,6 @@
 """Shapes by inference: ONNX's own rules on the graph without its weights, with the inputs' sizes filled in."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -53,8 +54,24 @@ def infer(graph: Graph, input_shapes: dict[str, list[int]]) -> Inferred:
     for node in graph.nodes:
         needed.update(name for at, name in enumerate(node.proto.output) if name and (at == 0 or name in graph.readers))
     found = [values.get(name) for name in needed]
+    if problem is None:
+        problem, culprit = _impossible_reshape(graph, values)
     complete = all(value is not None and (value.shape is not None or _no_tensor(value)) for value in found)
     return Inferred(values, complete, problem, culprit)
+
+
+def _impossible_reshape(graph: Graph, values: dict[str, Value]) -> tuple[str | None, int | None]:
+    """The first Reshape to another number of elements: inference takes the wanted shape for the shape."""
+    for position, node in enumerate(graph.nodes):
+        if not node.standard or node.proto.op_type != "Reshape":
+            continue
+        given, made = values.get(node.proto.input[0]), values.get(node.proto.output[0])
+        if given is None or made is None or given.shape is None or made.shape is None:
+            continue
+        if math.prod(given.shape) != math.prod(made.shape):
+            shapes = [list(value) for value in (given.shape, made.shape)]
+            return f"{node.path}: {shapes[0]} has not as many elements as {shapes[1]}", position
+    return None, None
 
 
 def mark_nodes(model: onnx.ModelProto) -> None:
