@@ -81,6 +81,18 @@ def parse_input(text: str) -> InputSpec:
     return InputSpec(name=name, shape=shape, dtype=dtype, distribution=distribution, low=low, high=high)
 
 
+def parse_inputs(text: str) -> list[InputSpec]:
+    """Read several inputs separated by semicolons; none from an empty text.
+
+    Raises RequestError where one does not read, or two have the same name.
+    """
+    inputs = [parse_input(part) for part in text.split(";") if part.strip()]
+    names = [one.name for one in inputs if one.name]
+    if len(set(names)) < len(names):
+        raise RequestError(f"two inputs have the same name among {', '.join(names)}; each name once")
+    return inputs
+
+
 def _parse_distribution(spec: str, text: str) -> tuple[str, float | None, float | None]:
     if text in DISTRIBUTIONS:
         return text, None, None

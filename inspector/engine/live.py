@@ -20,7 +20,7 @@ from inspector.core.results import (
     SourceReport,
     ValuesReport,
 )
-from inspector.core.table import ModelTable
+from inspector.core.table import ModelTable, Source
 
 Progress = Callable[[int, int | None, str], None]
 """Called with (done, total or None, what): may raise `Cancelled` to stop the work."""
@@ -57,8 +57,8 @@ class LiveModel(ABC):
         """The values of the tensor `key` at an index expression such as ``[0, :, 3:5]``."""
 
     @abstractmethod
-    def source(self, path: str) -> SourceReport:
-        """The source of the `forward` of the module at `path`."""
+    def source(self, path: str, line: Source | None = None) -> SourceReport:
+        """The source of the `forward` of the module at `path`; of the function around `line` where it is elsewhere."""
 
     @abstractmethod
     def preview(self, edit: Edit) -> InitPreview:

@@ -273,6 +273,14 @@ APP_ACTIONS = (
         enabled_when=looking.has_table,
     ),
     Action(
+        id="suspend",
+        keys="ctrl+z",
+        title="Suspend",
+        help="Back to the shell; fg there comes back here.",
+        group=PROGRAM,
+        run=looking.suspend,
+    ),
+    Action(
         id="log",
         keys="L",
         title="Log",

@@ -322,6 +322,13 @@ class NNInspectApp(App[int]):
         if action.enabled_when(self):
             action.run(self)
 
+    def action_help_quit(self) -> None:
+        """ctrl+c, which ends other programs: stop what is running, else say how to leave."""
+        if self.conversation.can_cancel:
+            self.conversation.cancel()
+        else:
+            self.say("q leaves; ctrl+c stops what is running, and nothing is", "$text-warning")
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Dim what cannot be done now."""
         if action != "do":
@@ -339,10 +346,14 @@ class NNInspectApp(App[int]):
                 yield SystemCommand(action.title, action.help, partial(self.action_do, action.id))
 
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
 def run(client: Client, recipe: Recipe) -> int:
     """Run the application until the user leaves; returns the exit status.
 
-    SIGTERM and SIGHUP leave it as the quit key does, so that the terminal is usable afterwards; the worker is closed.
+    Signals that end a program leave it as the quit key does, so that the terminal is usable afterwards; the worker is
+    closed.
     """
     return asyncio.run(_run(client, recipe))
 
@@ -350,12 +361,12 @@ def run(client: Client, recipe: Recipe) -> int:
 async def _run(client: Client, recipe: Recipe) -> int:
     app = NNInspectApp(client, recipe)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         loop.add_signal_handler(number, partial(app.exit, return_code=128 + number))
     try:
         await app.run_async()
     finally:
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in ENDING:
             loop.remove_signal_handler(number)
         await client.close()
     return app.return_code or 0

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Checkbox, Input, Static
 
 from inspector.core.errors import RequestError
 from inspector.core.wording import printable
@@ -25,6 +25,9 @@ class Dialog(ModalScreen[R | None], Generic[R]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back"),
         Binding("ctrl+s", "accept", "Do it", priority=True),
+        # Before the widgets: what is typed right after tab belongs to the next field.
+        Binding("tab", "app.focus_next", "Next field", priority=True, show=False),
+        Binding("shift+tab", "app.focus_previous", "Field before", priority=True, show=False),
     ]
     title_text = ""
     button = "OK"
@@ -93,6 +96,19 @@ class Dialog(ModalScreen[R | None], Generic[R]):
             self.action_accept()
         else:
             self.action_leave()
+
+
+class Tick(Checkbox):
+    """A checkbox whose mark, not its colour alone, says whether it is on."""
+
+    def __init__(self, label: str, value: bool, *, id: str) -> None:
+        self.BUTTON_INNER = "X" if value else " "
+        super().__init__(label, value, id=id, compact=True)
+
+    def watch_value(self) -> None:
+        """Show the mark, or none."""
+        self.BUTTON_INNER = "X" if self.value else " "
+        super().watch_value()
 
 
 def labelled(label: str, widget: Widget, hint: str = "") -> Widget:

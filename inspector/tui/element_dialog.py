@@ -8,6 +8,7 @@ from textual.widgets import Static
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
+from inspector.core.numbers import parse_number
 from inspector.core.table import Tensor
 from inspector.core.wording import printable, shape
 from inspector.tui.dialog import Dialog, entry
@@ -32,12 +33,13 @@ class ElementDialog(Dialog[Edit]):
         yield entry("value", "0", "value")
 
     def result(self) -> Edit:
-        """The edit as filled in; whether the value suits the dtype is the engine's to say."""
+        """The edit as filled in; whether the dtype can hold the value is the engine's to say."""
         sizes = self._tensor.shape or []
         index = parse_index(self.text("at"), sizes) if sizes else []
         value = self.text("value").strip()
         if not value:
             raise RequestError("the value is empty; write a number")
+        parse_number(value, self._tensor.dtype)
         return Edit(action="set_element", where=self._tensor.key, index=index, argument=value)
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import msgspec
 from textual.widget import Widget
-from textual.widgets import Checkbox, Select
+from textual.widgets import Select
 
-from inspector.core.recipe import DISTRIBUTIONS, InputSpec, parse_input
-from inspector.tui.dialog import Dialog, entry, labelled
+from inspector.core.recipe import DISTRIBUTIONS, InputSpec, parse_input, parse_inputs
+from inspector.tui.dialog import Dialog, Tick, entry, labelled
 
 AS_WRITTEN = "as written above"
+EMPTY = "1x3x32x32; several are separated by ;"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,8 @@ class ForwardDialog(Dialog[Pass]):
         """A line for each input, and what holds for all of them."""
         for number, one in enumerate(self._inputs):
             yield entry(f"input-{number}", str(one), f"input {number + 1}" if len(self._inputs) > 1 else "input")
+        if not self._inputs:
+            yield entry("input-0", "", "input", EMPTY)
         batch = next((str(one.shape[0]) for one in self._inputs if one.shape and not one.file), "")
         if batch:
             yield entry("batch", batch, "batch size", "first axis of every input")
@@ -48,12 +51,14 @@ class ForwardDialog(Dialog[Pass]):
             "distribution", Select(choices, value=AS_WRITTEN, allow_blank=False, id="distribution", compact=True)
         )
         yield entry("seed", str(self._seed), "seed", "the same seed draws the same input")
-        what = Checkbox("from the sum of the outputs", value=self._backward, id="backward", compact=True)
-        yield labelled("backward", what)
+        yield labelled("backward", Tick("from the sum of the outputs", self._backward, id="backward"))
 
     def result(self) -> Pass:
         """The pass as filled in."""
-        inputs = [parse_input(self.text(f"input-{number}")) for number in range(len(self._inputs))]
+        if self._inputs:
+            inputs = [parse_input(self.text(f"input-{number}")) for number in range(len(self._inputs))]
+        else:
+            inputs = parse_inputs(self.text("input-0"))
         if self.query("#batch"):
             inputs = with_batch(inputs, self._inputs, self.whole_number("batch", "the batch size", least=1))
         distribution = self.query_one("#distribution", Select).value
@@ -65,7 +70,7 @@ class ForwardDialog(Dialog[Pass]):
                 for one in inputs
             ]
         seed = self.whole_number("seed", "the seed", least=0)
-        return Pass(inputs=inputs, seed=seed, backward=self.query_one("#backward", Checkbox).value)
+        return Pass(inputs=inputs, seed=seed, backward=self.query_one("#backward", Tick).value)
 
 
 def with_batch(inputs: list[InputSpec], before: list[InputSpec], batch: int) -> list[InputSpec]:

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from textual.widget import Widget
 from textual.widgets import Static
 
-from inspector.core.errors import RequestError
-from inspector.core.recipe import InputSpec, parse_input
+from inspector.core.recipe import InputSpec, parse_inputs
 from inspector.tui.dialog import Dialog, entry
 
 HINT = """\
@@ -32,9 +31,4 @@ class InputDialog(Dialog[list[InputSpec]]):
 
     def result(self) -> list[InputSpec]:
         """The inputs as typed; none where they are to be worked out."""
-        typed = [part.strip() for part in self.text("specs").split(";") if part.strip()]
-        inputs = [parse_input(part) for part in typed]
-        names = [one.name for one in inputs if one.name]
-        if len(set(names)) < len(names):
-            raise RequestError(f"two inputs have the same name among {', '.join(names)}; each name once")
-        return inputs
+        return parse_inputs(self.text("specs"))

@@ -21,6 +21,11 @@ def leave(app: NNInspectApp) -> None:
     app.exit(return_code=0)
 
 
+def suspend(app: NNInspectApp) -> None:
+    """Stop the program until the shell continues it; the worker goes on."""
+    app.action_suspend_process()
+
+
 def show_help(app: NNInspectApp) -> None:
     """Show all keys and marks."""
     from inspector.tui.help_screen import HelpScreen

@@ -18,7 +18,7 @@ from inspector.tui.names import names
 from inspector.tui.overview import overview
 from inspector.tui.page import ERROR, MUTED, WARNING, Page, TextPanel
 from inspector.tui.run_list import RunList, run_of
-from inspector.tui.source_page import caller_or_own, source_page
+from inspector.tui.source_page import caller_or_own, line_to_mark, source_page
 from inspector.tui.tensor_list import TensorList, tensor_page
 from inspector.tui.view import LISTED_BELOW, View
 from inspector.worker.protocol import Explain, Request, SourceOf, Values
@@ -64,9 +64,10 @@ class SourcePanel(TextPanel):
     """The code: of the row's forward, or of the call."""
 
     def wanted(self, view: View) -> Request[Any] | None:
-        """The forward that is shown."""
-        path = caller_or_own(view.table, view.row)
-        return None if view.table.model.framework != "torch" else SourceOf(path=path)
+        """The code that is shown."""
+        if view.table.model.framework == "file":
+            return None
+        return SourceOf(path=caller_or_own(view.table, view.row), line=line_to_mark(view))
 
     def show_view(self, view: View, answer: Any) -> None:
         """Draw the code with its line numbers."""
@@ -75,7 +76,7 @@ class SourcePanel(TextPanel):
             self.show(content)
             self.scroll_to(y=max(0, line - 4), animate=False)
         else:
-            self.show(waiting(answer, "only models written in Python have source"))
+            self.show(waiting(answer, "a file of tensors has no source"))
 
 
 class ParametersPanel(Vertical):

@@ -3,7 +3,7 @@
 from textual.content import Content
 
 from inspector.core.results import SourceReport
-from inspector.core.table import ModelTable, Row
+from inspector.core.table import ModelTable, Row, Source
 from inspector.core.wording import printable
 from inspector.tui.page import MUTED, Page
 from inspector.tui.view import View
@@ -17,9 +17,18 @@ def caller_or_own(table: ModelTable, row: Row) -> str:
     A row with rows below it has a forward of its own to read; a leaf's is the framework's, and what one wants to see is
     the line that calls it.
     """
-    if row.kind == "function" or row.parent is None or row.subtree > 1:
-        return row.path
-    return table.rows[row.parent].path
+    return row.path if _shows_own(row) or row.parent is None else table.rows[row.parent].path
+
+
+def line_to_mark(view: View) -> Source | None:
+    """Where the model failed in this row, else the line that calls it, where the caller's code is on show."""
+    if view.failed and view.table.failure:
+        return view.table.failure.source
+    return None if _shows_own(view.row) and view.row.kind != "function" else view.row.source
+
+
+def _shows_own(row: Row) -> bool:
+    return row.kind != "module" or row.parent is None or row.subtree > 1
 
 
 def source_page(report: SourceReport, view: View) -> tuple[Content, int]:
@@ -43,7 +52,7 @@ def source_page(report: SourceReport, view: View) -> tuple[Content, int]:
 
 
 def _marked_line(report: SourceReport, view: View) -> int | None:
-    source = view.table.failure.source if view.failed and view.table.failure else view.row.source
+    source = line_to_mark(view)
     last = report.first_line + report.text.count("\n")
     inside = source is not None and report.first_line <= source.line <= last
     return source.line if inside and source and source.file == report.file else None

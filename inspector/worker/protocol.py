@@ -21,7 +21,7 @@ from inspector.core.results import (
     SourceReport,
     ValuesReport,
 )
-from inspector.core.table import ModelTable
+from inspector.core.table import ModelTable, Source
 
 PROTOCOL_VERSION = 1
 R = TypeVar("R")
@@ -81,9 +81,10 @@ class Values(Request[ValuesReport], frozen=True, kw_only=True):
 
 
 class SourceOf(Request[SourceReport], frozen=True, kw_only=True):
-    """The source of a module's forward."""
+    """The source of a module's forward; where `line` is not in it, of the function that holds that line."""
 
     path: str
+    line: Source | None = None
     answer: ClassVar[Any] = SourceReport
 
 

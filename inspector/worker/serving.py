@@ -65,8 +65,8 @@ class Server:
                 return model.explain(keys)
             case protocol.Values(key=key, index=index, limit=limit):
                 return model.values(key, index, limit)
-            case protocol.SourceOf(path=path):
-                return model.source(path)
+            case protocol.SourceOf(path=path, line=line):
+                return model.source(path, line)
             case protocol.Preview(edit=edit):
                 return model.preview(edit)
             case protocol.Apply(edit=edit):

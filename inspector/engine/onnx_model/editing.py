@@ -1,6 +1,5 @@
 """Changes to the floating-point initializers of an ONNX graph: drawn anew, or one element set."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from inspector.core.results import InitPreview, InitTarget
 from inspector.core.selectors import parse_selector, select
 from inspector.core.table import Row, Tensor
 from inspector.engine.initialising import draw, fits, tensor_seed
+from inspector.engine.numbers import value_of
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.initializers import is_floating, torch_dtype, write_values
 from inspector.engine.onnx_model.roles import layout_of
@@ -68,7 +68,7 @@ def apply_set_element(graph: Graph, edit: Edit) -> Applied:
     if len(edit.index) != len(shape):
         raise RequestError(f"{edit.where} has shape {shape}: give {len(shape)} indices, not {len(edit.index)}")
     at = tuple(parse_index(f"[{','.join(map(str, edit.index))}]", shape, edit.where))
-    number = _number(edit.argument, tensor.data_type, edit.where)
+    number = value_of(edit.argument, torch_dtype(tensor.data_type), edit.where)
     before = values[at].item()
     undo = _keep(graph, [edit.where])
     values[at] = torch.tensor(number, dtype=values.dtype)
@@ -180,26 +180,3 @@ def _keep(graph: Graph, keys: list[str]) -> Callable[[], None]:
             graph.initializers[key].CopyFrom(tensor)
 
     return undo
-
-
-def _number(text: str, data_type: int, key: str) -> float | int | bool | complex:
-    dtype = torch_dtype(data_type)
-    word = text.strip()
-    try:
-        if dtype == torch.bool and word.lower() in ("true", "false", "0", "1"):
-            return word.lower() in ("true", "1")
-        if dtype.is_complex:
-            return complex(word)
-        if dtype.is_floating_point:
-            value = float(word)
-            if math.isfinite(value) and not math.isfinite(float(torch.tensor(value, dtype=dtype))):
-                raise RequestError(f"{text!r} is too large for {key}; give a smaller number")
-            return value
-        if dtype != torch.bool:
-            whole, limits = int(word), torch.iinfo(dtype)
-            if limits.min <= whole <= limits.max:
-                return whole
-    except ValueError:
-        pass
-    kind = str(dtype).removeprefix("torch.")
-    raise RequestError(f"{text!r} is no value for {key}, which is {kind}; give one of that type")

@@ -18,7 +18,7 @@ from inspector.core.results import (
     SourceReport,
     ValuesReport,
 )
-from inspector.core.table import Failure, Input, ModelTable
+from inspector.core.table import Failure, Input, ModelTable, Source
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.onnx_model.editing import apply_initialise, apply_set_element, preview_initialise
 from inspector.engine.onnx_model.graph import Graph
@@ -138,7 +138,7 @@ class OnnxModel(LiveModel):
         """The values of an initializer or constant."""
         return read_values(values_of(self.graph, key), key, index, limit)
 
-    def source(self, path: str) -> SourceReport:
+    def source(self, path: str, line: Source | None = None) -> SourceReport:
         """The node, or the nodes of a scope, as onnx prints them."""
         return source_of(self.graph, path)
 

@@ -1,6 +1,5 @@
 """Edits of a PyTorch model's values: initialising tensors and setting single elements."""
 
-import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -15,6 +14,7 @@ from inspector.core.selectors import parse_selector, select
 from inspector.core.table import Row, Tensor
 from inspector.engine.initialising import draw, fits, tensor_seed
 from inspector.engine.live import Undo
+from inspector.engine.numbers import value_of
 from inspector.engine.pytorch.layer_defaults import LayerDefaults, source_of
 from inspector.engine.pytorch.places import holdings_of, identity, places_of
 from inspector.engine.pytorch.slots import Slot, closed_because, layout_of, slots_of
@@ -93,7 +93,7 @@ def apply_set_element(model: nn.Module, edit: Edit, tensors: list[Tensor]) -> tu
     if reason:
         raise RequestError(f"{key} cannot be changed: {reason}")
     index = _element(key, edit.index, tensor)
-    new = torch.tensor(_value(key, edit.argument, tensor.dtype), dtype=tensor.dtype, device=tensor.device)
+    new = torch.tensor(value_of(edit.argument, tensor.dtype, key), dtype=tensor.dtype, device=tensor.device)
     slots, _ = slots_of(model, selected)
 
     def put(value: torch.Tensor) -> None:
@@ -208,28 +208,6 @@ def _element(key: str, index: list[int], tensor: torch.Tensor) -> tuple[int, ...
         if not -size <= position < size:
             raise RequestError(f"{key} has shape {shape}: index {position} on axis {axis} is outside 0 to {size - 1}")
     return tuple(position % size for position, size in zip(index, shape, strict=True))
-
-
-def _value(key: str, text: str, dtype: torch.dtype) -> bool | int | float | complex:
-    """The value a text stands for in a dtype."""
-    name, written = str(dtype).removeprefix("torch."), text.strip().lower()
-    try:
-        if dtype == torch.bool:
-            return {"true": True, "1": True, "false": False, "0": False}[written]
-        if dtype.is_complex:
-            return complex(written.replace(" ", ""))
-        if dtype.is_floating_point:
-            number = float(written)
-            if math.isfinite(number) and not fits(torch.tensor(number, dtype=torch.float64), dtype):
-                raise RequestError(f"{key} is {name}, which cannot hold {text}")
-            return number
-        limits, whole = torch.iinfo(dtype), int(written)
-    except (KeyError, ValueError):
-        kind = "true or false" if dtype == torch.bool else "a number" if dtype.is_floating_point else "such a number"
-        raise RequestError(f"{key} is {name}: {text!r} is not {kind}") from None
-    if not limits.min <= whole <= limits.max:
-        raise RequestError(f"{key} is {name}, which holds {limits.min} to {limits.max} only, not {whole}")
-    return whole
 
 
 def _refused_inverse(problem: Exception) -> str:

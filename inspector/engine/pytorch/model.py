@@ -1,7 +1,5 @@
 """A PyTorch module as a `LiveModel`."""
 
-import inspect
-import linecache
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +21,7 @@ from inspector.core.results import (
     SourceReport,
     ValuesReport,
 )
-from inspector.core.table import Failure, Input, Load, ModelInfo, ModelTable, Note, Output, Row, Tensor, Totals
+from inspector.core.table import Failure, Input, Load, ModelInfo, ModelTable, Note, Output, Row, Source, Tensor, Totals
 from inspector.engine.devices import existing_devices
 from inspector.engine.drawing_inputs import draw_inputs
 from inspector.engine.live import LiveModel, Progress, Undo
@@ -49,6 +47,7 @@ from inspector.engine.pytorch.shape_pass import (
     meta_pass,
     real_pass,
 )
+from inspector.engine.pytorch.source_lines import function_source
 from inspector.engine.pytorch.structure import device_of, static_rows, submodule, totals_of
 from inspector.engine.pytorch.tensors import tensors_of
 from inspector.engine.pytorch.weights import load_weights
@@ -339,14 +338,8 @@ class TorchModel(LiveModel):
             raise RequestError(f"{key} is None: this module was made without it")
         return tensor
 
-    def source(self, path: str) -> SourceReport:
-        forward = type(submodule(self.module, path)).forward
-        try:
-            linecache.checkcache()
-            lines, first = inspect.getsourcelines(forward)
-            return SourceReport(path=path, file=inspect.getsourcefile(forward), first_line=first, text="".join(lines))
-        except (OSError, TypeError):
-            return SourceReport(path=path, file=None, first_line=0, text="")
+    def source(self, path: str, line: Source | None = None) -> SourceReport:
+        return function_source(path, type(submodule(self.module, path)).forward, line)
 
     def devices(self) -> list[Device]:
         return existing_devices()

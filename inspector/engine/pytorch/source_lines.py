@@ -1,12 +1,17 @@
-"""The user's source line behind a call or an exception."""
+"""The user's source line behind a call or an exception, and the function it stands in."""
 
+import ast
+import inspect
 import linecache
 import os
 import sys
+from collections.abc import Callable
 from types import FrameType, TracebackType
+from typing import Any
 
 import torch
 
+from inspector.core.results import SourceReport
 from inspector.core.table import Source
 
 _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
@@ -48,3 +53,33 @@ def user_source(traceback: TracebackType | None) -> Source | None:
 def line_of(file: str, line: int) -> Source:
     """A source line with its text."""
     return Source(file=file, line=line, text=linecache.getline(file, line).strip())
+
+
+def function_source(path: str, function: Callable[..., Any], at: Source | None) -> SourceReport:
+    """The code of a function, or of the one that holds the line `at` where that is another; "" where there is none."""
+    linecache.checkcache()
+    try:
+        file = inspect.getsourcefile(function)
+        lines, first = inspect.getsourcelines(function)
+    except (OSError, TypeError):
+        file, lines, first = None, [], 0
+    if at is not None and not (file == at.file and first <= at.line < first + len(lines)):
+        whole = linecache.getlines(at.file)
+        around = _lines_around("".join(whole), at.line)
+        if around is not None:
+            file, first, lines = at.file, around[0], whole[around[0] - 1 : around[1]]
+    return SourceReport(path=path, file=file, first_line=first, text="".join(lines))
+
+
+def _lines_around(code: str, line: int) -> tuple[int, int] | None:
+    """First and last line of the innermost function that holds a line."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError):
+        return None
+    found = [
+        (min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]), node.end_lineno or node.lineno)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    return max((span for span in found if span[0] <= line <= span[1]), default=None)
