@@ -45,6 +45,17 @@ class Edges(Record, frozen=True, kw_only=True):
         """The most pixels, holes included, that one of the first `length` positions sees."""
         return max((high - low + 1 for low, high in self._period(length)), default=0)
 
+    def reach(self, length: int) -> int:
+        """The pixels from ``ceil(start + u·stride)`` on that hold what position `u` sees, whichever it is.
+
+        More than `size` where positions start out of step, as behind an upsampling of what was pooled.
+        """
+        stride, start = self.stride, self.start(length)
+        return max(
+            (high - ceil(start + u * stride) + 1 for u, (low, high) in enumerate(self._period(length)) if low <= high),
+            default=0,
+        )
+
     def start(self, length: int) -> Fraction:
         """The number for which ``ceil(start + u·stride)`` is the first pixel of `u`, or before it."""
         stride = self.stride

@@ -208,7 +208,8 @@ class TrackedInputs:
         """What is told of a field: of the first input with spatial axes that it depends on; None without one.
 
         Sizes count the pixels beyond the border that padding stands for, so they hold away from the border. Branches
-        with different strides, and parts joined along a spatial axis, are told as an upper bound with a mean stride.
+        with different strides, parts joined along a spatial axis, and units out of step with each other are told as an
+        upper bound: an interval that holds what each unit sees.
         """
         if field is None:
             return None
@@ -224,15 +225,15 @@ def _told(sights: list[Sight], lengths: list[int]) -> ReceptiveField:
     for sight in sights:
         if isinstance(sight, Unknown):
             return ReceptiveField(status="unknown", via=sight.operation)
-    numbers = [
-        _numbers(sight) if isinstance(sight, Seen) else (length, 0, 0)
-        for sight, length in zip(sights, lengths, strict=True)
-    ]
     whole = [sight for sight in sights if isinstance(sight, Whole)]
     seen = [sight for sight in sights if isinstance(sight, Seen)]
     local = [_local(sight) for sight in sights]
     sizes = [one.edges.size(one.length) for one in local if one is not None]
-    exact = all(one.edges.exact and not one.edges.listed for one in seen)
+    exact = all(_is_exact(one.edges, one.length) for one in seen)
+    numbers = [
+        _numbers(sight, exact) if isinstance(sight, Seen) else (length, 0, 0)
+        for sight, length in zip(sights, lengths, strict=True)
+    ]
     return ReceptiveField(
         status="whole_input" if not seen else "exact" if exact else "upper_bound",
         via=whole[0].via if whole else None,
@@ -243,9 +244,15 @@ def _told(sights: list[Sight], lengths: list[int]) -> ReceptiveField:
     )
 
 
-def _numbers(seen: Seen) -> tuple[int, Number, Number]:
+def _is_exact(edges: Edges, length: int) -> bool:
+    """Whether start, stride and size hold what each unit sees, and no more than the largest of them sees."""
+    return edges.exact and not edges.listed and edges.reach(length) == edges.size(length)
+
+
+def _numbers(seen: Seen, exact: bool) -> tuple[int, Number, Number]:
     edges, length = seen.edges, seen.length
-    return edges.size(length), _number(edges.stride), _number(edges.start(length))
+    size = edges.size(length) if exact else edges.reach(length)
+    return size, _number(edges.stride), _number(edges.start(length))
 
 
 def _number(value: Fraction) -> Number:

@@ -38,8 +38,8 @@ class FormulaLine(Record, frozen=True, kw_only=True):
 class ReceptiveField(Record, frozen=True, kw_only=True):
     """Which input pixels an output unit sees, per spatial axis of the input.
 
-    Unit ``u`` sees the pixels from ``ceil(start + u·stride)`` on, at most ``size`` of them; `start` is negative where
-    padding is seen.
+    Unit ``u`` sees no pixels but the ``size`` from ``ceil(start + u·stride)`` on; `start` is negative where padding is
+    seen. `exact` says that the largest unit sees that many, `upper_bound` that none sees more.
     """
 
     status: FieldStatus

@@ -112,8 +112,8 @@ def test_one_element_is_set_and_nothing_else(tmp_path):
     [
         (element("hidden.weight", [5, 0], "1"), "goes from 0 to 4"),
         (element("hidden.weight", [0], "1"), "2 indices"),
-        (element("hidden.weight", [0, 0], "much"), "no value"),
-        (element("hidden.weight", [0, 0], "1e60"), "too large"),
+        (element("hidden.weight", [0, 0], "much"), "not a number"),
+        (element("hidden.weight", [0, 0], "1e60"), "cannot hold"),
         (element("nothing", [0], "1"), "no initializer"),
         (Edit(action="mode", where="", argument="train"), "neither train nor eval"),
         (Edit(action="place", where="", argument="cuda:7"), "choose one of cpu"),

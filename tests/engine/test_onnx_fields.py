@@ -85,8 +85,8 @@ NETS = {
     ],
     "split": [helper.make_node("Split", ["x", "parts"], ["a", "b"], axis=2), conv("b", "y", "w3")],
 }  # fmt: skip
-UPSAMPLED = ("transposed", "transposed_same", "transposed_odd", "nearest", "linear", "linear_corners")
-"""Positions of one period see differently much and differently far: `start` is below all of them."""
+OUT_OF_STEP = ("transposed", "nearest", "linear")
+"""Their positions start out of step with each other, so that no interval of the largest one's size holds them all."""
 CONSTANTS = [
     W2, W3, W4, W5, array("pads", [0, 0, 2, 0, 0, 1]), array("one", [1]), array("end", [1000]), array("last", [2]),
     array("zero", [0]), array("two", [2]), array("parts", [7, WIDTH - 7]), ones("none", 0),
@@ -118,16 +118,16 @@ def test_the_receptive_field_is_what_really_changes_the_output(tmp_path, name):
     table = live.trace([], quiet)
     field = table.rows[0].receptive_field
     found = reads(str(tmp_path / "net.onnx"))
-    assert field.status == "exact"
+    assert field.status == ("upper_bound" if name in OUT_OF_STEP else "exact")
     assert table.outputs[0].shape[-1] == len(found)
     size, stride, start = field.size[0], field.stride[0], field.start[0]
     for unit, seen in enumerate(found):
         first = ceil(start + unit * stride - 1e-9)
         assert min(seen) >= first
-        if name not in UPSAMPLED:
-            assert max(seen) <= first + size - 1
+        assert max(seen) <= first + size - 1
     inner = [seen for seen in found if min(seen) > 0 and max(seen) < WIDTH - 1]
-    assert max(max(seen) - min(seen) + 1 for seen in inner) == size
+    largest = max(max(seen) - min(seen) + 1 for seen in inner)
+    assert largest < size if name in OUT_OF_STEP else largest == size
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ A `torch.overrides.TorchFunctionMode` shows each function once, however many it 
 ``F.max_pool2d``, attention one ``F.multi_head_attention_forward``. Real, fake and meta tensors do equally well.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -60,14 +61,18 @@ class FieldTracker:
                     self._note_write(output, field)
                 self._put(output, field)
 
-    def field_of(self, value: object) -> ReceptiveField | None:
-        """The receptive field of the first tensor in `value`; None where there is none to tell. Never raises."""
+    def field_of(self, value: object) -> Callable[[], ReceptiveField | None] | None:
+        """What tells, after the pass, the receptive field of the first tensor in `value`; None where none is known."""
         with torch._C.DisableTorchFunction():
-            try:
-                first = next(tensors_in(value), None)
-                return None if first is None else self._inputs.receptive_field(self._get(first))
-            except Exception:  # a table without this one figure is better than none
-                return None
+            first = next(tensors_in(value), None)
+            field = None if first is None else self._get(first)
+        return None if field is None else partial(self._told, field)
+
+    def _told(self, field: Field) -> ReceptiveField | None:
+        try:
+            return self._inputs.receptive_field(field)
+        except Exception:  # a table without this one figure is better than none
+            return None
 
     def _through(
         self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: list[torch.Tensor], path: str

@@ -60,7 +60,8 @@ class CallRecord:
         self.device: str | None = None
         self.source: Source | None = None
         self.formula: list[FormulaLine] | None = None
-        self.field: ReceptiveField | None = None
+        self.field: Callable[[], ReceptiveField | None] | None = None
+        """Tells the receptive field; to be asked after the pass, which may yet find out which axes are spatial."""
         self.failed = False
         self.started = 0.0
         self.seconds: float | None = None
@@ -74,8 +75,8 @@ class Fields(Protocol):
     def observe(self, func: Any, args: Any, kwargs: Any, result: Any, path: str) -> None:
         """Take note of a function call."""
 
-    def field_of(self, value: object) -> ReceptiveField | None:
-        """The receptive field of the first tensor in `value`."""
+    def field_of(self, value: object) -> Callable[[], ReceptiveField | None] | None:
+        """What tells, after the pass, the receptive field of the first tensor in `value`."""
 
 
 FormulaOf = Callable[[Any, Any, Any, Any], list[FormulaLine] | None]
