@@ -129,6 +129,8 @@ class Input(Record, frozen=True, kw_only=True):
     dtype: str
     origin: Literal["given", "inferred", "declared"]
     alternatives: list[list[int]] = []
+    spec: str = ""
+    """How it is typed after ``--input``, with its distribution; "" before any pass."""
 
 
 class Output(Record, frozen=True, kw_only=True):

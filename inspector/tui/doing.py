@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from inspector.core.edits import Edit
-from inspector.core.recipe import InputSpec
+from inspector.core.recipe import InputSpec, parse_input
 from inspector.core.table import Input
 from inspector.worker.protocol import Apply, CompareClone, Devices, Forward, Redo, Request, Save, Undo
 
@@ -85,23 +87,13 @@ def _run(app: NNInspectApp, backward: bool) -> None:
 
 def current_inputs(app: NNInspectApp) -> list[InputSpec]:
     """The inputs chosen, else those that the last pass used."""
-    return app.inputs or [as_spec(one) for one in app.table.inputs if one.shape is not None] if app.table else []
+    return app.inputs or [as_spec(one) for one in app.table.inputs if one.spec] if app.table else []
 
 
 def as_spec(one: Input, shape: list[int] | None = None) -> InputSpec:
-    """An input of the model as it would be asked for, with another shape where one is given."""
-    whole = one.dtype.startswith(("int", "uint"))
-    # Without knowing what integers stand for, only 0 and 1 are safe as indices.
-    distribution = "range" if whole else "ones" if one.dtype == "bool" else "normal"
-    bounds = (0.0, 2.0) if whole else (None, None)
-    return InputSpec(
-        name=one.name,
-        shape=one.shape if shape is None else shape,
-        dtype=one.dtype,
-        distribution=distribution,
-        low=bounds[0],
-        high=bounds[1],
-    )
+    """An input of the last pass as it would be asked for, with another shape where one is given."""
+    spec = parse_input(one.spec)
+    return spec if shape is None else msgspec.structs.replace(spec, shape=shape)
 
 
 def compare(app: NNInspectApp) -> None:

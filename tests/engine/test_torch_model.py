@@ -9,7 +9,7 @@ from torch import nn
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
-from inspector.core.recipe import InputSpec, Recipe
+from inspector.core.recipe import InputSpec, Recipe, parse_input
 from inspector.engine.pytorch.model import TorchModel
 from inspector.engine.pytorch.opening import Opened
 from inspector.engine.session import Session
@@ -238,3 +238,88 @@ def test_a_model_spread_over_devices_is_shown_as_such():
     assert table.model.devices == ["cpu", "cuda:0"]
     assert table.rows[0].device == "cpu, cuda:0"
     assert "several-devices" in [note.code for note in table.notes]
+
+
+class Refusing(nn.Module):
+    """Fails whatever it is given, behind its only layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        self.fc(x)
+        raise ValueError("never")
+
+
+class RefusingAtOnce(nn.Module):
+    """Fails whatever it is given, before any layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        raise ValueError("never")
+
+
+@pytest.mark.parametrize("module", [Refusing(), RefusingAtOnce()], ids=["behind a layer", "at once"])
+def test_a_model_that_always_fails_shows_with_what(module):
+    table = live(module).trace([], silent)
+    assert (table.failure.type, table.failure.message) == ("ValueError", "never")
+    assert table.failure.source.text == 'raise ValueError("never")'
+    assert "no-input" in [note.code for note in table.notes]
+
+
+class Optional(nn.Module):
+    """Its only input may be left out, and is needed."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, pixels=None, labels=None):
+        return self.conv(pixels)
+
+
+def test_an_argument_that_may_be_left_out_is_tried_where_nothing_fails():
+    table = live(Optional()).trace([], silent)
+    assert table.failure is None
+    assert table.inputs[0].name == "pixels"
+    given = torch.zeros(table.inputs[0].shape)
+    assert table.outputs[0].shape == list(Optional()(given).shape)
+
+
+def test_an_input_can_be_given_again_as_it_was_found():
+    module = nn.Sequential(nn.Embedding(7, 4), nn.Linear(4, 2))
+    table = live(module).trace([], silent)
+    again = parse_input(table.inputs[0].spec)
+    assert (again.shape, again.dtype, again.high) == (table.inputs[0].shape, "int64", 7)
+    assert live(module).trace([again], silent).outputs == table.outputs
+
+
+@pytest.mark.parametrize("order", ["once each", "in a list"])
+def test_a_module_with_several_names_is_reached_at_all_of_them(order):
+    class Shared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Conv2d(3, 3, 3)
+            self.again = nn.ModuleList([self.first, nn.ReLU()])
+
+        def forward(self, x):
+            x = self.first(x)
+            return self.again[1](self.again[0](x)) if order == "in a list" else self.again[1](x)
+
+    table = live(Shared()).trace([InputSpec(shape=[1, 3, 9, 9])], silent)
+    assert {row.path: row.reached for row in table.rows if row.path in ("first", "again.0", "again.1")} == {
+        "first": True,
+        "again.0": True,
+        "again.1": True,
+    }
+
+
+def test_padding_before_the_first_window_is_told_along_its_axis():
+    module = nn.Sequential(nn.ReflectionPad1d((4, 1)), nn.Conv1d(3, 2, 3))
+    table = live(module).trace([InputSpec(shape=[1, 3, 20])], silent)
+    # A pixel of the padded axis is 4 to the right of where it is in the input.
+    assert {row.path: row.receptive_field.start for row in table.rows} == {"": [-4], "0": [-4], "1": [-4]}

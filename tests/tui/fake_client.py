@@ -119,7 +119,10 @@ def lenet(traced: bool = True, failed: bool = False) -> ModelTable:
     return ModelTable(
         model=ModelInfo(name="LeNet", framework="torch", target="lenet.py", weights="lenet.params", devices=["cpu"]),
         inputs=[
-            Input(name="x", shape=[1, 3, 32, 32], dtype="float32", origin="inferred", alternatives=SHAPES)
+            Input(
+                name="x", shape=[1, 3, 32, 32], dtype="float32", origin="inferred", alternatives=SHAPES,
+                spec="x=1x3x32x32",
+            )
         ] if traced else [],
         outputs=[Output(name="", shape=[1, 10], dtype="float32")] if traced and not failed else [],
         totals=Totals(parameters=12226, trainable_parameters=12226, parameter_bytes=48904, modules=3),

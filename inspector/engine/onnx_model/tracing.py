@@ -85,7 +85,7 @@ def trace(graph: Graph, given: list[InputSpec], providers: list[Provider], seed:
         if given:
             raise
         note = Note(code="no-input", message=str(problem))
-        return Trace(Pass(notes=[note]), [], _inputs(graph, given, None, []), None)
+        return Trace(Pass(notes=[note]), [], _inputs(graph, given, [], None, []), None)
     best = chosen or first
     if best is None:
         raise RequestError("this graph offers no input sizes to try; give --input")
@@ -97,7 +97,7 @@ def trace(graph: Graph, given: list[InputSpec], providers: list[Provider], seed:
         notes.append(Note(code="not-run", message=text))
     failure = failure_of(graph, best.refusal, best.values, "cpu") if best.refusal else None
     made = Pass.of(graph, best.values, best.reached, notes)
-    return Trace(made, best.specs, _inputs(graph, given, best.shapes, alternatives), failure)
+    return Trace(made, best.specs, _inputs(graph, given, best.specs, best.shapes, alternatives), failure)
 
 
 def failure_of(graph: Graph, refusal: Refusal, values: Mapping[str, Value], device: str) -> Failure:
@@ -169,8 +169,13 @@ def _shape(spec: InputSpec) -> list[int]:
 
 
 def _inputs(
-    graph: Graph, given: list[InputSpec], shapes: dict[str, list[int]] | None, alternatives: list[dict[str, list[int]]]
+    graph: Graph,
+    given: list[InputSpec],
+    used: list[InputSpec],
+    shapes: dict[str, list[int]] | None,
+    alternatives: list[dict[str, list[int]]],
 ) -> list[Input]:
+    typed = {spec.name: str(spec) for spec in used}
     named = {spec.name for spec in given if spec.name}
     unnamed = len([spec for spec in given if not spec.name])
     listed = []
@@ -186,6 +191,7 @@ def _inputs(
                 dtype=one.dtype,
                 origin="given" if is_given else "inferred" if guessed else "declared",
                 alternatives=[other[one.name] for other in alternatives if guessed and not is_given],
+                spec=typed.get(one.name, ""),
             )
         )
     return listed

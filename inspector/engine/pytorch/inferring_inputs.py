@@ -5,8 +5,10 @@ Candidates come from what the model declares, then from the layer registered fir
 
 import inspect
 from collections.abc import Callable, Iterator
+from time import monotonic
 
 import torch
+from msgspec.structs import replace
 from torch import nn
 from torch.nn.parameter import is_lazy
 
@@ -17,11 +19,13 @@ IMAGE_SIZES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512, 48, 16, 8)
 GREY_SIZES = (28, 32, 64, 224, 96, 128, 256, 16, 8)
 FEATURE_MAP_SIZES = (8, 7, 4, 1, 16, 14, 32)
 SEQUENCE_LENGTHS = (16, 128, 1024, 64, 100, 256, 512, 784, 2048, 4096, 8192, 16000, 44100)
-VOLUME_SIZES = ((16, 112, 112), (32, 32, 32), (16, 16, 16), (64, 64, 64), (8, 8, 8))
+VOLUME_SIZES = ((16, 112, 112), (16, 224, 224), (32, 32, 32), (16, 16, 16), (64, 64, 64), (8, 8, 8))
 SMALL_MODEL = 1_000_000
 """Parameters up to which more sizes are tried: the count and not the clock decides, so every run shows the same."""
 TRIES_FOR_ALTERNATIVES, TRIES_WITH_A_LARGE_MODEL = 12, 2
 MOST_ALTERNATIVES = 6
+SLOW = 2.0
+"""Seconds: a model that takes longer than this is not run again for alternatives, which take no longer than this."""
 
 Try = Callable[[list[InputSpec]], bool]
 """Whether a pass with these inputs gets through."""
@@ -33,48 +37,65 @@ def infer_inputs(
     """The first candidate that works, the shapes of others for each input, and whether the model declared it.
 
     An empty list of specs where no candidate works. `batch` is the size of the batch axis; of a small model only
-    candidates that are `cheap` to try become alternatives.
+    candidates that are `cheap` to try become alternatives, of a slow one none.
     """
     names = required_inputs(model)
     declared = _declared(model)
     if declared and works(declared):
         return declared, [[] for _ in declared], True
-    found: list[InputSpec] | None = None
-    alternatives: list[list[list[int]]] = [[] for _ in names]
+    if not names and works([]):
+        return [], [], False
+    # Where nothing is required, and with nothing it fails, the first argument that may be left out is meant.
+    named = "" if names else next(iter(_arguments(model, optional=True)), "")
+    candidates = (
+        [replace(spec, name=named) for spec in specs] for specs in _candidates(model, names or [named], batch)
+    )
+    for candidate in candidates:
+        started = monotonic()
+        if works(candidate):
+            alternatives = [] if monotonic() - started > SLOW else _others(model, candidate, candidates, works, cheap)
+            return candidate, [[one[place] for one in alternatives] for place in range(len(candidate))], False
+    return [], [[] for _ in names], False
+
+
+def _others(
+    model: nn.Module, found: list[InputSpec], candidates: Iterator[list[InputSpec]], works: Try, cheap: Try
+) -> list[list[list[int]]]:
+    """The shapes of other candidates that work, none of them twice."""
     elements = sum(parameter.numel() for parameter in model.parameters() if not is_lazy(parameter))
-    tries = TRIES_FOR_ALTERNATIVES if elements <= SMALL_MODEL else TRIES_WITH_A_LARGE_MODEL
-    for candidate in _candidates(model, names, batch):
-        if found is not None:
-            if not cheap(candidate) and elements <= SMALL_MODEL:
-                continue
-            tries -= 1
-            if tries < 0 or (alternatives and len(alternatives[0]) >= MOST_ALTERNATIVES):
-                break
-        if not works(candidate):
+    is_small = elements <= SMALL_MODEL
+    tries, began = TRIES_FOR_ALTERNATIVES if is_small else TRIES_WITH_A_LARGE_MODEL, monotonic()
+    shapes: list[list[list[int]]] = []
+    for candidate in candidates:
+        if is_small and not cheap(candidate):
             continue
-        if found is None:
-            found = candidate
-        elif [spec.shape for spec in candidate] != [spec.shape for spec in found]:
-            for shapes, spec in zip(alternatives, candidate, strict=True):
-                if spec.shape is not None and spec.shape not in shapes:
-                    shapes.append(spec.shape)
-    return found or [], alternatives, False
+        tries -= 1
+        if tries < 0 or len(shapes) >= MOST_ALTERNATIVES or monotonic() - began > SLOW:
+            break
+        shape = [spec.shape or [] for spec in candidate]
+        if shape not in [[spec.shape for spec in found], *shapes] and works(candidate):
+            shapes.append(shape)
+    return shapes
 
 
 def required_inputs(model: nn.Module) -> list[str]:
     """The names of the arguments that ``forward`` cannot do without."""
+    return _arguments(model, optional=False)
+
+
+def _arguments(model: nn.Module, *, optional: bool) -> list[str]:
     forward = model.module.forward if isinstance(model, nn.DataParallel) else model.forward
     try:
         parameters = inspect.signature(forward).parameters.values()
     except (TypeError, ValueError):
-        return ["input"]
+        return [] if optional else ["input"]
     names = [
         parameter.name
         for parameter in parameters
-        if parameter.default is parameter.empty
+        if (parameter.default is None if optional else parameter.default is parameter.empty)
         and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
     ]
-    if not names and any(parameter.kind == parameter.VAR_POSITIONAL for parameter in parameters):
+    if not names and not optional and any(parameter.kind == parameter.VAR_POSITIONAL for parameter in parameters):
         return ["input"]
     return names
 
@@ -97,6 +118,7 @@ def as_inputs(
                 dtype=str(tensor.dtype).removeprefix("torch."),
                 origin=origin,  # type: ignore[arg-type]  # one of the contract's three words
                 alternatives=alternatives[position] if position < len(alternatives) else [],
+                spec=str(spec),
             )
         )
     return inputs

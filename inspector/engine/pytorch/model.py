@@ -1,6 +1,7 @@
 """A PyTorch module as a `LiveModel`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -174,17 +175,14 @@ class TorchModel(LiveModel):
         return self.table()
 
     def _infer(self, names: list[str], progress: Progress) -> Arguments | None:
-        tried = 0
-        furthest: tuple[int, list[InputSpec]] = (0, [])
+        attempts: list[_Attempt] = []
 
         def works(specs: list[InputSpec]) -> bool:
-            nonlocal tried, furthest
-            tried += 1
-            progress(tried, None, f"trying input {' '.join(map(str, specs))}")
+            progress(len(attempts) + 1, None, f"trying input {' '.join(map(str, specs))}")
             try:
                 self._run_shapes(self._arguments(specs, self.recipe.seed), Recorder, [])
             except _FailedPassError as failed:
-                furthest = max(furthest, (_count(failed.recorder.root) or 0, specs), key=lambda pair: pair[0])
+                attempts.append(_Attempt.of(specs, failed))
                 return False
             return True
 
@@ -194,11 +192,11 @@ class TorchModel(LiveModel):
         # One sample; two in train mode, where BatchNorm refuses a single one.
         batch = 2 if self.module.training else 1
         specs, alternatives, declared = infer_inputs(self.module, batch, works, cheap)
-        if not specs and names:
-            # The failure to show is that of the input that got furthest, past the first layer at least.
-            if furthest[0] <= 2:
+        if not specs and attempts:
+            shown = _worth_showing(attempts)
+            if shown is None:
                 return None
-            specs, alternatives = furthest[1], []
+            specs, alternatives = shown.specs, []
             self._notes.append(_no_input(names))
         self._specs = specs
         arguments = self._arguments(specs, self.recipe.seed)
@@ -232,7 +230,7 @@ class TorchModel(LiveModel):
                 for name, tensor in named_tensors(output, "output")
             ]
         self._root = recorder.root
-        self._calls = _count(self._root)
+        self._calls = sum(1 for _ in _calls(self._root)) or None
 
     @staticmethod
     def _full_recorder(module: nn.Module) -> Recorder:
@@ -278,7 +276,7 @@ class TorchModel(LiveModel):
             self._inputs = as_inputs(specs, values, names, "given", [])
             self._specs = specs
         self._root, self._failure = run.recorder.root, run.failure
-        self._calls = _count(self._root)
+        self._calls = sum(1 for _ in _calls(self._root)) or None
         outputs = previews(run.output) if run.failure is None else []
         self._outputs = [Output(name=output.name, shape=output.shape, dtype=output.dtype) for output in outputs]
         table, calls = self._make_table()
@@ -380,6 +378,35 @@ class _FailedPassError(Exception):
         self.recorder = recorder
 
 
+@dataclass(frozen=True)
+class _Attempt:
+    """An input that was tried in vain."""
+
+    specs: list[InputSpec]
+    calls: int
+    """How many calls were made until it failed."""
+    layers: int
+    """How many of them were of layers with parameters, and returned."""
+    problem: str
+
+    @classmethod
+    def of(cls, specs: list[InputSpec], failed: _FailedPassError) -> "_Attempt":
+        """What came of trying `specs`."""
+        calls = list(_calls(failed.recorder.root))
+        layers = [call for call in calls if call.module is not None and call.module._parameters and call.output_shapes]
+        return cls(specs, len(calls), len(layers), repr(failed.problem))
+
+
+def _worth_showing(attempts: list[_Attempt]) -> _Attempt | None:
+    """The attempt whose failure tells something about the model, not about the input that was tried.
+
+    One that got past the first layer at least, or one of several that all failed alike.
+    """
+    furthest = max(attempts, key=lambda attempt: attempt.calls)
+    alike = len(attempts) > 1 and len({attempt.problem for attempt in attempts}) == 1
+    return furthest if furthest.layers or furthest.calls > 2 or alike else None
+
+
 def _no_input(names: list[str]) -> Note:
     wanted = f" for {', '.join(names)}" if names else ""
     text = f"no input was found that the model runs on; give one{wanted} with --input, for example 1x3x224x224"
@@ -395,15 +422,12 @@ def _device_of_inputs(module: nn.Module) -> str:
     return (device_of(module, recursive=True) or "cpu").split(",")[0]
 
 
-def _count(root: CallRecord | None) -> int | None:
-    if root is None:
-        return None
-    waiting, count = [root], 0
+def _calls(root: CallRecord | None) -> Iterator[CallRecord]:
+    waiting = [root] if root is not None else []
     while waiting:
         call = waiting.pop()
-        count += 1
+        yield call
         waiting += call.children
-    return count
 
 
 def _numbered(run: Run, rows: list[Row], calls: list[CallRecord | None]) -> FirstNonfinite | None:
