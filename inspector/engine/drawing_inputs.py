@@ -6,6 +6,7 @@ import torch
 
 from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
+from inspector.engine.user_paths import user_path
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
@@ -61,7 +62,7 @@ def read_input(file: str) -> torch.Tensor:
 
     Raises RequestError naming the file where it is missing, of another kind, or broken.
     """
-    path = Path(file)
+    path = user_path(file)
     if not path.is_file():
         raise RequestError(f"--input @{file}: there is no such file")
     suffix = path.suffix.lower()

@@ -1,11 +1,13 @@
 """Carries out requests on the engine, which is imported with the first of them."""
 
+import os
 import time
 import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
+from inspector.engine.user_paths import START
 from inspector.worker import protocol
 from inspector.worker.framing import encode
 
@@ -44,6 +46,8 @@ class Server:
             from inspector.engine.opening import open_live
             from inspector.engine.session import Session
 
+            # Opened once more, a model starts where it started first.
+            os.chdir(START)
             self._session = None
             self._session = Session(open_live(request.recipe))
             return self._session.model.table()

@@ -203,3 +203,17 @@ async def test_a_worker_of_another_kind_is_refused(tmp_path):
     with pytest.raises((ModelEndedError, RequestError)):
         await client.request(protocol.Devices())
     await client.close()
+
+
+async def test_files_are_where_the_user_is_not_where_the_model_goes(client, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "here" / "net.py").write_text(f"import os\nos.chdir({str(elsewhere)!r})\n" + MODEL.format(misbehave=""))
+    await opened(client, "net.py")
+    await client.request(protocol.Save(path="w.pt", overwrite=False))
+    assert (tmp_path / "here" / "w.pt").is_file()
+    await client.request(protocol.Open(recipe=Recipe(target="net.py", weights="w.pt")))
+    await client.request(protocol.Trace(inputs=[InputSpec(shape=[3, 4])]))
+    assert os.listdir(elsewhere) == []

@@ -19,6 +19,7 @@ from inspector.core.errors import RequestError
 from inspector.core.results import SaveReport
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.initializers import stored_bytes, with_data
+from inspector.engine.user_paths import user_path
 
 LARGEST_FILE = (1 << 31) - (1 << 24)
 """Bytes of tensors that still go into one file, with room for the nodes."""
@@ -32,7 +33,7 @@ def save(graph: Graph, path: str, overwrite: bool) -> SaveReport:
 
     Raises RequestError where the name is no `.onnx`, the file exists and `overwrite` is false, or it cannot be written.
     """
-    target = Path(path)
+    target = user_path(path)
     if target.suffix != ".onnx":
         raise RequestError(f"{path}: an ONNX model is saved as .onnx; choose a name that ends so")
     if target.is_dir():

@@ -18,6 +18,7 @@ from torch.nn.parameter import is_lazy
 
 from inspector.core.errors import RequestError
 from inspector.core.results import SaveReport
+from inspector.engine.user_paths import user_path
 
 TORCH_SUFFIXES = (".pt", ".pth", ".params", ".bin", ".ckpt")
 
@@ -30,8 +31,7 @@ def save_state_dict(state: Mapping[str, Tensor], path: str, overwrite: bool) -> 
     cannot be written and a full disk; nothing is left behind then.
     """
     # A link is written through, not replaced.
-    target = Path(path).expanduser()
-    target = Path(os.path.realpath(target))
+    target = Path(os.path.realpath(user_path(path)))
     suffix = target.suffix.lower()
     if suffix != ".safetensors" and suffix not in TORCH_SUFFIXES:
         raise RequestError(

@@ -19,6 +19,7 @@ from torch.nn.parameter import is_lazy
 
 from inspector.core.errors import RequestError
 from inspector.core.table import Load, LoadRule, Mismatch
+from inspector.engine.user_paths import user_path
 from inspector.files import open_catalog
 from inspector.files.aligning import Alignment, Shape, align, fits
 from inspector.files.catalog import Catalog
@@ -33,7 +34,7 @@ def load_weights(model: nn.Module, path: str) -> Load:
     A file of which nothing fits is not an error but a coverage of 0. Raises RequestError where the file cannot be read
     safely, holds no state_dict, or the model cannot take values (meta tensors).
     """
-    catalog = open_catalog(path)
+    catalog = open_catalog(user_path(path))
     content = _read(catalog)
     state = model.state_dict(keep_vars=True)
     shapes: dict[str, Shape | None] = {
