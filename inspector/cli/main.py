@@ -1,6 +1,8 @@
 """The `nninspect` command: finds the subcommand, imports it, and turns every outcome into an exit status."""
 
 import importlib
+import io
+import os
 import sys
 import traceback
 
@@ -41,7 +43,6 @@ class _Commands(click.Group):
 def _refuse_misspelt(word: str) -> None:
     """A bare word that names no file was meant as a command."""
     import difflib
-    import os
 
     if not word.isalpha() or os.path.exists(word):
         return
@@ -68,7 +69,9 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit status; every refusal is one message on standard error."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
+        _prepare_output()
         status = main.main(arguments, prog_name="nninspect", standalone_mode=False)
+        sys.stdout.flush()
     except (RequestError, ModelEndedError) as problem:
         _say(problem, "--debug" in arguments)
         return ExitStatus.MODEL_ENDED if isinstance(problem, ModelEndedError) else ExitStatus.REFUSED
@@ -80,9 +83,29 @@ def run(arguments: list[str] | None = None) -> int:
         return ExitStatus.REFUSED
     except BrokenPipeError:
         # The reader of our output went away, as `head` does.
-        sys.stderr.close()
+        _drop_output()
         return ExitStatus.DONE
+    except OSError as problem:
+        _drop_output()
+        _say(RequestError(f"the output cannot be written: {problem.strerror}"), "--debug" in arguments)
+        return ExitStatus.REFUSED
     return status if isinstance(status, int) else ExitStatus.DONE
+
+
+def _prepare_output() -> None:
+    if sys.stdout is None:
+        raise RequestError("standard output is closed; send it to a file or to /dev/null")
+    for stream in (sys.stdout, sys.stderr):
+        # Where the terminal cannot show a character, it shows a question mark.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _drop_output() -> None:
+    """What is still to be written goes nowhere, so that Python does not complain when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _say(problem: Exception, debug: bool) -> None:

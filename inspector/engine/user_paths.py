@@ -3,11 +3,20 @@
 import os
 from pathlib import Path
 
-START = Path.cwd()
+
+def _current_folder() -> Path | None:
+    try:
+        return Path.cwd()
+    except OSError:
+        # It was removed.
+        return None
+
+
+START = _current_folder() or Path(os.sep)
 """The folder at the time of import, which is before any code of the user's runs."""
 
 
 def user_path(typed: str) -> Path:
     """The file that a typed path means, as it was typed where that leads there."""
     path = Path(typed).expanduser()
-    return path if os.path.isdir(os.curdir) and Path.cwd() == START else START / path
+    return path if _current_folder() == START else START / path

@@ -79,8 +79,17 @@ def print_keys(keys: list[KeyExplanation]) -> None:
         console.print()
 
 
+class _PipedConsole(Console):
+    """A console that leaves a reader who went away to its caller; rich itself would end the program with status 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False, soft_wrap=False)
+    return _PipedConsole(
+        width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False, soft_wrap=False
+    )
 
 
 def _grid(columns: list[str], right: set[str]) -> Table:

@@ -177,6 +177,27 @@ def test_a_reader_that_leaves_early_is_no_error(folder: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("form", ["", "--json"])
+@pytest.mark.parametrize(("onto", "status", "words"), [
+    ("| head -c 1", 0, ""), (">&-", 2, "standard output is closed"), ("> /dev/full", 2, "cannot be written"),
+])  # fmt: skip
+def test_output_that_goes_nowhere_is_no_traceback(folder: Path, form: str, onto: str, status: int, words: str) -> None:
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"'{COMMAND}' summary m.py {form} {onto}"],
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == status
+    assert words in done.stderr
+    assert done.stderr.count("\n") == (1 if words else 0)
+
+
+def test_a_terminal_without_the_characters_shows_question_marks(folder: Path) -> None:
+    plain = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([COMMAND, "summary", "m.py"], cwd=folder, env=plain, capture_output=True, timeout=120)
+    assert done.returncode == 0
+    assert b"1?4" in done.stdout
+
+
 def test_an_interrupt_ends_command_and_worker(folder: Path) -> None:
     mark = folder / "worker.pid"
     (folder / "slow.py").write_text(

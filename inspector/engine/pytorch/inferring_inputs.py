@@ -24,7 +24,7 @@ SMALL_MODEL = 1_000_000
 """Parameters up to which more sizes are tried: the count and not the clock decides, so every run shows the same."""
 TRIES_FOR_ALTERNATIVES, TRIES_WITH_A_LARGE_MODEL = 12, 2
 MOST_ALTERNATIVES = 6
-SLOW = 2.0
+SLOW = 1.0
 """Seconds: a model that takes longer than this is not run again for alternatives, which take no longer than this."""
 
 Try = Callable[[list[InputSpec]], bool]
