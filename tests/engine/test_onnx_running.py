@@ -218,3 +218,24 @@ def test_any_name_of_an_input_can_be_given(tmp_path, name):
     graph = model_of([helper.make_node("Relu", [name], ["y"])], [value(name, ["N", 3])], ["y"])
     table = opened(tmp_path, graph).trace([parse_input(f"{name}=5x3")], quiet)
     assert table.outputs[0].shape == [5, 3]
+
+
+@pytest.mark.parametrize(
+    ("node", "held"),
+    [
+        (helper.make_node("MatMul", ["x", "w"], ["y"]), array("w", numpy.zeros((4, 3), numpy.int64))),
+        (helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[9]), array("w", numpy.zeros(1))),
+    ],
+    ids=["mixed types", "kernel beyond its input"],
+)
+def test_what_inference_believes_and_a_run_refutes_is_a_failure(tmp_path, node, held):
+    graph = model_of([node], [value("x", [1, 2, 4])], ["y"], [held])
+    assert opened(tmp_path, graph).trace([], quiet).failure is not None
+
+
+def test_a_batch_size_written_into_a_reshape_is_found(tmp_path):
+    nodes = [helper.make_node("Reshape", ["x", "s"], ["y"])]
+    graph = model_of(nodes, [value("x", ["N", 4])], ["y"], [array("s", numpy.array([8, 2, 2]))])
+    table = opened(tmp_path, graph).trace([], quiet)
+    assert table.failure is None
+    assert table.inputs[0].shape == [8, 4]

@@ -17,6 +17,8 @@ from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.initializers import dtype_name, torch_dtype
 
 Size = int | str
+BATCH_SIZES = (1, 8, 2, 4, 16, 32, 64)
+"""Tried in turn: a graph may have been exported with its batch size written into a Reshape."""
 _IMAGE_SIZES = (224, 256, 32, 28, 64, 128, 299, 384, 512, 16, 8)
 _OTHER_SIZES = (16, 8, 32, 64, 128, 256, 512, 1, 2, 4, 3, 10)
 _PASSED_ON = {
@@ -65,8 +67,8 @@ def _declared(value: onnx.ValueInfoProto) -> Declared:
     return Declared(value.name, dtype_name(data_type), sizes)
 
 
-def candidates(graph: Graph, given: list[InputSpec]) -> Iterator[list[InputSpec]]:
-    """Complete specs for all inputs, the likeliest sizes first; what is given stays.
+def candidates(graph: Graph, given: list[InputSpec], batch: int) -> Iterator[list[InputSpec]]:
+    """Complete specs for all inputs, the likeliest sizes first; what is given stays, an open first axis is `batch`.
 
     Raises RequestError where a given one does not fit the declaration, or an input can be neither given nor guessed.
     """
@@ -76,7 +78,7 @@ def candidates(graph: Graph, given: list[InputSpec]) -> Iterator[list[InputSpec]
     for one, spec in zip(declared, matched, strict=True):
         _agree(one, spec, known)
     open_symbols = {
-        size: _sizes(one, axis)
+        size: _sizes(one, axis) if axis else (batch,)
         for one, spec in zip(declared, matched, strict=True)
         if spec is None
         for axis, size in reversed(list(enumerate(one.sizes or [])))
@@ -89,6 +91,15 @@ def candidates(graph: Graph, given: list[InputSpec]) -> Iterator[list[InputSpec]
             _with_range(graph, one, spec or _default(graph, one, known | chosen))
             for one, spec in zip(declared, matched, strict=True)
         ]
+
+
+def has_open_batch(graph: Graph, given: list[InputSpec]) -> bool:
+    """Whether the first axis of an input that is not given has no number."""
+    declared = declared_inputs(graph)
+    return any(
+        spec is None and one.sizes and isinstance(one.sizes[0], str)
+        for one, spec in zip(declared, _matched(declared, given), strict=True)
+    )
 
 
 def draw(graph: Graph, specs: list[InputSpec], seed: int) -> dict[str, torch.Tensor]:
@@ -149,8 +160,6 @@ def _example(one: Declared) -> str:
 
 
 def _sizes(one: Declared, axis: int) -> tuple[int, ...]:
-    if axis == 0:
-        return (1,)
     image = len(one.sizes or []) >= 4 and axis >= 2 and one.dtype.startswith(("float", "bfloat"))
     return _IMAGE_SIZES if image else _OTHER_SIZES
 

@@ -1,5 +1,6 @@
 """The shape pass: inference for the likeliest input sizes, a run where inference does not reach, then fields."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,13 +15,15 @@ from inspector.engine.onnx_model.field_pass import receptive_fields
 from inspector.engine.onnx_model.formulas import formulas_of
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.initializers import dtype_name
-from inspector.engine.onnx_model.inputs import candidates, declared_inputs, draw
+from inspector.engine.onnx_model.inputs import BATCH_SIZES, candidates, declared_inputs, draw, has_open_batch
 from inspector.engine.onnx_model.providers import Provider
 from inspector.engine.onnx_model.rows import Traced, Value, source_line
 from inspector.engine.onnx_model.running import Refusal, run
 from inspector.engine.onnx_model.shapes import Inferred, infer
 
 _ALTERNATIVES = 4
+_CHEAP_ELEMENTS = 1 << 26
+"""Elements of all values, or of all weights, up to which a run is made to confirm what was inferred."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +73,19 @@ def trace(graph: Graph, given: list[InputSpec], providers: list[Provider], seed:
     chosen: _Attempt | None = None
     alternatives: list[dict[str, list[int]]] = []
     try:
-        for number, specs in enumerate(candidates(graph, given)):
-            progress(number, None, "working out shapes")
-            attempt = _attempt(graph, specs, providers, seed)
-            first = first or attempt
-            if attempt.refusal is None and chosen is not None:
-                alternatives.append(attempt.shapes)
-            elif attempt.refusal is None:
-                chosen = attempt
-            # Where a run is needed, alternatives cost one each.
-            if len(alternatives) == _ALTERNATIVES or (chosen is not None and chosen.ran):
+        for batch in BATCH_SIZES:
+            for number, specs in enumerate(candidates(graph, given, batch)):
+                progress(number, None, "working out shapes")
+                attempt = _attempt(graph, specs, providers, seed)
+                first = first or attempt
+                if attempt.refusal is None and chosen is not None:
+                    alternatives.append(attempt.shapes)
+                elif attempt.refusal is None:
+                    chosen = attempt
+                # Where a run is needed, alternatives cost one each.
+                if len(alternatives) == _ALTERNATIVES or (chosen is not None and chosen.ran):
+                    break
+            if chosen is not None or not has_open_batch(graph, given):
                 break
     except RequestError as problem:
         if given:
@@ -146,15 +152,24 @@ def _value(tensor: torch.Tensor | None) -> Value:
 def _attempt(graph: Graph, specs: list[InputSpec], providers: list[Provider], seed: int) -> _Attempt:
     shapes = {spec.name: _shape(spec) for spec in specs}
     inferred = infer(graph, shapes)
-    if inferred.complete and inferred.problem is None:
-        return _Attempt(specs, shapes, inferred.values, len(graph.nodes), None, ran=False)
     feeds = draw(graph, specs, seed)
+    if inferred.complete and inferred.problem is None:
+        # Inference believes what a graph says of itself; a run tells whether it is so.
+        refuted = _is_cheap(graph, inferred) and run(graph, feeds, providers, seed, inner=False).refusal is not None
+        if not refuted:
+            return _Attempt(specs, shapes, inferred.values, len(graph.nodes), None, ran=False)
     result = run(graph, feeds, providers, seed)
     if result.refusal is not None and inferred.problem is None and result.refusal.culprit is None:
         # Nothing contradicts itself; it cannot be run here: an operator that onnxruntime lacks, data that is missing.
         return _Attempt(specs, shapes, inferred.values, len(graph.nodes), None, False, result.refusal.message)
     values = {**inferred.values, **values_of_run(graph, feeds, result.values)}
     return _Attempt(specs, shapes, values, result.reached, _clearer(inferred, result.refusal), ran=True)
+
+
+def _is_cheap(graph: Graph, inferred: Inferred) -> bool:
+    made = sum(math.prod(value.shape) for value in inferred.values.values() if value.shape is not None)
+    held = sum(math.prod(tensor.dims) for tensor in graph.initializers.values())
+    return bool(max(made, held) <= _CHEAP_ELEMENTS)
 
 
 def _clearer(inferred: Inferred, refusal: Refusal | None) -> Refusal | None:
