@@ -41,6 +41,7 @@ def test_weights_have_exactly_the_keys_of_the_model(stem: str) -> None:
     assert in_file == {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
 
 
+@pytest.mark.slow
 def test_the_weights_are_those_that_the_script_makes(tmp_path: Path) -> None:
     subprocess.run([sys.executable, FOLDER / "make_weights.py", tmp_path], check=True, timeout=120)
     made = {path.name for path in tmp_path.iterdir()}

@@ -8,6 +8,7 @@ from screen_text import session
 from inspector.core.results import KeyExplanation, KeyPart, SourceReport
 from inspector.worker import protocol
 
+pytestmark = pytest.mark.slow
 NAMES = [
     "[/]",
     "[bold red]",
