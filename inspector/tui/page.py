@@ -1,7 +1,7 @@
 """Text for a panel, put together from facts: nothing in it is ever read as markup."""
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.cells import cell_len
 from textual.containers import VerticalScroll
@@ -13,6 +13,8 @@ from inspector.core.wording import printable
 LABEL = 12
 Part = str | tuple[str, str]
 """Text, or text with a style of the theme such as ``$text-muted``."""
+Fitted = Callable[[int], Sequence[Sequence[Part]]]
+"""Makes lines for a width in cells; 0 is no limit."""
 
 HEADING, LABELLED, MUTED = "bold $text-primary", "$foreground 60%", "$foreground 60%"
 GOOD, WARNING, ERROR, CODE = "$text-success", "$text-warning", "$text-error", "$text-accent"
@@ -22,12 +24,15 @@ class Page:
     """Lines of text with styles, written from the top; long ones go on below their own beginning."""
 
     def __init__(self) -> None:
-        self._lines: list[tuple[int, list[tuple[str, str]]]] = []
+        self._lines: list[tuple[int, list[tuple[str, str]]] | Fitted] = []
 
     def line(self, *parts: Part, hang: int = 0) -> None:
         """One line of text; where it is too long its last part goes on `hang` cells from the left."""
-        texts = [part if isinstance(part, tuple) else (part, "") for part in parts]
-        self._lines.append((hang, [(printable(text), style) for text, style in texts]))
+        self._lines.append((hang, _styled(parts)))
+
+    def fitted(self, lines: Fitted) -> None:
+        """Lines that depend on the room there is, such as a table's; they are made anew where that changes."""
+        self._lines.append(lines)
 
     def heading(self, text: str, after: str = "") -> None:
         """A heading, with a remark after it."""
@@ -53,10 +58,16 @@ class Page:
     def content(self, width: int = 0) -> Content:
         """The page as Textual shows it, wrapped to `width` cells unless that is 0."""
         parts: list[tuple[str, str]] = []
-        for hang, line in self._lines:
-            parts += _wrapped(line, hang, width) if hang and line else line
-            parts.append(("\n", ""))
+        for entry in self._lines:
+            for hang, line in [(0, _styled(one)) for one in entry(width)] if callable(entry) else [entry]:
+                parts += _wrapped(line, hang, width) if hang and line else line
+                parts.append(("\n", ""))
         return Content.assemble(*parts).rstrip()
+
+
+def _styled(parts: Iterable[Part]) -> list[tuple[str, str]]:
+    texts = [part if isinstance(part, tuple) else (part, "") for part in parts]
+    return [(printable(text), style) for text, style in texts]
 
 
 def _wrapped(line: list[tuple[str, str]], hang: int, width: int) -> list[tuple[str, str]]:

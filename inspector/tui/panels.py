@@ -20,6 +20,7 @@ from inspector.tui.page import ERROR, MUTED, WARNING, Page, TextPanel
 from inspector.tui.run_list import RunList, run_of
 from inspector.tui.source_page import caller_or_own, line_to_mark, source_page
 from inspector.tui.tensor_list import TensorList, tensor_page
+from inspector.tui.value_grid import value_grid
 from inspector.tui.view import LISTED_BELOW, View
 from inspector.worker.protocol import Explain, Request, SourceOf, Values
 
@@ -118,7 +119,7 @@ class ValuesPanel(Vertical):
         if view.tensor is None or view.tensor.lazy:
             return None
         index = self.query_one(Input).value if view.tensor.key == self._key else ""
-        return Values(key=view.tensor.key, index=index, limit=max(4, min(64, self.size.width // 5)))
+        return Values(key=view.tensor.key, index=index)
 
     def show_view(self, view: View, answer: Any) -> None:
         """Draw the values, or say why there are none."""
@@ -139,8 +140,7 @@ class ValuesPanel(Vertical):
         page.line()
         plots.statistics(page, report.statistics)
         if report.rows:
-            page.heading("Values", report.index or "leading")
-            plots.slice_of(page, report)
+            value_grid(page, report, (view.tensor.shape if view.tensor else None) or [])
         return page
 
     def on_input_changed(self, event: Input.Changed) -> None:

@@ -1,8 +1,8 @@
-"""Histograms and sparse tables of numbers as characters."""
+"""Histograms and statistics as characters."""
 
 from collections.abc import Sequence
 
-from inspector.core.results import Histogram, Statistics, ValuesReport
+from inspector.core.results import Histogram, Statistics
 from inspector.core.wording import number, percent
 from inspector.tui.page import ERROR, MUTED, WARNING, Page
 
@@ -40,17 +40,3 @@ def statistics(page: Page, of: Statistics) -> None:
     if of.histogram and sum(of.histogram.counts):
         page.line()
         histogram(page, of.histogram)
-
-
-def slice_of(page: Page, report: ValuesReport) -> None:
-    """The leading values of a tensor's slice as a table with their indices."""
-    if not report.rows:
-        return
-    cells = [[number(value) for value in row] for row in report.rows]
-    width = max((len(cell) for row in cells for cell in row), default=1)
-    page.line(
-        (" " * 5, ""),
-        (" ".join(f"{column + report.column_offset:>{width}}" for column in range(max(map(len, cells)))), MUTED),
-    )
-    for offset, row in enumerate(cells):
-        page.line((f"{offset + report.row_offset:>4} ", MUTED), " ".join(f"{cell:>{width}}" for cell in row))

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.core.errors import RequestError
-from inspector.engine.values import parse_index, read_values
+from inspector.core.tensor_index import parse_index
+from inspector.engine.values import read_values
 
 CUBE = torch.arange(2.0 * 5 * 7).view(2, 5, 7)
 number = st.integers(-9, 9).map(str)

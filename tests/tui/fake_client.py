@@ -40,6 +40,7 @@ from inspector.core.table import (
     Tensor,
     Totals,
 )
+from inspector.core.tensor_index import parse_index
 from inspector.worker import protocol
 
 FORWARD = """\
@@ -211,6 +212,8 @@ class FakeClient:
             case protocol.Explain():
                 return [explanation(key) for key in request.keys or [one.key for one in table.tensors]]
             case protocol.Values():
+                sizes = next(one.shape or [] for one in table.tensors if one.key == request.key)
+                parse_index(request.index, sizes, request.key)
                 return ValuesReport(
                     key=request.key, index=request.index, shape=[5, 5], dtype="float32", device="cpu",
                     statistics=STATISTICS, rows=[[0.5, -0.25], [None, 1.0]],

@@ -13,6 +13,7 @@ from inspector.core.initialisers import InitialiserCall, parse_initialiser, refu
 from inspector.core.results import InitPreview, InitTarget
 from inspector.core.selectors import parse_selector, select
 from inspector.core.table import Row, Tensor
+from inspector.core.tensor_index import parse_index
 from inspector.engine.initialising import draw, fits, tensor_seed
 from inspector.engine.numbers import value_of
 from inspector.engine.onnx_model.graph import Graph
@@ -20,7 +21,6 @@ from inspector.engine.onnx_model.initializers import is_floating, torch_dtype, w
 from inspector.engine.onnx_model.roles import layout_of
 from inspector.engine.onnx_model.tensors import held_by, values_of
 from inspector.engine.statistics import statistics
-from inspector.engine.values import parse_index
 
 Applied = tuple[list[str], str, Callable[[], None]]
 
