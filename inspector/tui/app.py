@@ -20,7 +20,7 @@ from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.results import CloneReport, EditReport, ForwardReport
 from inspector.core.table import ModelTable, Row, Tensor
-from inspector.core.wording import duration, printable
+from inspector.core.wording import duration, printable, source_place
 from inspector.tui.action import bindings
 from inspector.tui.actions import ACTIONS, APP_ACTIONS
 from inspector.tui.conversation import Conversation
@@ -177,7 +177,8 @@ class NNInspectApp(App[int]):
         self.side.open("activations")
         first = report.first_nonfinite
         if first is not None:
-            self.say(f"first NaN or Inf in the output of {first.path or 'the root'}", "$text-error")
+            at = f", {source_place(first.source)}" if first.source else ""
+            self.say(f"first NaN or Inf in {first.path or 'the root'}{at}", "$text-error")
         else:
             self.say(f"the pass took {duration(report.seconds)}, seed {report.seed}", "$text-success")
         self.go_to_failure()

@@ -28,11 +28,18 @@ class Column:
     least: int
     """Cells it must have; with fewer it is dropped."""
     priority: int = 0
-    """The highest number is dropped first where the widget is narrow; 0 never."""
+    """The highest number is dropped first where the widget is narrow, columns of one number together; 0 never."""
     right: bool = False
     """Aligned to the right, for numbers."""
     share: int = 0
     """Weight with which it takes what is left over."""
+    middle: bool = False
+    """Cut in the middle, not at the end: for names, which often differ only there."""
+
+    @property
+    def needed(self) -> int:
+        """Cells without which it is dropped: its title is never cut, except that of a column that has to stay."""
+        return max(self.least, cell_len(self.title)) if self.priority else self.least
 
 
 def fit_columns(columns: Sequence[Column], width: int) -> list[int]:
@@ -40,13 +47,11 @@ def fit_columns(columns: Sequence[Column], width: int) -> list[int]:
     kept = [index for index, column in enumerate(columns) if column.width]
 
     def need(indices: Sequence[int]) -> int:
-        return sum(columns[i].least + GAP for i in indices) - GAP
+        return sum(columns[i].needed + GAP for i in indices) - GAP
 
-    for index in sorted(kept, key=lambda i: columns[i].priority, reverse=True):
-        if need(kept) <= width or not columns[index].priority:
-            break
-        kept.remove(index)
-    widths = [columns[i].least if i in kept else 0 for i in range(len(columns))]
+    while kept and need(kept) > width and (last := max(columns[i].priority for i in kept)):
+        kept = [i for i in kept if columns[i].priority < last]
+    widths = [columns[i].needed if i in kept else 0 for i in range(len(columns))]
     left = width - need(kept)
     for index in sorted(kept, key=lambda i: columns[i].priority):
         more = max(0, min(left, columns[index].width - widths[index]))
@@ -59,13 +64,27 @@ def fit_columns(columns: Sequence[Column], width: int) -> list[int]:
     return widths
 
 
-def fit(text: str, width: int) -> str:
-    """The text cut to `width` cells on screen, ending in … where something is missing."""
+def fit(text: str, width: int, middle: bool = False) -> str:
+    """The text cut to `width` cells on screen, with … where something is missing: at its end, or in its `middle`."""
     # Four characters a cell is more than any text needs; measuring a name of megabytes would take seconds.
-    text = printable(text[: 4 * width + 1])
+    most = 4 * width + 1
+    if middle and len(text) > 2 * most:
+        text = text[:most] + text[-most:]
+    text = printable(text if middle else text[:most])
     if cell_len(text) <= width:
         return text
-    return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
+    if width <= 0:
+        return ""
+    behind = (width - 1) // 2 if middle else 0
+    return set_cell_size(text, width - 1 - behind).rstrip() + "…" + _end(text, behind)
+
+
+def _end(text: str, width: int) -> str:
+    end = text[len(text) - width :]
+    # Measured as a whole, since what follows a character can widen it.
+    while cell_len("…" + end) > width + 1:
+        end = end[1:]
+    return end.lstrip()
 
 
 def strip_of(
@@ -80,7 +99,7 @@ def strip_of(
             segments.append(Segment(" " * GAP, base))
         pieces, left = [], width
         for text, name in cell:
-            piece = fit(text, left)
+            piece = fit(text, left, column.middle)
             if not piece:
                 continue
             pieces.append(Segment(piece, base + styles[name] if name else base))

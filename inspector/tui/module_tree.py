@@ -279,7 +279,7 @@ def _measure(table: ModelTable, traced: bool) -> list[Column]:
     where = _longest((place(row) for row in rows), 4, 22)
     # A title wider than everything below it would only take room from the name.
     return [
-        Column(title="  name", width=name, least=min(name, 20), share=1),
+        Column(title="  name", width=name, least=min(name, 20), share=1, middle=True),
         Column(title="module", width=module, least=12, priority=3, share=3),
         Column(title="marks", width=max(marks, 5) if marks else 0, least=max(5, min(marks, 10)), priority=4),
         Column(title="params", width=7, least=7, priority=2, right=True),

@@ -2,12 +2,30 @@
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+
 from inspector.core import wording
-from inspector.core.results import RowRun
+from inspector.core.results import ForwardReport, RowRun
 from inspector.core.table import Row
 from inspector.tui.cells import Cell, Column
 from inspector.tui.row_view import RowView
 from inspector.tui.view import View
+
+NUMBERS = (
+    ("mean", 3),
+    ("std", 3),
+    ("min", 6),
+    ("max", 6),
+    ("zeros", 5),
+    ("NaN, Inf", 1),
+    ("time", 2),
+    ("grad norm", 4),
+)
+"""Titles, each with its priority."""
+MEASURED = 2000
+"""Rows looked at for the columns' widths."""
+LONGEST_NUMBER = 10
+"""Cells of ``−1.234e-05``."""
 
 
 class RunList(RowView):
@@ -17,7 +35,7 @@ class RunList(RowView):
         super().__init__(id=id)
         self._view: View | None = None
         self._ran: list[int] = []
-        self._backward = False
+        self._measured: list[Column] = []
         self._slowest = 0.0
 
     def show(self, view: View) -> None:
@@ -29,7 +47,7 @@ class RunList(RowView):
             self._ran = [
                 i for i, run in enumerate(report.runs) if run.statistics is not None or run.seconds is not None
             ]
-            self._backward = any(run.gradient_norm is not None for run in report.runs)
+            self._measured = _measure(report, self._ran)
             self._slowest = max((run.self_seconds or 0.0 for run in report.runs), default=0.0)
             self._view = view
             self.rebuild()
@@ -53,39 +71,56 @@ class RunList(RowView):
         return self._ran
 
     def columns(self) -> Sequence[Column]:
-        """Name, mean, deviation, range, zeros, faults, time, gradient."""
-        return [
-            Column(title="row", width=24, least=10, share=1),
-            Column(title="mean", width=9, least=9, priority=2, right=True),
-            Column(title="std", width=9, least=9, priority=1, right=True),
-            Column(title="min", width=9, least=9, priority=5, right=True),
-            Column(title="max", width=9, least=9, priority=5, right=True),
-            Column(title="zeros", width=7, least=7, priority=3, right=True),
-            Column(title="NaN, Inf", width=8, least=6, priority=4, right=True),
-            Column(title="time", width=8, least=8, priority=2, right=True),
-            Column(title="grad norm" if self._backward else "", width=9 if self._backward else 0, least=9, priority=3),
-        ]
+        """Name, mean, deviation, range, zeros, faults, time, gradient; where nothing is faulty no column for it."""
+        return self._measured
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Cell]:
         """One row's numbers; the slowest stands out, and so does what is not finite."""
         assert self._view is not None
         assert self._view.report is not None
         one, run = self._view.report.table.rows[row], self._view.report.runs[row]
-        of = run.statistics
         indent = " " * min(one.depth, widths[0] // 3)
-        bad = of.nan + of.inf if of else 0
         slow = bool(self._slowest) and run.self_seconds == self._slowest
+        styles = ("", "", "", "", "muted", "error", "warning" if slow else "number", "")
         return [
-            [(indent, ""), (one.name or one.type, "kind" if one.kind == "function" else "name")],
-            [(wording.number(of.mean) if of else "", "")],
-            [(wording.number(of.std) if of else "", "")],
-            [(wording.number(of.min) if of else "", "")],
-            [(wording.number(of.max) if of else "", "")],
-            [(wording.percent(of.zeros) if of else "", "muted")],
-            [(wording.count(bad) if bad else "", "error")],
-            [(wording.duration(run.seconds) if run.seconds is not None else "", "warning" if slow else "number")],
-            [(wording.number(run.gradient_norm) if run.gradient_norm is not None else "", "")],
+            [(indent, ""), (_name(one), "kind" if one.kind == "function" else "name")],
+            *([(text, style)] for text, style in zip(_numbers(run), styles, strict=True)),
         ]
+
+
+def _measure(report: ForwardReport, ran: Sequence[int]) -> list[Column]:
+    looked_at = ran[:MEASURED]
+    names = [cell_len(_name(report.table.rows[i])[:200]) + report.table.rows[i].depth for i in looked_at]
+    longest = max(names, default=0)
+    texts = [_numbers(report.runs[i]) for i in looked_at]
+    # One column of numbers is as wide as its longest, so that no exponent is cut off.
+    room = [max(map(len, column)) for column in zip(*texts, strict=True)] or [0] * len(NUMBERS)
+    if len(ran) > MEASURED:
+        room = [max(width, LONGEST_NUMBER) if width else 0 for width in room]
+    return [
+        Column(title="row", width=max(10, min(longest, 36)), least=max(10, min(longest, 16)), share=1, middle=True),
+        *(
+            Column(title=title, width=width and max(width, len(title)), least=width, priority=priority, right=True)
+            for (title, priority), width in zip(NUMBERS, room, strict=True)
+        ),
+    ]
+
+
+def _name(row: Row) -> str:
+    return row.name or row.type
+
+
+def _numbers(run: RowRun) -> list[str]:
+    """The texts under `NUMBERS`."""
+    of = run.statistics
+    bad = of.nan + of.inf if of else 0
+    return [
+        *([wording.number(value) for value in (of.mean, of.std, of.min, of.max)] if of else [""] * 4),
+        wording.percent(of.zeros) if of else "",
+        wording.count(bad) if bad else "",
+        wording.duration(run.seconds) if run.seconds is not None else "",
+        wording.number(run.gradient_norm) if run.gradient_norm is not None else "",
+    ]
 
 
 def run_of(view: View) -> RowRun | None:

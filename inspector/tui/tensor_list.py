@@ -44,7 +44,7 @@ class TensorList(RowView):
     def columns(self) -> Sequence[Column]:
         """Key, shape, dtype, remark."""
         return [
-            Column(title="tensor", width=40, least=16, share=1),
+            Column(title="tensor", width=40, least=16, share=1, middle=True),
             Column(title="shape", width=16, least=8, priority=1),
             Column(title="dtype", width=8, least=7, priority=3),
             Column(title="remark", width=24 if self._marked else 0, least=8, priority=2),

@@ -10,15 +10,39 @@ from inspector.tui.cells import GAP, Column, fit, fit_columns, strip_of
 TEXTS = st.text(st.characters(exclude_categories=[]) | st.sampled_from("模型😀é\u0301[/]\n\x1b"), max_size=60)
 
 
-@given(TEXTS, st.integers(0, 40))
-def test_a_fitted_text_is_never_wider_than_its_cell(text, width):
-    assert cell_len(fit(text, width)) <= width
+@given(TEXTS, st.integers(0, 40), st.booleans())
+def test_a_fitted_text_is_never_wider_than_its_cell(text, width, middle):
+    assert cell_len(fit(text, width, middle)) <= width
 
 
 def test_a_text_that_is_cut_says_so():
     assert fit("conv2d_with_a_long_name", 8) == "conv2d_…"
     assert fit("conv2d", 8) == "conv2d"
     assert fit("模型模型模型", 5) == "模型…"
+
+
+@given(st.text("abc_", min_size=1, max_size=3000), st.integers(3, 40))
+def test_a_text_cut_in_the_middle_keeps_as_much_of_its_end_as_of_its_beginning(text, width):
+    begin, cut, end = fit(text, width, middle=True).partition("…")
+    assert text.startswith(begin)
+    assert text.endswith(end)
+    if cut:
+        assert 0 <= len(begin) - len(end) <= 1
+        assert len(begin) + 1 + len(end) == width < len(text)
+    else:
+        assert begin == text
+
+
+def test_columns_of_one_priority_are_dropped_together():
+    columns = [Column(title="t", width=5, least=5, priority=priority) for priority in (0, 2, 1, 2)]
+    assert fit_columns(columns, 4 * 5 + 3 * GAP) == [5, 5, 5, 5]
+    assert fit_columns(columns, 4 * 5 + 3 * GAP - 1) == [5, 0, 5, 0]
+
+
+def test_a_title_is_never_cut():
+    columns = [Column(title="name", width=5, least=5), Column(title="NaN, Inf", width=3, least=1, priority=1)]
+    assert fit_columns(columns, 5 + GAP + 8) == [5, 8]
+    assert fit_columns(columns, 5 + GAP + 7) == [5, 0]
 
 
 COLUMNS = st.lists(
