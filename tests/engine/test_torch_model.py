@@ -121,6 +121,24 @@ def test_the_first_nonfinite_row_is_where_it_begins():
     assert "torch.log" in first.source.text
 
 
+def test_progress_names_the_call_that_ended_last():
+    module = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.ReLU(), nn.Linear(4, 2)))
+    ended = []
+    for path, part in module.named_modules():
+        part.register_forward_hook(lambda part, args, output, path=path: ended.append(f"{path or 'model'} "))
+    texts = []
+
+    def watch(done, total, text):
+        if text.startswith("after"):
+            texts.append(text)
+            assert done == len(texts)
+
+    live(module).forward([InputSpec(shape=[3, 4])], 0, False, watch)
+    last = ended[-len(texts) :]
+    assert last == ["0 ", "1.0 ", "1.1 ", "1 ", "model "]
+    assert [text.startswith(f"after {path}") for text, path in zip(texts, last, strict=True)] == [True] * 5
+
+
 def test_a_failed_forward_keeps_the_rows_and_tells_operands():
     class Net(nn.Module):
         def __init__(self):

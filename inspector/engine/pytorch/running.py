@@ -72,7 +72,7 @@ def run_forward(
     def measure(call: CallRecord, output: Any) -> None:
         nonlocal done
         done += 1
-        progress(done, calls, f"forward: {call.path or 'model'} {call.type}")
+        progress(done, calls, f"after {call.path or 'model'} {call.type}")
         first = next(tensors_in(output), None)
         if first is None or first.is_meta:
             return
