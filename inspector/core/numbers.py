@@ -1,7 +1,10 @@
-"""Numbers as people write them, read for a dtype."""
+"""Numbers as people write them, read and written for a dtype."""
+
+import struct
 
 from inspector.core.errors import RequestError
 
+_PACKED = {"float16": "e", "float32": "f", "bfloat16": "f"}
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -20,3 +23,21 @@ def parse_number(text: str, dtype: str) -> bool | int | float | complex:
     except (KeyError, ValueError):
         kind = "true or false" if dtype == "bool" else "an integer" if dtype.startswith(("int", "uint")) else "a number"
         raise RequestError(f"{text!r} is not {kind}, and the values are {dtype}") from None
+
+
+def write_number(value: float, dtype: str) -> str:
+    """The shortest text that stands for a real value of a dtype: ``0.1`` for the float32 nearest to it."""
+    if dtype == "bool":
+        return "true" if value else "false"
+    if dtype.startswith(("int", "uint")):
+        return str(int(value))
+    packed = _PACKED.get(dtype, "d")
+    texts = (f"{value:.{digits}g}" for digits in range(1, 18))
+    return next(text for text in texts if _bits(float(text), packed) == _bits(value, packed))
+
+
+def _bits(value: float, packed: str) -> bytes:
+    try:
+        return struct.pack(packed, value)
+    except OverflowError:  # rounded up beyond the largest number
+        return b""

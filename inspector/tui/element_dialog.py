@@ -8,10 +8,12 @@ from textual.widgets import Static
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
-from inspector.core.numbers import parse_number
+from inspector.core.numbers import parse_number, write_number
+from inspector.core.results import ValuesReport
 from inspector.core.table import Tensor
 from inspector.core.wording import printable, shape
 from inspector.tui.dialog import Dialog, entry
+from inspector.tui.value_grid import shown
 
 
 class ElementDialog(Dialog[Edit]):
@@ -19,9 +21,14 @@ class ElementDialog(Dialog[Edit]):
 
     button = "Set"
 
-    def __init__(self, tensor: Tensor) -> None:
+    def __init__(self, tensor: Tensor, looked_at: ValuesReport | None) -> None:
+        """`looked_at` is what is known of its values; the dialog begins at the first of them, with what it is now."""
         super().__init__()
         self._tensor = tensor
+        sizes = tensor.shape or []
+        self._index = shown(looked_at, sizes).first if looked_at else [0] * len(sizes)
+        value = next((row[0] for row in looked_at.rows if row), None) if looked_at else None
+        self._value = None if value is None or tensor.dtype.startswith("complex") else write_number(value, tensor.dtype)
         self.title_text = f"Set one element of {tensor.key}"
 
     def fields(self) -> Iterable[Widget]:
@@ -29,8 +36,8 @@ class ElementDialog(Dialog[Edit]):
         tensor = self._tensor
         yield Static(f"{shape(tensor.shape)}  {printable(tensor.dtype)}", classes="hint", markup=False)
         if tensor.shape:
-            yield entry("at", ", ".join("0" for _ in tensor.shape), "index", "one for each axis")
-        yield entry("value", "0", "value")
+            yield entry("at", ", ".join(map(str, self._index)), "index", "one for each axis")
+        yield entry("value", self._value or "0", "value", "as it is now" if self._value else "")
 
     def result(self) -> Edit:
         """The edit as filled in; whether the dtype can hold the value is the engine's to say."""

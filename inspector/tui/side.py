@@ -15,6 +15,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
+from inspector.core.results import ValuesReport
 from inspector.tui.page import MUTED
 from inspector.tui.panels import (
     NamesPanel,
@@ -88,6 +89,12 @@ class Side(Vertical):
         """Take an answer, or the exception in its place, and draw it if it is still looked at."""
         self._answers[repr(request)] = answer
         self.redraw()
+
+    def values_known(self, view: View) -> ValuesReport | None:
+        """The values of the view's tensor at the index looked at, where they are here."""
+        request = self.query_one(ValuesPanel).wanted(view)
+        answer = self._answers.get(repr(request))
+        return answer if isinstance(answer, ValuesReport) else None
 
     def redraw(self) -> None:
         """Draw the panel on show, and ask for what it lacks."""
