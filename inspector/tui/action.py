@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING
 
 from textual.binding import Binding, BindingType
 
+from inspector.tui import reasons
+
 if TYPE_CHECKING:
     from inspector.tui.app import NNInspectApp
-
-
-def always(app: NNInspectApp) -> bool:
-    """Available at any time."""
-    return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +31,8 @@ class Action:
     in_footer: bool = False
     before_widgets: bool = False
     """The key is taken before the widget that has the focus sees it."""
-    enabled_when: Callable[[NNInspectApp], bool] = always
-    """Where it is False the key is dimmed and does nothing."""
+    why_not: Callable[[NNInspectApp], str] = reasons.none
+    """Why it cannot be done now, as one sentence; "" where it can. The key is dimmed then, and says this."""
     display: str | None = None
     """How the key is shown, where Textual's own name for it is long."""
 

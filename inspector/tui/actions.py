@@ -1,6 +1,6 @@
 """Everything the user can do, in one table: keys, footer, help screen and palette are made from it."""
 
-from inspector.tui import doing, looking
+from inspector.tui import doing, looking, reasons
 from inspector.tui.action import Action
 from inspector.tui.row_actions import MOVING, ROW_ACTIONS
 from inspector.tui.side import TITLES
@@ -38,11 +38,17 @@ APP_ACTIONS = (
         group=LOOK,
         run=looking.search,
         in_footer=True,
-        enabled_when=looking.has_table,
+        why_not=reasons.nothing_open,
         display="/",
     ),
     Action(
-        id="next_match", keys="n", title="Next match", help="To the next row found.", group=LOOK, run=looking.next_match
+        id="next_match",
+        keys="n",
+        title="Next match",
+        help="To the next row found.",
+        group=LOOK,
+        run=looking.next_match,
+        why_not=reasons.nothing_sought,
     ),
     Action(
         id="previous_match",
@@ -51,6 +57,7 @@ APP_ACTIONS = (
         help="To the row found before.",
         group=LOOK,
         run=looking.previous_match,
+        why_not=reasons.nothing_sought,
     ),
     *(
         Action(
@@ -88,7 +95,7 @@ APP_ACTIONS = (
         help="Show or hide the functions called between modules.",
         group=LOOK,
         run=looking.toggle_functions,
-        enabled_when=looking.has_table,
+        why_not=reasons.nothing_open,
     ),
     Action(
         id="spelling",
@@ -97,7 +104,7 @@ APP_ACTIONS = (
         help="Write keys as in this model, without wrappers, or as saved from DataParallel.",
         group=LOOK,
         run=looking.change_spelling,
-        enabled_when=looking.has_table,
+        why_not=reasons.nothing_open,
     ),
     Action(
         id="copy",
@@ -106,7 +113,7 @@ APP_ACTIONS = (
         help="Copy the expression that reaches the chosen tensor, or the row's path.",
         group=LOOK,
         run=looking.copy,
-        enabled_when=looking.has_table,
+        why_not=reasons.nothing_open,
     ),
     Action(
         id="forward",
@@ -116,16 +123,16 @@ APP_ACTIONS = (
         group=MODEL,
         run=doing.forward,
         in_footer=True,
-        enabled_when=doing.can_run,
+        why_not=reasons.nothing_to_run,
     ),
     Action(
         id="backward",
         keys="b",
         title="Forward and backward",
-        help="Run forward, then backward from the sum of the outputs.",
+        help="Run forward, then backward from a randomly weighted sum of the outputs.",
         group=MODEL,
         run=doing.backward,
-        enabled_when=doing.can_run,
+        why_not=reasons.no_backward,
     ),
     Action(
         id="compare",
@@ -134,7 +141,7 @@ APP_ACTIONS = (
         help="Build the model again, load this state_dict into it, and compare the outputs.",
         group=MODEL,
         run=doing.compare,
-        enabled_when=doing.can_run,
+        why_not=reasons.nothing_to_run,
     ),
     Action(
         id="input",
@@ -143,7 +150,7 @@ APP_ACTIONS = (
         help="Choose the input's shape, dtype and distribution.",
         group=MODEL,
         run=doing.choose_input,
-        enabled_when=doing.can_run,
+        why_not=reasons.nothing_to_run,
     ),
     Action(
         id="next_input",
@@ -152,7 +159,7 @@ APP_ACTIONS = (
         help="The next input shape that the model would take.",
         group=MODEL,
         run=doing.next_input,
-        enabled_when=doing.has_alternatives,
+        why_not=reasons.no_other_input,
         display="]",
     ),
     Action(
@@ -162,7 +169,7 @@ APP_ACTIONS = (
         help="The input shape before.",
         group=MODEL,
         run=doing.previous_input,
-        enabled_when=doing.has_alternatives,
+        why_not=reasons.no_other_input,
         display="[",
     ),
     Action(
@@ -172,7 +179,7 @@ APP_ACTIONS = (
         help="Work out shapes and receptive fields again.",
         group=MODEL,
         run=doing.trace,
-        enabled_when=doing.can_run,
+        why_not=reasons.nothing_to_run,
     ),
     Action(
         id="reopen",
@@ -198,7 +205,7 @@ APP_ACTIONS = (
         group=CHANGE,
         run=doing.initialise,
         in_footer=True,
-        enabled_when=doing.can_change,
+        why_not=reasons.nothing_to_change,
     ),
     Action(
         id="set_element",
@@ -207,7 +214,7 @@ APP_ACTIONS = (
         help="Set a single element of the chosen tensor.",
         group=CHANGE,
         run=doing.set_element,
-        enabled_when=doing.can_change,
+        why_not=reasons.nothing_to_change,
     ),
     Action(
         id="undo",
@@ -216,7 +223,7 @@ APP_ACTIONS = (
         help="Take the last change back.",
         group=CHANGE,
         run=doing.undo,
-        enabled_when=doing.can_undo,
+        why_not=reasons.nothing_to_undo,
     ),
     Action(
         id="redo",
@@ -225,7 +232,7 @@ APP_ACTIONS = (
         help="Make the last undone change again.",
         group=CHANGE,
         run=doing.redo,
-        enabled_when=doing.can_redo,
+        why_not=reasons.nothing_to_redo,
     ),
     Action(
         id="device",
@@ -234,7 +241,7 @@ APP_ACTIONS = (
         help="Move the model or one module to another device.",
         group=CHANGE,
         run=doing.place,
-        enabled_when=doing.can_run,
+        why_not=reasons.nothing_to_run,
     ),
     Action(
         id="module_mode",
@@ -243,7 +250,7 @@ APP_ACTIONS = (
         help="Switch the row's module, and all below it, between train and eval.",
         group=CHANGE,
         run=doing.module_mode,
-        enabled_when=doing.has_modes,
+        why_not=reasons.no_modes,
     ),
     Action(
         id="model_mode",
@@ -252,7 +259,7 @@ APP_ACTIONS = (
         help="Switch the whole model between train and eval.",
         group=CHANGE,
         run=doing.model_mode,
-        enabled_when=doing.has_modes,
+        why_not=reasons.no_modes,
     ),
     Action(
         id="save",
@@ -261,7 +268,7 @@ APP_ACTIONS = (
         help="Write the state_dict to a file.",
         group=CHANGE,
         run=doing.save,
-        enabled_when=doing.can_change,
+        why_not=reasons.nothing_to_change,
     ),
     Action(
         id="script",
@@ -270,7 +277,7 @@ APP_ACTIONS = (
         help="The changes so far as a Python script to paste.",
         group=CHANGE,
         run=doing.show_script,
-        enabled_when=looking.has_table,
+        why_not=reasons.nothing_open,
     ),
     Action(
         id="suspend",
@@ -284,7 +291,7 @@ APP_ACTIONS = (
         id="log",
         keys="L",
         title="Log",
-        help="What the model's own code printed.",
+        help="What the model's own code printed, and in full what was said on the line at the bottom.",
         group=PROGRAM,
         run=looking.toggle_log,
     ),
@@ -295,6 +302,7 @@ APP_ACTIONS = (
         help="Find any of these by name.",
         group=PROGRAM,
         run=looking.palette,
+        display="^p",
         before_widgets=True,
     ),
 )

@@ -6,14 +6,14 @@ import asyncio
 import signal
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from inspector.core import key_spelling
 from inspector.core.errors import RequestError
@@ -24,7 +24,10 @@ from inspector.core.wording import duration, printable, source_place
 from inspector.tui.action import bindings
 from inspector.tui.actions import ACTIONS, APP_ACTIONS
 from inspector.tui.conversation import Conversation
+from inspector.tui.key_line import KeyLine
+from inspector.tui.keys_here import with_keys
 from inspector.tui.log_view import LogView
+from inspector.tui.looking import show_log
 from inspector.tui.module_tree import ModuleTree, failed_row
 from inspector.tui.page import MUTED
 from inspector.tui.row_view import RowView
@@ -93,7 +96,7 @@ class NNInspectApp(App[int]):
         yield self.log_view
         yield self.search_bar
         yield self.activity
-        yield Footer(compact=True)
+        yield KeyLine(id="keys")
 
     def _what_is_opening(self) -> Content:
         recipe = self.recipe
@@ -281,15 +284,21 @@ class NNInspectApp(App[int]):
         self.module_tree.focus()
 
     def say(self, text: str, style: str = "") -> None:
-        """Say something on the line at the bottom."""
-        self.activity.message = (text.partition("\n")[0], style)
+        """Say something on the line at the bottom, and keep it in the log."""
+        self.activity.message = (text, style)
+        self.log_view.say(text, style)
 
     def tell(self, title: str, sentence: str) -> None:
         """Say something that must be read before going on."""
         from inspector.tui.message import MessageScreen
 
+        sentence = with_keys(sentence)
         self.say(sentence, "$text-error")
-        self.push_screen(MessageScreen(title, sentence))
+        self.push_screen(MessageScreen(title, sentence), self._after_message)
+
+    def _after_message(self, to_log: bool | None) -> None:
+        if to_log:
+            show_log(self)
 
     def show_doing(self, doing: str) -> None:
         """Say what is being done, "" for nothing."""
@@ -320,7 +329,10 @@ class NNInspectApp(App[int]):
     def action_do(self, id: str) -> None:
         """Carry out one of the actions."""
         action = ACTIONS[id]
-        if action.enabled_when(self):
+        why_not = action.why_not(self)
+        if why_not:
+            self.say(f"{action.title}: {why_not}", "$text-warning")
+        else:
             action.run(self)
 
     def action_help_quit(self) -> None:
@@ -331,19 +343,14 @@ class NNInspectApp(App[int]):
             self.say("q leaves; ctrl+c stops what is running, and nothing is", "$text-warning")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Dim what cannot be done now."""
-        if action != "do":
-            return True
-        if self.screen.is_modal:
-            # Keys taken before widgets would reach through a dialog: tab walks through its fields there.
-            return False
-        return True if ACTIONS[cast(str, parameters[0])].enabled_when(self) else None
+        """Keys that are taken before widgets do not reach through a dialog: tab walks through its fields there."""
+        return action != "do" or not self.screen.is_modal
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action, and the themes."""
         yield SystemCommand("Theme", "Change the colours.", self.action_change_theme)
         for action in ACTIONS.values():
-            if action.enabled_when(self) and not screen.is_modal:
+            if not action.why_not(self) and not screen.is_modal:
                 yield SystemCommand(action.title, action.help, partial(self.action_do, action.id))
 
 

@@ -83,9 +83,8 @@ class Conversation:
 
     def _lost(self, request: Request[Any], sentence: str) -> None:
         kept = len(self.client.journal.done)
-        changes = f"Your {kept} change{'s are' if kept > 1 else ' is'} kept and made again.\n" if kept else ""
-        hint = f"{changes}Press L for what it printed."
-        self._app.tell("The model's own code ended its process", f"{sentence}\n\n{hint}")
+        changes = f"\nYour {kept} change{'s are' if kept > 1 else ' is'} kept and made again." if kept else ""
+        self._app.tell("The model's own code ended its process", f"{sentence}{changes}")
         # The new process knows the model but no pass; asking a pass that ends the process again would never stop.
         if not isinstance(request, Open | Trace) and self._app.table is not None:
             self._app.trace_again()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import OptionList, RadioButton, RadioSet
+from textual.widgets import OptionList, RadioSet
 from textual.widgets.option_list import Option
 
 from inspector.core.edits import Edit
@@ -12,7 +12,7 @@ from inspector.core.errors import RequestError
 from inspector.core.results import Device
 from inspector.core.table import Row
 from inspector.core.wording import printable, size_in_bytes
-from inspector.tui.dialog import Dialog
+from inspector.tui.dialog import Choice, Dialog
 from inspector.tui.page import MUTED
 
 
@@ -30,10 +30,10 @@ class DeviceDialog(Dialog[Edit]):
     def fields(self) -> Iterable[Widget]:
         """The devices with their memory, and what to move."""
         yield OptionList(*(Option(_describe(one)) for one in self._devices), id="devices", compact=True)
-        with_path = f"the module {printable(self._row.path)}, now on {self._row.device or 'no device'}"
-        buttons = [RadioButton("the whole model", value=not self._row.path, compact=True)]
+        # The one chosen at first stands first, where the cursor of the set begins.
+        buttons = [Choice("the whole model", not self._row.path)]
         if self._row.path:
-            buttons.append(RadioButton(Content(with_path), value=True, compact=True))
+            buttons.insert(0, Choice(f"the module {self._row.path}, now on {self._row.device or 'no device'}", True))
         yield RadioSet(*buttons, id="what", compact=True)
 
     def on_mount(self) -> None:
@@ -53,8 +53,8 @@ class DeviceDialog(Dialog[Edit]):
         at = self.query_one(OptionList).highlighted
         if at is None:
             raise RequestError("no device is chosen; move to one with the arrow keys")
-        whole = self.query_one(RadioSet).pressed_index == 0
-        return Edit(action="place", where="" if whole else self._row.path, argument=self._devices[at].name)
+        module = bool(self._row.path) and self.query_one(RadioSet).pressed_index == 0
+        return Edit(action="place", where=self._row.path if module else "", argument=self._devices[at].name)
 
 
 def _describe(device: Device) -> Content:

@@ -11,12 +11,14 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
-from textual.widgets import Button, Checkbox, Input, Static
+from textual.widgets import Button, Checkbox, Input, RadioButton, Static
 
 from inspector.core.errors import RequestError
 from inspector.core.wording import printable
 
 R = TypeVar("R")
+MARK = "●"
+"""Of the chosen one of several."""
 
 
 class Dialog(ModalScreen[R | None], Generic[R]):
@@ -108,6 +110,19 @@ class Tick(Checkbox):
     def watch_value(self) -> None:
         """Show the mark, or none."""
         self.BUTTON_INNER = "X" if self.value else " "
+        super().watch_value()
+
+
+class Choice(RadioButton):
+    """One of several to choose from; its mark, too, is there only while it is the one."""
+
+    def __init__(self, label: str, value: bool) -> None:
+        self.BUTTON_INNER = MARK if value else " "
+        super().__init__(Content(printable(label)), value, compact=True)
+
+    def watch_value(self) -> None:
+        """Show the mark, or none."""
+        self.BUTTON_INNER = MARK if self.value else " "
         super().watch_value()
 
 

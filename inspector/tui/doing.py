@@ -10,41 +10,12 @@ import msgspec
 from inspector.core.edits import Edit
 from inspector.core.recipe import InputSpec, parse_input
 from inspector.core.table import Input
+from inspector.tui import reasons
 from inspector.worker.protocol import Apply, CompareClone, Devices, Forward, Redo, Request, Save, Undo
 
 if TYPE_CHECKING:
     from inspector.core.results import EditReport
     from inspector.tui.app import NNInspectApp
-
-
-def can_run(app: NNInspectApp) -> bool:
-    """A model, not only a file of tensors, is open."""
-    return app.table is not None and app.table.model.framework != "file"
-
-
-def can_change(app: NNInspectApp) -> bool:
-    """A model with tensors is open."""
-    return can_run(app) and app.table is not None and bool(app.table.tensors)
-
-
-def has_modes(app: NNInspectApp) -> bool:
-    """A PyTorch model is open: others have neither modes nor modules that move one by one."""
-    return app.table is not None and app.table.model.framework == "torch"
-
-
-def can_undo(app: NNInspectApp) -> bool:
-    """There is a change to take back."""
-    return app.can_undo
-
-
-def can_redo(app: NNInspectApp) -> bool:
-    """There is an undone change."""
-    return app.can_redo
-
-
-def has_alternatives(app: NNInspectApp) -> bool:
-    """Other input shapes are known to work."""
-    return app.table is not None and any(one.alternatives for one in app.table.inputs)
 
 
 def trace(app: NNInspectApp) -> None:
@@ -82,7 +53,8 @@ def _run(app: NNInspectApp, backward: bool) -> None:
         if report is not None:
             app.show_report(report)
 
-    app.push_screen(ForwardDialog(current_inputs(app), app.recipe.seed, backward), start)
+    can_go_back = not reasons.no_backward(app)
+    app.push_screen(ForwardDialog(current_inputs(app), app.recipe.seed, backward if can_go_back else None), start)
 
 
 def current_inputs(app: NNInspectApp) -> list[InputSpec]:
@@ -161,11 +133,12 @@ def set_element(app: NNInspectApp) -> None:
     """Ask for an index and a value; set it."""
     from inspector.tui.element_dialog import ElementDialog
 
-    tensor = app.tensor
-    if tensor is None or tensor.shape is None:
+    view = app.view()
+    tensor = view.tensor if view else None
+    if view is None or tensor is None or tensor.shape is None:
         app.say("this row has no tensor with elements; choose one in panel 2")
         return
-    app.push_screen(ElementDialog(tensor), _apply(app, "setting the element"))
+    app.push_screen(ElementDialog(tensor, app.side.values_known(view)), _apply(app, "setting the element"))
 
 
 def place(app: NNInspectApp) -> None:
@@ -176,7 +149,8 @@ def place(app: NNInspectApp) -> None:
         devices = await app.conversation.ask(Devices(), "looking for devices")
         if devices is not None and app.row is not None:
             # Only PyTorch's modules can be moved one by one.
-            row = app.row if has_modes(app) else app.table.rows[0] if app.table else app.row
+            one_by_one = not reasons.no_modes(app)
+            row = app.row if one_by_one or app.table is None else app.table.rows[0]
             app.push_screen(DeviceDialog(devices, row), _apply(app, "moving"))
 
     app.conversation.spawn(ask())

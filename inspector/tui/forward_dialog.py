@@ -31,7 +31,8 @@ class ForwardDialog(Dialog[Pass]):
     title_text = "Run the model on random input"
     button = "Run"
 
-    def __init__(self, inputs: list[InputSpec], seed: int, backward: bool) -> None:
+    def __init__(self, inputs: list[InputSpec], seed: int, backward: bool | None) -> None:
+        """`backward` is whether it is ticked at first; None where the model has no backward pass."""
         super().__init__()
         self._inputs = inputs
         self._seed = seed
@@ -51,7 +52,10 @@ class ForwardDialog(Dialog[Pass]):
             "distribution", Select(choices, value=AS_WRITTEN, allow_blank=False, id="distribution", compact=True)
         )
         yield entry("seed", str(self._seed), "seed", "the same seed draws the same input")
-        yield labelled("backward", Tick("from the sum of the outputs", self._backward, id="backward"))
+        if self._backward is not None:
+            yield labelled(
+                "backward", Tick("from a randomly weighted sum of the outputs", self._backward, id="backward")
+            )
 
     def result(self) -> Pass:
         """The pass as filled in."""
@@ -70,7 +74,7 @@ class ForwardDialog(Dialog[Pass]):
                 for one in inputs
             ]
         seed = self.whole_number("seed", "the seed", least=0)
-        return Pass(inputs=inputs, seed=seed, backward=self.query_one("#backward", Tick).value)
+        return Pass(inputs=inputs, seed=seed, backward=any(tick.value for tick in self.query(Tick)))
 
 
 def with_batch(inputs: list[InputSpec], before: list[InputSpec], batch: int) -> list[InputSpec]:

@@ -56,7 +56,7 @@ class InitialiseDialog(Dialog[Edit]):
             with Horizontal(id="buttons"):
                 yield Button(self.button, id="accept", variant="primary", compact=True)
                 yield Button("Cancel", id="leave", compact=True)
-                yield Static("enter or ctrl+s applies · esc goes back · undo is u", classes="hint", markup=False)
+                yield Static("enter applies · esc goes back · u undoes", classes="hint", markup=False)
 
     def fields(self) -> Iterable[Widget]:
         """What, how, with which parameters, from which seed."""

@@ -11,11 +11,6 @@ if TYPE_CHECKING:
     from inspector.tui.app import NNInspectApp
 
 
-def has_table(app: NNInspectApp) -> bool:
-    """A model is open."""
-    return app.table is not None
-
-
 def leave(app: NNInspectApp) -> None:
     """End the program."""
     app.exit(return_code=0)
@@ -125,10 +120,20 @@ def copy(app: NNInspectApp) -> None:
 
 
 def toggle_log(app: NNInspectApp) -> None:
-    """Show or hide what the model printed."""
-    app.log_view.display = not app.log_view.display
+    """Show or hide what the model printed and what was said."""
+    if app.log_view.display:
+        app.log_view.display = False
+        app.module_tree.focus()
+    else:
+        show_log(app)
+
+
+def show_log(app: NNInspectApp) -> None:
+    """Show the end of what the model printed and what was said."""
+    app.log_view.display = True
     app.log_view.draw()
-    (app.log_view if app.log_view.display else app.module_tree).focus()
+    app.log_view.go_to_end()
+    app.log_view.focus()
 
 
 def back(app: NNInspectApp) -> None:

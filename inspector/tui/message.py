@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
@@ -13,10 +13,13 @@ from inspector.core.wording import printable
 from inspector.tui.page import MUTED, Page
 
 
-class MessageScreen(ModalScreen[None]):
-    """A sentence in full, until any of the keys to go on is pressed."""
+class MessageScreen(ModalScreen[bool | None]):
+    """A sentence in full, until any of the keys to go on is pressed; its result is whether to go to the log."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q,space", "dismiss", "Go on")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q,space", "dismiss", "Go on"),
+        Binding("L", "dismiss(True)", "Log"),
+    ]
 
     def __init__(self, title: str, sentence: str) -> None:
         super().__init__()
@@ -31,7 +34,9 @@ class MessageScreen(ModalScreen[None]):
             yield Static(Content(printable(self._title)), id="title")
             with VerticalScroll(id="fields"):
                 yield Static(page.content(), markup=False)
-            yield Button("Go on", id="accept", variant="primary", compact=True)
+            with Horizontal(id="buttons"):
+                yield Button("Go on", id="accept", variant="primary", compact=True)
+                yield Static("L opens the log: what the model printed, and this", classes="hint", markup=False)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """The button goes on."""

@@ -2,6 +2,7 @@
 
 from inspector.core import wording
 from inspector.core.table import Failure, Load, ModelTable, Row, Source
+from inspector.tui.keys_here import with_keys
 from inspector.tui.page import CODE, ERROR, GOOD, LABELLED, MUTED, WARNING, Page
 
 LISTED = 12
@@ -29,7 +30,7 @@ def overview(table: ModelTable, row: Row, failed: bool) -> Page:
         _more(page, row.shared_with)
     if row.parent is None:
         _model(page, table)
-    notes = [note.message for note in table.notes if note.path == row.path]
+    notes = [with_keys(note.message) for note in table.notes if note.path == row.path]
     if notes:
         page.heading("Notes")
         page.bullets(notes)
@@ -141,7 +142,7 @@ def failure(page: Page, failed: Failure) -> None:
         page.paragraph(failed.explanation)
     if failed.suggestions:
         page.heading("What to try")
-        page.bullets(failed.suggestions)
+        page.bullets(map(with_keys, failed.suggestions))
 
 
 def source(page: Page, at: Source) -> None:

@@ -14,6 +14,7 @@ from inspector.core import wording
 from inspector.core.results import KeyExplanation, SourceReport, ValuesReport
 from inspector.core.table import Row
 from inspector.tui import plots
+from inspector.tui.keys_here import with_keys
 from inspector.tui.names import names
 from inspector.tui.overview import overview
 from inspector.tui.page import ERROR, MUTED, WARNING, Page, TextPanel
@@ -226,7 +227,7 @@ def waiting(answer: Any, nothing: str) -> Page:
     """What a panel says without its answer: the reason, or that there is nothing."""
     page = Page()
     if isinstance(answer, Exception):
-        page.paragraph(str(answer), ERROR)
+        page.paragraph(with_keys(str(answer)), ERROR)
     else:
         page.line((nothing if answer is None else "", MUTED))
     return page

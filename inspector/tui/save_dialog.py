@@ -29,7 +29,7 @@ class SaveDialog(Dialog[Save]):
     def fields(self) -> Iterable[Widget]:
         """The path."""
         yield entry("path", self._path, "file")
-        formats = ".pt, .pth, .params, .bin, .ckpt: torch's format; .safetensors: that"
+        formats = ".safetensors, or torch.save's .pt, .pth, .params, .bin, .ckpt"
         hint = "an ONNX model is saved whole, with the changes" if self._is_onnx else formats
         yield Static(hint, classes="hint", markup=False)
 
@@ -53,5 +53,5 @@ def suggested_path(recipe: Recipe) -> str:
     target = parse_target(recipe.target)
     if target.kind == "onnx":
         return str(Path(target.location).with_name(f"{Path(target.location).stem}-changed.onnx"))
-    name = target.location.rpartition(".")[2] if target.kind == "python_module" else Path(target.location).stem
-    return f"{name}.pt"
+    place = target.location.rpartition(".")[2] if target.kind == "python_module" else Path(target.location).stem
+    return f"{(target.name or place).rpartition('.')[2]}.pt"

@@ -39,6 +39,11 @@ class SearchBar(Horizontal):
         yield Input(id="sought", compact=True)
         yield Static("", id="matches", markup=False)
 
+    @property
+    def sought(self) -> str:
+        """What was searched for last."""
+        return self.query_one(Input).value
+
     def open(self, tree: ModuleTree) -> None:
         """Begin to search from the tree's cursor."""
         self._tree = tree

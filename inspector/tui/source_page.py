@@ -1,5 +1,7 @@
 """The sixth panel: the code of a row's forward, or of the forward that calls it."""
 
+import re
+
 from textual.content import Content
 
 from inspector.core.results import SourceReport
@@ -9,6 +11,7 @@ from inspector.tui.page import MUTED, Page
 from inspector.tui.view import View
 
 LINES = 2000
+DEFINED = re.compile(r"^(?P<indent>[ \t]*)(async\s+)?def\s+(?P<name>\w+)", re.MULTILINE)
 
 
 def caller_or_own(table: ModelTable, row: Row) -> str:
@@ -34,7 +37,11 @@ def _shows_own(row: Row) -> bool:
 def source_page(report: SourceReport, view: View) -> tuple[Content, int]:
     """The code with line numbers, and the line of the page that is marked, 0 for none."""
     page = Page()
-    page.line((f"{report.file or ''}", MUTED))
+    whose = caption(report, view)
+    if whose:
+        page.line((whose, "bold"))
+    if report.file:
+        page.line((report.file, MUTED))
     code = "\n".join(printable(line.expandtabs(4)) for line in report.text.splitlines()[:LINES])
     marked = _marked_line(report, view)
     lines = _highlighted(code).split("\n", allow_blank=True)
@@ -49,6 +56,22 @@ def source_page(report: SourceReport, view: View) -> tuple[Content, int]:
         text = prefix + line
         parts += [text.stylize("on $warning-muted") if here else text, Content("\n")]
     return Content("").join(parts).rstrip(), at
+
+
+def caption(report: SourceReport, view: View) -> str:
+    """Whose code it is and what that has to do with the row: ``ResNet._forward_impl, which calls conv1``."""
+    rows = view.table.rows
+    row = view.row
+    found = DEFINED.search(report.text)
+    if not found:
+        return ""
+    owner = next((row.type for row in rows if row.path == report.path and row.kind == "module"), "")
+    name = f"{owner}.{found['name']}" if owner and found["indent"] else found["name"]
+    if view.failed and _marked_line(report, view):
+        return f"{name}, where the pass failed"
+    if row.path == report.path and row.kind != "function":
+        return name
+    return f"{name}, which calls {row.name or row.type}"
 
 
 def _marked_line(report: SourceReport, view: View) -> int | None:

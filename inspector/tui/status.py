@@ -14,6 +14,8 @@ from inspector.core.wording import printable
 from inspector.tui.page import MUTED
 
 SEPARATOR = "  ·  "
+IN_FULL = "L: in full"
+"""Behind a message that does not fit: the log has all of it."""
 
 
 class ModelLine(Widget):
@@ -79,7 +81,10 @@ class ActivityLine(Widget):
     def render(self) -> Content:
         """The line."""
         text, style = (f"{self.doing}  — esc cancels", "$text-warning") if self.doing else self.message
+        text, _, more = text.partition("\n")
         right = printable(self.worker)
+        if not right and not self.doing and (more or cell_len(printable(text)) > self.size.width - 3):
+            right = IN_FULL
         room = max(0, self.size.width - cell_len(right) - 3)
         left = Content.styled(printable(text), style).truncate(room, ellipsis=True)
         gap = " " * max(1, self.size.width - left.cell_length - cell_len(right) - 2)

@@ -1,13 +1,17 @@
 """The table of actions: complete, without clashes, and within a narrow footer."""
 
+import re
 from collections import Counter
 
+import msgspec
+import pytest
+from fake_client import FakeClient, lenet
 from screen_text import session
-from textual.widgets import Footer
 
 from inspector.tui.actions import ACTIONS, APP_ACTIONS, GROUPS
 from inspector.tui.help_screen import help_page, key_names
 from inspector.tui.row_actions import ROW_ACTIONS
+from inspector.worker import protocol
 
 
 def test_every_action_has_an_id_of_its_own_and_says_what_it_does():
@@ -33,19 +37,67 @@ def test_the_help_has_a_line_for_every_action():
 async def test_every_action_is_in_the_palette():
     async with session() as ui:
         offered = {command.title for command in ui.app.get_system_commands(ui.app.screen)}
-        enabled = {action.title for action in ACTIONS.values() if action.enabled_when(ui.app)}
+        enabled = {action.title for action in ACTIONS.values() if not action.why_not(ui.app)}
         assert enabled <= offered
         await ui.press("m")
         offered |= {command.title for command in ui.app.get_system_commands(ui.app.screen)}
-        await ui.press("u")
+        await ui.press("u", "slash", "c", "enter")
         offered |= {command.title for command in ui.app.get_system_commands(ui.app.screen)}
         assert {action.title for action in ACTIONS.values()} <= offered
 
 
 async def test_the_footer_fits_a_narrow_terminal():
     async with session(size=(80, 24)) as ui:
-        footer = ui.app.query_one(Footer)
-        assert footer.max_scroll_x == 0
-        assert sum(action.in_footer for action in APP_ACTIONS) <= 7
-        assert "Initialise" in ui.text
-        assert "Palette" in ui.text
+        for action in APP_ACTIONS:
+            assert not action.in_footer or action.title in ui.text
+
+
+@pytest.mark.parametrize("width", [40, 41, 47, 58, 66, 79, 100])
+async def test_the_footer_has_whole_keys_only_at_any_width(width):
+    whole = {f"{action.display or key_names(action)} {action.title}" for action in APP_ACTIONS}
+    async with session(size=(width, 12)) as ui:
+        shown = re.split(r"\s{2,}", ui.text.splitlines()[-1].strip())
+        assert set(shown) <= whole
+        assert shown[0] == "q Quit"
+        assert shown[-1] == "^p Palette"
+
+
+def model_of(framework, tensors=True):
+    table = lenet()
+    changed = msgspec.structs.replace(table.model, framework=framework)
+    return msgspec.structs.replace(table, model=changed, tensors=table.tensors if tensors else [])
+
+
+@pytest.mark.parametrize("framework", ["torch", "onnx", "file"])
+async def test_a_key_that_can_do_nothing_now_says_why_and_asks_nothing(framework):
+    client = FakeClient(model_of(framework, tensors=False))
+    client.answers[protocol.Open] = client.answers[protocol.Trace] = model_of(framework, tensors=False)
+    async with session(client=client, size=(160, 45)) as ui:
+        for action in APP_ACTIONS:
+            why = action.why_not(ui.app)
+            if why:
+                asked = len(ui.client.asked)
+                ui.app.say("")
+                await ui.press(action.keys.split(",")[0])
+                assert why in ui.text
+                assert len(ui.client.asked) == asked
+                assert not ui.app.screen.is_modal
+
+
+@pytest.mark.parametrize(("key", "word"), [("b", "gradients"), ("m", "modes"), ("M", "modes")])
+async def test_what_onnx_has_not_is_said_before_anything_is_asked(key, word):
+    client = FakeClient(model_of("onnx"))
+    client.answers[protocol.Open] = model_of("onnx")
+    async with session(client=client) as ui:
+        assert word in await ui.press(key)
+        await ui.press("f")
+        assert not ui.app.screen.query("#backward")
+        await ui.press("enter")
+        assert ui.client.asked_for(protocol.Forward)[0].backward is False
+
+
+async def test_a_key_in_the_footer_can_be_clicked():
+    async with session() as ui:
+        line = ui.text.splitlines()[-1]
+        await ui.pilot.click("#keys", offset=(line.index("Forward"), 0))
+        await ui.until(lambda: "Run the model on random input" in ui.text, "the dialog opens")

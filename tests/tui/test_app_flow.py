@@ -122,6 +122,45 @@ async def test_what_the_model_prints_goes_to_the_log_only():
         assert "6,000 lines, the last 5,000 kept" in ui.text
 
 
+SENTENCE = "the model's code ended the process: " + "segmentation fault, and so on, " * 12 + "until here"
+
+
+async def test_the_window_that_names_the_log_opens_it():
+    client = FakeClient()
+    client.answers[protocol.Forward] = ModelEndedError(SENTENCE)
+    async with session(client=client) as ui:
+        client.tell(protocol.Log("about to crash"))
+        await ui.press("f", "enter")
+        assert "L opens the log" in ui.text
+        await ui.press("L")
+        assert not ui.app.screen.is_modal
+        assert ui.app.focused is ui.app.log_view
+        await ui.until(lambda: "about to crash" in ui.text, "what the model printed is on screen")
+
+
+@pytest.mark.parametrize("size", [(40, 24), (80, 24), (160, 45)])
+async def test_what_was_said_can_be_read_again_in_full(size):
+    client = FakeClient()
+    client.answers[protocol.Forward] = RequestError(SENTENCE)
+    async with session(client=client, size=size) as ui:
+        await ui.press("f", "enter", "escape")
+        assert SENTENCE not in " ".join(ui.text.split())
+        assert "L: in full" in ui.text
+        await ui.press("L")
+        ui.app.log_view.styles.height = 20
+        await ui.until(lambda: ui.app.log_view.size.height > 15, "there is room for it")
+        await ui.press("home")
+        assert SENTENCE in " ".join(ui.text.replace("»", " ").split())
+
+
+async def test_refusals_that_name_an_option_name_its_key():
+    client = FakeClient()
+    client.answers[protocol.Trace] = RequestError("no input was found; give one with --input, for example 1x3x224x224")
+    async with session(client=client) as ui:
+        assert "1x3x224x224 (press t)" in " ".join(ui.text.split())
+        assert "The model's input" in await ui.press("escape", "t")
+
+
 async def test_the_workers_state_is_on_screen_while_it_is_not_ready():
     async with session() as ui:
         ui.client.tell(protocol.WorkerState("replaying", "making 3 changes again"))

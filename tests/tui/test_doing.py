@@ -1,10 +1,13 @@
 """Changing and running the model through the dialogs: what is sent to the engine, and what is said then."""
 
 import pytest
+import torch
+from fake_client import FakeClient
 from screen_text import session
 
 from inspector.core.edits import Edit
 from inspector.core.recipe import InputSpec
+from inspector.engine.values import read_values
 from inspector.worker import protocol
 
 
@@ -100,6 +103,40 @@ async def test_setting_an_element_checks_the_index_against_the_shape():
         await ui.press("enter")
         edit = ui.client.asked_for(protocol.Apply)[0].edit
         assert edit == Edit(action="set_element", where="conv1.weight", index=[0, 2, 4, 4], argument="0.5")
+
+
+@pytest.mark.parametrize("index", ["", "[2, 1, :, 3]", "5, :, 1:4:2, -1"])
+async def test_setting_an_element_begins_with_what_is_looked_at(index):
+    weight = torch.randn(6, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+    client = FakeClient()
+    client.answers[protocol.Values] = lambda request: read_values(weight, request.key, request.index, request.limit)
+    async with session(client=client) as ui:
+        await ui.press("down", "4", "4")
+        await ui.write("index", index)
+        await ui.press("enter", "e", "enter")
+        edit = ui.client.asked_for(protocol.Apply)[0].edit
+        first = {"": (0, 0, 0, 0), "[2, 1, :, 3]": (2, 1, 0, 3), "5, :, 1:4:2, -1": (5, 0, 1, 4)}[index]
+        assert tuple(edit.index) == first
+        assert torch.tensor(float(edit.argument)) == weight[first]
+
+
+async def test_without_values_at_hand_an_element_begins_at_zero():
+    async with session() as ui:
+        await ui.press("down", "e", "enter")
+        edit = ui.client.asked_for(protocol.Apply)[0].edit
+        assert (edit.index, edit.argument) == ([0, 0, 0, 0], "0")
+
+
+async def test_the_device_dialogs_choice_shows_without_colour():
+    async with session() as ui:
+        await ui.press("down", "d")
+        marked = [line for line in ui.text.splitlines() if "●" in line]
+        assert len(marked) == 1
+        assert "the module conv1" in marked[0]
+        await ui.press("tab", "down", "space")
+        marked = [line for line in ui.text.splitlines() if "●" in line]
+        assert len(marked) == 1
+        assert "the whole model" in marked[0]
 
 
 async def test_only_devices_that_exist_are_offered_with_their_memory():

@@ -1,8 +1,10 @@
 """Panels, search, zoom, spelling, copying: what changes only the screen."""
 
 import pytest
+from fake_client import FORWARD, FakeClient, lenet
 from screen_text import session
 
+from inspector.core.results import SourceReport
 from inspector.worker import protocol
 
 FACTS = {
@@ -21,6 +23,34 @@ async def test_each_panel_tells_its_facts(key):
         await ui.press("down", key)
         for fact in FACTS[key]:
             assert fact in ui.text
+
+
+@pytest.mark.parametrize(
+    ("keys", "text", "caption"),
+    [
+        ([], None, "LeNet.forward"),
+        (["down"], None, "LeNet.forward, which calls conv1"),
+        (["down", "down"], None, "LeNet.forward, which calls relu"),
+        (["down"], "    @cached\n    def _inner(self):\n        ...\n", "LeNet._inner, which calls conv1"),
+        (["down"], "async def pool(x):\n    ...\n", "pool, which calls conv1"),
+        (["down"], "Conv(x) -> y", None),
+    ],
+)
+async def test_the_source_says_whose_code_it_is(keys, text, caption):
+    client = FakeClient()
+    indented = "".join(f"    {line}" for line in FORWARD.splitlines(keepends=True))
+    client.answers[protocol.SourceOf] = lambda request: SourceReport(
+        path=request.path, file="lenet.py", first_line=10, text=text or indented
+    )
+    async with session(client=client) as ui:
+        await ui.press(*keys, "6")
+        left, top, _, _ = ui.app.side.query_one("#source").region
+        assert ui.text.splitlines()[top][left:].strip() == (caption or "lenet.py")
+
+
+async def test_the_source_of_a_failure_says_so():
+    async with session(lenet(failed=True)) as ui:
+        assert "forward, where the pass failed" in await ui.press("6")
 
 
 async def test_an_answer_is_asked_for_once():

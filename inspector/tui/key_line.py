@@ -1,0 +1,72 @@
+"""The line of keys at the bottom: as many as fit, the most important first, and the palette on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast
+
+from rich.cells import cell_len
+from textual import events
+from textual.content import Content
+from textual.keys import format_key
+from textual.widget import Widget
+
+from inspector.tui.action import Action
+from inspector.tui.actions import ACTIONS, APP_ACTIONS
+
+if TYPE_CHECKING:
+    from inspector.tui.app import NNInspectApp
+
+GAP = 2
+LAST = ACTIONS["palette"]
+"""Stands on the right, at any width."""
+
+
+class KeyLine(Widget):
+    """Keys with what they do, dimmed where that cannot be done now; a click does it."""
+
+    def on_mount(self) -> None:
+        """Draw anew when what can be done changes."""
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self.refresh())
+
+    def _placed(self) -> Iterator[tuple[int, Action]]:
+        """The actions that fit, each with the cell it begins at."""
+        end = self.size.width - 1 - _width(LAST)
+        at = 1
+        for action in APP_ACTIONS:
+            if not action.in_footer:
+                continue
+            if at + _width(action) + GAP > end:
+                break
+            yield at, action
+            at += _width(action) + GAP
+        yield max(at, end), LAST
+
+    def render(self) -> Content:
+        """The line."""
+        app = cast("NNInspectApp", self.app)
+        parts: list[tuple[str, str]] = []
+        filled = 0
+        for at, action in self._placed():
+            dim = "dim " if action.why_not(app) else ""
+            parts += [
+                (" " * (at - filled), ""),
+                (_key(action), f"{dim}bold $footer-key-foreground"),
+                (f" {action.title}", f"{dim}$footer-description-foreground"),
+            ]
+            filled = at + _width(action)
+        return Content.assemble(*parts)
+
+    def on_click(self, event: events.Click) -> None:
+        """Do what is under the mouse."""
+        for at, action in self._placed():
+            if at <= event.x < at + _width(action):
+                cast("NNInspectApp", self.app).action_do(action.id)
+
+
+def _key(action: Action) -> str:
+    return action.display or format_key(action.keys.split(",")[0])
+
+
+def _width(action: Action) -> int:
+    return cell_len(f"{_key(action)} {action.title}")

@@ -1,0 +1,70 @@
+"""Why something cannot be done now: a sentence for the person who pressed its key, "" where it can be done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inspector.tui.app import NNInspectApp
+
+
+def none(app: NNInspectApp) -> str:
+    """It can always be done."""
+    return ""
+
+
+def nothing_open(app: NNInspectApp) -> str:
+    """Without a table there is nothing to look at."""
+    return "" if app.table is not None else "no model is open yet"
+
+
+def nothing_to_run(app: NNInspectApp) -> str:
+    """A file of tensors has no code."""
+    if app.table is None:
+        return nothing_open(app)
+    if app.table.model.framework == "file":
+        return "this is a file of tensors without a model; open the model with these as its --weights to do that"
+    return ""
+
+
+def nothing_to_change(app: NNInspectApp) -> str:
+    """A model without tensors has nothing to fill or save."""
+    if app.table is not None and not app.table.tensors:
+        return "this model has no parameters or buffers"
+    return nothing_to_run(app)
+
+
+def no_backward(app: NNInspectApp) -> str:
+    """An ONNX graph is run forward only."""
+    return nothing_to_run(app) or _only_pytorch(app, "gradients need PyTorch; an ONNX model runs forward only, with f")
+
+
+def no_modes(app: NNInspectApp) -> str:
+    """Only PyTorch's modules have modes."""
+    return nothing_to_run(app) or _only_pytorch(app, "an ONNX model has no train and eval modes, only PyTorch's do")
+
+
+def _only_pytorch(app: NNInspectApp, sentence: str) -> str:
+    return "" if app.table is not None and app.table.model.framework == "torch" else sentence
+
+
+def no_other_input(app: NNInspectApp) -> str:
+    """Only inputs that were tried are stepped through."""
+    if app.table is not None and any(one.alternatives for one in app.table.inputs):
+        return ""
+    return nothing_to_run(app) or "no other input shape is known to work; press t to write one"
+
+
+def nothing_to_undo(app: NNInspectApp) -> str:
+    """There has to be a change."""
+    return "" if app.can_undo else "there is no change to take back"
+
+
+def nothing_to_redo(app: NNInspectApp) -> str:
+    """There has to be an undone change."""
+    return "" if app.can_redo else "there is no undone change to make again"
+
+
+def nothing_sought(app: NNInspectApp) -> str:
+    """Matches are those of the last search."""
+    return nothing_open(app) or ("" if app.search_bar.sought else "nothing was searched for yet; press / to search")
