@@ -40,6 +40,9 @@ from inspector.tui.view import Spelling, View
 from inspector.worker.client import Client
 from inspector.worker.protocol import Open, Request, Trace, WorkerState
 
+NO_PASS = ("no-input", "not-run")
+"""Codes of the notes that say why there are no shapes."""
+
 
 class NNInspectApp(App[int]):
     """One model, looked at and changed through a client; the model itself lives elsewhere."""
@@ -187,10 +190,13 @@ class NNInspectApp(App[int]):
         self.go_to_failure()
 
     def go_to_failure(self) -> None:
-        """Put the cursor where the pass failed, and say why in the panel."""
+        """Put the cursor where the pass failed, and say why in the panel; where there was no pass, say why."""
         assert self.table is not None
         failed = failed_row(self.table)
         if failed is None:
+            for note in self.table.notes:
+                if note.code in NO_PASS:
+                    self.say(with_keys(note.message), "$text-warning")
             return
         self.module_tree.go_to_row(failed)
         self.side.open("overview")

@@ -12,7 +12,8 @@ LISTED = 12
 def overview(table: ModelTable, row: Row, failed: bool) -> Page:
     """What is known about a row; `failed` where the model's failure belongs to it."""
     page = Page()
-    page.line((row.name or row.type, "bold"), ("  ", ""), (row.type if row.name else "", MUTED))
+    what = row.kind if row.name in ("", row.type) else row.type
+    page.line((row.name or row.type, "bold"), ("  ", ""), (what, MUTED))
     if row.path and row.path != row.name:
         page.line((row.path, MUTED))
     if row.hyperparameters:
@@ -30,7 +31,7 @@ def overview(table: ModelTable, row: Row, failed: bool) -> Page:
         _more(page, row.shared_with)
     if row.parent is None:
         _model(page, table)
-    notes = [with_keys(note.message) for note in table.notes if note.path == row.path]
+    notes = [with_keys(note.message) for note in table.notes if note.path == row.path and row.kind != "function"]
     if notes:
         page.heading("Notes")
         page.bullets(notes)

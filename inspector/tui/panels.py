@@ -7,19 +7,21 @@ from typing import Any, Protocol
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from inspector.core import wording
 from inspector.core.results import KeyExplanation, SourceReport, ValuesReport
 from inspector.core.table import Row
+from inspector.core.wording import printable
 from inspector.tui import plots
 from inspector.tui.keys_here import with_keys
 from inspector.tui.names import names
 from inspector.tui.overview import overview
 from inspector.tui.page import ERROR, MUTED, WARNING, Page, TextPanel
 from inspector.tui.run_list import RunList, run_of
-from inspector.tui.source_page import caller_or_own, line_to_mark, source_page
+from inspector.tui.source_page import caller_or_own, caption, line_to_mark, source_page
 from inspector.tui.tensor_list import TensorList, tensor_page
 from inspector.tui.value_grid import value_grid
 from inspector.tui.view import LISTED_BELOW, View
@@ -62,8 +64,13 @@ class NamesPanel(TextPanel):
         self.show(names(explanations, view) if explanations else waiting(answer, "no tensor here has a key"))
 
 
-class SourcePanel(TextPanel):
-    """The code: of the row's forward, or of the call."""
+class SourcePanel(Vertical):
+    """The code, of the row's forward or of the call, under a caption that stays."""
+
+    def compose(self) -> ComposeResult:
+        """Whose code it is above the code."""
+        yield Static(id="whose", markup=False)
+        yield TextPanel(id="code")
 
     def wanted(self, view: View) -> Request[Any] | None:
         """The code that is shown."""
@@ -73,12 +80,16 @@ class SourcePanel(TextPanel):
 
     def show_view(self, view: View, answer: Any) -> None:
         """Draw the code with its line numbers."""
+        whose, code = self.query_one("#whose", Static), self.query_one(TextPanel)
+        text = caption(answer, view) if isinstance(answer, SourceReport) else ""
+        whose.update(Content(printable(text)))
+        whose.display = bool(text)
         if isinstance(answer, SourceReport):
             content, line = source_page(answer, view)
-            self.show(content)
-            self.scroll_to(y=max(0, line - 4), animate=False)
+            code.show(content)
+            code.scroll_to(y=max(0, line - 4), animate=False)
         else:
-            self.show(waiting(answer, "a file of tensors has no source"))
+            code.show(waiting(answer, "a file of tensors has no source"))
 
 
 class ParametersPanel(Vertical):

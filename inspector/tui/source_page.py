@@ -37,16 +37,13 @@ def _shows_own(row: Row) -> bool:
 def source_page(report: SourceReport, view: View) -> tuple[Content, int]:
     """The code with line numbers, and the line of the page that is marked, 0 for none."""
     page = Page()
-    whose = caption(report, view)
-    if whose:
-        page.line((whose, "bold"))
     if report.file:
         page.line((report.file, MUTED))
     code = "\n".join(printable(line.expandtabs(4)) for line in report.text.splitlines()[:LINES])
     marked = _marked_line(report, view)
     lines = _highlighted(code).split("\n", allow_blank=True)
     width = len(str(report.first_line + len(lines)))
-    parts: list[Content] = [page.content(), Content("\n")]
+    parts: list[Content] = [page.content(), Content("\n")] if report.file else []
     at = 0
     for number, line in enumerate(lines, start=report.first_line):
         here = number == marked

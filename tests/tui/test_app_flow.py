@@ -1,10 +1,12 @@
 """Opening, failing, losing the worker: what the person at the terminal sees."""
 
+import msgspec
 import pytest
 from fake_client import FakeClient, lenet
 from screen_text import session
 
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
+from inspector.core.table import Note
 from inspector.worker import protocol
 
 
@@ -151,6 +153,14 @@ async def test_what_was_said_can_be_read_again_in_full(size):
         await ui.until(lambda: ui.app.log_view.size.height > 15, "there is room for it")
         await ui.press("home")
         assert SENTENCE in " ".join(ui.text.replace("»", " ").split())
+
+
+async def test_without_an_input_it_is_said_why_there_are_no_shapes():
+    note = Note(code="no-input", message="no input was found; give one with --input")
+    client = FakeClient()
+    client.answers[protocol.Trace] = msgspec.structs.replace(lenet(traced=False), notes=[note])
+    async with session(client=client) as ui:
+        assert "no input was found; give one with --input (press t)" in ui.app.activity.render().plain
 
 
 async def test_refusals_that_name_an_option_name_its_key():

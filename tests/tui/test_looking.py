@@ -1,10 +1,12 @@
 """Panels, search, zoom, spelling, copying: what changes only the screen."""
 
+import msgspec
 import pytest
 from fake_client import FORWARD, FakeClient, lenet
 from screen_text import session
 
 from inspector.core.results import SourceReport
+from inspector.core.table import Note
 from inspector.worker import protocol
 
 FACTS = {
@@ -46,6 +48,27 @@ async def test_the_source_says_whose_code_it_is(keys, text, caption):
         await ui.press(*keys, "6")
         left, top, _, _ = ui.app.side.query_one("#source").region
         assert ui.text.splitlines()[top][left:].strip() == (caption or "lenet.py")
+
+
+async def test_whose_code_it_is_stays_on_screen_when_the_code_is_scrolled():
+    client = FakeClient()
+    code = FORWARD.replace("    return", "    pass\n" * 60 + "    return")
+    client.answers[protocol.SourceOf] = lambda request: SourceReport(
+        path=request.path, file="lenet.py", first_line=10, text=code
+    )
+    async with session(client=client, size=(80, 24)) as ui:
+        await ui.press("down", "6", "tab", "pagedown", "pagedown")
+        assert "forward, which calls conv1" in ui.text
+        assert "def forward" not in ui.text
+
+
+async def test_notes_of_the_model_are_on_its_own_row_only():
+    table = lenet()
+    client = FakeClient(msgspec.structs.replace(table, notes=[Note(code="real-pass", message="run for real")]))
+    async with session(client=client) as ui:
+        assert "run for real" in ui.text
+        for _ in table.rows[1:]:
+            assert "run for real" not in await ui.press("down")
 
 
 async def test_the_source_of_a_failure_says_so():
