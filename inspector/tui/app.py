@@ -291,8 +291,9 @@ class NNInspectApp(App[int]):
 
     def say(self, text: str, style: str = "") -> None:
         """Say something on the line at the bottom, and keep it in the log."""
-        self.activity.message = (text, style)
-        self.log_view.say(text, style)
+        if (text, style) != self.activity.message:
+            self.activity.message = (text, style)
+            self.log_view.say(text, style)
 
     def tell(self, title: str, sentence: str) -> None:
         """Say something that must be read before going on."""

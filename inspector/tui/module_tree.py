@@ -15,6 +15,7 @@ MEASURED = 2000
 """Rows looked at for the columns' widths; longer contents further down are cut."""
 INDENT = 2
 FOLDED, UNFOLDED = "▸", "▾"
+NOT_REACHED = "not reached"
 
 
 class ModuleTree(RowView):
@@ -168,7 +169,7 @@ class ModuleTree(RowView):
     def _output(self, row: Row) -> str:
         if row.output_shapes:
             return wording.shapes(row.output_shapes)
-        return "not reached" if self._not_reached(row) else ""
+        return NOT_REACHED if self._not_reached(row) else ""
 
     def _not_reached(self, row: Row) -> bool:
         # What the failure is inside of was reached, but has no output.
@@ -272,7 +273,8 @@ def _measure(table: ModelTable, traced: bool) -> list[Column]:
     rows = table.rows[:MEASURED]
     name = _longest((" " * (INDENT * row.depth + 2) + (row.name or row.type) for row in rows), 14, 36)
     module = _longest((f"{row.type}({row.hyperparameters})" for row in rows if row.kind != "function"), 12, 60)
-    output = _longest((wording.shapes(row.output_shapes) for row in rows), 6, 26)
+    outputs = (wording.shapes(row.output_shapes) or ("" if row.reached else NOT_REACHED) for row in rows)
+    output = _longest(outputs, 6, 26)
     field = _longest((wording.receptive_field(row.receptive_field) for row in rows), 0, 18)
     failed = failed_row(table)
     marks = _longest((", ".join(_marks(row, table, failed)) for row in rows), 0 if failed is None else 6, 24)

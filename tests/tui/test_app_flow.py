@@ -132,12 +132,14 @@ async def test_the_window_that_names_the_log_opens_it():
     client.answers[protocol.Forward] = ModelEndedError(SENTENCE)
     async with session(client=client) as ui:
         client.tell(protocol.Log("about to crash"))
+        client.tell(protocol.WorkerState("lost", SENTENCE))
         await ui.press("f", "enter")
         assert "L opens the log" in ui.text
         await ui.press("L")
         assert not ui.app.screen.is_modal
         assert ui.app.focused is ui.app.log_view
         await ui.until(lambda: "about to crash" in ui.text, "what the model printed is on screen")
+        assert ui.app.log_view.total == 2
 
 
 @pytest.mark.parametrize("size", [(40, 24), (80, 24), (160, 45)])

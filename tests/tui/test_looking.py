@@ -155,6 +155,17 @@ async def test_zoom_gives_the_whole_width_and_takes_it_back():
         assert ui.app.module_tree.size.width < 80
 
 
+async def test_a_row_that_was_not_reached_says_so_in_whole_words():
+    table = lenet(failed=True)
+    rows = [
+        msgspec.structs.replace(row, output_shapes=[[1, 9]] if row.output_shapes else [], reached=row.path == "")
+        for row in table.rows
+    ]
+    rows[1] = msgspec.structs.replace(rows[1], output_shapes=[], reached=False)
+    async with session(msgspec.structs.replace(table, rows=rows), size=(80, 24)) as ui:
+        assert "not reached" in next(line for line in ui.text.splitlines() if "conv1" in line)
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 45)])
 async def test_tree_and_panel_are_both_usable_at_every_size(size):
     async with session(size=size) as ui:
