@@ -207,6 +207,45 @@ def test_edits_are_taken_back_and_made_again_to_the_bit():
     assert module[1].bias[1] == 2.5
 
 
+class Compiles(nn.Module):
+    """Compiles a part of itself, one of its own methods, and nothing of the rest."""
+
+    def __init__(self):
+        super().__init__()
+        self.part = torch.compile(nn.Sequential(nn.Linear(4, 4), nn.ReLU()), backend="eager")
+        self.last = nn.Linear(4, 2)
+
+    @torch.compile
+    def bend(self, x):
+        return x.tanh()
+
+    def forward(self, x):
+        return self.last(self.bend(self.part(x)))
+
+
+@pytest.mark.parametrize(
+    "compiled",
+    [
+        Compiles(),
+        torch.compile(nn.Sequential(nn.Linear(4, 3), nn.ReLU())),
+        nn.DataParallel(torch.compile(nn.Linear(4, 3))),
+    ],
+)
+def test_a_compiled_model_runs_as_torch_runs_it_uncompiled(compiled, capfd):
+    model = live(compiled)
+    table = model.trace([], silent)
+    report = model.forward([InputSpec(shape=[3, 4])], 7, True, silent)
+    given = torch.randn(3, 4, generator=torch.Generator().manual_seed(7))
+    with torch.compiler.set_stance("force_eager"), torch.no_grad():
+        expected = compiled.module._orig_mod(given) if isinstance(compiled, nn.DataParallel) else compiled(given)
+    assert table.failure is None
+    assert [(one.name, one.shape) for one in table.inputs] in ([("x", [1, 4])], [("input", [1, 4])])
+    assert report.outputs[0].text == str(expected)
+    assert all(row.reached for row in report.table.rows)
+    assert all(gradient.gradient_note is None for gradient in report.gradients)
+    assert capfd.readouterr().err == ""
+
+
 def test_a_clone_that_differs_is_told():
     class Net(nn.Module):
         def __init__(self):

@@ -28,6 +28,7 @@ from inspector.engine.drawing_inputs import draw_inputs
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.pytorch import editing, placing, torchvision_operators
 from inspector.engine.pytorch.assembling import rows_with_calls
+from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.comparing import compared
 from inspector.engine.pytorch.failing import describe_failure
 from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
@@ -39,7 +40,6 @@ from inspector.engine.pytorch.recording import CallRecord, Recorder
 from inspector.engine.pytorch.running import Run, named_tensors, previews, run_forward
 from inspector.engine.pytorch.saving import save_state_dict
 from inspector.engine.pytorch.shape_pass import (
-    Arguments,
     NeedsValuesError,
     has_lazy,
     is_cheap,

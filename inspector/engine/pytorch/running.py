@@ -11,10 +11,10 @@ from torch import nn
 from inspector.core.results import OutputPreview, RowRun, Statistics, TensorGradient
 from inspector.core.table import Failure, Tensor
 from inspector.engine.live import Progress
+from inspector.engine.pytorch.calling import Arguments, call_model
 from inspector.engine.pytorch.failing import describe_failure
 from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
 from inspector.engine.pytorch.recording import CallRecord, Recorder, tensors_in
-from inspector.engine.pytorch.shape_pass import Arguments
 from inspector.engine.pytorch.untouched import untouched
 from inspector.engine.random_state import seeded
 from inspector.engine.statistics import statistics
@@ -89,7 +89,7 @@ def run_forward(
         try:
             began = time.perf_counter()
             with run.recorder:
-                run.output = model(*arguments[0], **arguments[1])
+                run.output = call_model(model, arguments)
             run.seconds = run.recorder.root.seconds if run.recorder.root else time.perf_counter() - began
         except (KeyboardInterrupt, SystemExit):
             raise

@@ -21,13 +21,10 @@ from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import UninitializedBuffer, is_lazy
 from torch.utils._device import _device_constructors
 
+from inspector.engine.pytorch.calling import Arguments, call_model
 from inspector.engine.pytorch.recording import Recorder, tensors_in
 from inspector.engine.pytorch.untouched import untouched
 from inspector.engine.random_state import seeded
-
-Arguments = tuple[list[torch.Tensor], dict[str, torch.Tensor]]
-"""Positional and named inputs."""
-
 
 CHEAP_MULTIPLICATIONS = 300_000_000
 """A real pass below this bound takes some hundredths of a second on one core."""
@@ -48,7 +45,7 @@ def meta_pass(model: nn.Module, arguments: Arguments, recorder: Recorder, device
     with untouched(model), _looked_through(model), _stand_ins(model), seeded(seed), torch.no_grad():
         try:
             with _OrdinaryDevice(torch.device(device)), recorder:
-                return model(*positional, **named)
+                return call_model(model, (positional, named))
         except NotImplementedError as problem:
             raise NeedsValuesError(str(problem)) from problem
         except RuntimeError as problem:
@@ -62,13 +59,13 @@ def real_pass(model: nn.Module, arguments: Arguments, recorder: Recorder, seed: 
     with untouched(model, values=True), _looked_through(model), seeded(seed):
         try:
             with torch.no_grad(), recorder:
-                return model(*arguments[0], **arguments[1])
+                return call_model(model, arguments)
         except RuntimeError as problem:
             # A model that differentiates inside its forward needs gradients on.
             if "does not require grad" not in str(problem):
                 raise
             with torch.enable_grad(), recorder:
-                return model(*arguments[0], **arguments[1])
+                return call_model(model, arguments)
 
 
 def is_cheap(model: nn.Module, arguments: Arguments) -> bool:
@@ -119,7 +116,7 @@ def materialised_copy(model: nn.Module, arguments: Arguments, seed: int) -> nn.M
 def materialise(model: nn.Module, arguments: Arguments, seed: int) -> None:
     """Let a forward give the lazy parameters their shapes; what else it does to the model is put back."""
     with _eval_mode(model), seeded(seed), torch.no_grad(), contextlib.suppress(Exception):
-        model(*arguments[0], **arguments[1])
+        call_model(model, arguments)
 
 
 @contextmanager

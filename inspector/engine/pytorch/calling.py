@@ -1,0 +1,27 @@
+"""Calling the user's model: the one place through which every pass goes."""
+
+import contextlib
+import sys
+from typing import Any
+
+import torch
+from torch import nn
+
+Arguments = tuple[list[torch.Tensor], dict[str, torch.Tensor]]
+"""Positional and named inputs."""
+
+
+def call_model(model: nn.Module, arguments: Arguments) -> Any:
+    """The model's output. What ``torch.compile`` wraps runs eagerly: the compiler cannot see through a recorded pass.
+
+    Raises whatever the model raises.
+    """
+    with _eagerly():
+        return model(*arguments[0], **arguments[1])
+
+
+def _eagerly() -> contextlib.AbstractContextManager[None]:
+    # The compiler takes a second to import; where nobody has, nothing is compiled.
+    if "torch._dynamo" not in sys.modules:
+        return contextlib.nullcontext()
+    return torch.compiler.set_stance("force_eager")  # type: ignore[no-any-return]  # torch leaves it unannotated
