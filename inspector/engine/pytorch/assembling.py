@@ -58,8 +58,15 @@ class _Assembly:
                 waiting += [(below, path, place) for below in call.children]
 
     def _module(
-        self, path: str, call: CallRecord | None, below: list[CallRecord], parent: int | None, depth: int
+        self,
+        path: str,
+        call: CallRecord | None,
+        below: list[CallRecord],
+        parent: int | None,
+        depth: int,
+        opaque: CallRecord | None = None,
     ) -> None:
+        """`opaque` is the call of an enclosing TorchScript module: what it calls itself is not seen."""
         index = len(self.rows)
         row = self.static[path]
         self.rows.append(row)
@@ -77,17 +84,19 @@ class _Assembly:
                 if child not in deeper:
                     sequence.append((None, child))
                 deeper[child].append(item)
+        opaque = call if call is not None and call.is_opaque else opaque
         for called, child in self._order(path, sequence):
             if called is not None and called.is_function:
                 self._function(called, index, depth + 1)
             elif called is not None:
-                self._module(child, called, called.children + deeper.pop(child, []), index, depth + 1)
+                self._module(child, called, called.children + deeper.pop(child, []), index, depth + 1, opaque)
             else:
-                self._module(child, None, deeper.pop(child, []), index, depth + 1)
+                self._module(child, None, deeper.pop(child, []), index, depth + 1, opaque)
         changes: dict[str, object] = {"index": index, "parent": parent, "depth": depth, "call": number}
         if call is None:
             call = self.by_place.get(path) or self._call_elsewhere(row)
-        changes |= {"subtree": len(self.rows) - index, "reached": call is not None and not call.failed}
+        ran = call or opaque
+        changes |= {"subtree": len(self.rows) - index, "reached": ran is not None and not ran.failed}
         if call is not None:
             changes |= _of_call(call)
             changes |= {"dtype": row.dtype or call.dtype, "device": row.device or call.device}

@@ -6,6 +6,7 @@ Candidates come from what the model declares, then from the layer registered fir
 import inspect
 from collections.abc import Callable, Iterator
 from time import monotonic
+from typing import Any
 
 import torch
 from msgspec.structs import replace
@@ -86,6 +87,9 @@ def required_inputs(model: nn.Module) -> list[str]:
 
 
 def _arguments(model: nn.Module, *, optional: bool) -> list[str]:
+    if isinstance(model, torch.jit.ScriptModule):
+        method: Any = model.forward
+        return [each.name for each in method.schema.arguments[1:] if each.has_default_value() == optional]
     try:
         parameters = list(inspect.signature(_unwrapped(model).forward).parameters.values())
     except (TypeError, ValueError):

@@ -36,6 +36,7 @@ from inspector.engine.pytorch.inferring_inputs import as_inputs, infer_inputs, r
 from inspector.engine.pytorch.layer_formulas import static_formula
 from inspector.engine.pytorch.naming import explain_keys
 from inspector.engine.pytorch.opening import Opened, open_module
+from inspector.engine.pytorch.places import empty_names, holdings_of, places_of
 from inspector.engine.pytorch.recording import CallRecord, Recorder
 from inspector.engine.pytorch.running import Run, named_tensors, previews, run_forward
 from inspector.engine.pytorch.saving import save_state_dict
@@ -48,8 +49,8 @@ from inspector.engine.pytorch.shape_pass import (
     meta_pass,
     real_pass,
 )
-from inspector.engine.pytorch.source_lines import function_source
-from inspector.engine.pytorch.structure import device_of, static_rows, submodule, totals_of
+from inspector.engine.pytorch.source_lines import function_source, script_source
+from inspector.engine.pytorch.structure import device_of, opaque_places, static_rows, submodule, totals_of
 from inspector.engine.pytorch.tensors import tensors_of
 from inspector.engine.pytorch.weights import load_weights
 from inspector.engine.values import read_values
@@ -91,7 +92,8 @@ class TorchModel(LiveModel):
 
     def _make_table(self) -> tuple[ModelTable, list[CallRecord | None]]:
         static, tensors, totals = self._structure()
-        rows, calls = rows_with_calls([self._with_formula(row) for row in static], self._root)
+        modules = {place.path: place.module for place in places_of(self.module)}
+        rows, calls = rows_with_calls([_with_formula(row, modules[row.path]) for row in static], self._root)
         info = ModelInfo(
             name=self._opened.name,
             framework="torch",
@@ -126,10 +128,6 @@ class TorchModel(LiveModel):
         shaped = [msgspec.structs.replace(tensor, lazy=tensor.key in lazy) for tensor in tensors_of(self._materialised)]
         return marked, shaped, totals_of(self._materialised)
 
-    def _with_formula(self, row: Row) -> Row:
-        formula = static_formula(self.module.get_submodule(row.path))
-        return row if formula is None else msgspec.structs.replace(row, formula=formula)
-
     def _standing_notes(self, tensors: list[Tensor]) -> list[Note]:
         notes = []
         if torchvision_operators.install().declared is not None:
@@ -139,12 +137,15 @@ class TorchModel(LiveModel):
         devices = _devices(tensors)
         if len(devices) > 1:
             notes.append(Note(code="several-devices", message=f"the model is spread over {', '.join(devices)}"))
+        scripted = opaque_places(self.module)
+        if scripted:
+            listed = _first_of([path or "the model itself" for path in scripted])
+            text = f"TorchScript calls its modules unseen: the rows inside have no shapes of their own: {listed}"
+            notes.append(Note(code="torchscript", message=text, path=scripted[0]))
         lazy = [tensor.key for tensor in tensors if tensor.lazy]
         if lazy:
-            listed = ", ".join(lazy[:4]) + (" …" if len(lazy) > 4 else "")
-            text = (
-                f"{len(lazy)} tensors are uninitialised until a forward; shapes shown are those on this input: {listed}"
-            )
+            text = f"{len(lazy)} tensors are uninitialised until a forward; shapes shown are those on this input: "
+            text += _first_of(lazy)
             notes.append(Note(code="lazy", message=text))
         return notes
 
@@ -327,17 +328,20 @@ class TorchModel(LiveModel):
 
     def _tensor(self, key: str) -> torch.Tensor:
         path, _, name = key.rpartition(".")
-        try:
-            owner: nn.Module = self.module.get_submodule(path)
-            tensor = owner._parameters[name] if name in owner._parameters else owner._buffers[name]
-        except (AttributeError, KeyError):
-            raise RequestError(f"the model has no tensor {key!r}; `nninspect keys` lists them") from None
-        if tensor is None:
+        places = places_of(self.module)
+        tensor = next((holding.tensor for holding in holdings_of(places) if holding.key == key), None)
+        if tensor is not None:
+            return tensor
+        owner = next((place.module for place in places if place.path == path), None)
+        if owner is not None and name in empty_names(owner):
             raise RequestError(f"{key} is None: this module was made without it")
-        return tensor
+        raise RequestError(f"the model has no tensor {key!r}; `nninspect keys` lists them")
 
     def source(self, path: str, line: Source | None = None) -> SourceReport:
-        return function_source(path, type(submodule(self.module, path)).forward, line)
+        module = submodule(self.module, path)
+        if isinstance(module, torch.jit.ScriptModule):
+            return script_source(path, module)
+        return function_source(path, type(module).forward, line)
 
     def devices(self) -> list[Device]:
         return existing_devices()
@@ -405,6 +409,15 @@ def _worth_showing(attempts: list[_Attempt]) -> _Attempt | None:
     furthest = max(attempts, key=lambda attempt: attempt.calls)
     alike = len(attempts) > 1 and len({attempt.problem for attempt in attempts}) == 1
     return furthest if furthest.layers or furthest.calls > 2 or alike else None
+
+
+def _with_formula(row: Row, module: nn.Module) -> Row:
+    formula = static_formula(module)
+    return row if formula is None else msgspec.structs.replace(row, formula=formula)
+
+
+def _first_of(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (" …" if len(names) > 4 else "")
 
 
 def _no_input(names: list[str]) -> Note:

@@ -90,6 +90,11 @@ def own_tensors(module: nn.Module) -> Iterator[tuple[str, str, Tensor, bool]]:
             yield name, "buffer", buffer, not (isinstance(unsaved, set) and name in unsaved)
 
 
+def empty_names(module: nn.Module) -> list[str]:
+    """Names of parameters and buffers that `module` registers as None."""
+    return [name for kind in ("_parameters", "_buffers") for name, held in _registry(module, kind) if held is None]
+
+
 def identity(tensor: Tensor) -> tuple[object, ...]:
     """What two places must share to be tied: the object, or the storage with offset, shape, stride and dtype.
 
@@ -133,4 +138,8 @@ def _registry(module: nn.Module, name: str) -> list[tuple[str, Any]]:
 
 def _attribute(module: nn.Module, name: str) -> Any:
     own = object.__getattribute__(module, "__dict__")
+    # A module that torch.jit.trace made keeps nothing itself, but all in the scripted module behind it.
+    behind = own.get("_actual_script_module")
+    if isinstance(behind, torch.jit.ScriptModule):
+        own = object.__getattribute__(behind, "__dict__")
     return own.get(name)

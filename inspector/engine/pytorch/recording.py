@@ -68,6 +68,11 @@ class CallRecord:
         self.nested_seconds = 0.0
         self.measured: Any = None
 
+    @property
+    def is_opaque(self) -> bool:
+        """Whether it calls its modules without Python seeing it."""
+        return isinstance(self.module, torch.jit.ScriptModule)
+
 
 class Fields(Protocol):
     """Receptive fields riding on the tensors of a pass: `inspector.engine.pytorch.field_calls.FieldTracker`."""
@@ -118,8 +123,11 @@ class Recorder(TorchFunctionMode):
     def __enter__(self) -> "Recorder":
         for module in self._model.modules():
             # Hooks on each module, not global ones: torch's fused transformer paths look for these and step aside.
-            self._handles.append(module.register_forward_pre_hook(self._before, with_kwargs=True))
-            self._handles.append(module.register_forward_hook(self._after, with_kwargs=True, always_call=True))
+            # By nn.Module's own methods: a scripted module forbids hooks, and heeds them where Python calls it.
+            self._handles.append(nn.Module.register_forward_pre_hook(module, self._before, with_kwargs=True))
+            self._handles.append(
+                nn.Module.register_forward_hook(module, self._after, with_kwargs=True, always_call=True)
+            )
         super().__enter__()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         return self
 
@@ -133,7 +141,7 @@ class Recorder(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if not self._stack:
+        if not self._stack or self._stack[-1].is_opaque:
             return func(*args, **kwargs)
         caller = self._stack[-1]
         began = time.perf_counter()
@@ -225,6 +233,8 @@ class Recorder(TorchFunctionMode):
             self.failed = self.failed or record
         else:
             self.failed = None
+            if record.is_opaque and self._fields is not None:
+                self._fields.observe(torchscript, args, kwargs, output, record.path)
             with torch._C.DisableTorchFunction():
                 self._finish(record, output)
         if self._stack:
@@ -251,6 +261,10 @@ class Recorder(TorchFunctionMode):
                     caller = ancestor
                     break
         caller.children.append(record)
+
+
+def torchscript() -> None:
+    """Stands for what a scripted or traced module called."""
 
 
 def is_torch_leaf(module: nn.Module | None) -> bool:

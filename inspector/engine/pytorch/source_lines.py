@@ -71,6 +71,16 @@ def function_source(path: str, function: Callable[..., Any], at: Source | None) 
     return SourceReport(path=path, file=file, first_line=first, text="".join(lines))
 
 
+def script_source(path: str, module: torch.jit.ScriptModule) -> SourceReport:
+    """What TorchScript made of a module's forward; "" where it has none."""
+    try:
+        # A traced module keeps its code in the scripted one behind it.
+        text = str(module.__dict__.get("_actual_script_module", module).code)
+    except (AttributeError, RuntimeError):
+        text = ""
+    return SourceReport(path=path, file=None, first_line=1, text=text)
+
+
 def _lines_around(code: str, line: int) -> tuple[int, int] | None:
     """First and last line of the innermost function that holds a line."""
     try:

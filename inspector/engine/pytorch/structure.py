@@ -281,6 +281,8 @@ def _is_training(module: nn.Module) -> bool:
 def _extra_repr(module: nn.Module) -> str:
     if isinstance(module, nn.ParameterList | nn.ParameterDict):
         return ""  # theirs is a table of the entries, a line each
+    if isinstance(module, torch.jit.ScriptModule):
+        return ""  # nothing but the name of its class
     if isinstance(module, nn.MultiheadAttention):  # has none
         return f"embed_dim={module.embed_dim}, num_heads={module.num_heads}"
     try:
@@ -292,9 +294,20 @@ def _extra_repr(module: nn.Module) -> str:
     return text
 
 
+def opaque_places(model: nn.Module) -> list[str]:
+    """Where a scripted or traced module holds others, the outermost of each."""
+    found: list[str] = []
+    for place in places_of(model):
+        if isinstance(place.module, torch.jit.ScriptModule) and child_modules(place.module):
+            inside = any(not outer or place.path.startswith(f"{outer}.") for outer in found)
+            if not inside:
+                found.append(place.path)
+    return found
+
+
 def submodule(model: nn.Module, path: str) -> nn.Module:
     """The module at a path of `named_modules()`. Raises RequestError where there is none."""
-    try:
-        return model.get_submodule(path)
-    except AttributeError:
-        raise RequestError(f"the model has no module {path!r}") from None
+    found = next((place.module for place in places_of(model) if place.path == path), None)
+    if found is None:
+        raise RequestError(f"the model has no module {path!r}")
+    return found

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from inspector.engine.pytorch.places import own_tensors
+
 VALUES_KEPT_BELOW = 1 << 29
 """Parameters are copied before a real pass where all of them are smaller than this many bytes; buffers always."""
 _MUTABLE = (list, dict, set, collections.deque)
@@ -41,8 +43,8 @@ class _Attributes:
         self.contents: list[tuple[Any, Any]] = [
             (value, value.copy()) for value in self.own.values() if type(value) in _MUTABLE or _is_ordered(value)
         ]
-        tensors = [*module.__dict__.get("_parameters", {}).values()]
-        self.flags = [(tensor, tensor.requires_grad, tensor.grad) for tensor in tensors if tensor is not None]
+        parameters = [tensor for _, kind, tensor, _ in own_tensors(module) if kind == "parameter"]
+        self.flags = [(tensor, tensor.requires_grad, tensor.grad) for tensor in parameters]
 
     def restore(self) -> None:
         held = self.module.__dict__
