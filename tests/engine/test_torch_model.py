@@ -162,6 +162,65 @@ def test_a_failed_forward_keeps_the_rows_and_tells_operands():
     assert not reached["b"]
 
 
+class Spectral(nn.Module):
+    """Its first parameter is complex, its input real."""
+
+    def __init__(self):
+        super().__init__()
+        self.filter = nn.Parameter(torch.ones(3, 16, 9, dtype=torch.complex64))
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        return self.conv(torch.fft.irfft2(torch.fft.rfft2(x) * self.filter, s=x.shape[-2:]))
+
+
+@pytest.mark.parametrize(
+    ("module", "dtype"),
+    [
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).half(), torch.float16),
+        (nn.Linear(8, 8).bfloat16(), torch.bfloat16),
+        (nn.Conv1d(2, 4, 3).double(), torch.float64),
+        (nn.Linear(8, 8, dtype=torch.complex64), torch.complex64),
+        (Spectral(), torch.float32),
+        (nn.Embedding(7, 3).half(), torch.int64),
+    ],
+)
+def test_an_inferred_input_has_the_dtype_that_the_model_runs_on(module, dtype):
+    table = live(module).trace([], silent)
+    assert table.failure is None
+    assert table.inputs[0].dtype == str(dtype).removeprefix("torch.")
+    assert table.outputs[0].shape == list(module(torch.zeros(table.inputs[0].shape, dtype=dtype)).shape)
+
+
+@pytest.mark.parametrize("width", [8, 4000])
+@pytest.mark.parametrize("layer", [nn.Linear, lambda width, _: nn.Conv1d(3, 2, 3)])
+def test_an_input_of_another_dtype_fails_as_torch_does(layer, width):
+    module = layer(width, 4).half()
+    with pytest.raises((RuntimeError, ValueError)) as expected:
+        module(torch.zeros(500, 3, width))
+    failure = live(module).trace([InputSpec(shape=[500, 3, width])], silent).failure
+    assert failure.message == str(expected.value).splitlines()[0]
+    assert {operand.dtype for operand in failure.operands} == {"float16", "float32"}
+    assert "float16 and float32" in failure.explanation
+
+
+def test_a_failing_call_tells_its_own_operands_only():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Linear(4, 5)
+            self.second = nn.Linear(5, 6)
+
+        def forward(self, x):
+            return self.second(self.first(x)) @ x.new_ones(7, 3)
+
+    on_meta = Net()
+    on_meta.unused = nn.Linear(4000, 4000)
+    for module in (Net(), on_meta):
+        failure = live(module).trace([InputSpec(shape=[2000, 4])], silent).failure
+        assert [operand.shape for operand in failure.operands] == [[2000, 6], [7, 3]]
+
+
 def test_control_flow_on_values_is_run_for_real_and_said():
     class Net(nn.Module):
         def __init__(self):

@@ -2,6 +2,7 @@
 
 import ast
 import linecache
+from itertools import islice
 from types import FrameType, TracebackType
 
 import torch
@@ -10,8 +11,13 @@ from torch import nn
 from inspector.core.table import Failure, Operand, Source
 from inspector.core.wording import shape
 from inspector.engine.pytorch.importing import first_line
-from inspector.engine.pytorch.recording import Recorder, shapes_in
+from inspector.engine.pytorch.mixed_dtypes import mixed_dtypes
+from inspector.engine.pytorch.op_calls import canonical_name
+from inspector.engine.pytorch.places import holdings_of, places_of
+from inspector.engine.pytorch.recording import FailedCall, Recorder, shapes_in, tensors_in
 from inspector.engine.pytorch.source_lines import is_user_file, line_of
+
+MOST_OPERANDS = 16
 
 
 def describe_failure(problem: BaseException, model: nn.Module, recorder: Recorder) -> Failure:
@@ -20,8 +26,14 @@ def describe_failure(problem: BaseException, model: nn.Module, recorder: Recorde
     called = recorder.failed
     path = called.path if called is not None else ""
     module = called.module if called is not None else None
-    operands = _operands(frame, problem.__traceback__) if frame is not None else []
-    explanation, suggestions = _explain(module, called.input_shapes if called is not None else [], operands)
+    call = recorder.failed_call
+    if call is not None and call.problem is problem:
+        operands = _operands_of(call, model, frame, problem.__traceback__)
+        mixed = mixed_dtypes(call.func, call.args, call.kwargs)
+    else:
+        operands = _operands_near(frame, problem.__traceback__) if frame is not None else []
+        mixed = []
+    explanation, suggestions = _explain(module, called.input_shapes if called is not None else [], operands, mixed)
     failure = Failure(
         path=path,
         type=type(problem).__name__,
@@ -46,8 +58,32 @@ def _innermost_user_frame(trace: TracebackType | None) -> tuple[FrameType | None
     return frame, source
 
 
-def _operands(frame: FrameType, trace: TracebackType | None) -> list[Operand]:
+def _operands_of(
+    call: FailedCall, model: nn.Module, frame: FrameType | None, trace: TracebackType | None
+) -> list[Operand]:
+    """The tensors that the failing call was given, each as the user's line writes it, or by its key."""
+    written: dict[int, str] = {}
+    if frame is not None:
+        local = {name: value for name, value in frame.f_locals.items() if isinstance(value, torch.Tensor)}
+        written = {id(value): name for name, value in (local | _named_tensors(frame, trace)).items()}
+    own = {holding.key: holding.tensor for holding in holdings_of(places_of(model))}
+    found: dict[str, torch.Tensor] = {}
+    for number, tensor in enumerate(tensors_in((call.args, call.kwargs)), start=1):
+        key = call.keys.get(id(tensor), "")
+        # A stand-in on meta stood for the model's own tensor, which is what the line names.
+        text = written.get(id(own.get(key, tensor)), key) or f"operand {number} of {canonical_name(call.func)}"
+        found.setdefault(text, tensor)
+    return _listed(found)
+
+
+def _operands_near(frame: FrameType, trace: TracebackType | None) -> list[Operand]:
     """The tensors that the failing expression names; where it names none, the frame's local tensors."""
+    local = {name: value for name, value in frame.f_locals.items() if isinstance(value, torch.Tensor)}
+    return _listed(_named_tensors(frame, trace) or local)
+
+
+def _named_tensors(frame: FrameType, trace: TracebackType | None) -> dict[str, torch.Tensor]:
+    """The tensors that the failing expression names, and those of the modules that it names."""
     text = _failing_expression(frame, trace)
     found: dict[str, torch.Tensor] = {}
     if text:
@@ -62,8 +98,10 @@ def _operands(frame: FrameType, trace: TracebackType | None) -> list[Operand]:
                     found[f"{ast.unparse(node)}.{name}"] = parameter
             elif isinstance(value, torch.Tensor):
                 found[ast.unparse(node)] = value
-    if not found:
-        found = {name: value for name, value in frame.f_locals.items() if isinstance(value, torch.Tensor)}
+    return found
+
+
+def _listed(found: dict[str, torch.Tensor]) -> list[Operand]:
     return [
         Operand(
             text=text,
@@ -71,7 +109,7 @@ def _operands(frame: FrameType, trace: TracebackType | None) -> list[Operand]:
             dtype=str(tensor.dtype).removeprefix("torch."),
             device="cpu" if tensor.is_meta else str(tensor.device),
         )
-        for text, tensor in found.items()
+        for text, tensor in islice(found.items(), MOST_OPERANDS)
         if not nn.parameter.is_lazy(tensor)
     ]
 
@@ -113,8 +151,10 @@ def _value_of(node: ast.AST, frame: FrameType) -> object:
     return None
 
 
-def _explain(module: nn.Module | None, shapes: list[list[int]], operands: list[Operand]) -> tuple[str, list[str]]:
-    """What the shapes say, by the layer's own numbers rather than by the text of torch's message."""
+def _explain(
+    module: nn.Module | None, shapes: list[list[int]], operands: list[Operand], mixed: list[str]
+) -> tuple[str, list[str]]:
+    """What shapes, devices and dtypes say, by the layer's own numbers rather than by the text of torch's message."""
     got = shapes[0] if shapes else []
     if isinstance(module, nn.Linear) and got and got[-1] != module.in_features:
         return (
@@ -122,7 +162,9 @@ def _explain(module: nn.Module | None, shapes: list[list[int]], operands: list[O
             [f"set in_features={got[-1]}, or give an input (--input) of the size that the layer was made for"],
         )
     if isinstance(module, nn.modules.conv._ConvNd) and got:
-        return _explain_convolution(module, got)
+        explanation, suggestions = _explain_convolution(module, got)
+        if explanation:
+            return explanation, suggestions
     if isinstance(module, nn.modules.batchnorm._NormBase) and len(got) > 1 and got[1] != module.num_features:
         return (
             f"the layer normalises {module.num_features} channels on axis 1, the input has {got[1]}",
@@ -132,6 +174,10 @@ def _explain(module: nn.Module | None, shapes: list[list[int]], operands: list[O
     if len(devices) > 1:
         return f"the operands are on different devices: {', '.join(devices)}", [
             "move the module and its input together"
+        ]
+    if mixed:
+        return f"the operands have different dtypes: {' and '.join(mixed)}", [
+            "convert one of them with .to(dtype), or give an input of the other dtype: --input SHAPE:DTYPE"
         ]
     return "", []
 
@@ -145,6 +191,8 @@ def _explain_convolution(module: nn.modules.conv._ConvNd, got: list[int]) -> tup
         )
     channels = got[-spatial - 1]
     if channels == module.in_channels:
+        if not _is_too_small(module, got):
+            return "", []
         return (
             f"the input of {shape(got)} is too small for a kernel of {shape(module.kernel_size)}",
             ["give a larger input with --input, or add padding"],
@@ -154,3 +202,11 @@ def _explain_convolution(module: nn.modules.conv._ConvNd, got: list[int]) -> tup
         order = (0, len(got) - 1, *range(1, len(got) - 1))
         suggestions.insert(0, f"the channels seem to come last: permute{order} puts them first")
     return f"the layer takes {module.in_channels} channels, the input has {channels}", suggestions
+
+
+def _is_too_small(module: nn.modules.conv._ConvNd, got: list[int]) -> bool:
+    """Whether the kernel with its dilation is longer than the padded input on some axis."""
+    if module.transposed or isinstance(module.padding, str):
+        return False
+    axes = zip(got[-len(module.kernel_size) :], module.kernel_size, module.dilation, module.padding, strict=True)
+    return any(size + 2 * padding < dilation * (kernel - 1) + 1 for size, kernel, dilation, padding in axes)

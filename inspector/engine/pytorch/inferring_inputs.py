@@ -13,9 +13,10 @@ from msgspec.structs import replace
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from inspector.core.recipe import InputSpec
+from inspector.core.recipe import DTYPES, InputSpec
 from inspector.core.table import Input
 from inspector.engine.pytorch.places import child_modules
+from inspector.engine.pytorch.structure import dtype_name
 from inspector.engine.pytorch.wrappers import wrapper_of
 
 IMAGE_SIZES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512, 48, 16, 8)
@@ -70,6 +71,8 @@ def _others(
     tries, began = TRIES_FOR_ALTERNATIVES if is_small else TRIES_WITH_A_LARGE_MODEL, monotonic()
     shapes: list[list[list[int]]] = []
     for candidate in candidates:
+        if [spec.dtype for spec in candidate] != [spec.dtype for spec in found]:
+            continue
         if is_small and not cheap(candidate):
             continue
         tries -= 1
@@ -173,11 +176,23 @@ def _candidates(model: nn.Module, names: list[str], batch: int) -> Iterator[list
         yield []
         return
     seen: set[str] = set()
-    for candidate in _all_candidates(model, names, batch):
-        text = " ".join(map(str, candidate))
-        if text not in seen:
-            seen.add(text)
-            yield candidate
+    for dtype in _floating_dtypes(model):
+        for plain in _all_candidates(model, names, batch):
+            candidate = [_in_dtype(spec, dtype) for spec in plain]
+            text = " ".join(map(str, candidate))
+            if text not in seen:
+                seen.add(text)
+                yield candidate
+
+
+def _floating_dtypes(model: nn.Module) -> list[str]:
+    """The dtypes that a real or complex input may have: that of the model's first parameter of such a dtype first."""
+    names = [dtype_name(each.dtype) for each in model.parameters() if each.is_floating_point() or each.is_complex()]
+    return list(dict.fromkeys(name for name in names if name in DTYPES)) or ["float32"]
+
+
+def _in_dtype(spec: InputSpec, dtype: str) -> InputSpec:
+    return replace(spec, dtype=dtype) if spec.dtype == "float32" else spec
 
 
 def _all_candidates(model: nn.Module, names: list[str], batch: int) -> Iterator[list[InputSpec]]:

@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from inspector.core.table import FormulaLine, ReceptiveField, Source
 from inspector.engine.pytorch.function_names import called_name
+from inspector.engine.pytorch.places import holdings_of, places_of
 from inspector.engine.pytorch.source_lines import calling_source
 
 
@@ -74,6 +75,21 @@ class CallRecord:
         return isinstance(self.module, torch.jit.ScriptModule)
 
 
+class FailedCall:
+    """The function call in which a pass failed, with its operands."""
+
+    __slots__ = ("args", "func", "keys", "kwargs", "problem")
+
+    def __init__(self, problem: BaseException, func: Any, args: Any, kwargs: Any, model: nn.Module) -> None:
+        self.problem = problem
+        self.func = func
+        self.args = args
+        self.kwargs = kwargs
+        # Now, while stand-ins on meta may be in the places of the model's tensors.
+        self.keys = {id(holding.tensor): holding.key for holding in holdings_of(places_of(model))}
+        """Of the model's own tensors by their id, the keys."""
+
+
 class Fields(Protocol):
     """Receptive fields riding on the tensors of a pass: `inspector.engine.pytorch.field_calls.FieldTracker`."""
 
@@ -119,6 +135,8 @@ class Recorder(TorchFunctionMode):
         self.root: CallRecord | None = None
         self.failed: CallRecord | None = None
         """The innermost record that was open when an exception passed that the model did not catch."""
+        self.failed_call: FailedCall | None = None
+        """The function call that raised the last exception, caught or not."""
 
     def __enter__(self) -> "Recorder":
         for module in self._model.modules():
@@ -155,7 +173,8 @@ class Recorder(TorchFunctionMode):
         overhead_before = self._overhead
         try:
             result = self._call(func, args, kwargs)
-        except BaseException:
+        except BaseException as problem:
+            self.failed_call = FailedCall(problem, func, args, kwargs, self._model)
             if record is not None:
                 record.failed = True
                 self._attach(record, caller)

@@ -22,6 +22,8 @@ from torch.nn.parameter import UninitializedBuffer, is_lazy
 from torch.utils._device import _device_constructors
 
 from inspector.engine.pytorch.calling import Arguments, call_model
+from inspector.engine.pytorch.mixed_dtypes import mixed_dtypes
+from inspector.engine.pytorch.op_calls import canonical_name
 from inspector.engine.pytorch.recording import Recorder, tensors_in
 from inspector.engine.pytorch.untouched import untouched
 from inspector.engine.random_state import seeded
@@ -207,6 +209,9 @@ class _OrdinaryDevice(torch.overrides.TorchFunctionMode):
             kwargs["device"] = "meta"
         if any(not tensor.is_meta for tensor in tensors_in((args, kwargs))):
             args, kwargs = _all_meta(args), _all_meta(kwargs)
+        mixed = mixed_dtypes(func, args, kwargs)
+        if mixed:
+            raise NeedsValuesError(f"whether {canonical_name(func)} takes {' and '.join(mixed)} shows only then")
         return func(*args, **kwargs)
 
 
