@@ -177,8 +177,11 @@ def _load(
     ]
     casts = _casts(mapping, state, fitting)
     entries = _entries(mapping, pairs, fitting, state)
-    unexpected = _copy(model, entries, path)
+    absent, unexpected = _copy(model, entries, path)
     after = model.state_dict(keep_vars=True)
+    # A model's own hooks may name keys otherwise when they load than when they save.
+    pairs = {key: name for key, name in pairs.items() if name not in unexpected}
+    fitting = {key: name for key, name in fitting.items() if key in pairs}
     filled = set(fitting.values())
     hooked = _taken_by_hooks(mapping, pairs, unexpected, after, filled | {item.key for item in mismatched})
     filled |= set(hooked.values())
@@ -191,7 +194,7 @@ def _load(
     other = {item.key for item in mismatched}
     return Load(
         matched=len(filled),
-        missing=[key for key in after if key not in filled and key not in other],
+        missing=[key for key in (after if absent is None else absent) if key not in filled and key not in other],
         unexpected=[str(key) for key in mapping if _left_over(key, pairs, fitting, hooked, mapping)],
         mismatched=mismatched,
         coverage=_coverage(after, filled),
@@ -234,14 +237,17 @@ def _entries(
     return entries
 
 
-def _copy(model: nn.Module, entries: "OrderedDict[str, Any]", path: str) -> set[str]:
-    """Load the entries and return those that torch did not expect."""
+def _copy(model: nn.Module, entries: "OrderedDict[str, Any]", path: str) -> tuple[list[str] | None, set[str]]:
+    """Load the entries; return the keys that the model itself says are missing, and those it did not expect.
+
+    None for those missing where an overridden load_state_dict returns nothing.
+    """
     try:
         result = model.load_state_dict(entries, strict=False)
     except Exception as error:
         # Hooks, set_extra_state and overridden loading are the model's own code, which can raise anything.
         raise RequestError(f"{path} does not load into the model: {_first_line(error)}") from error
-    return set(getattr(result, "unexpected_keys", ()))
+    return getattr(result, "missing_keys", None), set(getattr(result, "unexpected_keys", ()))
 
 
 def _taken_by_hooks(
