@@ -8,6 +8,7 @@ from inspector.cli import options
 from inspector.cli.conversation import converse
 from inspector.core.edits import Edit
 from inspector.core.errors import ExitStatus, RequestError
+from inspector.core.recipe import later_seed
 from inspector.core.results import EditReport, SaveReport
 from inspector.worker.client import Client
 from inspector.worker.protocol import Apply, Open, Save, Trace
@@ -33,7 +34,7 @@ def command(
 ) -> int:
     """Re-initialise parameters by rules, in order, and save the state_dict."""
     recipe = options.recipe_from(opening)
-    edits = [_edit(rule, recipe.seed + number) for number, rule in enumerate(rules)]
+    edits = [_edit(rule, later_seed(recipe.seed, number)) for number, rule in enumerate(rules)]
 
     async def talk(client: Client) -> tuple[list[EditReport], SaveReport]:
         table = await client.request(Open(recipe=recipe))

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from inspector.core.recipe import InputSpec, Recipe, parse_arguments, parse_input
+from inspector.core.recipe import LARGEST_SEED, SMALLEST_SEED, InputSpec, Recipe, parse_arguments, parse_input
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -20,7 +20,13 @@ def opening(function: F) -> F:
         ),
         click.option("--device", metavar="NAME", help="Move the model to this device: cpu, cuda:0, mps, meta."),
         click.option("--train", "training", is_flag=True, help="Train mode; without it, eval."),
-        click.option("--seed", default=0, show_default=True, help="Seed of everything random."),
+        click.option(
+            "--seed",
+            type=click.IntRange(SMALLEST_SEED, LARGEST_SEED),
+            default=0,
+            show_default=True,
+            help="Seed of everything random.",
+        ),
         click.option(
             "--input",
             "inputs",

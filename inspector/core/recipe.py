@@ -1,6 +1,7 @@
 """The recipe: what to open and how, small and printable, enough to open the same model again."""
 
 import ast
+import math
 import re
 from typing import Literal
 
@@ -12,6 +13,9 @@ DTYPES = (
     "float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool",
     "complex64", "complex128",
 )  # fmt: skip
+
+SMALLEST_SEED, LARGEST_SEED = -(2**63), 2**64 - 1
+"""What ``torch.manual_seed`` takes."""
 
 
 class InputSpec(Record, frozen=True, kw_only=True):
@@ -52,6 +56,11 @@ class Recipe(Record, frozen=True, kw_only=True):
     inputs: list[InputSpec] = []
 
 
+def later_seed(seed: int, number: int) -> int:
+    """The seed that comes `number` after `seed`; after the largest comes 0."""
+    return seed + number if seed + number <= LARGEST_SEED else (seed + number) % 2**64
+
+
 _SPEC = re.compile(
     r"(?:(?P<name>[^=@][^=]*)=)?"
     r"(?:@(?P<file>.+)|(?P<shape>\(\)|\d+(?:[xX×]\d+)*)(?::(?P<dtype>\w+))?(?:~(?P<distribution>\w+(?:\([^)]*\))?))?)$"
@@ -77,6 +86,8 @@ def parse_input(text: str) -> InputSpec:
     if dtype not in DTYPES:
         raise RequestError(f"--input {text!r}: {dtype!r} is not a dtype; one of {', '.join(DTYPES)}")
     shape = [] if found["shape"] == "()" else [int(size) for size in re.split("[xX×]", found["shape"])]
+    if any(size >= 2**63 for size in shape):
+        raise RequestError(f"--input {text!r}: {max(shape)} is longer than any axis of a tensor; write a smaller size")
     distribution, low, high = _parse_distribution(text, found["distribution"] or "normal")
     return InputSpec(name=name, shape=shape, dtype=dtype, distribution=distribution, low=low, high=high)
 
@@ -101,10 +112,10 @@ def _parse_distribution(spec: str, text: str) -> tuple[str, float | None, float 
         low, high = (float(found[1]), float(found[2])) if found else (0.0, 0.0)
     except ValueError:
         found = None
-    if not found or not low < high:
+    if not found or not -math.inf < low < high < math.inf:
         raise RequestError(
             f"--input {spec!r}: {text!r} is not a distribution; one of {', '.join(DISTRIBUTIONS)} "
-            "or range(lo,hi) with lo < hi"
+            "or range(lo,hi) with numbers lo < hi"
         )
     return "range", low, high
 

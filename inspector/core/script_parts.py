@@ -154,7 +154,7 @@ def initialise(where, seed, fill=None, fills_any_dtype=False):
         if mark in seen:
             continue
         seen.add(mark)
-        here = (seed + position * 1_000_003) % 2**63
+        here = (seed + position * 1_000_003) % 2**64
         layer = module_at(path)
         drawn = draw(like, here, fill, fills_any_dtype) if fill else default(path, layer, name, here, resets)
         if drawn is None or drawn.shape != like.shape:

@@ -19,7 +19,7 @@ SEED_STEP = 1_000_003
 
 def tensor_seed(seed: int, position: int) -> int:
     """The seed of the tensor at `position` in an edit's selection; the first one's is the edit's own."""
-    return (seed + position * SEED_STEP) % 2**63
+    return (seed + position * SEED_STEP) % 2**64
 
 
 def draw(

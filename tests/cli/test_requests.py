@@ -118,6 +118,10 @@ REFUSED = {
     "a folder of weights that is not there": (["summary", "m.py", "--weights", "none/w.pt"], ["none/w.pt"]),
     "no such command": (["sumary", "m.py"], ["nninspect summary"]),
     "no target": (["summary"], ["TARGET"]),
+    "a seed that torch does not take": (["forward", "m.py", "--seed", str(2**64)], ["--seed", str(2**64)]),
+    "a seed that is no integer": (["summary", "m.py", "--seed", "1.5"], ["--seed", "1.5"]),
+    "an axis that no tensor has": (["summary", "m.py", "--input", f"{2**64}x3"], [str(2**64)]),
+    "a range without end": (["summary", "m.py", "--input", "1x3~range(0,inf)"], ["range(0,inf)"]),
     "no such option": (["summary", "m.py", "--batch", "3"], ["--batch"]),
 }
 
@@ -160,10 +164,12 @@ def test_init_writes_what_it_says_and_asks_before_it_overwrites(folder: Path) ->
     assert torch.equal(torch.load(folder / "new.pt", weights_only=True)["fc.weight"], torch.ones(4, 3))
 
 
-def test_init_with_one_seed_is_torch_with_that_seed(folder: Path) -> None:
-    nninspect(folder, "init", "m.py", "--rule", "fc.weight=kaiming_normal_(mode=fan_out)", "--seed", "5", "-o", "s.pt")
+@pytest.mark.parametrize("seed", [5, -1, -(2**63), 2**64 - 1])
+def test_init_with_one_seed_is_torch_with_that_seed(folder: Path, seed: int) -> None:
+    rules = ["--rule", "fc.weight=kaiming_normal_(mode=fan_out)", "--rule", "fc.bias=ones_"]
+    nninspect(folder, "init", "m.py", *rules, "--seed", str(seed), "-o", "s.pt")
     expected = torch.empty(4, 3)
-    torch.manual_seed(5)
+    torch.manual_seed(seed)
     nn.init.kaiming_normal_(expected, mode="fan_out")
     assert torch.equal(torch.load(folder / "s.pt", weights_only=True)["fc.weight"], expected)
 

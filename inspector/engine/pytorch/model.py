@@ -10,7 +10,7 @@ from torch import nn
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
-from inspector.core.recipe import InputSpec, Recipe
+from inspector.core.recipe import InputSpec, Recipe, later_seed
 from inspector.core.results import (
     CloneReport,
     Device,
@@ -303,7 +303,7 @@ class TorchModel(LiveModel):
     def compare_clone(self, inputs: list[InputSpec], seed: int, progress: Progress) -> CloneReport:
         specs = self._forward_specs(inputs, progress)
         arguments = self._arguments(specs, seed)
-        clone = self._opened.build(self.recipe.seed + 1)
+        clone = self._opened.build(later_seed(self.recipe.seed, 1))
         clone.load_state_dict(self.module.state_dict())
         placing.place_alike(self.module, clone)
         progress(0, 2, "the model")
