@@ -28,7 +28,8 @@ def command(json: bool, keys: tuple[str, ...], worker: str | None, **opening: An
     if json:
         from inspector.report.documents import keys_document
 
-        click.echo(keys_document(explanations))
+        # The document lists the state_dict's keys; a buffer that it leaves out only where it is asked for.
+        click.echo(keys_document([each for each in explanations if keys or each.persistent]))
     else:
         from inspector.report.text import print_keys
 

@@ -100,6 +100,8 @@ class KeyExplanation(Record, frozen=True, kw_only=True):
     key: str
     expression: str
     parts: list[KeyPart]
+    persistent: bool = True
+    """Whether the state_dict holds it; False for a buffer registered with ``persistent=False``."""
 
 
 class ValuesReport(Record, frozen=True, kw_only=True):

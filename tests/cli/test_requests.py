@@ -136,6 +136,18 @@ def test_what_cannot_be_done_is_refused_in_one_message(folder: Path, reason: str
     assert [path for path in sorted(folder.iterdir()) if path.name != "__pycache__"] == before
 
 
+def test_keys_are_those_of_the_state_dict_and_what_is_asked_for(folder: Path) -> None:
+    registering = "super().__init__(); self.register_buffer('scratch', torch.ones(2), persistent=False)"
+    (folder / "kept.py").write_text((folder / "m.py").read_text().replace("super().__init__()", registering))
+    listed = document(folder, "keys", "kept.py")["keys"]
+    assert [(key["key"], key["persistent"]) for key in listed] == [("fc.weight", True), ("fc.bias", True)]
+    asked = document(folder, "keys", "kept.py", "scratch", "fc.bias")["keys"]
+    assert [(key["key"], key["persistent"]) for key in asked] == [("scratch", False), ("fc.bias", True)]
+    assert "scratch" in nninspect(folder, "keys", "kept.py").stdout
+    tensors = document(folder, "summary", "kept.py")["tensors"]
+    assert {tensor["key"]: tensor["persistent"] for tensor in tensors}["scratch"] is False
+
+
 def test_weights_that_do_not_fit_are_something_to_see(folder: Path) -> None:
     load = document(folder, "summary", "m.py", "--weights", "part.pt", status=1)["load"]
     assert load["matched"] == 1

@@ -325,6 +325,35 @@ def test_a_clone_that_differs_is_told():
     assert whole.max_abs == 0
 
 
+class Hides(nn.Module):
+    """Does not let its parts be reached as attributes, nor by its own way of looking for them."""
+
+    def __init__(self):
+        super().__init__()
+        self.add_module("inner", nn.Linear(4, 3))
+
+    def __getattr__(self, name):
+        if name == "inner":
+            raise AttributeError(name)
+        return super().__getattr__(name)
+
+    def get_submodule(self, target):
+        raise RuntimeError("no")
+
+    def forward(self, x):
+        return self._modules["inner"](x)
+
+
+def test_parts_that_a_model_hides_are_there():
+    module = Hides()
+    model = live(module)
+    table = model.trace([InputSpec(shape=[2, 4])], silent)
+    assert [(row.path, row.output_shapes) for row in table.rows] == [("", [[2, 3]]), ("inner", [[2, 3]])]
+    for key in model.explain([]):
+        assert torch.equal(eval(key.expression, {"model": module}), module.state_dict()[key.key])
+    assert model.values("inner.bias", "", 3).rows == [pytest.approx(module._modules["inner"].bias.tolist())]
+
+
 def test_a_device_that_does_not_exist_is_refused_with_those_that_do():
     with pytest.raises(RequestError, match=r"cuda:17.*cpu"):
         Session(live(nn.Linear(2, 2))).apply(Edit(action="place", where="", argument="cuda:17"))

@@ -70,7 +70,8 @@ class _Names:
     def _explain_tensor(self, key: str, holding: Holding, chain: list[int]) -> KeyExplanation:
         parts = [self._module_part(place) for place in chain]
         parts.append(self._tensor_part(holding))
-        return KeyExplanation(key=key, expression=self._expressions.tensor(holding), parts=parts)
+        expression = self._expressions.tensor(holding)
+        return KeyExplanation(key=key, expression=expression, parts=parts, persistent=holding.persistent)
 
     def _explain_entry(self, key: str, value: object) -> KeyExplanation:
         """An entry of the state_dict under a key that nothing is registered under."""
