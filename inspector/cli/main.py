@@ -70,7 +70,7 @@ def run(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         _prepare_output()
-        status = main.main(arguments, prog_name="nninspect", standalone_mode=False)
+        status = main.main(arguments, prog_name="nninspect", standalone_mode=False, obj=list(arguments))
         sys.stdout.flush()
     except (RequestError, ModelEndedError) as problem:
         _say(problem, "--debug" in arguments)

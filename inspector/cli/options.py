@@ -61,4 +61,5 @@ def recipe_from(options: dict[str, Any]) -> Recipe:
         training=options.pop("training"),
         seed=options.pop("seed"),
         inputs=specs,
+        typed=click.get_current_context().obj or [],
     )

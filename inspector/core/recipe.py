@@ -54,6 +54,8 @@ class Recipe(Record, frozen=True, kw_only=True):
     training: bool = False
     seed: int = 0
     inputs: list[InputSpec] = []
+    typed: list[str] = []
+    """The words after ``nninspect``, which a command that is proposed repeats."""
 
 
 def later_seed(seed: int, number: int) -> int:

@@ -89,6 +89,8 @@ def _by_key(text: str, tensors: list[Tensor]) -> list[Tensor]:
 
 def _nothing(selector: Selector, tensors: list[Tensor], rows: list[Row]) -> str:
     if selector.kind == "key":
+        if any(row.path == selector.text and row.kind != "function" for row in rows):
+            return f"{selector.text!r} is a module, not a tensor; its tensors are {selector.text}.*"
         what, known = "tensor", [tensor.key for tensor in tensors]
     elif selector.kind == "type":
         what, known = "type of module with tensors", [row.type for row in rows if row.kind != "function"]

@@ -27,7 +27,7 @@ def existing_devices() -> list[Device]:
 def existing_device(name: str) -> torch.device:
     """The device of that name. Raises RequestError listing the devices that exist where it does not."""
     names = [device.name for device in existing_devices()]
-    wanted = "cuda:0" if name == "cuda" else name
+    wanted = {"cuda": "cuda:0", "cpu:0": "cpu", "mps:0": "mps"}.get(name.lower(), name.lower())
     if wanted not in names:
         raise RequestError(f"device {name!r} does not exist here; choose one of {', '.join(names)}")
     return torch.device(wanted)

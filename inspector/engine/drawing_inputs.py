@@ -7,6 +7,7 @@ import torch
 from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
 from inspector.engine.user_paths import user_path
+from inspector.files import open_catalog
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
@@ -73,13 +74,24 @@ def read_input(file: str) -> torch.Tensor:
             return torch.from_numpy(numpy.load(path, allow_pickle=False).copy())
         if suffix in IMAGE_SUFFIXES:
             return _read_image(path)
-        value = torch.load(path, weights_only=True, map_location="cpu")
-    except RequestError:
-        raise
+        return _read_saved(path)
+    except RequestError as problem:
+        raise RequestError(f"--input @{problem}") from None
     except Exception as problem:
-        raise RequestError(f"--input @{file} cannot be read: {str(problem).splitlines()[0]}") from None
-    if not isinstance(value, torch.Tensor):
-        raise RequestError(f"--input @{file} holds a {type(value).__name__}, not one tensor; save the tensor alone")
+        reason = (str(problem).splitlines() or [""])[0] or type(problem).__name__
+        raise RequestError(f"--input @{file} cannot be read: {type(problem).__name__}: {reason}") from None
+
+
+def _read_saved(path: Path) -> torch.Tensor:
+    """The one tensor of a file of torch.save; what else it is, its catalog tells."""
+    catalog = open_catalog(path)
+    if catalog.root != "tensor":
+        named = catalog.root == "mapping" and catalog.tensors
+        held = f"{len(catalog.tensors)} tensors by name" if named else f"a {catalog.root_type}"
+        raise RequestError(f"{path} holds {held}, not one tensor; save the tensor alone")
+    # As a stream: by a path, torch goes by how the file is named.
+    with path.open("rb") as stream:
+        value: torch.Tensor = torch.load(stream, weights_only=True, map_location="cpu")
     return value
 
 

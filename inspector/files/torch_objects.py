@@ -330,6 +330,10 @@ def _type_name(value: Any) -> str:
     if isinstance(value, Call):
         if value.path == "copyreg._reconstructor" and value.args and isinstance(value.args[0], Global):
             return value.args[0].path
+        # The format from before 1.6 keeps a module's class beside the pickle, with its source.
+        kept = value.function.identity if isinstance(value.function, Persistent) else ()
+        if isinstance(kept, tuple) and len(kept) > 1 and kept[0] == "module" and isinstance(kept[1], Global):
+            return kept[1].path
         return value.path or "object"
     return type(value).__name__
 

@@ -42,6 +42,8 @@ def folder(tmp_path: Path) -> Path:
     """A folder with a model of one's own and weights that fit it, partly and not at all."""
     (tmp_path / "m.py").write_text(NET.replace("prepared = Net(6)", ""))
     (tmp_path / "many.py").write_text(NET)
+    (tmp_path / "needs.py").write_text(NET.replace(": int = 4", "").replace("prepared = Net(6)", ""))
+    (tmp_path / "two.py").write_text("from torch import nn\nclass A(nn.Linear): ...\nclass B(nn.Bilinear): ...")
     torch.save({"fc.weight": torch.ones(4, 3), "fc.bias": torch.zeros(4)}, tmp_path / "fits.pt")
     torch.save({"fc.weight": torch.ones(5, 3), "fc.bias": torch.zeros(4), "head": torch.ones(1)}, tmp_path / "part.pt")
     torch.save(
@@ -108,7 +110,27 @@ REFUSED = {
     "input": (["summary", "m.py", "--input", "1xx3"], ["1xx3", "1x3x224x224"]),
     "arguments do not parse": (["summary", "m.py", "--args", "width=f("], ["--args"]),
     "arguments do not fit": (["summary", "m.py", "--args", "widht=3"], ["width: int = 4"]),
+    "an argument that is missing": (
+        ["init", "needs.py:Net", "--rule", "*=zeros_", "-o", "o.pt"],
+        ["Net(width)", "\n  nninspect init needs.py:Net --rule '*=zeros_' -o o.pt --args 'width=…'\n"],
+    ),
+    "an argument that there is not": (
+        ["keys", "needs.py:Net", "--args", "wide=3", "--json"],
+        ["no argument wide", "Net(width)", "\n  nninspect keys needs.py:Net --json --args 'width=…'\n"],
+    ),
+    "several models": (
+        ["summary", "two.py", "--seed=3", "--args=5"],
+        ["\n  nninspect summary two.py:A --seed=3 --args '5, out_features=…'\n"],
+    ),
     "device": (["summary", "m.py", "--device", "cuda:77"], ["cuda:77", "cpu"]),
+    "an input of another name": (["summary", "m.py", "--input", "X=2x7"], ["'X'", "takes x"]),
+    "a page for an input": (["forward", "m.py", "--input", "@page.pt"], ["--input @", "page.pt", "HTML"]),
+    "weights for an input": (
+        ["forward", "m.py", "--input", "@fits.pt"],
+        ["--input @", "fits.pt holds 2 tensors by name"],
+    ),
+    "a model without forward": (["forward", "torch.nn:ModuleList"], ["ModuleList defines no forward"]),
+    "a module for a tensor": (["init", "m.py", "--rule", "fc=zeros_", "-o", "o.pt"], ["'fc' is a module", "fc.*"]),
     "key": (["keys", "m.py", "fc.wieght"], ["fc.wieght", "fc.weight"]),
     "initialiser": (["init", "m.py", "--rule", "*=zeroz_", "-o", "o.pt"], ["zeroz_", "zeros_"]),
     "pattern": (["init", "m.py", "--rule", "conv=zeros_", "-o", "o.pt"], ["conv", "fc.weight"]),

@@ -359,6 +359,27 @@ def test_a_device_that_does_not_exist_is_refused_with_those_that_do():
         Session(live(nn.Linear(2, 2))).apply(Edit(action="place", where="", argument="cuda:17"))
 
 
+def test_devices_have_the_names_that_torch_knows():
+    module = nn.Linear(2, 2)
+    for name in ("CPU", "cpu:0", "cpu"):
+        Session(live(module)).apply(Edit(action="place", where="", argument=name))
+        assert module.weight.device == torch.ones(1).to(name.lower()).device
+
+
+@pytest.mark.parametrize(
+    "module", [nn.ModuleList([nn.Linear(2, 2)]), nn.ModuleDict({"w": nn.Linear(2, 2)}), nn.Module()]
+)
+def test_a_model_without_forward_is_shown_and_not_run(module):
+    with pytest.raises(NotImplementedError):
+        module(torch.ones(2))
+    table = live(module).trace([], silent)
+    assert "no-forward" in [note.code for note in table.notes]
+    assert table.failure is None
+    assert not any(row.reached for row in table.rows)
+    with pytest.raises(RequestError, match="defines no forward"):
+        live(module).forward([InputSpec(shape=[2])], 0, False, silent)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_moving_to_a_gpu_and_back():

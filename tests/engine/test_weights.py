@@ -91,6 +91,29 @@ def test_a_plain_state_dict_loads_to_the_bit_without_a_rule(tmp_path: Path, suff
     assert load == Load(matched=len(trained.state_dict()), coverage=1.0)
 
 
+def test_a_file_is_what_it_holds_whatever_its_name(tmp_path: Path) -> None:
+    trained, models = scrambled(Net()), [Net(), Net()]
+    torch.save(trained.state_dict(), tmp_path / "zip.safetensors")
+    save_file(trained.state_dict(), tmp_path / "safetensors.pt")
+    for model, name in zip(models, ("zip.safetensors", "safetensors.pt"), strict=True):
+        load = load_weights(model, str(tmp_path / name))
+        assert (load.coverage, same(model, trained)) == (1.0, True)
+
+
+def test_why_a_tensor_does_not_load_is_said(tmp_path: Path) -> None:
+    state = {**Net().state_dict(), "head.weight": torch.eye(3, 4).to_sparse()}
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(RequestError, match=r"head\.weight: copy_\(\) between dense and sparse"):
+        load_weights(Net(), str(tmp_path / "w.pt"))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_whole_model_is_named_by_its_class(tmp_path: Path, zipped: bool) -> None:
+    torch.save(nn.Sequential(nn.Linear(2, 2)), tmp_path / "w.pt", _use_new_zipfile_serialization=zipped)
+    with pytest.raises(RequestError, match=r"class torch\.nn\.modules\.container\.Sequential\)"):
+        load_weights(Net(), str(tmp_path / "w.pt"))
+
+
 @pytest.mark.parametrize(
     ("content", "container"),
     [

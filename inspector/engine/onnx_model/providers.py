@@ -33,7 +33,7 @@ def provider_of(device: str) -> list[Provider]:
 
     Raises RequestError where the device does not exist here.
     """
-    wanted = "cuda:0" if device == "cuda" else device
+    wanted = {"cuda": "cuda:0", "cpu:0": "cpu"}.get(device.lower(), device.lower())
     names = [one.name for one in devices()]
     if wanted not in names:
         raise RequestError(f"there is no device {device!r} for ONNX models here; choose one of {', '.join(names)}")

@@ -15,9 +15,8 @@ from torch.nn.parameter import is_lazy
 
 from inspector.core.recipe import DTYPES, InputSpec
 from inspector.core.table import Input
-from inspector.engine.pytorch.places import child_modules
+from inspector.engine.pytorch.signatures import unwrapped
 from inspector.engine.pytorch.structure import dtype_name
-from inspector.engine.pytorch.wrappers import wrapper_of
 
 IMAGE_SIZES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512, 48, 16, 8)
 GREY_SIZES = (28, 32, 64, 224, 96, 128, 256, 16, 8)
@@ -94,7 +93,7 @@ def _arguments(model: nn.Module, *, optional: bool) -> list[str]:
         method: Any = model.forward
         return [each.name for each in method.schema.arguments[1:] if each.has_default_value() == optional]
     try:
-        parameters = list(inspect.signature(_unwrapped(model).forward).parameters.values())
+        parameters = list(inspect.signature(unwrapped(model).forward).parameters.values())
     except (TypeError, ValueError):
         return [] if optional else ["input"]
     names = [
@@ -106,20 +105,6 @@ def _arguments(model: nn.Module, *, optional: bool) -> list[str]:
     if not names and not optional and any(parameter.kind == parameter.VAR_POSITIONAL for parameter in parameters):
         return ["input"]
     return names
-
-
-def _unwrapped(model: nn.Module) -> nn.Module:
-    """The module whose forward names the inputs: a wrapper such as DataParallel takes any and passes them on."""
-    wrapper = wrapper_of(model)
-    while wrapper is not None and _takes_anything(model):
-        model = dict(child_modules(model))[wrapper.token]
-        wrapper = wrapper_of(model)
-    return model
-
-
-def _takes_anything(model: nn.Module) -> bool:
-    kinds = {parameter.kind for parameter in inspect.signature(model.forward).parameters.values()}
-    return kinds <= {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
 
 
 def as_inputs(

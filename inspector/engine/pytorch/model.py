@@ -49,6 +49,7 @@ from inspector.engine.pytorch.shape_pass import (
     meta_pass,
     real_pass,
 )
+from inspector.engine.pytorch.signatures import no_forward, refuse_unknown_names
 from inspector.engine.pytorch.source_lines import function_source, script_source
 from inspector.engine.pytorch.structure import device_of, opaque_places, static_rows, submodule, totals_of
 from inspector.engine.pytorch.tensors import tensors_of
@@ -155,7 +156,11 @@ class TorchModel(LiveModel):
         self._notes = []
         names = required_inputs(self.module)
         given = inputs or self.recipe.inputs
+        nothing = no_forward(self.module)
+        if nothing is not None:
+            return self._untraced(Note(code="no-forward", message=nothing))
         if given:
+            refuse_unknown_names(self.module, given)
             self._specs = given
             arguments = self._arguments(given, self.recipe.seed)
             tensors = [*arguments[0], *arguments[1].values()]
@@ -163,15 +168,19 @@ class TorchModel(LiveModel):
         else:
             inferred = self._infer(names, progress)
             if inferred is None:
-                self._root, self._outputs, self._failure = None, [], None
-                self._notes.append(_no_input(names))
-                self._table = None
-                return self.table()
+                return self._untraced(_no_input(names))
             arguments = inferred
         progress(0, None, "working out shapes")
         self._pass(arguments)
         if given and self._failure is not None:
             self._suggest_input(names, progress)
+        self._table = None
+        return self.table()
+
+    def _untraced(self, why: Note) -> ModelTable:
+        """The structure alone, and why there is no more."""
+        self._root, self._outputs, self._failure = None, [], None
+        self._notes.append(why)
         self._table = None
         return self.table()
 
@@ -293,6 +302,10 @@ class TorchModel(LiveModel):
         )
 
     def _forward_specs(self, inputs: list[InputSpec], progress: Progress) -> list[InputSpec]:
+        nothing = no_forward(self.module)
+        if nothing is not None:
+            raise RequestError(f"{nothing}; name a model that has one")
+        refuse_unknown_names(self.module, inputs or self.recipe.inputs)
         if inputs or self._specs or self.recipe.inputs:
             return inputs or self._specs or self.recipe.inputs
         names = required_inputs(self.module)

@@ -112,19 +112,22 @@ def _only_candidate(module: ModuleType, target: Target, recipe: Recipe) -> tuple
 
 
 def _listing(target: Target, recipe: Recipe, names: list[tuple[str, str]], what: str) -> str:
-    commands = [_command(recipe, f"{target.location}:{name}", missing) for name, missing in names[:12]]
+    given = recipe.arguments
+    commands = [_command(recipe, f"{target.location}:{name}", given, missing) for name, missing in names[:12]]
     more = f" and {len(names) - 12} more" if len(names) > 12 else ""
     return f"{target.location} holds {len(names)} {what}; say which, with one of:\n  " + "\n  ".join(commands) + more
 
 
-def _command(recipe: Recipe, target: str, missing: str) -> str:
-    parts = ["nninspect", shlex.quote(target)]
-    if recipe.weights:
-        parts += ["--weights", shlex.quote(recipe.weights)]
-    arguments = ", ".join(filter(None, [recipe.arguments, missing]))
-    if arguments:
-        parts += ["--args", shlex.quote(arguments)]
-    return " ".join(parts)
+def _command(recipe: Recipe, target: str, arguments: str, missing: str = "") -> str:
+    """What was typed, with another target and the arguments that are missing."""
+    typed = recipe.typed or [recipe.target, *(["--weights", recipe.weights] if recipe.weights else [])]
+    words: list[str] = []
+    for number, word in enumerate(typed):
+        if word == "--args" or word.startswith("--args=") or (number and typed[number - 1] == "--args"):
+            continue
+        words.append(target if word == recipe.target and target not in words else word)
+    given = ", ".join(filter(None, [arguments, missing]))
+    return shlex.join(["nninspect", *words, *(["--args", given] if given else [])])
 
 
 def _used_by_other_classes(module: ModuleType, names: set[str]) -> set[str]:
@@ -184,21 +187,38 @@ def _check_arguments(
 ) -> None:
     if _binds(factory, positional, named):
         return
-    command = _command(recipe, recipe.target, _missing(factory, positional, named))
     signature = _signature(factory)
+    unknown = _unknown(signature, named)
+    if unknown:
+        known = {key: value for key, value in named.items() if key not in unknown}
+        missing = _missing(factory, positional, known)
+        command = _command(recipe, recipe.target, _as_typed(positional, known), missing)
+        raise RequestError(f"{name} has no argument {', '.join(unknown)}: it is {name}{signature}; type\n  {command}")
     missing = _missing(factory, positional, named)
     if missing:
+        command = _command(recipe, recipe.target, recipe.arguments, missing)
         needs = missing.replace("=…", "")
         raise RequestError(f"{name}{signature} needs arguments that have no default: {needs}; type\n  {command}")
     takes = f"{name}{signature}"
     raise RequestError(f"--args {recipe.arguments!r} does not fit {takes}; change --args to what it takes")
 
 
+def _unknown(signature: inspect.Signature | None, named: dict[str, object]) -> list[str]:
+    """Names given that the signature does not have."""
+    parameters = signature.parameters if signature is not None else {}
+    if signature is None or any(each.kind == each.VAR_KEYWORD for each in parameters.values()):
+        return []
+    return [key for key in named if key not in parameters or parameters[key].kind == inspect.Parameter.POSITIONAL_ONLY]
+
+
+def _as_typed(positional: list[object], named: dict[str, object]) -> str:
+    return ", ".join([repr(value) for value in positional] + [f"{key}={value!r}" for key, value in named.items()])
+
+
 def _construct(
     factory: Factory, positional: list[object], named: dict[str, object], name: str, target: Target
 ) -> nn.Module:
-    typed = ", ".join([repr(value) for value in positional] + [f"{key}={value!r}" for key, value in named.items()])
-    call = f"{name}({typed})"
+    call = f"{name}({_as_typed(positional, named)})"
     try:
         made = factory(*positional, **named)
     except (KeyboardInterrupt, RequestError):

@@ -5,6 +5,7 @@ against its size; nothing falls back to unsafe loading.
 """
 
 import pickle
+import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -67,6 +68,10 @@ def _read(catalog: Catalog) -> Any:
         if catalog.format == "safetensors-index":
             parts = (_read(open_catalog(Path(path).parent / shard)) for shard in catalog.shards)
             return {key: value for part in parts for key, value in part.items()}
+        if path.endswith(".safetensors"):
+            # torch goes by the name; the file's content says that it is torch's.
+            with open(path, "rb") as stream:
+                return torch.load(stream, map_location="cpu", weights_only=True)
         return torch.load(path, map_location="cpu", weights_only=True, mmap=catalog.format == "torch-zip")
     except pickle.UnpicklingError as error:
         raise RequestError(_refused(catalog, error)) from error
@@ -246,7 +251,7 @@ def _copy(model: nn.Module, entries: "OrderedDict[str, Any]", path: str) -> tupl
         result = model.load_state_dict(entries, strict=False)
     except Exception as error:
         # Hooks, set_extra_state and overridden loading are the model's own code, which can raise anything.
-        raise RequestError(f"{path} does not load into the model: {_first_line(error)}") from error
+        raise RequestError(f"{path} does not load into the model: {_reason(error)}") from error
     return getattr(result, "missing_keys", None), set(getattr(result, "unexpected_keys", ()))
 
 
@@ -335,6 +340,12 @@ def _coverage(state: Mapping[str, Any], filled: set[str]) -> float:
 
 def _rule(kind: str, from_: str, to: str, tensors: int) -> LoadRule:
     return LoadRule(kind=kind, from_=from_, to=to, tensors=tensors)
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong with the first key, of torch's list of sentences on every key."""
+    found = re.search(r'named "(.*?)".*?an exception occurred : \([\'"](.*?)[\'"],\)', str(error), re.DOTALL)
+    return f"{found[1]}: {found[2]}" if found else _first_line(error)
 
 
 def _first_line(error: Exception) -> str:
