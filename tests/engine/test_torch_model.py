@@ -139,6 +139,27 @@ def test_progress_names_the_call_that_ended_last():
     assert [text.startswith(f"after {path}") for text, path in zip(texts, last, strict=True)] == [True] * 5
 
 
+def test_memory_that_nobody_has_written_has_no_numbers():
+    class Net(nn.Module):
+        def forward(self, x):
+            room = torch.empty_like(x)
+            torch.empty(3), x.new_empty(2), torch.empty_strided((2,), (1,))
+            room[:] = x
+            return room / 0
+
+    # torch writes NaN into what it does not initialise, so that a test can see it.
+    torch.use_deterministic_algorithms(True)
+    try:
+        report = live(Net()).forward([InputSpec(shape=[2, 3])], 0, False, silent)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    runs = {row.type: run for row, run in zip(report.table.rows, report.runs, strict=True)}
+    for name in ("torch.empty_like", "torch.empty", "x.new_empty", "torch.empty_strided"):
+        assert runs[name].seconds is not None
+        assert runs[name].statistics is None
+    assert report.first_nonfinite.source.text == "return room / 0"
+
+
 def test_a_failed_forward_keeps_the_rows_and_tells_operands():
     class Net(nn.Module):
         def __init__(self):

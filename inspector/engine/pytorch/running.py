@@ -24,6 +24,8 @@ NO_GRADIENT = {
     "unreached": "no gradient reached it: it had no part in the output, or the way to it is cut",
     "not differentiable": "no output depends on any parameter in a differentiable way",
 }
+UNINITIALISED = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided"}
+"""Functions whose result holds whatever the memory held before: its numbers say nothing and differ between runs."""
 
 
 class Run:
@@ -74,7 +76,7 @@ def run_forward(
         done += 1
         progress(done, calls, f"after {call.path or 'model'} {call.type}")
         first = next(tensors_in(output), None)
-        if first is None or first.is_meta:
+        if first is None or first.is_meta or (call.is_function and call.type.rpartition(".")[2] in UNINITIALISED):
             return
         found = statistics(first.detach(), channels=True)
         run.statistics[id(call)] = found
