@@ -162,7 +162,7 @@ def test_a_model_that_cannot_be_opened_is_refused_in_words(stem: str) -> None:
 
 
 ENDED = {
-    "exits_hard": "exit(7)",
+    "exits_hard": "exit status 7",
     "exits_in_forward": "sys.exit(7)",
     "exits_on_import": "sys.exit(0)",
     "killed": "SIGKILL",

@@ -4,6 +4,7 @@ Descriptors are moved before anything else is imported, so that whatever the mod
 standard error and never in the protocol.
 """
 
+import contextlib
 import os
 import queue
 import signal
@@ -39,9 +40,13 @@ def _serve(reading: BinaryIO, writing: BinaryIO) -> None:
     decoder = msgspec.msgpack.Decoder(protocol.Call)
 
     def send(message: protocol.Message) -> None:
-        with lock:
-            writing.write(frame(message))
-            writing.flush()
+        try:
+            with lock:
+                writing.write(frame(message))
+                writing.flush()
+        except OSError:
+            # The client is gone, or the model's code has closed files that it did not open.
+            os._exit(protocol.PIPES_CLOSED)
 
     def read() -> None:
         try:
@@ -51,6 +56,8 @@ def _serve(reading: BinaryIO, writing: BinaryIO) -> None:
                     cancelled.add(call.id)
                 else:
                     calls.put(call)
+        except OSError:
+            os._exit(protocol.PIPES_CLOSED)
         finally:
             # The client is gone: no orphans, also where the model's code does not listen.
             _end_all()
@@ -70,7 +77,8 @@ def _serve(reading: BinaryIO, writing: BinaryIO) -> None:
 
             answer: protocol.Message = server.answer(call, progress)
             # What the model printed appears before what it returned.
-            sys.stdout.flush()
+            with contextlib.suppress(OSError, ValueError):
+                sys.stdout.flush()
             send(answer)
         except KeyboardInterrupt:
             # An interrupt meant for a call that had just ended.

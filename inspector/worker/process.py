@@ -72,8 +72,12 @@ class WorkerProcess:
     def kill(self) -> None:
         """End it and all its children at once, whether or not it listens."""
         if self.is_alive():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._popen.pid, signal.SIGKILL)
+            self.kill_group()
+
+    def kill_group(self) -> None:
+        """End what is left of it and its children."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._popen.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Let go of the pipes."""

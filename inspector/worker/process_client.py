@@ -159,7 +159,7 @@ class ProcessClient:
         except (asyncio.IncompleteReadError, ValueError, msgspec.DecodeError) as problem:
             if not isinstance(problem, asyncio.IncompleteReadError):
                 self._kill()
-            self._lost(process, await process.wait())
+            self._lost(process, await _status_of(process))
 
     def _receive(self, message: Any) -> None:
         if isinstance(message, protocol.Hello):
@@ -243,9 +243,23 @@ def _as_exception(refused: protocol.Refused) -> Exception:
     return problem
 
 
+async def _status_of(process: WorkerProcess) -> int:
+    """How a process ended whose replies have. One that has only closed its pipes can say no more, and is ended."""
+    try:
+        status = await asyncio.wait_for(process.wait(), SECONDS_TO_STOP)
+    except TimeoutError:
+        status = protocol.PIPES_CLOSED
+    if status == protocol.PIPES_CLOSED:
+        process.kill_group()
+        await process.wait()
+    return status
+
+
 def _how_it_ended(status: int) -> str:
     if status >= 0:
-        return f"its code called exit({status})"
+        if status == protocol.PIPES_CLOSED:
+            return "its code closed files that it had not opened, and with them the way to nninspect"
+        return f"it ended with exit status {status}, as after os._exit({status}) or exit({status}) in native code"
     try:
         name = signal.Signals(-status).name
     except ValueError:

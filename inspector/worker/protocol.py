@@ -24,6 +24,8 @@ from inspector.core.results import (
 from inspector.core.table import ModelTable, Source
 
 PROTOCOL_VERSION = 1
+PIPES_CLOSED = 74
+"""Exit status of a worker that can no longer write to its client (EX_IOERR of sysexits.h)."""
 R = TypeVar("R")
 
 

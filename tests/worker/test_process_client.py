@@ -81,7 +81,9 @@ async def edited(client):
 ENDINGS = {
     "SIGSEGV": "ctypes.string_at(0)",
     "SIGKILL": "os.kill(os.getpid(), 9)",
-    "exit(7)": "os._exit(7)",
+    "exit status 7": "os._exit(7)",
+    "closed files": "os.closerange(3, 50)",
+    "had not opened": "os.closerange(3, 50); time.sleep(1000)",
     "SIGABRT": "os.abort()",
 }
 
