@@ -26,3 +26,7 @@ class ModelEndedError(Exception):
 
 class RequestCancelledError(Exception):
     """The request was cancelled by the person who made it."""
+
+
+NO_FAILURES = (SystemExit, KeyboardInterrupt, RequestCancelledError)
+"""What ends a pass without being a failure of the model's forward."""

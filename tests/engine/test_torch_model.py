@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from inspector.core.edits import Edit
-from inspector.core.errors import RequestError
+from inspector.core.errors import RequestCancelledError, RequestError
 from inspector.core.recipe import InputSpec, Recipe, parse_input
 from inspector.engine.pytorch.model import TorchModel
 from inspector.engine.pytorch.opening import Opened
@@ -510,3 +510,46 @@ def test_padding_before_the_first_window_is_told_along_its_axis():
     table = live(module).trace([InputSpec(shape=[1, 3, 20])], silent)
     # A pixel of the padded axis is 4 to the right of where it is in the input.
     assert {row.path: row.receptive_field.start for row in table.rows} == {"": [-4], "0": [-4], "1": [-4]}
+
+
+def test_a_tied_layer_that_never_ran_is_not_reached():
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.used, self.unused = nn.Linear(3, 3), nn.Linear(3, 3)
+            self.unused.weight = self.used.weight
+
+        def forward(self, x):
+            return self.used(x)
+
+    table = live(Tied()).trace([InputSpec(shape=[1, 3])], silent)
+    assert {row.path: row.reached for row in table.rows} == {"": True, "used": True, "unused": False}
+
+
+class Leaving(BaseException):
+    """Not an Exception, as some libraries' own ways out are not."""
+
+
+@pytest.mark.parametrize("work", ["trace", "forward"])
+def test_whatever_a_forward_raises_is_its_failure(work):
+    class Odd(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(4, 4)
+
+        def forward(self, x):
+            raise Leaving(self.fc(x).shape)
+
+    given = [InputSpec(shape=[1, 4])]
+    model = live(Odd())
+    table = model.trace(given, silent) if work == "trace" else model.forward(given, 0, False, silent).table
+    assert table.failure.type == "Leaving"
+    assert [row.output_shapes for row in table.rows if row.path == "fc"] == [[[1, 4]]]
+
+
+def test_a_cancelled_forward_is_cancelled_and_did_not_fail():
+    def cancel(done, total, text):
+        raise RequestCancelledError
+
+    with pytest.raises(RequestCancelledError):
+        live(nn.Sequential(nn.Linear(4, 4))).forward([InputSpec(shape=[1, 4])], 0, False, cancel)

@@ -29,7 +29,7 @@ class _Assembly:
                 self.parent[row.path] = parent
         self.by_place: dict[str, CallRecord] = {}
         self.first: dict[str, CallRecord] = {}
-        """The first call of the module that has a path in ``named_modules()``."""
+        """The first call of the module that is registered at a path: it ran, whatever the caller called it."""
         self.rows: list[Row] = []
         self.calls: list[CallRecord | None] = []
         self.counts: dict[tuple[str, str], int] = defaultdict(int)
@@ -50,7 +50,8 @@ class _Assembly:
         while waiting:
             call, path, place = waiting.pop(0)
             if not call.is_function:
-                self.first.setdefault(call.path, call)
+                for other in call.places:
+                    self.first.setdefault(other, call)
                 if call.place != call.path:
                     path, place = call.path, call.place
                 if path != place and (call.path == path or call.path.startswith(f"{path}." if path else "")):
@@ -94,17 +95,13 @@ class _Assembly:
                 self._module(child, None, deeper.pop(child, []), index, depth + 1, opaque)
         changes: dict[str, object] = {"index": index, "parent": parent, "depth": depth, "call": number}
         if call is None:
-            call = self.by_place.get(path) or self._call_elsewhere(row)
+            call = self.by_place.get(path) or self.first.get(path)
         ran = call or opaque
         changes |= {"subtree": len(self.rows) - index, "reached": ran is not None and not ran.failed}
         if call is not None:
             changes |= _of_call(call)
             changes |= {"dtype": row.dtype or call.dtype, "device": row.device or call.device}
         self.rows[index] = msgspec.structs.replace(row, **changes)
-
-    def _call_elsewhere(self, row: Row) -> CallRecord | None:
-        """The first call of the same module at another of its places: it ran, whatever the caller called it."""
-        return next((call for path in row.shared_with if (call := self.first.get(path))), None)
 
     def _function(self, call: CallRecord, parent: int, depth: int) -> None:
         self.calls.append(call)

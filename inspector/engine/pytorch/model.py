@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from inspector.core.edits import Edit
-from inspector.core.errors import RequestError
+from inspector.core.errors import NO_FAILURES, RequestError
 from inspector.core.recipe import InputSpec, Recipe, later_seed
 from inspector.core.results import (
     CloneReport,
@@ -264,12 +264,16 @@ class TorchModel(LiveModel):
             except NeedsValuesError as problem:
                 why = str(problem).splitlines()[0]
                 notes.append(Note(code="real-pass", message=f"run for real, because the model needs values: {why}"))
-            except Exception as problem:
+            except NO_FAILURES:
+                raise
+            except BaseException as problem:
                 raise _FailedPassError(problem, recorder) from problem
         recorder = record(module)
         try:
             return real_pass(module, arguments, recorder, self.recipe.seed), recorder
-        except Exception as problem:
+        except NO_FAILURES:
+            raise
+        except BaseException as problem:
             raise _FailedPassError(problem, recorder) from problem
 
     def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
@@ -389,7 +393,7 @@ class TorchModel(LiveModel):
 class _FailedPassError(Exception):
     """A pass failed; `recorder` has the rows until then."""
 
-    def __init__(self, problem: Exception, recorder: Recorder) -> None:
+    def __init__(self, problem: BaseException, recorder: Recorder) -> None:
         super().__init__(str(problem))
         self.problem = problem
         self.recorder = recorder
@@ -404,24 +408,26 @@ class _Attempt:
     """How many calls were made until it failed."""
     layers: int
     """How many of them were of layers with parameters, and returned."""
-    problem: str
+    problem: BaseException
 
     @classmethod
     def of(cls, specs: list[InputSpec], failed: _FailedPassError) -> "_Attempt":
         """What came of trying `specs`."""
         calls = list(_calls(failed.recorder.root))
         layers = [call for call in calls if call.module is not None and call.module._parameters and call.output_shapes]
-        return cls(specs, len(calls), len(layers), repr(failed.problem))
+        return cls(specs, len(calls), len(layers), failed.problem)
 
 
 def _worth_showing(attempts: list[_Attempt]) -> _Attempt | None:
     """The attempt whose failure tells something about the model, not about the input that was tried.
 
-    One that got past the first layer at least, or one of several that all failed alike.
+    One that got past the first layer at least, or one of several that all failed alike, unless it is as an input of
+    another structure would make them fail.
     """
     furthest = max(attempts, key=lambda attempt: attempt.calls)
-    alike = len(attempts) > 1 and len({attempt.problem for attempt in attempts}) == 1
-    return furthest if furthest.layers or furthest.calls > 2 or alike else None
+    alike = len(attempts) > 1 and len({repr(attempt.problem) for attempt in attempts}) == 1
+    tells = alike and not isinstance(furthest.problem, TypeError | AttributeError | LookupError)
+    return furthest if furthest.layers or furthest.calls > 2 or tells else None
 
 
 def _with_formula(row: Row, module: nn.Module) -> Row:

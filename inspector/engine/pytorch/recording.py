@@ -35,6 +35,7 @@ class CallRecord:
         "output_shapes",
         "path",
         "place",
+        "places",
         "seconds",
         "source",
         "started",
@@ -46,6 +47,8 @@ class CallRecord:
         """A module's name in ``named_modules()``; a function's caller's."""
         self.place = path
         """Where the caller knows the module, if it is registered in several places."""
+        self.places = [path]
+        """Every place where the module is registered."""
         self.type = type_
         self.module = module
         """The module called; None for a function."""
@@ -225,6 +228,7 @@ class Recorder(TorchFunctionMode):
         with torch._C.DisableTorchFunction():
             record = CallRecord(self._paths.get(id(module), [""])[0], type(module).__name__, module, (args, kwargs))
             record.place = self._place_of(module)
+            record.places = self._paths.get(id(module), [""])
         record.source = calling_source(sys._getframe(1))
         if self._stack:
             self._stack[-1].called.append(record)

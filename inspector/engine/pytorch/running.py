@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from inspector.core.errors import NO_FAILURES
 from inspector.core.results import OutputPreview, RowRun, Statistics, TensorGradient
 from inspector.core.table import Failure, Tensor
 from inspector.engine.live import Progress
@@ -93,9 +94,9 @@ def run_forward(
             with run.recorder:
                 run.output = call_model(model, arguments)
             run.seconds = run.recorder.root.seconds if run.recorder.root else time.perf_counter() - began
-        except (KeyboardInterrupt, SystemExit):
+        except NO_FAILURES:
             raise
-        except Exception as problem:
+        except BaseException as problem:
             run.failure = describe_failure(problem, model, run.recorder)
         if backward and run.failure is None:
             progress(done, calls, "backward")
