@@ -12,7 +12,7 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/pytest -n auto --dist loadgroup
 
-# The tests that start no worker and run no large model: under a minute.
+# The tests that start no worker, run no large model and do not walk through dialogs: under a minute.
 quick: $(INSTALLED)
 	$(BIN)/pytest -n auto --dist loadgroup -m "not slow" -q
 

@@ -13,6 +13,8 @@ from inspector.tui.help_screen import help_page, key_names
 from inspector.tui.row_actions import ROW_ACTIONS
 from inspector.worker import protocol
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_action_has_an_id_of_its_own_and_says_what_it_does():
     assert len(ACTIONS) == len(APP_ACTIONS) + len(ROW_ACTIONS)

@@ -10,6 +10,8 @@ from inspector.core.recipe import InputSpec
 from inspector.engine.values import read_values
 from inspector.worker import protocol
 
+pytestmark = pytest.mark.slow
+
 
 async def test_forward_asks_for_inputs_batch_and_seed_and_shows_every_row():
     async with session() as ui:

@@ -8,6 +8,8 @@ from screen_text import session
 from inspector.core.results import ForwardReport, RowRun
 from inspector.worker import protocol
 
+pytestmark = pytest.mark.slow
+
 ORDER = ["row", "mean", "std", "min", "max", "zeros", "NaN, Inf", "time", "grad norm"]
 
 
