@@ -13,7 +13,7 @@ from inspector.core.table import ModelTable
 from inspector.core.wording import printable
 from inspector.tui.page import MUTED
 
-SEPARATOR = "  ·  "
+SEPARATOR = " · "
 IN_FULL = "L: in full"
 """Behind a message that does not fit: the log has all of it."""
 
