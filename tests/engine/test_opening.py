@@ -149,3 +149,14 @@ def test_a_module_of_a_package_is_found():
     assert isinstance(found.model, nn.Identity)
     with pytest.raises(RequestError, match=r"no module 'torch.nothing'"):
         opened("torch.nothing:Net")
+
+
+def test_a_factory_that_downloads_in_vain_says_how_to_do_without(tmp_path):
+    file = write(
+        tmp_path,
+        "from urllib.error import URLError\n\ndef net(weights_backbone='best', width=3):\n"
+        "    if weights_backbone:\n        raise URLError('offline')\n    return nn.Linear(width, 1)\n",
+    )
+    with pytest.raises(RequestError, match="--args 'weights_backbone=None'"):
+        opened(f"{file}:net")
+    assert opened(f"{file}:net", arguments="weights_backbone=None").model.in_features == 3

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from urllib.error import URLError
 
 from torch import nn
 
@@ -225,6 +226,10 @@ def _construct(
         raise
     except SystemExit as leaving:
         raise ModelEndedError(f"{call} in {target.location} ended the process: sys.exit({leaving.code!r})") from None
+    except URLError as problem:
+        raise RequestError(
+            f"{call} in {target.location} downloads weights, and that fails: {problem.reason}; {_without(factory)}"
+        ) from problem
     except BaseException as problem:
         raise RequestError(
             f"{call} in {target.location} fails to construct: {type(problem).__name__}: {first_line(problem)}"
@@ -238,6 +243,17 @@ def _construct(
     if not hasattr(made, "_modules"):
         raise RequestError(f"{call} never called super().__init__(); add it as the first line of its __init__")
     return made
+
+
+def _without(factory: Factory) -> str:
+    """How to construct it without weights, if its signature says which arguments ask for them."""
+    signature = _signature(factory)
+    asking = [
+        f"{name}={'False' if parameter.default is True else None}"
+        for name, parameter in (signature.parameters.items() if signature else ())
+        if name.startswith(("weights", "pretrained")) and parameter.default not in (None, False, parameter.empty)
+    ]
+    return f"leave them out with --args {', '.join(asking)!r}" if asking else "go online, or give it with --args"
 
 
 def _user_line(problem: BaseException) -> str:
