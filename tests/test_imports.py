@@ -3,9 +3,11 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ["torch", "torchvision", "onnx", "onnxruntime", "numpy", "textual", "rich", "click", "safetensors"]
 
 ALLOWED = {
@@ -57,3 +59,14 @@ def test_a_file_of_weights_is_summarised_without_torch(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["tensors"][0]["shape"] == [2, 3]
+
+
+def test_a_small_model_is_traced_without_the_compiler_and_without_sympy():
+    code = (
+        "import sys\nfrom inspector.core.recipe import Recipe\nfrom inspector.engine.opening import open_live\n"
+        "table = open_live(Recipe(target='sample_models/lenet.py')).trace([], lambda *_: None)\n"
+        "assert table.totals.flops\n"
+        "print([name for name in ('sympy', 'torch._dynamo', 'torch._inductor') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"

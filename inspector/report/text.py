@@ -165,6 +165,9 @@ def _print_totals(console: Console, table: ModelTable) -> None:
             f"({wording.size_in_bytes(totals.buffer_bytes)}), {wording.things(totals.modules, 'module')}"
         )
     )
+    if totals.flops is not None and totals.macs is not None:
+        text = f"{wording.count(totals.flops)} floating-point operations, {wording.count(totals.macs)} multiply-adds"
+        console.print(Text(text))
 
 
 def _print_rest(console: Console, table: ModelTable) -> None:

@@ -30,11 +30,13 @@ class _Assembly:
         self.by_place: dict[str, CallRecord] = {}
         self.first: dict[str, CallRecord] = {}
         """The first call of the module that is registered at a path: it ran, whatever the caller called it."""
+        self.flops: dict[int, int] = {}
         self.rows: list[Row] = []
         self.calls: list[CallRecord | None] = []
         self.counts: dict[tuple[str, str], int] = defaultdict(int)
 
     def run(self, root: CallRecord | None) -> tuple[list[Row], list[CallRecord | None]]:
+        self.flops = flops_of(root)
         if root is not None:
             self._find_places(root, root.path, root.place)
         if "" in self.static:
@@ -98,6 +100,9 @@ class _Assembly:
             call = self.by_place.get(path) or self.first.get(path)
         ran = call or opaque
         changes |= {"subtree": len(self.rows) - index, "reached": ran is not None and not ran.failed}
+        # A container that is never called itself: what is called below it.
+        counted = [self.flops[id(one)] for one in ([call] if call else below) if id(one) in self.flops]
+        changes["flops"] = sum(counted) if counted else None
         if call is not None:
             changes |= _of_call(call)
             changes |= {"dtype": row.dtype or call.dtype, "device": row.device or call.device}
@@ -118,6 +123,7 @@ class _Assembly:
                 reached=not call.failed,
                 dtype=call.dtype,
                 device=call.device,
+                flops=call.flops,
                 **_of_call(call),  # type: ignore[arg-type]  # a dictionary of fields of several types
             )
         )
@@ -159,6 +165,19 @@ class _Assembly:
         number = self.counts[path, type_]
         self.counts[path, type_] += 1
         return number
+
+
+def flops_of(root: CallRecord | None) -> dict[int, int]:
+    """The operations of each call with all below it, by the record's identity; none where nothing was counted."""
+    calls = [root] if root is not None else []
+    for call in calls:
+        calls += call.children
+    found: dict[int, int] = {}
+    for call in reversed(calls):
+        counted = [found[id(below)] for below in call.children if id(below) in found]
+        if counted or call.flops is not None:
+            found[id(call)] = sum(counted) + (call.flops or 0)
+    return found
 
 
 def _of_call(call: CallRecord) -> dict[str, object]:

@@ -27,7 +27,7 @@ from inspector.engine.devices import existing_devices
 from inspector.engine.drawing_inputs import draw_inputs
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.pytorch import editing, placing, torchvision_operators
-from inspector.engine.pytorch.assembling import rows_with_calls
+from inspector.engine.pytorch.assembling import flops_of, rows_with_calls
 from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.comparing import compared
 from inspector.engine.pytorch.failing import describe_failure
@@ -37,7 +37,7 @@ from inspector.engine.pytorch.layer_formulas import static_formula
 from inspector.engine.pytorch.naming import explain_keys
 from inspector.engine.pytorch.opening import Opened, open_module
 from inspector.engine.pytorch.places import empty_names, holdings_of, places_of
-from inspector.engine.pytorch.recording import CallRecord, Recorder
+from inspector.engine.pytorch.recording import CallRecord, Recorder, take_flops
 from inspector.engine.pytorch.running import Run, named_tensors, previews, run_forward
 from inspector.engine.pytorch.saving import save_state_dict
 from inspector.engine.pytorch.shape_pass import (
@@ -107,7 +107,7 @@ class TorchModel(LiveModel):
             model=info,
             inputs=self._inputs,
             outputs=self._outputs,
-            totals=totals,
+            totals=self._with_flops(totals),
             rows=rows,
             tensors=tensors,
             failure=self._failure,
@@ -115,6 +115,13 @@ class TorchModel(LiveModel):
             load=self._load,
         )
         return table, calls
+
+    def _with_flops(self, totals: Totals) -> Totals:
+        flops = flops_of(self._root).get(id(self._root))
+        if flops is None or self._failure is not None:
+            return totals
+        # Every formula counts a multiply-add as two.
+        return msgspec.structs.replace(totals, flops=flops, macs=flops // 2)
 
     def _structure(self) -> tuple[list[Row], list[Tensor], Totals]:
         """Rows, tensors and totals; lazy ones marked, and with the shapes that the last pass gave them in a copy."""
@@ -244,7 +251,7 @@ class TorchModel(LiveModel):
 
     @staticmethod
     def _full_recorder(module: nn.Module) -> Recorder:
-        return Recorder(module, FieldTracker, formula_of, device=_device_of_inputs(module))
+        return Recorder(module, FieldTracker, formula_of, device=_device_of_inputs(module), costs=True)
 
     def _run_shapes(
         self, arguments: Arguments, record: Callable[[nn.Module], Recorder], notes: list[Note]
@@ -289,6 +296,9 @@ class TorchModel(LiveModel):
         if inputs:
             self._inputs = as_inputs(specs, values, names, "given", [])
             self._specs = specs
+        if run.recorder.root is not None:
+            # Counting takes time of its own, so it was done when shapes were worked out.
+            take_flops(self._root, run.recorder.root)
         self._root, self._failure = run.recorder.root, run.failure
         self._calls = sum(1 for _ in _calls(self._root)) or None
         outputs = previews(run.output) if run.failure is None else []

@@ -10,6 +10,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from inspector.core.table import FormulaLine, ReceptiveField, Source
+from inspector.engine.pytorch.costs import OperationCounter
 from inspector.engine.pytorch.function_names import called_name
 from inspector.engine.pytorch.places import holdings_of, places_of
 from inspector.engine.pytorch.source_lines import calling_source
@@ -25,6 +26,7 @@ class CallRecord:
         "dtype",
         "failed",
         "field",
+        "flops",
         "formula",
         "input_shapes",
         "is_function",
@@ -66,6 +68,8 @@ class CallRecord:
         self.formula: list[FormulaLine] | None = None
         self.field: Callable[[], ReceptiveField | None] | None = None
         """Tells the receptive field; to be asked after the pass, which may yet find out which axes are spatial."""
+        self.flops: int | None = None
+        """Of its own operations, without those of its children; None where none has a formula."""
         self.failed = False
         self.started = 0.0
         self.seconds: float | None = None
@@ -112,6 +116,7 @@ class Recorder(TorchFunctionMode):
 
     `fields` makes what follows receptive fields from the input tensors, `formula_of` works layer formulas, `measure` is
     given each record with its output and is not counted in the times, `device` is where stand-ins on meta seem to be.
+    With `costs` operations are counted, which takes time of its own.
     """
 
     def __init__(
@@ -121,6 +126,7 @@ class Recorder(TorchFunctionMode):
         formula_of: FormulaOf | None = None,
         measure: Measure | None = None,
         device: str | None = None,
+        costs: bool = False,
     ) -> None:
         super().__init__()
         self._model = model
@@ -129,6 +135,9 @@ class Recorder(TorchFunctionMode):
         self._formula_of = formula_of
         self._measure = measure
         self._device = device
+        self._counter = OperationCounter(self._add_flops) if costs else None
+        self._function: CallRecord | None = None
+        """The function being called, if it has a row."""
         self._stack: list[CallRecord] = []
         self._handles: list[Any] = []
         self._overhead = 0.0
@@ -150,9 +159,13 @@ class Recorder(TorchFunctionMode):
                 nn.Module.register_forward_hook(module, self._after, with_kwargs=True, always_call=True)
             )
         super().__enter__()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        if self._counter is not None:
+            self._counter.__enter__()  # type: ignore[no-untyped-call]  # as above
         return self
 
     def __exit__(self, *problem: Any) -> None:
+        if self._counter is not None:
+            self._counter.__exit__(*problem)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         super().__exit__(*problem)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         for handle in self._handles:
             handle.remove()
@@ -174,6 +187,7 @@ class Recorder(TorchFunctionMode):
             record.source = calling_source(sys._getframe(1))
         record_started = time.perf_counter()
         overhead_before = self._overhead
+        self._function = record
         try:
             result = self._call(func, args, kwargs)
         except BaseException as problem:
@@ -183,6 +197,8 @@ class Recorder(TorchFunctionMode):
                 self._attach(record, caller)
                 self.failed = self.failed or record
             raise
+        finally:
+            self._function = None
         finished = time.perf_counter()
         if record is not None:
             record.seconds = finished - record_started - (self._overhead - overhead_before)
@@ -193,6 +209,11 @@ class Recorder(TorchFunctionMode):
 
     def _call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return func(*args, **kwargs)
+
+    def _add_flops(self, flops: int) -> None:
+        record = self._function or (self._stack[-1] if self._stack else None)
+        if record is not None:
+            record.flops = (record.flops or 0) + flops
 
     def _observe(
         self, func: Any, args: Any, kwargs: Any, result: Any, caller: CallRecord, record: CallRecord | None
@@ -288,6 +309,19 @@ class Recorder(TorchFunctionMode):
 
 def torchscript() -> None:
     """Stands for what a scripted or traced module called."""
+
+
+def take_flops(known: CallRecord | None, call: CallRecord) -> None:
+    """Give a pass the operations counted in another one, if both made the same calls on the same shapes."""
+    pairs = [(known, call)]
+    for old, new in pairs:
+        if old is None or (old.path, old.type, old.input_shapes) != (new.path, new.type, new.input_shapes):
+            return
+        if len(old.children) != len(new.children):
+            return
+        pairs += zip(old.children, new.children, strict=True)
+    for old, new in pairs:
+        new.flops = old.flops if old is not None else None
 
 
 def is_torch_leaf(module: nn.Module | None) -> bool:

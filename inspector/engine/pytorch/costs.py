@@ -1,0 +1,66 @@
+"""Floating-point operations of a pass, by the formulas of torch's own `FlopCounterMode`.
+
+Those formulas are for the operations that work is in: matrix products, convolutions, attention. On the CPU torch runs
+attention and recurrent layers by operations that have no formula there, so two are added: they count what the same
+call counts on meta.
+"""
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry, sdpa_flop_count
+
+
+class OperationCounter(TorchDispatchMode):
+    """While entered, tells `count` the floating-point operations of each operation that has a formula.
+
+    A multiply-add is two operations. Source of the formulas: `torch.utils.flop_counter`.
+    """
+
+    def __init__(self, count: Callable[[int], None]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        self._count = count
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Else torch wraps the method below so that its first call imports the compiler, which takes most of a second.
+        # Nothing is compiled during a pass. A torch that does not ask this is slower, no more.
+        return False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        packet = getattr(func, "_overloadpacket", func)
+        formula = _FORMULAS.get(packet)
+        if formula is None and packet is not func:
+            with self:
+                # An operation made of others counts as those.
+                result = func.decompose(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
+        result = func(*args, **kwargs)
+        if formula is not None:
+            self._count(int(formula(*args, **kwargs, out_val=result)))
+        return result
+
+
+def _attention_on_cpu(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *_: Any, **__: Any) -> int:
+    return int(sdpa_flop_count(query.shape, key.shape, value.shape))
+
+
+def _recurrent_layer_on_cpu(
+    sequence: torch.Tensor, input_weight: torch.Tensor, hidden_weight: torch.Tensor, *_: Any, **__: Any
+) -> int:
+    """One layer in one direction: each step and sample multiplies both weights with a vector."""
+    return 2 * prod(sequence.shape[:2]) * (input_weight.numel() + hidden_weight.numel())
+
+
+_FORMULAS: dict[Any, Callable[..., int]] = {
+    **flop_registry,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_on_cpu,
+    torch.ops.aten.mkldnn_rnn_layer: _recurrent_layer_on_cpu,
+}

@@ -1,0 +1,103 @@
+"""Floating-point operations, against torch's own `FlopCounterMode` on meta."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from inspector.core.recipe import InputSpec, Recipe
+from inspector.engine.pytorch.model import TorchModel
+from inspector.engine.pytorch.opening import Opened
+
+
+class Twice(nn.Module):
+    """One layer called twice, and a product written as a function."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(6, 6)
+        self.parts = nn.ModuleList([nn.Linear(6, 2), nn.Linear(6, 3)])
+
+    def forward(self, x):
+        x = self.fc(F.relu(self.fc(x)))
+        return torch.cat([part(x) for part in self.parts], -1) @ x.new_ones(5, 4)
+
+
+class Attending(nn.Module):
+    """Attention by the function, with as many keys as queries."""
+
+    def forward(self, x):
+        heads = x.unflatten(-1, (2, 4)).transpose(1, 2)
+        return F.scaled_dot_product_attention(heads, heads, heads)
+
+
+class First(nn.Module):
+    """A recurrent layer's sequence without its state."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x)[0]
+
+
+MODELS = {
+    "grouped convolution": (nn.Conv2d(4, 6, 3, 2, 1, dilation=2, groups=2), [2, 4, 17, 13]),
+    "transposed convolution": (nn.ConvTranspose2d(4, 6, 3, 2, 1, 1, groups=2), [2, 4, 7, 5]),
+    "sequence": (nn.Conv1d(4, 6, 5), [3, 4, 30]),
+    "volume": (nn.Conv3d(2, 3, 3), [1, 2, 8, 7, 6]),
+    "linear on the last axis": (nn.Linear(6, 4, bias=False), [2, 5, 6]),
+    "called twice": (Twice(), [3, 6]),
+    "lstm": (First(nn.LSTM(6, 5, 2)), [7, 2, 6]),
+    "lstm in two directions": (First(nn.LSTM(6, 5, 2, bidirectional=True, batch_first=True)), [2, 7, 6]),
+    "gru": (First(nn.GRU(6, 5, 2)), [7, 2, 6]),
+    "rnn": (First(nn.RNN(6, 5)), [7, 2, 6]),
+    "attention": (Attending(), [2, 9, 8]),
+    "encoder layer": (nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), [2, 9, 8]),
+    "nothing counted": (nn.MaxPool2d(2), [1, 1, 4, 4]),
+}
+
+
+def live(module):
+    return TorchModel(Recipe(target="net.py"), Opened(module.eval(), "Net", lambda seed: module))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_operations_are_those_that_torch_counts_on_meta(name):
+    module, shape = MODELS[name]
+    model = live(module)
+    table = model.trace([InputSpec(shape=shape)], lambda *_: None)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        module.to("meta")(torch.empty(shape, device="meta"))
+    counted = counter.get_total_flops()
+    assert (table.totals.flops or 0) == counted
+    assert (table.totals.macs or 0) * 2 == counted
+    leaves = {row.index for row in table.rows} - {row.parent for row in table.rows}
+    assert sum(table.rows[index].flops or 0 for index in leaves) == counted
+    assert (table.rows[0].flops or 0) == counted
+
+
+def test_a_container_counts_what_is_called_below_it():
+    table = live(Twice()).trace([InputSpec(shape=[3, 6])], lambda *_: None)
+    flops = {(row.path, row.call, row.kind): row.flops for row in table.rows}
+    assert flops["parts", 0, "module"] == flops["parts.0", 0, "module"] + flops["parts.1", 0, "module"]
+    assert flops["parts.0", 0, "module"] == 2 * 3 * 6 * 2
+    assert flops["fc", 1, "module"] == 2 * 3 * 6 * 6
+
+
+def test_a_measured_pass_tells_the_operations_counted_before():
+    model = live(Twice())
+    model.trace([InputSpec(shape=[3, 6])], lambda *_: None)
+    traced = [row.flops for row in model.table().rows]
+    assert [row.flops for row in model.forward([], 0, False, lambda *_: None).table.rows] == traced
+    other = model.forward([InputSpec(shape=[5, 6])], 0, False, lambda *_: None).table
+    assert {row.flops for row in other.rows} == {None}
+
+
+def test_a_pass_that_fails_has_no_total():
+    failing = nn.Sequential(nn.Linear(4, 4), nn.Linear(5, 4))
+    table = live(failing).trace([InputSpec(shape=[1, 4])], lambda *_: None)
+    assert table.failure is not None
+    assert (table.totals.flops, table.rows[1].flops) == (None, 2 * 4 * 4)
