@@ -553,3 +553,54 @@ def test_a_cancelled_forward_is_cancelled_and_did_not_fail():
 
     with pytest.raises(RequestCancelledError):
         live(nn.Sequential(nn.Linear(4, 4))).forward([InputSpec(shape=[1, 4])], 0, False, cancel)
+
+
+def made_for(channels, *side):
+    """A network whose head takes what its convolutions make of an input of this size."""
+    convolution, pooling = {1: (nn.Conv1d, nn.MaxPool1d), 2: (nn.Conv2d, nn.MaxPool2d), 3: (nn.Conv3d, nn.MaxPool3d)}[
+        len(side)
+    ]
+    features = nn.Sequential(convolution(channels, 4, 5), nn.ReLU(), pooling(2), convolution(4, 6, 3), pooling(2))
+    return nn.Sequential(features, nn.Flatten(), nn.Linear(features(torch.zeros(1, channels, *side)).numel(), 3))
+
+
+class Positioned(nn.Module):
+    """Patches, to which a table for 81 of them is added."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 12, 12)
+        self.positions = nn.Parameter(torch.zeros(1, 81, 8))
+
+    def forward(self, x):
+        return self.patches(x).flatten(2).transpose(1, 2) + self.positions
+
+
+@pytest.mark.parametrize(
+    ("module", "side"),
+    [
+        (made_for(3, 100, 100), 100),
+        (made_for(1, 53, 53), 53),
+        (made_for(2, 3000), 3000),
+        (made_for(1, 20, 20, 20), 20),
+        (nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.LayerNorm([4, 30, 30])), 61),
+        (Positioned(), 108),
+    ],
+    ids=["image", "grey image", "sequence", "volume", "layer norm", "table of positions"],
+)
+def test_the_input_is_solved_for_whatever_size_the_model_was_made_for(module, side):
+    table = live(module).trace([], silent)
+    assert table.failure is None
+    shape = table.inputs[0].shape
+    for tried in (shape, *table.inputs[0].alternatives):
+        module(torch.zeros(tried))
+    sides = [tried[-1] for tried in (shape, *table.inputs[0].alternatives)]
+    assert min(sides) <= side <= max(sides)
+
+
+def test_sides_of_different_length_are_solved_for_too():
+    # 6·5·23 = 690 features: no square gives as many.
+    module = made_for(3, 30, 102)
+    table = live(module).trace([], silent)
+    assert table.failure is None
+    module(torch.zeros(table.inputs[0].shape))

@@ -4,7 +4,7 @@ Candidates come from what the model declares, then from the layer registered fir
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from inspector.core.recipe import DTYPES, InputSpec
+from inspector.core.solving_sizes import Mismatch, Trial, solve_sizes
 from inspector.core.table import Input
 from inspector.engine.pytorch.signatures import unwrapped
 from inspector.engine.pytorch.structure import dtype_name
@@ -30,39 +31,86 @@ MOST_ALTERNATIVES = 6
 SLOW = 1.0
 """Seconds: a model that takes longer than this is not run again for alternatives, which take no longer than this."""
 
-Try = Callable[[list[InputSpec]], bool]
-"""Whether a pass with these inputs gets through."""
+Try = Callable[[list[InputSpec]], Trial]
+"""What comes of a pass with these inputs."""
+Cheap = Callable[[list[InputSpec]], bool]
+"""Whether a pass with these inputs costs next to nothing."""
 
 
 def infer_inputs(
-    model: nn.Module, batch: int, works: Try, cheap: Try
+    model: nn.Module, batch: int, attempt: Try, cheap: Cheap
 ) -> tuple[list[InputSpec], list[list[list[int]]], bool]:
     """The first candidate that works, the shapes of others for each input, and whether the model declared it.
 
-    An empty list of specs where no candidate works. `batch` is the size of the batch axis; of a small model only
-    candidates that are `cheap` to try become alternatives, of a slow one none.
+    A candidate that fails because of its size is solved for the sizes that the model was made for. An empty list of
+    specs where none works. `batch` is the size of the batch axis; of a small model only candidates that are `cheap` to
+    try become alternatives, of a slow one none.
     """
     names = required_inputs(model)
     declared = _declared(model)
-    if declared and works(declared):
+    if declared and attempt(declared).works:
         return declared, [[] for _ in declared], True
-    if not names and works([]):
+    if not names and attempt([]).works:
         return [], [], False
     # Where nothing is required, and with nothing it fails, the first argument that may be left out is meant.
     named = "" if names else next(iter(_arguments(model, optional=True)), "")
     candidates = (
         [replace(spec, name=named) for spec in specs] for specs in _candidates(model, names or [named], batch)
     )
+    solved: set[int] = set()
     for candidate in candidates:
         started = monotonic()
-        if works(candidate):
-            alternatives = [] if monotonic() - started > SLOW else _others(model, candidate, candidates, works, cheap)
+        trial = attempt(candidate)
+        if trial.works:
+            alternatives = [] if monotonic() - started > SLOW else _others(model, candidate, candidates, attempt, cheap)
             return candidate, [[one[place] for one in alternatives] for place in range(len(candidate))], False
+        rank = len(candidate[0].shape or [])
+        if trial.mismatch is not None and rank not in solved:
+            solved.add(rank)
+            solution = _solved(model, candidate, trial.mismatch, attempt)
+            if solution is not None:
+                return *solution, False
     return [], [[] for _ in names], False
 
 
+def open_axes(model: nn.Module, spec: InputSpec) -> list[int]:
+    """The axes of a candidate whose sizes are guesses: those that windows slide along, else the positions."""
+    rank = len(spec.shape or [])
+    kernels = {len(module.kernel_size) for module in model.modules() if isinstance(module, nn.modules.conv._ConvNd)}
+    if rank > 3 or (rank == 3 and 1 in kernels):
+        return list(range(2, rank))
+    return [1] if rank == 3 or (rank == 2 and spec.dtype.startswith("int")) else []
+
+
+def _solved(
+    model: nn.Module, candidate: list[InputSpec], mismatch: Mismatch, attempt: Try
+) -> tuple[list[InputSpec], list[list[list[int]]]] | None:
+    """The candidate with the sizes that the model was made for, and the shapes of others like it."""
+    axes = open_axes(model, candidate[0])
+    if not axes or any(spec.shape != candidate[0].shape for spec in candidate):
+        return None
+
+    def resized(sizes: Sequence[int]) -> list[InputSpec]:
+        shape = list(candidate[0].shape or [])
+        for axis, size in zip(axes, sizes, strict=True):
+            shape[axis] = size
+        return [replace(spec, shape=shape) for spec in candidate]
+
+    start = [(candidate[0].shape or [])[axis] for axis in axes]
+    usual = IMAGE_SIZES if len(axes) > 1 else SEQUENCE_LENGTHS
+    solution = solve_sizes(start, mismatch, lambda sizes: attempt(resized(sizes)), usual)
+    if solution is None or not attempt(resized(solution.sizes)).works:
+        return None
+    is_square = all(one == solution.ranges[0] for one in solution.ranges)
+    others = [[size] * len(axes) for size in solution.ranges[0]] if is_square else []
+    shapes = [resized(sizes)[0].shape or [] for sizes in others if sizes != solution.sizes]
+    if len(shapes) > MOST_ALTERNATIVES:
+        shapes = shapes[: MOST_ALTERNATIVES // 2] + shapes[-MOST_ALTERNATIVES // 2 :]
+    return resized(solution.sizes), [shapes for _ in candidate]
+
+
 def _others(
-    model: nn.Module, found: list[InputSpec], candidates: Iterator[list[InputSpec]], works: Try, cheap: Try
+    model: nn.Module, found: list[InputSpec], candidates: Iterator[list[InputSpec]], attempt: Try, cheap: Cheap
 ) -> list[list[list[int]]]:
     """The shapes of other candidates that work, none of them twice."""
     elements = sum(parameter.numel() for parameter in model.parameters() if not is_lazy(parameter))
@@ -78,7 +126,7 @@ def _others(
         if tries < 0 or len(shapes) >= MOST_ALTERNATIVES or monotonic() - began > SLOW:
             break
         shape = [spec.shape or [] for spec in candidate]
-        if shape not in [[spec.shape for spec in found], *shapes] and works(candidate):
+        if shape not in [[spec.shape for spec in found], *shapes] and attempt(candidate).works:
             shapes.append(shape)
     return shapes
 

@@ -22,6 +22,7 @@ from inspector.core.results import (
     SourceReport,
     ValuesReport,
 )
+from inspector.core.solving_sizes import Trial
 from inspector.core.table import Failure, Input, Load, ModelInfo, ModelTable, Note, Output, Row, Source, Tensor, Totals
 from inspector.engine.devices import existing_devices
 from inspector.engine.drawing_inputs import draw_inputs
@@ -32,7 +33,7 @@ from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.comparing import compared
 from inspector.engine.pytorch.failing import describe_failure
 from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
-from inspector.engine.pytorch.inferring_inputs import as_inputs, infer_inputs, required_inputs
+from inspector.engine.pytorch.inferring_inputs import as_inputs, infer_inputs, open_axes, required_inputs
 from inspector.engine.pytorch.layer_formulas import static_formula
 from inspector.engine.pytorch.naming import explain_keys
 from inspector.engine.pytorch.opening import Opened, open_module
@@ -50,6 +51,7 @@ from inspector.engine.pytorch.shape_pass import (
     real_pass,
 )
 from inspector.engine.pytorch.signatures import no_forward, refuse_unknown_names
+from inspector.engine.pytorch.size_mismatch import size_mismatch
 from inspector.engine.pytorch.source_lines import function_source, script_source
 from inspector.engine.pytorch.structure import device_of, opaque_places, static_rows, submodule, totals_of
 from inspector.engine.pytorch.tensors import tensors_of
@@ -194,21 +196,22 @@ class TorchModel(LiveModel):
     def _infer(self, names: list[str], progress: Progress) -> Arguments | None:
         attempts: list[_Attempt] = []
 
-        def works(specs: list[InputSpec]) -> bool:
+        def attempt(specs: list[InputSpec]) -> Trial:
             progress(len(attempts) + 1, None, f"trying input {' '.join(map(str, specs))}")
             try:
                 self._run_shapes(self._arguments(specs, self.recipe.seed), Recorder, [])
             except _FailedPassError as failed:
                 attempts.append(_Attempt.of(specs, failed))
-                return False
-            return True
+                spatial = len(open_axes(self.module, specs[0])) if specs else 0
+                return Trial(works=False, mismatch=size_mismatch(failed.recorder, spatial))
+            return Trial(works=True)
 
         def cheap(specs: list[InputSpec]) -> bool:
             return is_cheap(self.module, self._arguments(specs, self.recipe.seed))
 
         # One sample; two in train mode, where BatchNorm refuses a single one.
         batch = 2 if self.module.training else 1
-        specs, alternatives, declared = infer_inputs(self.module, batch, works, cheap)
+        specs, alternatives, declared = infer_inputs(self.module, batch, attempt, cheap)
         if not specs and attempts:
             shown = _worth_showing(attempts)
             if shown is None:
