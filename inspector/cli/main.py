@@ -95,6 +95,8 @@ def run(arguments: list[str] | None = None) -> int:
 def _prepare_output() -> None:
     if sys.stdout is None:
         raise RequestError("standard output is closed; send it to a file or to /dev/null")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # until the process ends
     for stream in (sys.stdout, sys.stderr):
         # Where the terminal cannot show a character, it shows a question mark.
         if isinstance(stream, io.TextIOWrapper):

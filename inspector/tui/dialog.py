@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Generic, TypeVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -86,11 +87,6 @@ class Dialog(ModalScreen[R | None], Generic[R]):
             return
         self.dismiss(result)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in a field means: do it."""
-        event.stop()
-        self.action_accept()
-
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """One of the two buttons."""
         event.stop()
@@ -98,6 +94,34 @@ class Dialog(ModalScreen[R | None], Generic[R]):
             self.action_accept()
         else:
             self.action_leave()
+
+
+class Entry(Input):
+    """A line to type in that takes its keys one after the other, however fast they come.
+
+    Textual inserts characters at once, but backspace and enter come round later, behind what was typed after them.
+    """
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.key == "enter" and isinstance(self.screen, Dialog):
+            event.stop()
+            event.prevent_default()
+            self.screen.action_accept()
+        elif event.key in EDITING:
+            event.stop()
+            event.prevent_default()
+            await self.app.run_action(EDITING[event.key], self)
+        else:
+            await super()._on_key(event)
+
+
+EDITING = {
+    key: binding.action
+    for binding in Input.BINDINGS
+    if isinstance(binding, Binding) and binding.action != "submit"
+    for key in binding.key.split(",")
+}
+"""What Textual's own line does at which key."""
 
 
 class Tick(Checkbox):
@@ -136,4 +160,4 @@ def labelled(label: str, widget: Widget, hint: str = "") -> Widget:
 
 def entry(id: str, value: str, label: str, hint: str = "") -> Widget:
     """A labelled line to type in."""
-    return labelled(label, Input(value=value, id=id, compact=True), hint)
+    return labelled(label, Entry(value=value, id=id, compact=True), hint)

@@ -18,7 +18,7 @@ from inspector.core.results import InitPreview, InitTarget
 from inspector.core.wording import printable
 from inspector.tui import plots
 from inspector.tui.conversation import Conversation
-from inspector.tui.dialog import Dialog, entry, labelled
+from inspector.tui.dialog import Dialog, Entry, entry, labelled
 from inspector.tui.page import CODE, ERROR, MUTED, WARNING, Page, TextPanel
 from inspector.tui.view import View
 from inspector.worker.protocol import Preview
@@ -62,7 +62,7 @@ class InitialiseDialog(Dialog[Edit]):
         """What, how, with which parameters, from which seed."""
         choices = [(Content(printable(label)), where) for where, label in self._targets]
         yield labelled("what", Select(choices, value=self._first, allow_blank=False, id="where", compact=True))
-        yield Input(value="*.weight", placeholder="conv*.weight", id="pattern", compact=True)
+        yield Entry(value="*.weight", placeholder="conv*.weight", id="pattern", compact=True)
         rules = [(Content(one.name), one.name) for one in INITIALISERS.values()]
         yield labelled("how", Select(rules, value="kaiming_uniform_", allow_blank=False, id="rule", compact=True))
         yield Static("", id="meaning", classes="hint", markup=False)
@@ -205,4 +205,4 @@ def _field(parameter: InitialiserParameter) -> Widget:
     if parameter.choices:
         choices = [(Content(choice), choice) for choice in parameter.choices]
         return labelled(parameter.name, Select(choices, value=value, allow_blank=False, id=name, compact=True))
-    return labelled(parameter.name, Input(value=value, id=name, compact=True, tooltip=parameter.meaning))
+    return labelled(parameter.name, Entry(value=value, id=name, compact=True, tooltip=parameter.meaning))

@@ -14,6 +14,7 @@ import msgspec
 from inspector.core.edits import Journal
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
 from inspector.core.recipe import Recipe
+from inspector.core.wording import things
 from inspector.worker import protocol
 from inspector.worker.framing import LENGTH_BYTES, frame, length_of
 from inspector.worker.log_lines import LogLines
@@ -195,7 +196,7 @@ class ProcessClient:
                 if self._recipe is None:
                     return
                 done, undone = list(self.journal.done), list(self.journal.undone)
-                edits = f", making {len(done)} changes again" if done else ""
+                edits = f", making {things(len(done), 'change')} again" if done else ""
                 self._tell(protocol.WorkerState("replaying", f"reopening the model{edits}"))
                 await self._carry_out(protocol.Open(recipe=self._recipe))
                 for edit in [*done, *reversed(undone)]:

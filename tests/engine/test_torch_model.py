@@ -604,3 +604,47 @@ def test_sides_of_different_length_are_solved_for_too():
     table = live(module).trace([], silent)
     assert table.failure is None
     module(torch.zeros(table.inputs[0].shape))
+
+
+def test_what_lies_below_another_place_of_a_container_is_what_was_called_there():
+    class Shared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            conv = nn.Conv2d(3, 3, 3, padding=1)
+            self.conv = conv
+            self.one = nn.Sequential(conv, nn.MaxPool2d(2))
+            self.two = nn.Sequential(conv, nn.MaxPool2d(2))
+            self.three = nn.ModuleList([self.two])
+
+        def forward(self, x):
+            return self.three[0](self.one(x))
+
+    module = Shared()
+    table = live(module).trace([InputSpec(shape=[1, 3, 32, 32])], silent)
+    behind = list(module.one(torch.zeros(1, 3, 32, 32)).shape)
+    rows = {row.path: row for row in table.rows if row.call == 0}
+    assert rows["three.0.0"].input_shapes == rows["two.0"].input_shapes == [behind]
+    assert rows["three.0.0"].receptive_field == rows["two.0"].receptive_field
+
+
+def test_a_forward_without_a_trace_works_the_input_out_too():
+    report = live(Optional()).forward([], 0, False, silent)
+    assert report.table.failure is None
+    assert report.table.inputs[0].name == "pixels"
+
+
+class SilentError(Exception):
+    """Cannot even say what is wrong."""
+
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+def test_an_exception_that_cannot_be_printed_is_a_failure_like_others():
+    class Net(nn.Module):
+        def forward(self, x):
+            raise SilentError
+
+    model = live(Net())
+    assert model.forward([InputSpec(shape=[1, 4])], 0, False, silent).table.failure.type == "SilentError"
+    assert model.trace([InputSpec(shape=[1, 4])], silent).failure.type == "SilentError"

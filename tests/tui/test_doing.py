@@ -4,6 +4,7 @@ import pytest
 import torch
 from fake_client import FakeClient
 from screen_text import session
+from textual import events
 
 from inspector.core.edits import Edit
 from inspector.core.recipe import InputSpec
@@ -194,3 +195,16 @@ async def test_the_script_of_the_changes_can_be_read_and_copied():
         assert "import" in ui.text
         await ui.press("y")
         assert "lenet.py" in ui.app.clipboard
+
+
+async def test_keys_typed_in_a_burst_are_taken_one_after_the_other():
+    async with session() as ui:
+        await ui.press("down", "e")
+        burst = [*"ak", *"1,0,0,2", "tab", *"ak", *"60", "backspace", "5", "enter", "3"]
+        # As a terminal delivers it: all keys are there before the first one is handled.
+        for key in burst:
+            name = {",": "comma", "a": "ctrl+a", "k": "ctrl+k"}.get(key, key)
+            ui.app.post_message(events.Key(name, key if len(key) == 1 and name in (key, "comma") else None))
+        await ui.press("f12")
+        edit = ui.client.asked_for(protocol.Apply)[0].edit
+        assert (edit.index, edit.argument) == ([1, 0, 0, 2], "65")

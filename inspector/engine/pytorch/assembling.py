@@ -28,8 +28,8 @@ class _Assembly:
                 self.children[parent].append(row.path)
                 self.parent[row.path] = parent
         self.by_place: dict[str, CallRecord] = {}
-        self.first: dict[str, CallRecord] = {}
-        """The first call of the module that is registered at a path: it ran, whatever the caller called it."""
+        self.elsewhere: dict[str, CallRecord] = {}
+        """At every place of a module that ran, whatever its caller called it, the first call."""
         self.flops: dict[int, int] = {}
         self.rows: list[Row] = []
         self.calls: list[CallRecord | None] = []
@@ -39,6 +39,7 @@ class _Assembly:
         self.flops = flops_of(root)
         if root is not None:
             self._find_places(root, root.path, root.place)
+            self._find_elsewhere(root)
         if "" in self.static:
             self._module("", root, root.children if root else [], None, 0)
         return self.rows, self.calls
@@ -52,13 +53,24 @@ class _Assembly:
         while waiting:
             call, path, place = waiting.pop(0)
             if not call.is_function:
-                for other in call.places:
-                    self.first.setdefault(other, call)
                 if call.place != call.path:
                     path, place = call.path, call.place
                 if path != place and (call.path == path or call.path.startswith(f"{path}." if path else "")):
                     self.by_place.setdefault(place + call.path.removeprefix(path), call)
                 waiting += [(below, path, place) for below in call.children]
+
+    def _find_elsewhere(self, root: CallRecord) -> None:
+        """Note calls at all places of modules registered in several, and below those the calls that were made there."""
+        waiting = [root]
+        for call in waiting:
+            waiting += call.called
+            for place in call.places if len(call.places) > 1 else ():
+                self.elsewhere.setdefault(place, call)
+                inner = list(call.called)
+                for one in inner:
+                    inner += one.called
+                    if one.place.startswith(f"{call.place}."):
+                        self.elsewhere.setdefault(place + one.place.removeprefix(call.place), one)
 
     def _module(
         self,
@@ -97,7 +109,7 @@ class _Assembly:
                 self._module(child, None, deeper.pop(child, []), index, depth + 1, opaque)
         changes: dict[str, object] = {"index": index, "parent": parent, "depth": depth, "call": number}
         if call is None:
-            call = self.by_place.get(path) or self.first.get(path)
+            call = self.by_place.get(path) or self.elsewhere.get(path)
         ran = call or opaque
         changes |= {"subtree": len(self.rows) - index, "reached": ran is not None and not ran.failed}
         # A container that is never called itself: what is called below it.

@@ -219,8 +219,9 @@ def _candidates(model: nn.Module, names: list[str], batch: int) -> Iterator[list
 
 
 def _floating_dtypes(model: nn.Module) -> list[str]:
-    """The dtypes that a real or complex input may have: that of the model's first parameter of such a dtype first."""
-    names = [dtype_name(each.dtype) for each in model.parameters() if each.is_floating_point() or each.is_complex()]
+    """The dtypes that a real or complex input may have: that of the model's first tensor of such a dtype first."""
+    held = [*model.parameters(), *model.buffers()]
+    names = [dtype_name(each.dtype) for each in held if each.is_floating_point() or each.is_complex()]
     return list(dict.fromkeys(name for name in names if name in DTYPES)) or ["float32"]
 
 

@@ -33,6 +33,7 @@ from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.comparing import compared
 from inspector.engine.pytorch.failing import describe_failure
 from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
+from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.inferring_inputs import as_inputs, infer_inputs, open_axes, required_inputs
 from inspector.engine.pytorch.layer_formulas import static_formula
 from inspector.engine.pytorch.naming import explain_keys
@@ -326,7 +327,7 @@ class TorchModel(LiveModel):
         if inputs or self._specs or self.recipe.inputs:
             return inputs or self._specs or self.recipe.inputs
         names = required_inputs(self.module)
-        if names and self._infer(names, progress) is None:
+        if self._infer(names, progress) is None:
             raise RequestError(_no_input(names).message)
         return self._specs
 
@@ -407,7 +408,7 @@ class _FailedPassError(Exception):
     """A pass failed; `recorder` has the rows until then."""
 
     def __init__(self, problem: BaseException, recorder: Recorder) -> None:
-        super().__init__(str(problem))
+        super().__init__(first_line(problem))
         self.problem = problem
         self.recorder = recorder
 
@@ -438,7 +439,9 @@ def _worth_showing(attempts: list[_Attempt]) -> _Attempt | None:
     another structure would make them fail.
     """
     furthest = max(attempts, key=lambda attempt: attempt.calls)
-    alike = len(attempts) > 1 and len({repr(attempt.problem) for attempt in attempts}) == 1
+    alike = (
+        len(attempts) > 1 and len({(type(attempt.problem), first_line(attempt.problem)) for attempt in attempts}) == 1
+    )
     tells = alike and not isinstance(furthest.problem, TypeError | AttributeError | LookupError)
     return furthest if furthest.layers or furthest.calls > 2 or tells else None
 
