@@ -1,15 +1,14 @@
 """`nninspect screenshot TARGET -o OUT.svg`: the interface as a picture, after the given keys."""
 
-import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
 
 from inspector.cli import options
-from inspector.core.errors import ExitStatus, RequestError
+from inspector.core.errors import ExitStatus, ModelEndedError, RequestError
+from inspector.files.writing import refuse_place, resolved, write_whole
 
 
 @click.command("screenshot")
@@ -31,8 +30,8 @@ def command(json: bool, output: str, size: str, press: str, worker: str | None, 
         raise RequestError(f"--size {size} cannot be drawn; choose between 20x5 and 1000x1000")
     if not output.lower().endswith(".svg"):
         raise RequestError(f"-o {output}: a screenshot is an .svg file; name it so")
-    if not Path(output).resolve().parent.is_dir():
-        raise RequestError(f"-o {output}: there is no folder {Path(output).resolve().parent}")
+    target = resolved(Path(output))
+    refuse_place(target, output, overwrite=True)
     from inspector.worker.opening import client_for
 
     client = client_for(recipe, worker, for_commands=False)
@@ -41,21 +40,13 @@ def command(json: bool, output: str, size: str, press: str, worker: str | None, 
     from inspector.tui.screenshot import screenshot
 
     keys = [key.strip() for key in press.split(",") if key.strip()]
-    _write(output, asyncio.run(screenshot(client, recipe, (columns, rows), keys)))
+    try:
+        picture = asyncio.run(screenshot(client, recipe, (columns, rows), keys))
+    except TimeoutError:
+        raise ModelEndedError("the model did not come to an end in ten minutes, so there is no picture") from None
+    write_whole(target, output, lambda place: place.write_text(picture, encoding="utf-8"))
     if json:
         import msgspec
 
         click.echo(msgspec.json.encode({"path": output, "size": [columns, rows], "press": keys}).decode())
     return ExitStatus.DONE
-
-
-def _write(output: str, picture: str) -> None:
-    """Write whole or not at all."""
-    folder = Path(output).resolve().parent
-    try:
-        with tempfile.TemporaryDirectory(dir=folder) as beside:
-            temporary = Path(beside) / "picture.svg"
-            temporary.write_text(picture, encoding="utf-8")
-            os.replace(temporary, output)
-    except OSError as problem:
-        raise RequestError(f"{output} cannot be written: {problem.strerror}") from None

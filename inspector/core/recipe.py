@@ -64,7 +64,7 @@ def later_seed(seed: int, number: int) -> int:
 
 
 _SPEC = re.compile(
-    r"(?:(?P<name>[^=@][^=]*)=)?"
+    r"(?:(?P<name>[^=@].*?)=)?"
     r"(?:@(?P<file>.+)|(?P<shape>\(\)|\d+(?:[xX×]\d+)*)(?::(?P<dtype>\w+))?(?:~(?P<distribution>\w+(?:\([^)]*\))?))?)$"
 )
 _RANGE = re.compile(r"range\(\s*([^,\s]+)\s*,\s*([^,\s]+)\s*\)$")

@@ -213,7 +213,7 @@ def test_an_axis_declared_empty_is_empty(tmp_path):
     assert report.table.inputs[0].shape == report.outputs[0].shape == [0, 3]
 
 
-@pytest.mark.parametrize("name", ["0", "x[0] é", "input:0"])
+@pytest.mark.parametrize("name", ["0", "x[0] é", "input:0", "a=1x2", "größe ~x@"])
 def test_any_name_of_an_input_can_be_given(tmp_path, name):
     graph = model_of([helper.make_node("Relu", [name], ["y"])], [value(name, ["N", 3])], ["y"])
     table = opened(tmp_path, graph).trace([parse_input(f"{name}=5x3")], quiet)

@@ -4,11 +4,6 @@ Data goes beside it, into `<name>.data`, where the model had it beside it alread
 buffers end at 2 GB. That file never replaces another one, so a model that reads the old one stays whole.
 """
 
-import contextlib
-import os
-import shutil
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +15,7 @@ from inspector.core.results import SaveReport
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.initializers import stored_bytes, with_data
 from inspector.engine.user_paths import user_path
+from inspector.files.writing import refuse_place, resolved, write_whole
 
 LARGEST_FILE = (1 << 31) - (1 << 24)
 """Bytes of tensors that still go into one file, with room for the nodes."""
@@ -33,43 +29,36 @@ def save(graph: Graph, path: str, overwrite: bool) -> SaveReport:
 
     Raises RequestError where the name is no `.onnx`, the file exists and `overwrite` is false, or it cannot be written.
     """
-    target = user_path(path)
+    target = resolved(user_path(path))
     if target.suffix != ".onnx":
         raise RequestError(f"{path}: an ONNX model is saved as .onnx; choose a name that ends so")
-    if target.is_dir():
-        raise RequestError(f"{path} is a folder; name a file")
-    if target.exists() and not overwrite:
-        raise RequestError(f"{path} exists; allow it to be replaced (--overwrite), or save under another name")
-    if not target.parent.is_dir():
-        raise RequestError(f"{path}: there is no folder {target.parent}; make it first")
-    try:
-        written = _write(graph, target)
-    except OSError as problem:
-        raise RequestError(f"{path} cannot be written: {problem.strerror or problem}; choose another place") from None
+    refuse_place(target, path, overwrite)
+    written = _write(graph, target, path)
     return SaveReport(path=path, tensors=len(graph.initializers), bytes=written)
 
 
-def _write(graph: Graph, target: Path) -> int:
+def _write(graph: Graph, target: Path, typed: str) -> int:
     tensors = list(graph.initializers.values())
     external = any(tensor.data_location == TensorProto.EXTERNAL for tensor in tensors)
     total = sum(stored_bytes(tensor) for tensor in tensors if tensor.data_type != TensorProto.STRING)
     if not external and total < LARGEST_FILE:
         content = graph.model.SerializeToString()
-        _atomically(target, lambda file: file.write(content))
+        write_whole(target, typed, lambda place: place.write_bytes(content))
         return len(content)
     data = _unused(target)
     model = onnx.ModelProto()
     _copy_without_data(graph.model, model)
 
-    def write_data(file: BinaryIO) -> None:
-        for tensor, copy in zip(tensors, model.graph.initializer, strict=True):
-            _write_tensor(graph, tensor, copy, file, data.name)
+    def write_data(place: Path) -> None:
+        with place.open("wb") as file:
+            for tensor, copy in zip(tensors, model.graph.initializer, strict=True):
+                _write_tensor(graph, tensor, copy, file, data.name)
 
-    _atomically(data, write_data)
+    write_whole(data, str(data), write_data)
     content = model.SerializeToString()
     try:
-        _atomically(target, lambda file: file.write(content))
-    except OSError:
+        write_whole(target, typed, lambda place: place.write_bytes(content))
+    except RequestError:
         data.unlink(missing_ok=True)
         raise
     return len(content) + data.stat().st_size
@@ -123,24 +112,3 @@ def _unused(target: Path) -> Path:
     while data.exists():
         data, number = target.with_name(f"{target.name}.{number}.data"), number + 1
     return data
-
-
-def _atomically(target: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a temporary file in the same folder, and put it into place once it is all on the disk."""
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, temporary)
-        else:
-            mask = os.umask(0)
-            os.umask(mask)
-            Path(temporary).chmod(0o666 & ~mask)
-        Path(temporary).replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink(missing_ok=True)
-        raise

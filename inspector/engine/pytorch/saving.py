@@ -1,17 +1,11 @@
 """Write a state_dict to a file, whole or not at all."""
 
-import contextlib
-import errno
-import os
-import re
-import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.parameter import is_lazy
@@ -19,6 +13,7 @@ from torch.nn.parameter import is_lazy
 from inspector.core.errors import RequestError
 from inspector.core.results import SaveReport
 from inspector.engine.user_paths import user_path
+from inspector.files.writing import refuse_place, resolved, write_whole
 
 TORCH_SUFFIXES = (".pt", ".pth", ".params", ".bin", ".ckpt")
 
@@ -30,15 +25,14 @@ def save_state_dict(state: Mapping[str, Tensor], path: str, overwrite: bool) -> 
     RequestError for an unknown suffix, a file that exists (unless `overwrite`), tensors without values, a folder that
     cannot be written and a full disk; nothing is left behind then.
     """
-    # A link is written through, not replaced.
-    target = Path(os.path.realpath(user_path(path)))
+    target = resolved(user_path(path))
     suffix = target.suffix.lower()
     if suffix != ".safetensors" and suffix not in TORCH_SUFFIXES:
         raise RequestError(
             f"{path}: a state_dict is saved as .safetensors, {', '.join(TORCH_SUFFIXES)}, not as "
             f"{suffix or 'a file without a suffix'}"
         )
-    _refuse_place(target, path, overwrite)
+    refuse_place(target, path, overwrite)
     _refuse_values(state, path)
     values = _on_cpu(state)
     if suffix == ".safetensors":
@@ -50,21 +44,10 @@ def save_state_dict(state: Mapping[str, Tensor], path: str, overwrite: bool) -> 
             with place.open("wb") as stream:
                 torch.save(values, stream)
 
-    _replace(target, path, write)
+    write_whole(target, path, write)
     return SaveReport(
         path=path, tensors=sum(isinstance(value, Tensor) for value in values.values()), bytes=target.stat().st_size
     )
-
-
-def _refuse_place(target: Path, path: str, overwrite: bool) -> None:
-    if target.is_dir():
-        raise RequestError(f"{path} is a folder; name a file in it")
-    if not target.parent.is_dir():
-        raise RequestError(f"the folder {target.parent} does not exist; make it first or save elsewhere")
-    if target.exists() and not overwrite:
-        raise RequestError(f"{path} exists; allow it to be replaced (--overwrite), or save under another name")
-    if target.exists() and not target.is_file():
-        raise RequestError(f"{path} is not a regular file; save under another name")
 
 
 def _refuse_values(state: Mapping[str, Any], path: str) -> None:
@@ -131,38 +114,3 @@ def _safetensors_writer(values: Mapping[str, Any], path: str) -> Callable[[Path]
         plain = value.resolve_conj().resolve_neg()
         separate[key] = plain.clone(memory_format=torch.contiguous_format) if shared else plain.contiguous()
     return lambda place: save_file(separate, place, metadata={"format": "pt"})
-
-
-def _replace(target: Path, path: str, write: Callable[[Path], None]) -> None:
-    """Write beside the target, force it to the disk, and only then give it the name."""
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        # Made here, so that it has the permissions that the user's umask gives.
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        mode = (target if target.exists() else part).stat().st_mode & 0o7777
-        write(part)
-        part.chmod(mode)
-        descriptor = os.open(part, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        part.replace(target)
-    except (OSError, RuntimeError, SafetensorError, ValueError) as error:
-        raise RequestError(f"{path} could not be written: {_reason(target, error)}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-def _reason(target: Path, error: Exception) -> str:
-    # safetensors puts the number into its text; torch raises its own error while it handles the system's.
-    told = re.search(r"\(os error (\d+)\)", str(error))
-    system = next((link for link in (error, error.__cause__, error.__context__) if isinstance(link, OSError)), None)
-    number = int(told[1]) if told else system.errno if system else None
-    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"the folder {target.parent} is not writable; save elsewhere"
-    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"there is no room left for it in {target.parent}; free some or save elsewhere"
-    text = " ".join(str(error).split())
-    return text if len(text) <= 200 else text[:199] + "…"

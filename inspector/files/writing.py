@@ -1,0 +1,69 @@
+"""Writes a file whole or not at all."""
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from inspector.core.errors import RequestError
+
+
+def resolved(path: Path) -> Path:
+    """Where a file is written: a link is written through, not replaced."""
+    return Path(os.path.realpath(path))
+
+
+def refuse_place(target: Path, typed: str, overwrite: bool) -> None:
+    """Raise RequestError, naming the path as `typed`, where no file can be written or one must not be replaced."""
+    if target.is_dir():
+        raise RequestError(f"{typed} is a folder; name a file in it")
+    if not target.parent.is_dir():
+        raise RequestError(f"the folder {target.parent} does not exist; make it first or save elsewhere")
+    if target.exists() and not overwrite:
+        raise RequestError(f"{typed} exists; allow it to be replaced (--overwrite), or save under another name")
+    if target.exists() and not target.is_file():
+        raise RequestError(f"{typed} is not a regular file; save under another name")
+
+
+def write_whole(target: Path, typed: str, write: Callable[[Path], object]) -> None:
+    """Let `write` write beside the target, force it to the disk, and only then give it the name.
+
+    A file that is replaced keeps its permissions. Raises RequestError, naming the path as `typed`, where `write` raises
+    or the system refuses; nothing is left behind then.
+    """
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        # Made here, so that it has the permissions that the user's umask gives.
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        mode = (target if target.exists() else part).stat().st_mode & 0o7777
+        write(part)
+        part.chmod(mode)
+        descriptor = os.open(part, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        part.replace(target)
+    except RequestError:
+        raise
+    except Exception as error:  # each library that writes has errors of its own
+        raise RequestError(f"{typed} could not be written: {_reason(target, error)}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _reason(target: Path, error: Exception) -> str:
+    # safetensors puts the number into its text; torch raises its own error while it handles the system's.
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    system = next((link for link in (error, error.__cause__, error.__context__) if isinstance(link, OSError)), None)
+    number = int(told[1]) if told else system.errno if system else None
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"the folder {target.parent} is not writable; save elsewhere"
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"there is no room left for it in {target.parent}; free some or save elsewhere"
+    text = " ".join(str(error).split())
+    return text if len(text) <= 200 else text[:199] + "…"
