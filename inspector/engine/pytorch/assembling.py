@@ -5,7 +5,7 @@ from collections import defaultdict
 import msgspec
 
 from inspector.core.table import Row
-from inspector.engine.pytorch.recording import CallRecord
+from inspector.engine.pytorch.recording import CallRecord, calls_of
 
 
 def rows_with_calls(static: list[Row], root: CallRecord | None) -> tuple[list[Row], list[CallRecord | None]]:
@@ -181,11 +181,8 @@ class _Assembly:
 
 def flops_of(root: CallRecord | None) -> dict[int, int]:
     """The operations of each call with all below it, by the record's identity; none where nothing was counted."""
-    calls = [root] if root is not None else []
-    for call in calls:
-        calls += call.children
     found: dict[int, int] = {}
-    for call in reversed(calls):
+    for call in reversed(list(calls_of(root))):
         counted = [found[id(below)] for below in call.children if id(below) in found]
         if counted or call.flops is not None:
             found[id(call)] = sum(counted) + (call.flops or 0)

@@ -1,7 +1,6 @@
 """A PyTorch module as a `LiveModel`."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -29,17 +28,17 @@ from inspector.engine.drawing_inputs import draw_inputs
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.pytorch import editing, placing, torchvision_operators
 from inspector.engine.pytorch.assembling import flops_of, rows_with_calls
+from inspector.engine.pytorch.attempts import Attempt, FailedPassError, worth_showing
 from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.comparing import compared
 from inspector.engine.pytorch.failing import describe_failure
 from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
-from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.inferring_inputs import as_inputs, infer_inputs, open_axes, required_inputs
 from inspector.engine.pytorch.layer_formulas import static_formula
 from inspector.engine.pytorch.naming import explain_keys
 from inspector.engine.pytorch.opening import Opened, open_module
 from inspector.engine.pytorch.places import empty_names, holdings_of, places_of
-from inspector.engine.pytorch.recording import CallRecord, Recorder, take_flops
+from inspector.engine.pytorch.recording import CallRecord, Recorder, calls_of, take_flops
 from inspector.engine.pytorch.running import Run, named_tensors, previews, run_forward
 from inspector.engine.pytorch.saving import save_state_dict
 from inspector.engine.pytorch.shape_pass import (
@@ -195,14 +194,14 @@ class TorchModel(LiveModel):
         return self.table()
 
     def _infer(self, names: list[str], progress: Progress) -> Arguments | None:
-        attempts: list[_Attempt] = []
+        attempts: list[Attempt] = []
 
         def attempt(specs: list[InputSpec]) -> Trial:
             progress(len(attempts) + 1, None, f"trying input {' '.join(map(str, specs))}")
             try:
                 self._run_shapes(self._arguments(specs, self.recipe.seed), Recorder, [])
-            except _FailedPassError as failed:
-                attempts.append(_Attempt.of(specs, failed))
+            except FailedPassError as failed:
+                attempts.append(Attempt.of(specs, failed))
                 spatial = len(open_axes(self.module, specs[0])) if specs else 0
                 return Trial(works=False, mismatch=size_mismatch(failed.recorder, spatial))
             return Trial(works=True)
@@ -214,7 +213,7 @@ class TorchModel(LiveModel):
         batch = 2 if self.module.training else 1
         specs, alternatives, declared = infer_inputs(self.module, batch, attempt, cheap)
         if not specs and attempts:
-            shown = _worth_showing(attempts)
+            shown = worth_showing(attempts)
             if shown is None:
                 return None
             specs, alternatives = shown.specs, []
@@ -242,7 +241,7 @@ class TorchModel(LiveModel):
         self._failure, self._outputs = None, []
         try:
             output, recorder = self._run_shapes(arguments, self._full_recorder, self._notes)
-        except _FailedPassError as failed:
+        except FailedPassError as failed:
             recorder = failed.recorder
             self._failure = describe_failure(failed.problem, self.module, recorder)
         else:
@@ -251,7 +250,7 @@ class TorchModel(LiveModel):
                 for name, tensor in named_tensors(output, "output")
             ]
         self._root = recorder.root
-        self._calls = sum(1 for _ in _calls(self._root)) or None
+        self._calls = sum(1 for _ in calls_of(self._root)) or None
 
     @staticmethod
     def _full_recorder(module: nn.Module) -> Recorder:
@@ -262,7 +261,7 @@ class TorchModel(LiveModel):
     ) -> tuple[Any, Recorder]:
         """On meta tensors; for real where that is cheaper, where values are needed, or where parameters have no shape.
 
-        Raises _FailedPassError where the model's forward fails.
+        Raises FailedPassError where the model's forward fails.
         """
         module = self.module
         if has_lazy(module):
@@ -278,14 +277,14 @@ class TorchModel(LiveModel):
             except NO_FAILURES:
                 raise
             except BaseException as problem:
-                raise _FailedPassError(problem, recorder) from problem
+                raise FailedPassError(problem, recorder) from problem
         recorder = record(module)
         try:
             return real_pass(module, arguments, recorder, self.recipe.seed), recorder
         except NO_FAILURES:
             raise
         except BaseException as problem:
-            raise _FailedPassError(problem, recorder) from problem
+            raise FailedPassError(problem, recorder) from problem
 
     def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
         specs = self._forward_specs(inputs, progress)
@@ -304,7 +303,7 @@ class TorchModel(LiveModel):
             # Counting takes time of its own, so it was done when shapes were worked out.
             take_flops(self._root, run.recorder.root)
         self._root, self._failure = run.recorder.root, run.failure
-        self._calls = sum(1 for _ in _calls(self._root)) or None
+        self._calls = sum(1 for _ in calls_of(self._root)) or None
         outputs = previews(run.output) if run.failure is None else []
         self._outputs = [Output(name=output.name, shape=output.shape, dtype=output.dtype) for output in outputs]
         table, calls = self._make_table()
@@ -404,48 +403,6 @@ class TorchModel(LiveModel):
         return save_state_dict(self.module.state_dict(), path, overwrite)
 
 
-class _FailedPassError(Exception):
-    """A pass failed; `recorder` has the rows until then."""
-
-    def __init__(self, problem: BaseException, recorder: Recorder) -> None:
-        super().__init__(first_line(problem))
-        self.problem = problem
-        self.recorder = recorder
-
-
-@dataclass(frozen=True)
-class _Attempt:
-    """An input that was tried in vain."""
-
-    specs: list[InputSpec]
-    calls: int
-    """How many calls were made until it failed."""
-    layers: int
-    """How many of them were of layers with parameters, and returned."""
-    problem: BaseException
-
-    @classmethod
-    def of(cls, specs: list[InputSpec], failed: _FailedPassError) -> "_Attempt":
-        """What came of trying `specs`."""
-        calls = list(_calls(failed.recorder.root))
-        layers = [call for call in calls if call.module is not None and call.module._parameters and call.output_shapes]
-        return cls(specs, len(calls), len(layers), failed.problem)
-
-
-def _worth_showing(attempts: list[_Attempt]) -> _Attempt | None:
-    """The attempt whose failure tells something about the model, not about the input that was tried.
-
-    One that got past the first layer at least, or one of several that all failed alike, unless it is as an input of
-    another structure would make them fail.
-    """
-    furthest = max(attempts, key=lambda attempt: attempt.calls)
-    alike = (
-        len(attempts) > 1 and len({(type(attempt.problem), first_line(attempt.problem)) for attempt in attempts}) == 1
-    )
-    tells = alike and not isinstance(furthest.problem, TypeError | AttributeError | LookupError)
-    return furthest if furthest.layers or furthest.calls > 2 or tells else None
-
-
 def _with_formula(row: Row, module: nn.Module) -> Row:
     formula = static_formula(module)
     return row if formula is None else msgspec.structs.replace(row, formula=formula)
@@ -468,14 +425,6 @@ def _devices(tensors: list[Tensor]) -> list[str]:
 def _device_of_inputs(module: nn.Module) -> str:
     """Where inputs go: the device of the first tensor that the model holds."""
     return (device_of(module, recursive=True) or "cpu").split(",")[0]
-
-
-def _calls(root: CallRecord | None) -> Iterator[CallRecord]:
-    waiting = [root] if root is not None else []
-    while waiting:
-        call = waiting.pop()
-        yield call
-        waiting += call.children
 
 
 def _numbered(run: Run, rows: list[Row], calls: list[CallRecord | None]) -> FirstNonfinite | None:

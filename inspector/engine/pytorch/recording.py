@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import torch
@@ -309,6 +309,15 @@ class Recorder(TorchFunctionMode):
 
 def torchscript() -> None:
     """Stands for what a scripted or traced module called."""
+
+
+def calls_of(root: CallRecord | None) -> Iterator[CallRecord]:
+    """A call and all below it, each before those that it made, in their order."""
+    waiting = [root] if root is not None else []
+    while waiting:
+        call = waiting.pop()
+        yield call
+        waiting += reversed(call.children)
 
 
 def take_flops(known: CallRecord | None, call: CallRecord) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from inspector.core.solving_sizes import Mismatch
 from inspector.engine.pytorch.op_calls import canonical_name
-from inspector.engine.pytorch.recording import CallRecord, FailedCall, Recorder, tensors_in
+from inspector.engine.pytorch.recording import CallRecord, FailedCall, Recorder, calls_of, tensors_in
 
 _ELEMENTWISE = {"add", "sub", "mul", "div", "iadd", "radd", "isub", "rsub", "imul", "rmul"}
 
@@ -58,10 +58,7 @@ def _broadcast(call: FailedCall, tensors: list[torch.Tensor]) -> tuple[int, int]
 def _flattened(root: CallRecord, got: int, spatial: int) -> tuple[int, ...]:
     """The spatial sizes of the last map with as many elements in each sample as `got`."""
     found: tuple[int, ...] = ()
-    waiting = [root]
-    while waiting:
-        call = waiting.pop()
-        waiting += reversed(call.children)
+    for call in calls_of(root):
         for shape in call.output_shapes:
             if len(shape) == spatial + 2 and prod(shape[1:]) == got:
                 found = tuple(shape[2:])
