@@ -102,7 +102,13 @@ def test_gradients_agree_with_autograd():
     assert found["0.weight"].gradient.mean == pytest.approx(float(wanted.mean()), abs=1e-6)
     assert found["0.bias"].gradient is None
     assert "frozen" in found["0.bias"].gradient_note
-    assert report.runs[-1].gradient_norm == pytest.approx(float(direction.norm()))
+    hidden = module[0](given)
+    active = module[1](hidden)
+    reaching = torch.autograd.grad((module[2](active) * direction).sum(), [hidden, active])
+    norms = {row.path: run.gradient_norm for row, run in zip(report.table.rows, report.runs, strict=True)}
+    assert norms["0"] == pytest.approx(float(reaching[0].norm()))
+    assert norms["1"] == pytest.approx(float(reaching[1].norm()))
+    assert norms["2"] == norms[""] == pytest.approx(float(direction.norm()))
 
 
 def test_the_first_nonfinite_row_is_where_it_begins():
