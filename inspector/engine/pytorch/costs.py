@@ -23,6 +23,7 @@ class OperationCounter(TorchDispatchMode):
     def __init__(self, count: Callable[[int], None]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         self._count = count
+        self.total = 0
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -44,8 +45,13 @@ class OperationCounter(TorchDispatchMode):
                 return result
         result = func(*args, **kwargs)
         if formula is not None:
-            self._count(int(formula(*args, **kwargs, out_val=result)))
+            self.add(int(formula(*args, **kwargs, out_val=result)))
         return result
+
+    def add(self, flops: int) -> None:
+        """Count operations that are known already, which need not be run."""
+        self.total += flops
+        self._count(flops)
 
 
 def _attention_on_cpu(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *_: Any, **__: Any) -> int:

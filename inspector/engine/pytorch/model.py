@@ -35,6 +35,7 @@ from inspector.engine.pytorch.failing import describe_failure
 from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
 from inspector.engine.pytorch.inferring_inputs import as_inputs, infer_inputs, open_axes, required_inputs
 from inspector.engine.pytorch.layer_formulas import static_formula
+from inspector.engine.pytorch.meta_calls import NeedsValuesError
 from inspector.engine.pytorch.naming import explain_keys
 from inspector.engine.pytorch.opening import Opened, open_module
 from inspector.engine.pytorch.places import empty_names, holdings_of, places_of
@@ -42,7 +43,6 @@ from inspector.engine.pytorch.recording import CallRecord, Recorder, calls_of, t
 from inspector.engine.pytorch.running import Run, named_tensors, previews, run_forward
 from inspector.engine.pytorch.saving import save_state_dict
 from inspector.engine.pytorch.shape_pass import (
-    NeedsValuesError,
     has_lazy,
     is_cheap,
     materialise,

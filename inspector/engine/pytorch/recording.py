@@ -135,7 +135,9 @@ class Recorder(TorchFunctionMode):
         self._formula_of = formula_of
         self._measure = measure
         self._device = device
-        self._counter = OperationCounter(self._add_flops) if costs else None
+        self.counter = OperationCounter(self._add_flops) if costs else None
+        self.run: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any] = _plainly
+        """Calls a function: a pass on stand-ins without values has its own way."""
         self._function: CallRecord | None = None
         """The function being called, if it has a row."""
         self._stack: list[CallRecord] = []
@@ -159,13 +161,13 @@ class Recorder(TorchFunctionMode):
                 nn.Module.register_forward_hook(module, self._after, with_kwargs=True, always_call=True)
             )
         super().__enter__()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
-        if self._counter is not None:
-            self._counter.__enter__()  # type: ignore[no-untyped-call]  # as above
+        if self.counter is not None:
+            self.counter.__enter__()  # type: ignore[no-untyped-call]  # as above
         return self
 
     def __exit__(self, *problem: Any) -> None:
-        if self._counter is not None:
-            self._counter.__exit__(*problem)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        if self.counter is not None:
+            self.counter.__exit__(*problem)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         super().__exit__(*problem)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         for handle in self._handles:
             handle.remove()
@@ -176,7 +178,7 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         if not self._stack or self._stack[-1].is_opaque:
-            return func(*args, **kwargs)
+            return self.run(func, args, kwargs)
         caller = self._stack[-1]
         began = time.perf_counter()
         name = called_name(func, sys._getframe(1)) if callable(func) else None
@@ -189,7 +191,7 @@ class Recorder(TorchFunctionMode):
         overhead_before = self._overhead
         self._function = record
         try:
-            result = self._call(func, args, kwargs)
+            result = self.run(func, args, kwargs)
         except BaseException as problem:
             self.failed_call = FailedCall(problem, func, args, kwargs, self._model)
             if record is not None:
@@ -206,9 +208,6 @@ class Recorder(TorchFunctionMode):
         self._observe(func, args, kwargs, result, caller, record)
         self._overhead += time.perf_counter() - finished
         return result
-
-    def _call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return func(*args, **kwargs)
 
     def _add_flops(self, flops: int) -> None:
         record = self._function or (self._stack[-1] if self._stack else None)
@@ -305,6 +304,10 @@ class Recorder(TorchFunctionMode):
                     caller = ancestor
                     break
         caller.children.append(record)
+
+
+def _plainly(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return func(*args, **kwargs)
 
 
 def torchscript() -> None:

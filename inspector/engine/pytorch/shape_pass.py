@@ -1,9 +1,7 @@
 """One pass that works out shapes: on meta tensors, without arithmetic or memory; for real where values are needed.
 
-Meta copies of the model's tensors stand in for them during the pass; the model itself stays where it is. A function
-mode keeps up the appearance of an ordinary device: tensors made inside the model are meta too, and ``x.device``
-answers with the model's own. (`FakeTensorMode` would do the same, but its first use costs 1.1 s beside the 1.2 s of
-importing torch.)
+Meta copies of the model's tensors stand in for them during the pass; the model itself stays where it is.
+(`FakeTensorMode` would do the same, but its first use costs 1.1 s beside the 1.2 s of importing torch.)
 
 The first convolution on meta imports sympy and the first ReLU torch's compiler, 0.75 s together, so a model that
 surely runs faster than that is run for real at once.
@@ -11,7 +9,7 @@ surely runs faster than that is run for real at once.
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,22 +17,16 @@ import torch
 from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import UninitializedBuffer, is_lazy
-from torch.utils._device import _device_constructors
 
 from inspector.engine.pytorch.calling import Arguments, call_model
-from inspector.engine.pytorch.mixed_dtypes import mixed_dtypes
-from inspector.engine.pytorch.op_calls import canonical_name
-from inspector.engine.pytorch.recording import Recorder, tensors_in
+from inspector.engine.pytorch.meta_calls import MetaCalls, NeedsValuesError, as_meta
+from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.untouched import untouched
 from inspector.engine.random_state import seeded
 
 CHEAP_MULTIPLICATIONS = 300_000_000
 """A real pass below this bound takes some hundredths of a second on one core."""
 MOST_POSITIONS_OF_A_MATRIX = 1024
-
-
-class NeedsValuesError(Exception):
-    """The model asked for the value of a tensor that has none in this pass."""
 
 
 def meta_pass(model: nn.Module, arguments: Arguments, recorder: Recorder, device: str, seed: int) -> Any:
@@ -46,7 +38,8 @@ def meta_pass(model: nn.Module, arguments: Arguments, recorder: Recorder, device
     named = {name: as_meta(tensor) for name, tensor in arguments[1].items()}
     with untouched(model), _looked_through(model), _stand_ins(model), seeded(seed), torch.no_grad():
         try:
-            with _OrdinaryDevice(torch.device(device)), recorder:
+            recorder.run = MetaCalls(torch.device(device), recorder.counter)
+            with recorder:
                 return call_model(model, (positional, named))
         except NotImplementedError as problem:
             raise NeedsValuesError(str(problem)) from problem
@@ -133,11 +126,6 @@ def _eval_mode(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def as_meta(tensor: torch.Tensor) -> torch.Tensor:
-    """A stand-in without values: same shape, strides and dtype."""
-    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
-
-
 def _all_tensors(model: nn.Module) -> Iterator[torch.Tensor]:
     yield from model.parameters()
     yield from model.buffers()
@@ -176,64 +164,3 @@ def _stand_ins(model: nn.Module) -> Iterator[None]:
     finally:
         for held, name, tensor in places:
             held[name] = tensor
-
-
-_MOVES = {torch.Tensor.cpu, torch.Tensor.cuda}
-_UNWRAPPED = {torch.Tensor.device.__get__}
-
-
-class _OrdinaryDevice(torch.overrides.TorchFunctionMode):
-    """Answers device questions with `device` while every tensor is on meta; entered before the recorder."""
-
-    def __init__(self, device: torch.device) -> None:
-        super().__init__()
-        self._device = device
-        self._constructors = _device_constructors()
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = dict(kwargs or {})
-        if func in _UNWRAPPED:
-            return self._device
-        if func in self._constructors:
-            kwargs["device"] = "meta"
-            return func(*args, **kwargs)
-        if func in _MOVES:
-            return args[0]
-        if func is torch.Tensor.to:
-            args, kwargs = _without_device(args, kwargs)
-            if len(args) == 1 and not kwargs:
-                return args[0]
-        elif "device" in kwargs and kwargs["device"] is not None:
-            kwargs["device"] = "meta"
-        if any(not tensor.is_meta for tensor in tensors_in((args, kwargs))):
-            args, kwargs = _all_meta(args), _all_meta(kwargs)
-        mixed = mixed_dtypes(func, args, kwargs)
-        if mixed:
-            raise NeedsValuesError(f"whether {canonical_name(func)} takes {' and '.join(mixed)} shows only then")
-        return func(*args, **kwargs)
-
-
-def _without_device(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of ``x.to(…)`` less the device."""
-    kwargs = {name: value for name, value in kwargs.items() if name not in ("device", "non_blocking", "copy")}
-    kept = [args[0]]
-    for value in args[1:]:
-        if isinstance(value, torch.Tensor):
-            kept.append(value.dtype)
-        elif isinstance(value, torch.dtype):
-            kept.append(value)
-    return tuple(kept), kwargs
-
-
-def _all_meta(value: Any) -> Any:
-    if isinstance(value, torch.Tensor):
-        return value if value.is_meta else as_meta(value.detach())
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(_all_meta(part) for part in value))
-    if isinstance(value, list | tuple):
-        return type(value)(_all_meta(part) for part in value)
-    if isinstance(value, dict):
-        return {name: _all_meta(part) for name, part in value.items()}
-    return value

@@ -1,0 +1,82 @@
+"""Functions called in a pass on meta tensors, which keep up the appearance of an ordinary device.
+
+Tensors made inside the model are meta too, and ``x.device`` answers with the model's own.
+"""
+
+from typing import Any
+
+import torch
+from torch.utils._device import _device_constructors
+
+from inspector.engine.pytorch.costs import OperationCounter
+from inspector.engine.pytorch.mixed_dtypes import mixed_dtypes
+from inspector.engine.pytorch.op_calls import canonical_name
+from inspector.engine.pytorch.recording import tensors_in
+from inspector.engine.pytorch.repeated_calls import RepeatedCalls
+
+_MOVES = {torch.Tensor.cpu, torch.Tensor.cuda}
+_DEVICE_OF = torch.Tensor.device.__get__
+
+
+class NeedsValuesError(Exception):
+    """The model asked for the value of a tensor that has none in this pass."""
+
+
+class MetaCalls:
+    """Calls a function on stand-ins; `device` is where they seem to be. To be given to a recorder as its `run`."""
+
+    def __init__(self, device: torch.device, counter: OperationCounter | None) -> None:
+        self._device = device
+        self._constructors = _device_constructors()
+        self._repeated = RepeatedCalls(self._on_meta, counter)
+
+    def __call__(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What `func` returns. Raises NeedsValuesError where only values would tell, else what `func` raises."""
+        return self._device if func == _DEVICE_OF else self._repeated(func, args, kwargs)
+
+    def _on_meta(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if func in self._constructors:
+            return func(*args, **{**kwargs, "device": "meta"})
+        if func in _MOVES:
+            return args[0]
+        if func is torch.Tensor.to:
+            args, kwargs = _without_device(args, kwargs)
+            if len(args) == 1 and not kwargs:
+                return args[0]
+        elif kwargs.get("device") is not None:
+            kwargs = {**kwargs, "device": "meta"}
+        if any(not tensor.is_meta for tensor in tensors_in((args, kwargs))):
+            args, kwargs = _all_meta(args), _all_meta(kwargs)
+        mixed = mixed_dtypes(func, args, kwargs)
+        if mixed:
+            raise NeedsValuesError(f"whether {canonical_name(func)} takes {' and '.join(mixed)} shows only then")
+        return func(*args, **kwargs)
+
+
+def as_meta(tensor: torch.Tensor) -> torch.Tensor:
+    """A stand-in without values: same shape, strides and dtype."""
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+
+
+def _without_device(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of ``x.to(…)`` less the device."""
+    kwargs = {name: value for name, value in kwargs.items() if name not in ("device", "non_blocking", "copy")}
+    kept = [args[0]]
+    for value in args[1:]:
+        if isinstance(value, torch.Tensor):
+            kept.append(value.dtype)
+        elif isinstance(value, torch.dtype):
+            kept.append(value)
+    return tuple(kept), kwargs
+
+
+def _all_meta(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value if value.is_meta else as_meta(value.detach())
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_all_meta(part) for part in value))
+    if isinstance(value, list | tuple):
+        return type(value)(_all_meta(part) for part in value)
+    if isinstance(value, dict):
+        return {name: _all_meta(part) for name, part in value.items()}
+    return value

@@ -1,0 +1,219 @@
+"""Works a call on meta tensors out once: the next one on the same shapes, strides, dtypes and settings is known.
+
+Deep networks repeat themselves, and on meta a normalisation or an activation takes longer than a convolution, since
+torch runs those in Python. What comes back is what torch made the first time: new tensors of the same shapes, or the
+very arguments that an in-place function returns. A view is made by torch each time, for it shares its argument's
+memory.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from inspector.engine.pytorch.costs import OperationCounter
+from inspector.engine.pytorch.op_calls import canonical_name
+
+Run = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+_PLAIN = (torch.dtype, torch.Size, torch.device, torch.memory_format, torch.layout)
+_ELEMENTWISE = {
+    "relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "sigmoid", "logsigmoid",
+    "tanh", "hardswish", "hardsigmoid", "hardtanh", "softplus", "dropout", "add", "iadd", "radd", "sub", "isub", "mul",
+    "imul", "rmul", "div", "idiv", "truediv", "batch_norm",
+}  # fmt: skip
+"""Functions to which sizes matter only by which of them are equal and which are 1."""
+
+
+class _New(NamedTuple):
+    """A tensor that the call made."""
+
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    dtype: torch.dtype
+
+
+class _Outcome(NamedTuple):
+    """What a call came to."""
+
+    parts: list[_New | int] | None
+    """New tensors, or the numbers of the arguments given back; None where torch has to make the result each time."""
+    kind: type | None
+    """The sequence that holds the parts; None for a single tensor."""
+    flops: int
+
+
+class RepeatedCalls:
+    """The calls of one pass; `counter` is told of the operations of those that are not run again."""
+
+    def __init__(self, run: Run, counter: OperationCounter | None) -> None:
+        self._run = run
+        self._counter = counter
+        self._known: dict[Any, _Outcome] = {}
+        self._alike: dict[Any, int] = {}
+        """Of elementwise calls, by what matters to them: the argument that the result is like, ~n for itself."""
+        self._asking: set[Any] = set()
+        """Functions that return no tensor: they ask, or write into one."""
+
+    def __call__(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What `func` returns for these arguments. Raises what it raises."""
+        if func in self._asking or not _is_plain_moment() or not _is_of_torch(func):
+            return self._run(func, args, kwargs)
+        tensors: list[torch.Tensor] = []
+        try:
+            key = (func, torch.get_default_dtype(), _described((args, kwargs), tensors, _exactly))
+            outcome = self._known.get(key)
+        except (TypeError, RuntimeError):  # something that has no hash, or a tensor that has no strides
+            return self._run(func, args, kwargs)
+        if outcome is None:
+            return self._first(func, args, kwargs, key, tensors)
+        if self._counter is not None and outcome.flops:
+            self._counter.add(outcome.flops)
+        with _NO_DISPATCH():  # the counter would take longer over a new tensor than making it takes
+            return self._run(func, args, kwargs) if outcome.parts is None else _again(outcome, tensors)
+
+    def _first(
+        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], key: Any, tensors: list[torch.Tensor]
+    ) -> Any:
+        alike = None
+        if canonical_name(func) in _ELEMENTWISE:
+            alike = (func, _described((args, kwargs), [], _Pattern()))
+            place = self._alike.get(alike)
+            if place is not None:
+                with _NO_DISPATCH():
+                    return tensors[~place] if place < 0 else _empty(_metadata(tensors[place]))
+        before = self._counter.total if self._counter is not None else 0
+        result = self._run(func, args, kwargs)
+        flops = self._counter.total - before if self._counter is not None else 0
+        outcome = _outcome(result, tensors, flops)
+        if outcome is None:
+            self._asking.add(func)
+        elif _described((args, kwargs), [], _exactly) == key[-1]:
+            # Otherwise it changed an argument's shape or flags, and has to do so each time.
+            self._known[key] = outcome
+            if alike is not None and outcome.parts is not None and outcome.kind is None and not flops:
+                place = _likeness(outcome.parts[0], tensors)
+                if place is not None:
+                    self._alike[alike] = place
+        return result
+
+
+@cache
+def _is_of_torch(func: Any) -> bool:
+    """Whether torch wrote a function: a user's own may do more than return something."""
+    owner = getattr(func, "__objclass__", None) or getattr(func, "__self__", None)
+    module = getattr(func, "__module__", None) or getattr(owner, "__module__", None) or type(owner).__module__
+    return str(module).partition(".")[0] == "torch"
+
+
+def _described(value: Any, tensors: list[torch.Tensor], describe: Callable[[torch.Tensor], Any]) -> Any:
+    """What a result depends on, as something that can be looked up; the tensors in it are added to `tensors`.
+
+    Raises TypeError for what cannot be looked up.
+    """
+    kind = type(value)
+    if kind is torch.Tensor or kind is nn.Parameter:
+        tensors.append(value)
+        return describe(value)
+    if value is None or kind is int or kind is str:
+        return value
+    if kind is tuple or kind is list:
+        return (kind, *[_described(part, tensors, describe) for part in value])
+    if kind is bool or kind is float:
+        # 1, 1.0 and True are equal to a dictionary.
+        return (kind, value)
+    if kind is dict:
+        return (kind, *[(name, _described(part, tensors, describe)) for name, part in value.items()])
+    if kind in _PLAIN:
+        return value
+    raise TypeError(f"a call with a {kind.__name__} is not looked up")
+
+
+def _exactly(tensor: torch.Tensor) -> Any:
+    return (tensor.shape, tensor.stride(), tensor.dtype, tensor.requires_grad, tensor.is_meta)
+
+
+class _Pattern:
+    """Describes tensors by which of their sizes are equal, and which are 0 or 1."""
+
+    def __init__(self) -> None:
+        self._sizes = {0: 0, 1: 1}
+
+    def __call__(self, tensor: torch.Tensor) -> Any:
+        shape = tensor.shape
+        if not tensor.is_meta or tensor.stride() != _contiguous_strides(shape):
+            return _exactly(tensor)
+        sizes = self._sizes
+        return (tuple([sizes.setdefault(size, len(sizes)) for size in shape]), tensor.dtype)
+
+
+def _contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    return tuple(reversed(strides))
+
+
+def _outcome(result: Any, tensors: list[torch.Tensor], flops: int) -> _Outcome | None:
+    """What a call came to; None where it returned no tensors."""
+    kind = None if type(result) is torch.Tensor or type(result) is nn.Parameter else type(result)
+    if kind is not None and not issubclass(kind, tuple | list):
+        return None
+    outputs = [result] if kind is None else list(result)
+    if not all(type(output) in (torch.Tensor, nn.Parameter) for output in outputs):
+        return None if kind is None or not outputs else _Outcome(None, None, flops)
+    memory = {_storage(tensor) for tensor in tensors}
+    parts: list[_New | int] = []
+    for output in outputs:
+        place = next((number for number, tensor in enumerate(tensors) if tensor is output), None)
+        if place is None and (not _is_ordinary(output) or _storage(output) in memory):
+            return _Outcome(None, None, flops)
+        memory.add(_storage(output))
+        parts.append(_metadata(output) if place is None else place)
+    return _Outcome(parts, kind, flops)
+
+
+def _is_ordinary(tensor: torch.Tensor) -> bool:
+    """Whether `_empty` makes one like it."""
+    special = tensor.is_quantized or tensor.is_conj() or tensor.is_neg() or tensor.requires_grad
+    return tensor.is_meta and tensor.layout == torch.strided and not special and tensor.storage_offset() == 0
+
+
+def _storage(tensor: torch.Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+def _metadata(tensor: torch.Tensor) -> _New:
+    return _New(tensor.shape, tensor.stride(), tensor.dtype)
+
+
+def _likeness(part: _New | int, tensors: list[torch.Tensor]) -> int | None:
+    if isinstance(part, int):
+        return ~part
+    return next((number for number, tensor in enumerate(tensors) if _metadata(tensor) == part), None)
+
+
+def _again(outcome: _Outcome, tensors: list[torch.Tensor]) -> Any:
+    assert outcome.parts is not None
+    made = [tensors[part] if isinstance(part, int) else _empty(part) for part in outcome.parts]
+    return made[0] if outcome.kind is None else outcome.kind(made)
+
+
+def _empty(part: _New) -> torch.Tensor:
+    return torch.empty_strided(part.shape, part.stride, dtype=part.dtype, device="meta")
+
+
+# What follows is private to torch. Where a version lacks it, every call is run.
+
+_ANY_AUTOCAST: Any = getattr(torch._C, "_is_any_autocast_enabled", None)
+_TRANSFORMATION: Any = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", None)
+_NO_DISPATCH: Any = getattr(torch._C, "_DisableTorchDispatch", None)
+
+
+def _is_plain_moment() -> bool:
+    """Whether results depend on the arguments alone: no gradients, no autocast, not inside vmap or the like."""
+    if None in (_ANY_AUTOCAST, _TRANSFORMATION, _NO_DISPATCH) or torch.is_grad_enabled():
+        return False
+    return not _ANY_AUTOCAST() and _TRANSFORMATION() is None
