@@ -43,6 +43,8 @@ class Edges(Record, frozen=True, kw_only=True):
 
     def size(self, length: int) -> int:
         """The most pixels, holes included, that one of the first `length` positions sees."""
+        if len(self.lo) == 1:
+            return max(self.hi[0] - self.lo[0] + 1, 0)
         return max((high - low + 1 for low, high in self._period(length)), default=0)
 
     def reach(self, length: int) -> int:
@@ -50,6 +52,8 @@ class Edges(Record, frozen=True, kw_only=True):
 
         More than `size` where positions start out of step, as behind an upsampling of what was pooled.
         """
+        if len(self.lo) == 1:
+            return self.size(1)
         stride, start = self.stride, self.start(length)
         return max(
             (high - ceil(start + u * stride) + 1 for u, (low, high) in enumerate(self._period(length)) if low <= high),
@@ -58,6 +62,8 @@ class Edges(Record, frozen=True, kw_only=True):
 
     def start(self, length: int) -> Fraction:
         """The number for which ``ceil(start + u·stride)`` is the first pixel of `u`, or before it."""
+        if len(self.lo) == 1 and self.lo <= self.hi:
+            return Fraction(self.lo[0])
         stride = self.stride
         return min(
             (low - u * stride for u, (low, high) in enumerate(self._period(length)) if low <= high), default=Fraction(0)

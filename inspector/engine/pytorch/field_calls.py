@@ -32,6 +32,8 @@ class FieldTracker:
     def __init__(self, inputs: list[torch.Tensor]) -> None:
         shapes = [tuple(tensor.shape) for tensor in inputs]
         self._inputs = TrackedInputs(shapes, [tensor.is_floating_point() or tensor.is_complex() for tensor in inputs])
+        self._answers: dict[int, tuple[Field, ReceptiveField | None]] = {}
+        """By the identity of a field what is told of it: a row and those after it often have the same one."""
         for number, tensor in enumerate(inputs):
             self._put(tensor, self._inputs.seed(number))
 
@@ -69,10 +71,13 @@ class FieldTracker:
         return None if field is None else partial(self._told, field)
 
     def _told(self, field: Field) -> ReceptiveField | None:
-        try:
-            return self._inputs.receptive_field(field)
-        except Exception:  # a table without this one figure is better than none
-            return None
+        if id(field) not in self._answers:
+            try:
+                told = self._inputs.receptive_field(field)
+            except Exception:  # a table without this one figure is better than none
+                told = None
+            self._answers[id(field)] = field, told
+        return self._answers[id(field)][1]
 
     def _through(
         self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: list[torch.Tensor], path: str
