@@ -7,15 +7,6 @@ from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.recording import Recorder, calls_of
 
 
-class FailedPassError(Exception):
-    """A pass failed; `recorder` has the rows until then."""
-
-    def __init__(self, problem: BaseException, recorder: Recorder) -> None:
-        super().__init__(first_line(problem))
-        self.problem = problem
-        self.recorder = recorder
-
-
 @dataclass(frozen=True)
 class Attempt:
     """An input that was tried in vain."""
@@ -30,11 +21,11 @@ class Attempt:
     """Not the exception itself, whose traceback holds all that the pass had made."""
 
     @classmethod
-    def of(cls, specs: list[InputSpec], failed: FailedPassError) -> "Attempt":
+    def of(cls, specs: list[InputSpec], problem: BaseException, recorder: Recorder) -> "Attempt":
         """What came of trying `specs`."""
-        calls = list(calls_of(failed.recorder.root))
+        calls = list(calls_of(recorder.root))
         layers = [call for call in calls if call.module is not None and call.module._parameters and call.output_shapes]
-        return cls(specs, len(calls), len(layers), type(failed.problem), str(failed))
+        return cls(specs, len(calls), len(layers), type(problem), first_line(problem))
 
 
 def worth_showing(attempts: list[Attempt]) -> Attempt | None:

@@ -1,14 +1,14 @@
 """A PyTorch module as a `LiveModel`."""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import msgspec
 import torch
 from torch import nn
 
 from inspector.core.edits import Edit
-from inspector.core.errors import NO_FAILURES, RequestError
+from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec, Recipe, later_seed
 from inspector.core.results import (
     CloneReport,
@@ -21,40 +21,27 @@ from inspector.core.results import (
     SourceReport,
     ValuesReport,
 )
-from inspector.core.solving_sizes import Trial
-from inspector.core.table import Failure, Input, Load, ModelInfo, ModelTable, Note, Output, Row, Source, Tensor, Totals
+from inspector.core.table import Load, ModelInfo, ModelTable, Note, Output, Row, Source, Tensor, Totals
 from inspector.engine.devices import existing_devices
-from inspector.engine.drawing_inputs import draw_inputs
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.pytorch import editing, placing, torchvision_operators
 from inspector.engine.pytorch.assembling import flops_of, rows_with_calls
-from inspector.engine.pytorch.attempts import Attempt, FailedPassError, worth_showing
-from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.comparing import compared
-from inspector.engine.pytorch.failing import describe_failure
-from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
-from inspector.engine.pytorch.inferring_inputs import as_inputs, infer_inputs, open_axes, required_inputs
+from inspector.engine.pytorch.inferring_inputs import as_inputs, required_inputs
 from inspector.engine.pytorch.layer_formulas import static_formula
-from inspector.engine.pytorch.meta_calls import NeedsValuesError
 from inspector.engine.pytorch.naming import explain_keys
 from inspector.engine.pytorch.opening import Opened, open_module
+from inspector.engine.pytorch.passes import arguments_for, tensors_of_arguments
 from inspector.engine.pytorch.places import empty_names, holdings_of, places_of
-from inspector.engine.pytorch.recording import CallRecord, Recorder, calls_of, take_flops
-from inspector.engine.pytorch.running import Run, named_tensors, previews, run_forward
+from inspector.engine.pytorch.recording import CallRecord, Recorder, take_flops
+from inspector.engine.pytorch.running import Run, previews, run_forward
 from inspector.engine.pytorch.saving import save_state_dict
-from inspector.engine.pytorch.shape_pass import (
-    has_lazy,
-    is_cheap,
-    materialise,
-    materialised_copy,
-    meta_pass,
-    real_pass,
-)
+from inspector.engine.pytorch.shape_pass import has_lazy, materialise, real_pass
 from inspector.engine.pytorch.signatures import no_forward, refuse_unknown_names
-from inspector.engine.pytorch.size_mismatch import size_mismatch
 from inspector.engine.pytorch.source_lines import function_source, script_source
-from inspector.engine.pytorch.structure import device_of, opaque_places, static_rows, submodule, totals_of
+from inspector.engine.pytorch.structure import opaque_places, static_rows, submodule, totals_of
 from inspector.engine.pytorch.tensors import tensors_of
+from inspector.engine.pytorch.tracing import Trace, count_calls, infer, no_input, trace
 from inspector.engine.pytorch.weights import load_weights
 from inspector.engine.values import read_values
 
@@ -67,16 +54,8 @@ class TorchModel(LiveModel):
         self._opened = opened
         self.module = opened.model
         self._load = load
-        self._notes: list[Note] = []
-        self._root: CallRecord | None = None
-        self._inputs: list[Input] = []
-        self._outputs: list[Output] = []
-        self._specs: list[InputSpec] = []
-        self._failure: Failure | None = None
-        self._calls: int | None = None
+        self._trace = Trace()
         self._table: ModelTable | None = None
-        self._materialised: nn.Module | None = None
-        """While the model has lazy parameters: a copy in which the last pass gave them their shapes."""
 
     @classmethod
     def open(cls, recipe: Recipe) -> "TorchModel":
@@ -96,7 +75,7 @@ class TorchModel(LiveModel):
     def _make_table(self) -> tuple[ModelTable, list[CallRecord | None]]:
         static, tensors, totals = self._structure()
         modules = {place.path: place.module for place in places_of(self.module)}
-        rows, calls = rows_with_calls([_with_formula(row, modules[row.path]) for row in static], self._root)
+        rows, calls = rows_with_calls([_with_formula(row, modules[row.path]) for row in static], self._trace.root)
         info = ModelInfo(
             name=self._opened.name,
             framework="torch",
@@ -107,20 +86,20 @@ class TorchModel(LiveModel):
         )
         table = ModelTable(
             model=info,
-            inputs=self._inputs,
-            outputs=self._outputs,
+            inputs=self._trace.inputs,
+            outputs=self._trace.outputs,
             totals=self._with_flops(totals),
             rows=rows,
             tensors=tensors,
-            failure=self._failure,
-            notes=[*self._standing_notes(tensors), *self._notes],
+            failure=self._trace.failure,
+            notes=[*self._standing_notes(tensors), *self._trace.notes],
             load=self._load,
         )
         return table, calls
 
     def _with_flops(self, totals: Totals) -> Totals:
-        flops = flops_of(self._root).get(id(self._root))
-        if flops is None or self._failure is not None:
+        flops = flops_of(self._trace.root).get(id(self._trace.root))
+        if flops is None or self._trace.failure is not None:
             return totals
         # Every formula counts a multiply-add as two.
         return msgspec.structs.replace(totals, flops=flops, macs=flops // 2)
@@ -128,15 +107,16 @@ class TorchModel(LiveModel):
     def _structure(self) -> tuple[list[Row], list[Tensor], Totals]:
         """Rows, tensors and totals; lazy ones marked, and with the shapes that the last pass gave them in a copy."""
         rows, tensors = static_rows(self.module), tensors_of(self.module)
-        if self._materialised is None:
+        made = self._trace.materialised
+        if made is None:
             return rows, tensors, totals_of(self.module)
         marked = [
             msgspec.structs.replace(row, lazy=own.lazy, type=own.type, training=own.training)
-            for own, row in zip(rows, static_rows(self._materialised), strict=True)
+            for own, row in zip(rows, static_rows(made), strict=True)
         ]
         lazy = {tensor.key for tensor in tensors if tensor.lazy}
-        shaped = [msgspec.structs.replace(tensor, lazy=tensor.key in lazy) for tensor in tensors_of(self._materialised)]
-        return marked, shaped, totals_of(self._materialised)
+        shaped = [msgspec.structs.replace(tensor, lazy=tensor.key in lazy) for tensor in tensors_of(made)]
+        return marked, shaped, totals_of(made)
 
     def _standing_notes(self, tensors: list[Tensor]) -> list[Note]:
         notes = []
@@ -162,150 +142,34 @@ class TorchModel(LiveModel):
     # Passes
 
     def trace(self, inputs: list[InputSpec], progress: Progress) -> ModelTable:
-        self._notes = []
-        names = required_inputs(self.module)
         given = inputs or self.recipe.inputs
-        nothing = no_forward(self.module)
-        if nothing is not None:
-            return self._untraced(Note(code="no-forward", message=nothing))
-        if given:
-            refuse_unknown_names(self.module, given)
-            self._specs = given
-            arguments = self._arguments(given, self.recipe.seed)
-            tensors = [*arguments[0], *arguments[1].values()]
-            self._inputs = as_inputs(given, tensors, names, "given", [])
-        else:
-            inferred = self._infer(names, progress)
-            if inferred is None:
-                return self._untraced(_no_input(names))
-            arguments = inferred
-        progress(0, None, "working out shapes")
-        self._pass(arguments)
-        if given and self._failure is not None:
-            self._suggest_input(names, progress)
+        self._trace = trace(self.module, given, self._trace, self.recipe.seed, progress)
         self._table = None
         return self.table()
-
-    def _untraced(self, why: Note) -> ModelTable:
-        """The structure alone, and why there is no more."""
-        self._root, self._outputs, self._failure = None, [], None
-        self._notes.append(why)
-        self._table = None
-        return self.table()
-
-    def _infer(self, names: list[str], progress: Progress) -> Arguments | None:
-        attempts: list[Attempt] = []
-
-        def attempt(specs: list[InputSpec]) -> Trial:
-            progress(len(attempts) + 1, None, f"trying input {' '.join(map(str, specs))}")
-            try:
-                self._run_shapes(self._arguments(specs, self.recipe.seed), Recorder, [])
-            except FailedPassError as failed:
-                attempts.append(Attempt.of(specs, failed))
-                spatial = len(open_axes(self.module, specs[0])) if specs else 0
-                return Trial(works=False, mismatch=size_mismatch(failed.recorder, spatial))
-            return Trial(works=True)
-
-        def cheap(specs: list[InputSpec]) -> bool:
-            return is_cheap(self.module, self._arguments(specs, self.recipe.seed))
-
-        # One sample; two in train mode, where BatchNorm refuses a single one.
-        batch = 2 if self.module.training else 1
-        specs, alternatives, declared = infer_inputs(self.module, batch, attempt, cheap)
-        if not specs and attempts:
-            shown = worth_showing(attempts)
-            if shown is None:
-                return None
-            specs, alternatives = shown.specs, []
-            self._notes.append(_no_input(names))
-        self._specs = specs
-        arguments = self._arguments(specs, self.recipe.seed)
-        origin = "declared" if declared else "inferred"
-        tensors = [*arguments[0], *arguments[1].values()]
-        self._inputs = as_inputs(specs, tensors, names, origin, alternatives)
-        return arguments
-
-    def _suggest_input(self, names: list[str], progress: Progress) -> None:
-        """Beside a failure on a given input: one on which the model runs, if there is."""
-        failure, specs, inputs, notes = self._failure, self._specs, self._inputs, list(self._notes)
-        arguments = self._infer(names, progress)
-        found, note = self._specs, len(self._notes) > len(notes)
-        self._specs, self._inputs, self._notes = specs, inputs, notes
-        if arguments is not None and found and not note and failure is not None:
-            typed = " ".join(f"--input '{spec}'" for spec in found)
-            suggestions = [*failure.suggestions, f"the model runs with {typed}"]
-            self._failure = msgspec.structs.replace(failure, suggestions=suggestions)
-
-    def _pass(self, arguments: Arguments) -> None:
-        """The shape pass whose calls the table shows."""
-        self._failure, self._outputs = None, []
-        try:
-            output, recorder = self._run_shapes(arguments, self._full_recorder, self._notes)
-        except FailedPassError as failed:
-            recorder = failed.recorder
-            self._failure = describe_failure(failed.problem, self.module, recorder)
-        else:
-            self._outputs = [
-                Output(name=name, shape=list(tensor.shape), dtype=str(tensor.dtype).removeprefix("torch."))
-                for name, tensor in named_tensors(output, "output")
-            ]
-        self._root = recorder.root
-        self._calls = sum(1 for _ in calls_of(self._root)) or None
-
-    @staticmethod
-    def _full_recorder(module: nn.Module) -> Recorder:
-        return Recorder(module, FieldTracker, formula_of, device=_device_of_inputs(module), costs=True)
-
-    def _run_shapes(
-        self, arguments: Arguments, record: Callable[[nn.Module], Recorder], notes: list[Note]
-    ) -> tuple[Any, Recorder]:
-        """On meta tensors; for real where that is cheaper, where values are needed, or where parameters have no shape.
-
-        Raises FailedPassError where the model's forward fails.
-        """
-        module = self.module
-        if has_lazy(module):
-            # Looking gives the model no shapes: its copy has them, until a forward gives them to the model itself.
-            module = self._materialised = materialised_copy(module, arguments, self.recipe.seed)
-        if not is_cheap(module, arguments):
-            recorder = record(module)
-            try:
-                return meta_pass(module, arguments, recorder, _device_of_inputs(module), self.recipe.seed), recorder
-            except NeedsValuesError as problem:
-                why = str(problem).splitlines()[0]
-                notes.append(Note(code="real-pass", message=f"run for real, because the model needs values: {why}"))
-            except NO_FAILURES:
-                raise
-            except BaseException as problem:
-                raise FailedPassError(problem, recorder) from problem
-        recorder = record(module)
-        try:
-            return real_pass(module, arguments, recorder, self.recipe.seed), recorder
-        except NO_FAILURES:
-            raise
-        except BaseException as problem:
-            raise FailedPassError(problem, recorder) from problem
 
     def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
         specs = self._forward_specs(inputs, progress)
-        arguments = self._arguments(specs, seed)
+        arguments = arguments_for(self.module, specs, seed)
         if has_lazy(self.module):
             materialise(self.module, arguments, seed)
-            self._materialised = None
+            self._trace = replace(self._trace, materialised=None)
         tensors = tensors_of(self.module)
-        run = run_forward(self.module, arguments, seed, backward, tensors, progress, self._calls)
-        names = required_inputs(self.module)
-        values = [*arguments[0], *arguments[1].values()]
+        run = run_forward(self.module, arguments, seed, backward, tensors, progress, self._trace.calls)
         if inputs:
-            self._inputs = as_inputs(specs, values, names, "given", [])
-            self._specs = specs
+            values = tensors_of_arguments(arguments)
+            shown = as_inputs(specs, values, required_inputs(self.module), "given", [])
+            self._trace = replace(self._trace, inputs=shown, specs=specs)
         if run.recorder.root is not None:
             # Counting takes time of its own, so it was done when shapes were worked out.
-            take_flops(self._root, run.recorder.root)
-        self._root, self._failure = run.recorder.root, run.failure
-        self._calls = sum(1 for _ in calls_of(self._root)) or None
+            take_flops(self._trace.root, run.recorder.root)
         outputs = previews(run.output) if run.failure is None else []
-        self._outputs = [Output(name=output.name, shape=output.shape, dtype=output.dtype) for output in outputs]
+        self._trace = replace(
+            self._trace,
+            root=run.recorder.root,
+            failure=run.failure,
+            calls=count_calls(run.recorder.root),
+            outputs=[Output(name=output.name, shape=output.shape, dtype=output.dtype) for output in outputs],
+        )
         table, calls = self._make_table()
         self._table = table
         return ForwardReport(
@@ -323,16 +187,17 @@ class TorchModel(LiveModel):
         if nothing is not None:
             raise RequestError(f"{nothing}; name a model that has one")
         refuse_unknown_names(self.module, inputs or self.recipe.inputs)
-        if inputs or self._specs or self.recipe.inputs:
-            return inputs or self._specs or self.recipe.inputs
-        names = required_inputs(self.module)
-        if self._infer(names, progress) is None:
-            raise RequestError(_no_input(names).message)
-        return self._specs
+        if inputs or self._trace.specs or self.recipe.inputs:
+            return inputs or self._trace.specs or self.recipe.inputs
+        found = infer(self.module, self.recipe.seed, progress)
+        if found is None:
+            raise RequestError(no_input(self.module).message)
+        self._trace = replace(self._trace, specs=found.specs, inputs=found.inputs)
+        return found.specs
 
     def compare_clone(self, inputs: list[InputSpec], seed: int, progress: Progress) -> CloneReport:
         specs = self._forward_specs(inputs, progress)
-        arguments = self._arguments(specs, seed)
+        arguments = arguments_for(self.module, specs, seed)
         clone = self._opened.build(later_seed(self.recipe.seed, 1))
         clone.load_state_dict(self.module.state_dict())
         placing.place_alike(self.module, clone)
@@ -341,12 +206,6 @@ class TorchModel(LiveModel):
         progress(1, 2, "its clone")
         copied = real_pass(clone, arguments, Recorder(clone), seed)
         return compared(original, copied)
-
-    def _arguments(self, specs: list[InputSpec], seed: int) -> Arguments:
-        device = _device_of_inputs(self.module)
-        tensors = [tensor.to(device) for tensor in draw_inputs(specs, seed)]
-        named = {spec.name: tensor for spec, tensor in zip(specs, tensors, strict=True) if spec.name}
-        return [tensor for spec, tensor in zip(specs, tensors, strict=True) if not spec.name], named
 
     # Looking
 
@@ -412,19 +271,8 @@ def _first_of(names: list[str]) -> str:
     return ", ".join(names[:4]) + (" …" if len(names) > 4 else "")
 
 
-def _no_input(names: list[str]) -> Note:
-    wanted = f" for {', '.join(names)}" if names else ""
-    text = f"no input was found that the model runs on; give one{wanted} with --input, for example 1x3x224x224"
-    return Note(code="no-input", message=text)
-
-
 def _devices(tensors: list[Tensor]) -> list[str]:
     return list(dict.fromkeys(tensor.device for tensor in tensors)) or ["cpu"]
-
-
-def _device_of_inputs(module: nn.Module) -> str:
-    """Where inputs go: the device of the first tensor that the model holds."""
-    return (device_of(module, recursive=True) or "cpu").split(",")[0]
 
 
 def _numbered(run: Run, rows: list[Row], calls: list[CallRecord | None]) -> FirstNonfinite | None:
