@@ -27,7 +27,7 @@ from inspector.engine.devices import existing_devices
 from inspector.engine.drawing_inputs import draw_inputs
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.pytorch import editing, placing, torchvision_operators
-from inspector.engine.pytorch.assembling import flops_of, rows_with_calls
+from inspector.engine.pytorch.assembling import bytes_made_by, flops_of, rows_with_calls
 from inspector.engine.pytorch.attempts import Attempt, FailedPassError, worth_showing
 from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.comparing import compared
@@ -109,7 +109,7 @@ class TorchModel(LiveModel):
             model=info,
             inputs=self._inputs,
             outputs=self._outputs,
-            totals=self._with_flops(totals),
+            totals=self._with_costs(totals),
             rows=rows,
             tensors=tensors,
             failure=self._failure,
@@ -118,12 +118,14 @@ class TorchModel(LiveModel):
         )
         return table, calls
 
-    def _with_flops(self, totals: Totals) -> Totals:
-        flops = flops_of(self._root).get(id(self._root))
-        if flops is None or self._failure is not None:
+    def _with_costs(self, totals: Totals) -> Totals:
+        if self._failure is not None:
             return totals
+        made = bytes_made_by(self._root).get(id(self._root))
+        flops = flops_of(self._root).get(id(self._root))
         # Every formula counts a multiply-add as two.
-        return msgspec.structs.replace(totals, flops=flops, macs=flops // 2)
+        macs = None if flops is None else flops // 2
+        return msgspec.structs.replace(totals, flops=flops, macs=macs, activation_bytes=made)
 
     def _structure(self) -> tuple[list[Row], list[Tensor], Totals]:
         """Rows, tensors and totals; lazy ones marked, and with the shapes that the last pass gave them in a copy."""
