@@ -73,6 +73,9 @@ class Row(Record, frozen=True, kw_only=True):
     own_parameters: int = 0
     trainable_parameters: int = 0
     buffers: int = 0
+    parameter_bytes: int = 0
+    """Of the parameters at or below the row, each tensor once; so `buffer_bytes`."""
+    buffer_bytes: int = 0
     shared_with: list[str] = []
     """Other paths of this very module, or of modules that hold one of its own tensors."""
     lazy: bool = False
@@ -88,6 +91,11 @@ class Row(Record, frozen=True, kw_only=True):
     device: str | None = None
     """Device of its tensors, or "cpu, cuda:0" where they are spread."""
     flops: int | None = None
+    output_bytes: int | None = None
+    """What the elements of its outputs take."""
+    activation_bytes: int | None = None
+    """What it and all below it newly took for outputs: of the innermost rows' outputs the memory that none of their
+    inputs lies in. So views and in-place operations take none, and the rows' own add up to the root's."""
     source: Source | None = None
     formula: list[FormulaLine] | None = None
     receptive_field: ReceptiveField | None = None
@@ -153,6 +161,7 @@ class Totals(Record, frozen=True, kw_only=True):
     flops: int | None = None
     macs: int | None = None
     activation_bytes: int | None = None
+    """The root row's: the memory newly taken for the outputs of all calls of the pass, were none of it given back."""
 
 
 class Operand(Record, frozen=True, kw_only=True):

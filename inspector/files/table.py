@@ -99,6 +99,8 @@ def _add_rows(root: _Node, parent: int | None, depth: int, rows: list[Row]) -> l
     for child in root.children.values():
         below += _add_rows(child, index, depth + 1, rows)
     parameters = [tensor for tensor in below if _kind(tensor) == "parameter"]
+    kept = [tensor for tensor in below if _kind(tensor) == "buffer"]
+    (elements, size), (buffers, buffer_size) = _distinct(parameters), _distinct(kept)
     rows[index] = Row(
         index=index,
         parent=parent,
@@ -108,10 +110,12 @@ def _add_rows(root: _Node, parent: int | None, depth: int, rows: list[Row]) -> l
         depth=depth,
         subtree=len(rows) - index,
         name=root.name,
-        parameters=_distinct(parameters)[0],
+        parameters=elements,
         own_parameters=_distinct([tensor for tensor in root.own if _kind(tensor) == "parameter"])[0],
         trainable_parameters=_distinct([tensor for tensor in parameters if tensor.requires_grad])[0],
-        buffers=_distinct([tensor for tensor in below if _kind(tensor) == "buffer"])[0],
+        buffers=buffers,
+        parameter_bytes=size,
+        buffer_bytes=buffer_size,
         dtype=", ".join(sorted({tensor.dtype for tensor in below})) or None,
         device=", ".join(sorted({tensor.device for tensor in below})) or None,
     )

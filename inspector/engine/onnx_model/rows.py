@@ -5,6 +5,7 @@ A scope whose nodes run in several stretches has one row for each, numbered by `
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import prod
 
 import onnx
 
@@ -12,6 +13,7 @@ from inspector.core.table import FormulaLine, ReceptiveField, Row, Source, Tenso
 from inspector.engine.onnx_model.graph import Graph, Node, Scope
 from inspector.engine.onnx_model.initializers import dtype_name
 from inspector.engine.onnx_model.tensors import constant_value, held_by
+from inspector.files.dtypes import ITEM_BYTES
 
 _LONGEST = 240
 
@@ -41,7 +43,8 @@ def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced:
     """The root, and below it scopes and nodes in preorder."""
     stretches = _stretches(graph.nodes)
     held = [held_by(graph, node) for node in graph.nodes]
-    count = _counter(tensors)
+    count = _counter(tensors, lambda tensor: tensor.elements)
+    count_bytes = _counter(tensors, lambda tensor: tensor.bytes)
     sharing = _sharing(graph, held, tensors)
     made = made_by_rows(graph)
     rows: list[Row] = []
@@ -52,7 +55,9 @@ def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced:
         own = held[first] if node else []
         whole = stretch.parent is None
         # Initializers that no node reads still belong to the model.
-        parameters, buffers = count(dict.fromkeys(tensor.key for tensor in tensors) if whole else keys)
+        held_below = dict.fromkeys(tensor.key for tensor in tensors) if whole else keys
+        parameters, buffers = count(held_below)
+        parameter_bytes, buffer_bytes = count_bytes(held_below)
         reads = [value.name for value in graph.inputs] if whole else _read_from_outside(graph, first, last)
         makes = made[index]
         known = [traced.values[value] for value in makes if value in traced.values]
@@ -73,9 +78,12 @@ def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced:
                 own_parameters=count(own)[0],
                 trainable_parameters=parameters,
                 buffers=buffers,
+                parameter_bytes=parameter_bytes,
+                buffer_bytes=buffer_bytes,
                 shared_with=sharing.get(first, []) if node else [],
                 input_shapes=_shapes(traced, reads),
                 output_shapes=_shapes(traced, makes),
+                output_bytes=_bytes_of(known) if len(known) == len(makes) else None,
                 dtype=known[0].dtype if known else None,
                 device=device,
                 source=source_line(node) if node else None,
@@ -198,16 +206,18 @@ def _close(stretches: list[_Stretch], opened: list[tuple[Scope, int]], kept: int
     del opened[kept:]
 
 
-def _counter(tensors: list[Tensor]) -> Callable[[Mapping[str, None] | list[str]], tuple[int, int]]:
-    """Counts elements of parameters and buffers among keys, those at the same place of a file once."""
+def _counter(
+    tensors: list[Tensor], amount: Callable[[Tensor], int | None]
+) -> Callable[[Mapping[str, None] | list[str]], tuple[int, int]]:
+    """Adds up amounts of parameters and of buffers among keys, those at the same place of a file once."""
     leader = {tensor.key: min([tensor.key, *tensor.tied_to]) for tensor in tensors}
-    elements = {tensor.key: tensor.elements or 0 for tensor in tensors}
+    amounts = {tensor.key: amount(tensor) or 0 for tensor in tensors}
     trained = {tensor.key for tensor in tensors if tensor.kind == "parameter"}
 
     def count(keys: Mapping[str, None] | list[str]) -> tuple[int, int]:
         distinct = {leader[key] for key in keys if key in leader}
-        parameters = sum(elements[key] for key in distinct if key in trained)
-        return parameters, sum(elements[key] for key in distinct) - parameters
+        parameters = sum(amounts[key] for key in distinct if key in trained)
+        return parameters, sum(amounts[key] for key in distinct) - parameters
 
     return count
 
@@ -255,3 +265,15 @@ def _read_outside(graph: Graph, first: int, last: int, last_read: Mapping[str, i
 def _shapes(traced: Traced, names: list[str]) -> list[list[int]]:
     shapes = (traced.values[name].shape for name in names if name in traced.values)
     return [shape for shape in shapes if shape is not None]
+
+
+def _bytes_of(values: list[Value]) -> int | None:
+    """What the elements of some values take; None where a shape or the size of an element is not known."""
+    total = 0
+    for value in values:
+        # Elements of less than a byte are packed here, and are not in torch.
+        size = None if value.dtype in ("int2", "uint2", "int4", "uint4") else ITEM_BYTES.get(value.dtype or "")
+        if value.shape is None or size is None:
+            return None
+        total += prod(value.shape) * size
+    return total

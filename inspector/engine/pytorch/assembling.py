@@ -1,6 +1,7 @@
 """Joins the static rows and the calls of a pass into one table in preorder."""
 
 from collections import defaultdict
+from collections.abc import Callable
 
 import msgspec
 
@@ -31,12 +32,13 @@ class _Assembly:
         self.elsewhere: dict[str, CallRecord] = {}
         """At every place of a module that ran, whatever its caller called it, the first call."""
         self.flops: dict[int, int] = {}
+        self.made: dict[int, int] = {}
         self.rows: list[Row] = []
         self.calls: list[CallRecord | None] = []
         self.counts: dict[tuple[str, str], int] = defaultdict(int)
 
     def run(self, root: CallRecord | None) -> tuple[list[Row], list[CallRecord | None]]:
-        self.flops = flops_of(root)
+        self.flops, self.made = flops_of(root), bytes_made_by(root)
         if root is not None:
             self._find_places(root, root.path, root.place)
             self._find_elsewhere(root)
@@ -113,8 +115,9 @@ class _Assembly:
         ran = call or opaque
         changes |= {"subtree": len(self.rows) - index, "reached": ran is not None and not ran.failed}
         # A container that is never called itself: what is called below it.
-        counted = [self.flops[id(one)] for one in ([call] if call else below) if id(one) in self.flops]
-        changes["flops"] = sum(counted) if counted else None
+        for field, amounts in (("flops", self.flops), ("activation_bytes", self.made)):
+            counted = [amounts[id(one)] for one in ([call] if call else below) if id(one) in amounts]
+            changes[field] = sum(counted) if counted else None
         if call is not None:
             changes |= _of_call(call)
             changes |= {"dtype": row.dtype or call.dtype, "device": row.device or call.device}
@@ -136,6 +139,7 @@ class _Assembly:
                 dtype=call.dtype,
                 device=call.device,
                 flops=call.flops,
+                activation_bytes=call.made_bytes,
                 **_of_call(call),  # type: ignore[arg-type]  # a dictionary of fields of several types
             )
         )
@@ -181,11 +185,22 @@ class _Assembly:
 
 def flops_of(root: CallRecord | None) -> dict[int, int]:
     """The operations of each call with all below it, by the record's identity; none where nothing was counted."""
+    return summed(root, lambda call: call.flops)
+
+
+def bytes_made_by(root: CallRecord | None) -> dict[int, int]:
+    """The bytes that each call with all below it newly took for outputs, likewise."""
+    return summed(root, lambda call: call.made_bytes)
+
+
+def summed(root: CallRecord | None, own: Callable[[CallRecord], int | None]) -> dict[int, int]:
+    """Of each call, by the record's identity, its own amount and those of all below it; none where there is none."""
     found: dict[int, int] = {}
     for call in reversed(list(calls_of(root))):
         counted = [found[id(below)] for below in call.children if id(below) in found]
-        if counted or call.flops is not None:
-            found[id(call)] = sum(counted) + (call.flops or 0)
+        amount = own(call)
+        if counted or amount is not None:
+            found[id(call)] = sum(counted) + (amount or 0)
     return found
 
 
@@ -193,6 +208,7 @@ def _of_call(call: CallRecord) -> dict[str, object]:
     return {
         "input_shapes": call.input_shapes,
         "output_shapes": call.output_shapes,
+        "output_bytes": call.output_bytes,
         "source": call.source,
         "formula": call.formula,
         "receptive_field": call.field() if call.field else None,

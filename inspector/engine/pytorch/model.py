@@ -25,7 +25,7 @@ from inspector.core.table import Load, ModelInfo, ModelTable, Note, Output, Row,
 from inspector.engine.devices import existing_devices
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.pytorch import editing, placing, torchvision_operators
-from inspector.engine.pytorch.assembling import flops_of, rows_with_calls
+from inspector.engine.pytorch.assembling import bytes_made_by, flops_of, rows_with_calls
 from inspector.engine.pytorch.comparing import compared
 from inspector.engine.pytorch.inferring_inputs import as_inputs, required_inputs
 from inspector.engine.pytorch.layer_formulas import static_formula
@@ -88,7 +88,7 @@ class TorchModel(LiveModel):
             model=info,
             inputs=self._trace.inputs,
             outputs=self._trace.outputs,
-            totals=self._with_flops(totals),
+            totals=self._with_costs(totals),
             rows=rows,
             tensors=tensors,
             failure=self._trace.failure,
@@ -97,12 +97,15 @@ class TorchModel(LiveModel):
         )
         return table, calls
 
-    def _with_flops(self, totals: Totals) -> Totals:
-        flops = flops_of(self._trace.root).get(id(self._trace.root))
-        if flops is None or self._trace.failure is not None:
+    def _with_costs(self, totals: Totals) -> Totals:
+        root = self._trace.root
+        if self._trace.failure is not None:
             return totals
+        made = bytes_made_by(root).get(id(root))
+        flops = flops_of(root).get(id(root))
         # Every formula counts a multiply-add as two.
-        return msgspec.structs.replace(totals, flops=flops, macs=flops // 2)
+        macs = None if flops is None else flops // 2
+        return msgspec.structs.replace(totals, flops=flops, macs=macs, activation_bytes=made)
 
     def _structure(self) -> tuple[list[Row], list[Tensor], Totals]:
         """Rows, tensors and totals; lazy ones marked, and with the shapes that the last pass gave them in a copy."""

@@ -14,6 +14,7 @@ from inspector.engine.pytorch.costs import OperationCounter
 from inspector.engine.pytorch.function_names import called_name
 from inspector.engine.pytorch.places import holdings_of, places_of
 from inspector.engine.pytorch.source_lines import calling_source
+from inspector.engine.pytorch.storages import bytes_made
 
 
 class CallRecord:
@@ -30,6 +31,7 @@ class CallRecord:
         "formula",
         "input_shapes",
         "is_function",
+        "made_bytes",
         "measured",
         "module",
         "nested_seconds",
@@ -62,6 +64,8 @@ class CallRecord:
         self.input_shapes = shapes_in(inputs)
         self.output_shapes: list[list[int]] = []
         self.output_bytes: int | None = None
+        self.made_bytes: int | None = None
+        """Of the memory that its outputs are the first to use; None where it has children, which made it."""
         self.dtype: str | None = None
         self.device: str | None = None
         self.source: Source | None = None
@@ -209,8 +213,13 @@ class Recorder(TorchFunctionMode):
         self._overhead += time.perf_counter() - finished
         return result
 
+    @property
+    def running(self) -> CallRecord | None:
+        """The innermost call that is running now."""
+        return self._function or (self._stack[-1] if self._stack else None)
+
     def _add_flops(self, flops: int) -> None:
-        record = self._function or (self._stack[-1] if self._stack else None)
+        record = self.running
         if record is not None:
             record.flops = (record.flops or 0) + flops
 
@@ -227,17 +236,20 @@ class Recorder(TorchFunctionMode):
         if not any(True for _ in tensors_in(result)) and not record.type.endswith(("=", "_")):
             return
         record.formula = formula
-        self._finish(record, result)
+        self._finish(record, (args, kwargs), result)
         self._attach(record, caller)
         caller.nested_seconds += record.seconds or 0.0
 
-    def _finish(self, record: CallRecord, output: Any) -> None:
+    def _finish(self, record: CallRecord, inputs: Any, output: Any) -> None:
         record.output_shapes = shapes_in(output)
         first = next(tensors_in(output), None)
         if first is not None:
             record.dtype = str(first.dtype).removeprefix("torch.")
             record.device = self._device if first.is_meta and self._device else str(first.device)
         record.output_bytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors_in(output))
+        if not record.children and not record.called:
+            own = record.module._parameters.values() if record.module is not None else ()
+            record.made_bytes = bytes_made(tensors_in([inputs, *own]), tensors_in(output))
         if self._fields is not None:
             record.field = self._fields.field_of(output)
         if self._measure is not None:
@@ -279,7 +291,7 @@ class Recorder(TorchFunctionMode):
             if record.is_opaque and self._fields is not None:
                 self._fields.observe(torchscript, args, kwargs, output, record.path)
             with torch._C.DisableTorchFunction():
-                self._finish(record, output)
+                self._finish(record, (args, kwargs), output)
         if self._stack:
             self._stack[-1].nested_seconds += record.seconds
         self._overhead += time.perf_counter() - ended

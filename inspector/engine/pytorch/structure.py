@@ -52,6 +52,8 @@ def static_rows(model: nn.Module) -> list[Row]:
     trainable = below(lambda h, size: size or 0 if h.kind == "parameter" and h.tensor.requires_grad else 0)
     buffers = below(lambda h, size: size or 0 if h.kind == "buffer" else 0)
     lazy = below(lambda h, size: size is None)
+    parameter_bytes = below(lambda h, size: bytes_of(h.tensor) or 0 if h.kind == "parameter" else 0)
+    buffer_bytes = below(lambda h, size: bytes_of(h.tensor) or 0 if h.kind == "buffer" else 0)
     subtree = _sums_below(places, [1] * len(places))
     dtypes = _sets_below(places, [[holdings[n] for n in numbers] for numbers in own])
     shared = _shared(places, holdings, identities)
@@ -77,6 +79,8 @@ def static_rows(model: nn.Module) -> list[Row]:
                 own_parameters=sum(own_parameters.values()),
                 trainable_parameters=trainable[index],
                 buffers=buffers[index],
+                parameter_bytes=parameter_bytes[index],
+                buffer_bytes=buffer_bytes[index],
                 shared_with=[places[other].path for other in shared[index]],
                 lazy=lazy[index] > 0,
                 training=_is_training(module),
