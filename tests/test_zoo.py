@@ -21,7 +21,7 @@ expressible = pytest.mark.parametrize("name", sorted(name for name in ZOO if not
 @pytest.fixture(params=["real", "meta"])
 def _pass(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shapes come from a real pass where that is cheap, else from meta tensors; the zoo must stand both."""
-    monkeypatch.setattr("inspector.engine.pytorch.model.is_cheap", lambda *_: request.param == "real")
+    monkeypatch.setattr("inspector.engine.pytorch.passes.is_cheap", lambda *_: request.param == "real")
 
 
 def opened(name: str) -> TorchModel:

@@ -12,7 +12,7 @@ from torch.nn.parameter import UninitializedTensorMixin
 from torch.nn.utils import prune
 
 from inspector.core.table import Row
-from inspector.engine.pytorch.structure import device_of, dtype_of, hyperparameters, static_rows, totals_of, type_name
+from inspector.engine.pytorch.structure import hyperparameters, static_rows, totals_of, type_name
 from inspector.engine.pytorch.tensors import tensors_of
 from inspector.engine.pytorch.torchvision_operators import install
 
@@ -239,8 +239,7 @@ def test_containers_and_modes_and_kinds() -> None:
         ("float32", "meta"),
     ]
     model = nn.Sequential(nn.BatchNorm1d(2), nn.ReLU())
-    assert dtype_of(model, True) == "float32"
-    assert (dtype_of(model, False), device_of(model, False)) == (None, None)
+    assert [(row.dtype, row.device) for row in by_path(model).values()] == [("float32", "cpu")] * 2 + [(None, None)]
 
 
 def test_hyperparameters_are_the_layers_own_words() -> None:

@@ -32,7 +32,7 @@ from inspector.engine.pytorch.layer_formulas import static_formula
 from inspector.engine.pytorch.naming import explain_keys
 from inspector.engine.pytorch.opening import Opened, open_module
 from inspector.engine.pytorch.passes import arguments_for, tensors_of_arguments
-from inspector.engine.pytorch.places import empty_names, holdings_of, places_of
+from inspector.engine.pytorch.places import Inventory, empty_names, holdings_of, inventory_of, places_of
 from inspector.engine.pytorch.recording import CallRecord, Recorder, take_flops
 from inspector.engine.pytorch.running import Run, previews, run_forward
 from inspector.engine.pytorch.saving import save_state_dict
@@ -73,9 +73,11 @@ class TorchModel(LiveModel):
         return self._table
 
     def _make_table(self) -> tuple[ModelTable, list[CallRecord | None]]:
-        static, tensors, totals = self._structure()
-        modules = {place.path: place.module for place in places_of(self.module)}
-        rows, calls = rows_with_calls([_with_formula(row, modules[row.path]) for row in static], self._trace.root)
+        inventory = inventory_of(self.module)
+        static, tensors, totals = self._structure(inventory)
+        rows, calls = rows_with_calls(static, self._trace.root)
+        modules = {place.path: place.module for place in inventory.places}
+        rows = [_with_formula(row, modules) for row in rows]
         info = ModelInfo(
             name=self._opened.name,
             framework="torch",
@@ -92,7 +94,7 @@ class TorchModel(LiveModel):
             rows=rows,
             tensors=tensors,
             failure=self._trace.failure,
-            notes=[*self._standing_notes(tensors), *self._trace.notes],
+            notes=[*self._standing_notes(inventory, tensors), *self._trace.notes],
             load=self._load,
         )
         return table, calls
@@ -107,12 +109,12 @@ class TorchModel(LiveModel):
         macs = None if flops is None else flops // 2
         return msgspec.structs.replace(totals, flops=flops, macs=macs, activation_bytes=made)
 
-    def _structure(self) -> tuple[list[Row], list[Tensor], Totals]:
+    def _structure(self, inventory: Inventory) -> tuple[list[Row], list[Tensor], Totals]:
         """Rows, tensors and totals; lazy ones marked, and with the shapes that the last pass gave them in a copy."""
-        rows, tensors = static_rows(self.module), tensors_of(self.module)
+        rows, tensors = static_rows(inventory), tensors_of(inventory)
         made = self._trace.materialised
         if made is None:
-            return rows, tensors, totals_of(self.module)
+            return rows, tensors, totals_of(inventory)
         marked = [
             msgspec.structs.replace(row, lazy=own.lazy, type=own.type, training=own.training)
             for own, row in zip(rows, static_rows(made), strict=True)
@@ -121,7 +123,7 @@ class TorchModel(LiveModel):
         shaped = [msgspec.structs.replace(tensor, lazy=tensor.key in lazy) for tensor in tensors_of(made)]
         return marked, shaped, totals_of(made)
 
-    def _standing_notes(self, tensors: list[Tensor]) -> list[Note]:
+    def _standing_notes(self, inventory: Inventory, tensors: list[Tensor]) -> list[Note]:
         notes = []
         if torchvision_operators.install().declared is not None:
             lacking = torchvision_operators.UNAVAILABLE
@@ -130,7 +132,7 @@ class TorchModel(LiveModel):
         devices = _devices(tensors)
         if len(devices) > 1:
             notes.append(Note(code="several-devices", message=f"the model is spread over {', '.join(devices)}"))
-        scripted = opaque_places(self.module)
+        scripted = opaque_places(inventory)
         if scripted:
             listed = _first_of([path or "the model itself" for path in scripted])
             text = f"TorchScript calls its modules unseen: the rows inside have no shapes of their own: {listed}"
@@ -265,8 +267,11 @@ class TorchModel(LiveModel):
         return save_state_dict(self.module.state_dict(), path, overwrite)
 
 
-def _with_formula(row: Row, module: nn.Module) -> Row:
-    formula = static_formula(module)
+def _with_formula(row: Row, modules: dict[str, nn.Module]) -> Row:
+    """A layer that did not run still has the formula of its settings."""
+    if row.formula is not None or row.kind != "module":
+        return row
+    formula = static_formula(modules[row.path])
     return row if formula is None else msgspec.structs.replace(row, formula=formula)
 
 

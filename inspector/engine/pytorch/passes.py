@@ -14,6 +14,7 @@ from inspector.engine.drawing_inputs import draw_inputs
 from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
 from inspector.engine.pytorch.meta_calls import NeedsValuesError
+from inspector.engine.pytorch.places import first_tensor
 from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.shape_pass import (
     has_lazy,
@@ -22,7 +23,6 @@ from inspector.engine.pytorch.shape_pass import (
     meta_pass,
     real_pass,
 )
-from inspector.engine.pytorch.structure import device_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,4 +89,5 @@ def tensors_of_arguments(arguments: Arguments) -> list[torch.Tensor]:
 
 def device_of_inputs(model: nn.Module) -> str:
     """Where inputs go: the device of the first tensor that the model holds."""
-    return (device_of(model, recursive=True) or "cpu").split(",")[0]
+    tensor = first_tensor(model)
+    return "cpu" if tensor is None else str(tensor.device)

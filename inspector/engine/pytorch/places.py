@@ -5,16 +5,15 @@ The registries are read from the instances themselves: a ``__getattr__``, ``__le
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """A module where its parent registers it. A module registered twice has two places."""
 
     index: int
@@ -29,8 +28,7 @@ class Place:
     depth: int
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(msgspec.Struct, frozen=True):
     """A parameter or buffer where a module registers it."""
 
     key: str
@@ -43,9 +41,36 @@ class Holding:
     persistent: bool
 
 
+class Inventory(NamedTuple):
+    """What a model holds, taken once for all that is told of it."""
+
+    places: list[Place]
+    holdings: list[Holding]
+    identities: list[tuple[object, ...]]
+    """Of each holding, as `identity` tells it."""
+
+
+def inventory_of(model: nn.Module | Inventory) -> Inventory:
+    """The inventory of a model; one that was taken already is returned as it is."""
+    if isinstance(model, Inventory):
+        return model
+    places = places_of(model)
+    holdings = holdings_of(places)
+    return Inventory(places, holdings, [identity(holding.tensor) for holding in holdings])
+
+
 def places_of(model: nn.Module) -> list[Place]:
     """All places of modules in preorder; a module registered somewhere inside itself is not entered again."""
-    found: list[Place] = []
+    return list(_walk(model))
+
+
+def first_tensor(model: nn.Module) -> Tensor | None:
+    """The first parameter or buffer in the order of the state_dict."""
+    return next((tensor for place in _walk(model) for _, _, tensor, _ in own_tensors(place.module)), None)
+
+
+def _walk(model: nn.Module) -> Iterator[Place]:
+    index = 0
     ancestors: list[int] = []
     entered: set[int] = set()
     waiting: list[tuple[int | None, str, str, int, nn.Module, int]] = [(None, "", "", 0, model, 0)]
@@ -54,14 +79,15 @@ def places_of(model: nn.Module) -> list[Place]:
         entered.difference_update(ancestors[depth:])
         ancestors[depth:] = [id(module)]
         entered.add(id(module))
-        index = len(found)
-        found.append(Place(index, parent, path, name, position, module, depth))
-        for place, (child_name, child) in reversed(list(enumerate(_registry(module, "_modules")))):
+        yield Place(index, parent, path, name, position, module, depth)
+        children = _registry(_own(module), "_modules")
+        for place in range(len(children) - 1, -1, -1):
+            child_name, child = children[place]
             # named_modules(remove_duplicate=False) would go round a cycle until Python stops it.
             if isinstance(child, nn.Module) and id(child) not in entered:
                 child_path = f"{path}.{child_name}" if path else child_name
                 waiting.append((index, child_path, child_name, place, child, depth + 1))
-    return found
+        index += 1
 
 
 def holdings_of(places: list[Place]) -> list[Holding]:
@@ -76,23 +102,38 @@ def holdings_of(places: list[Place]) -> list[Holding]:
 
 def child_modules(module: nn.Module) -> list[tuple[str, nn.Module]]:
     """The registered children with their names, without those registered as None."""
-    return [(name, child) for name, child in _registry(module, "_modules") if isinstance(child, nn.Module)]
+    return [(name, child) for name, child in _registry(_own(module), "_modules") if isinstance(child, nn.Module)]
 
 
-def own_tensors(module: nn.Module) -> Iterator[tuple[str, str, Tensor, bool]]:
+def child_module(module: nn.Module, name: str) -> Any:
+    """The child registered under a name; None where there is none."""
+    registry = _own(module).get("_modules")
+    try:
+        return None if registry is None else registry.get(name)
+    except (AttributeError, TypeError):
+        return None
+
+
+def own_tensors(module: nn.Module) -> list[tuple[str, str, Tensor, bool]]:
     """Name, kind, tensor and persistence of what is registered directly on `module`."""
-    for name, parameter in _registry(module, "_parameters"):
-        if isinstance(parameter, Tensor):
-            yield name, "parameter", parameter, True
-    unsaved = _attribute(module, "_non_persistent_buffers_set")
-    for name, buffer in _registry(module, "_buffers"):
-        if isinstance(buffer, Tensor):
-            yield name, "buffer", buffer, not (isinstance(unsaved, set) and name in unsaved)
+    own = _own(module)
+    found = [
+        (name, "parameter", parameter, True)
+        for name, parameter in _registry(own, "_parameters")
+        if isinstance(parameter, Tensor)
+    ]
+    buffers = _registry(own, "_buffers")
+    if buffers:
+        unsaved = own.get("_non_persistent_buffers_set")
+        unsaved = unsaved if isinstance(unsaved, set) else ()
+        found += [(name, "buffer", each, name not in unsaved) for name, each in buffers if isinstance(each, Tensor)]
+    return found
 
 
 def empty_names(module: nn.Module) -> list[str]:
     """Names of parameters and buffers that `module` registers as None."""
-    return [name for kind in ("_parameters", "_buffers") for name, held in _registry(module, kind) if held is None]
+    own = _own(module)
+    return [name for kind in ("_parameters", "_buffers") for name, held in _registry(own, kind) if held is None]
 
 
 def identity(tensor: Tensor) -> tuple[object, ...]:
@@ -128,18 +169,18 @@ def bytes_of(tensor: Tensor) -> int | None:
     return None if is_lazy(tensor) else int(tensor.numel() * tensor.element_size())
 
 
-def _registry(module: nn.Module, name: str) -> list[tuple[str, Any]]:
-    registry = _attribute(module, name)
+def _registry(own: dict[str, Any], name: str) -> list[tuple[str, Any]]:
+    registry = own.get(name)
     try:
         return [(str(key), value) for key, value in registry.items()] if registry is not None else []
     except (AttributeError, TypeError, ValueError):
         return []
 
 
-def _attribute(module: nn.Module, name: str) -> Any:
-    own = object.__getattribute__(module, "__dict__")
+def _own(module: nn.Module) -> dict[str, Any]:
+    own: dict[str, Any] = object.__getattribute__(module, "__dict__")
     # A module that torch.jit.trace made keeps nothing itself, but all in the scripted module behind it.
     behind = own.get("_actual_script_module")
     if isinstance(behind, torch.jit.ScriptModule):
         own = object.__getattribute__(behind, "__dict__")
-    return own.get(name)
+    return own

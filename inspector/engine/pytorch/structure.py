@@ -3,7 +3,9 @@
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import cache
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -13,12 +15,13 @@ from inspector.core.errors import RequestError
 from inspector.core.table import Row, Totals
 from inspector.engine.pytorch.places import (
     Holding,
+    Inventory,
     Place,
     bytes_of,
+    child_module,
     child_modules,
     elements_of,
-    holdings_of,
-    identity,
+    inventory_of,
     own_tensors,
     places_of,
 )
@@ -29,31 +32,19 @@ _NOT_YET_KNOWN = re.compile(r"^0(?=,)|(?<=^in_features=)0(?=,)")
 """The input size that torch's lazy layers print as 0 until a pass has told them."""
 
 
-def static_rows(model: nn.Module) -> list[Row]:
+def static_rows(model: nn.Module | Inventory) -> list[Row]:
     """One row per place in preorder; paths are the names of ``named_modules(remove_duplicate=False)``.
 
     A row counts what is registered on its module and below, each distinct tensor once within the row. Uninitialised
     tensors have no elements to count; rows above them are `lazy`.
     """
-    places = places_of(model)
-    holdings = holdings_of(places)
-    identities = [identity(holding.tensor) for holding in holdings]
+    inventory = inventory_of(model)
+    places, holdings, identities = inventory
     own: list[list[int]] = [[] for _ in places]
     for number, holding in enumerate(holdings):
         own[holding.place].append(number)
-
-    elements = [elements_of(holding.tensor) for holding in holdings]
-
-    def below(counts: Callable[[Holding, int | None], int]) -> list[int]:
-        occurrences = zip(holdings, identities, elements, strict=True)
-        return _distinct_below(places, [(h.place, key, counts(h, size)) for h, key, size in occurrences])
-
-    parameters = below(lambda h, size: size or 0 if h.kind == "parameter" else 0)
-    trainable = below(lambda h, size: size or 0 if h.kind == "parameter" and h.tensor.requires_grad else 0)
-    buffers = below(lambda h, size: size or 0 if h.kind == "buffer" else 0)
-    lazy = below(lambda h, size: size is None)
-    parameter_bytes = below(lambda h, size: bytes_of(h.tensor) or 0 if h.kind == "parameter" else 0)
-    buffer_bytes = below(lambda h, size: bytes_of(h.tensor) or 0 if h.kind == "buffer" else 0)
+    amounts = [_amounts(holding) for holding in holdings]
+    parameters, trainable, buffers, lazy, parameter_bytes, buffer_bytes = _distinct_below(inventory, amounts)
     subtree = _sums_below(places, [1] * len(places))
     dtypes = _sets_below(places, [[holdings[n] for n in numbers] for numbers in own])
     shared = _shared(places, holdings, identities)
@@ -63,7 +54,7 @@ def static_rows(model: nn.Module) -> list[Row]:
         module, index = place.module, place.index
         if id(module) not in described:
             described[id(module)] = (type_name(module), hyperparameters(module))
-        own_parameters = {identities[n]: elements[n] or 0 for n in own[index] if holdings[n].kind == "parameter"}
+        own_parameters = {identities[n]: amounts[n][0] for n in own[index]}
         rows.append(
             Row(
                 index=index,
@@ -93,14 +84,14 @@ def static_rows(model: nn.Module) -> list[Row]:
     return rows
 
 
-def totals_of(model: nn.Module) -> Totals:
+def totals_of(model: nn.Module | Inventory) -> Totals:
     """Sums over the model's distinct tensors; modules are counted once each, the model itself included."""
-    places = places_of(model)
+    places, holdings, identities = inventory_of(model)
     parameters: dict[tuple[object, ...], list[Tensor]] = defaultdict(list)
     buffers: dict[tuple[object, ...], list[Tensor]] = defaultdict(list)
-    for holding in holdings_of(places):
+    for holding, key in zip(holdings, identities, strict=True):
         distinct = parameters if holding.kind == "parameter" else buffers
-        distinct[identity(holding.tensor)].append(holding.tensor)
+        distinct[key].append(holding.tensor)
     trainable = [group for group in parameters.values() if any(tensor.requires_grad for tensor in group)]
     return Totals(
         parameters=sum(elements_of(group[0]) or 0 for group in parameters.values()),
@@ -156,7 +147,7 @@ def container_of(module: nn.Module) -> str:
 
 def parametrizations_of(module: nn.Module) -> dict[str, list[nn.Module]]:
     """Per parametrized tensor the modules that compute it, in the order they are applied."""
-    registered = dict(child_modules(module)).get("parametrizations")
+    registered = child_module(module, "parametrizations")
     if not isinstance(registered, nn.ModuleDict):
         return {}
     lists = child_modules(registered)
@@ -165,16 +156,7 @@ def parametrizations_of(module: nn.Module) -> dict[str, list[nn.Module]]:
     return {name: [step for _, step in child_modules(steps)] for name, steps in lists}
 
 
-def device_of(module: nn.Module, recursive: bool) -> str | None:
-    """The device of its tensors, "cpu, cuda:0" where they are spread; None without tensors."""
-    return _in_order(_Kinds(_holdings(module, recursive)).devices, _device_order)
-
-
-def dtype_of(module: nn.Module, recursive: bool) -> str | None:
-    """The dtype of its parameters, or of its buffers where it has none; "float16, float32" where they differ."""
-    return _Kinds(_holdings(module, recursive)).dtype()
-
-
+@cache
 def dtype_name(dtype: torch.dtype) -> str:
     """``float32`` for ``torch.float32``."""
     return str(dtype).removeprefix("torch.")
@@ -183,13 +165,10 @@ def dtype_name(dtype: torch.dtype) -> str:
 class _Kinds:
     """Devices and dtypes of some tensors."""
 
-    def __init__(self, holdings: Iterable[tuple[str, Tensor]]) -> None:
-        self.devices: set[str] = set()
-        self.parameter_dtypes: set[str] = set()
-        self.buffer_dtypes: set[str] = set()
-        for kind, tensor in holdings:
-            self.devices.add(str(tensor.device))
-            (self.parameter_dtypes if kind == "parameter" else self.buffer_dtypes).add(dtype_name(tensor.dtype))
+    def __init__(self, holdings: list[Holding]) -> None:
+        self.devices = {str(holding.tensor.device) for holding in holdings}
+        self.parameter_dtypes = {dtype_name(each.tensor.dtype) for each in holdings if each.kind == "parameter"}
+        self.buffer_dtypes = {dtype_name(each.tensor.dtype) for each in holdings if each.kind == "buffer"}
 
     def absorb(self, other: "_Kinds") -> None:
         self.devices |= other.devices
@@ -199,11 +178,6 @@ class _Kinds:
     def dtype(self) -> str | None:
         # Counters such as num_batches_tracked would make every normalised network "float32, int64".
         return _in_order(self.parameter_dtypes or self.buffer_dtypes, lambda name: (name, 0))
-
-
-def _holdings(module: nn.Module, recursive: bool) -> list[tuple[str, Tensor]]:
-    modules = [place.module for place in places_of(module)] if recursive else [module]
-    return [(kind, tensor) for each in modules for _, kind, tensor, _ in own_tensors(each)]
 
 
 def _in_order(names: set[str], order: Callable[[str], tuple[str, int]]) -> str | None:
@@ -216,7 +190,7 @@ def _device_order(name: str) -> tuple[str, int]:
 
 
 def _sets_below(places: list[Place], own: list[list[Holding]]) -> list[_Kinds]:
-    kinds = [_Kinds((holding.kind, holding.tensor) for holding in holdings) for holdings in own]
+    kinds = [_Kinds(holdings) for holdings in own]
     for place in reversed(places):
         if place.parent is not None:
             kinds[place.parent].absorb(kinds[place.index])
@@ -231,22 +205,38 @@ def _sums_below(places: list[Place], amounts: list[int]) -> list[int]:
     return sums
 
 
-def _distinct_below(places: list[Place], amounts: list[tuple[int, tuple[object, ...], int]]) -> list[int]:
-    """Per place the sum over the distinct identities in its subtree, in linear time but for ties.
+def _amounts(holding: Holding) -> tuple[int, ...]:
+    """Elements of parameters, trainable parameters and buffers, whether it is lazy, bytes of parameters and buffers."""
+    elements, size = elements_of(holding.tensor), bytes_of(holding.tensor) or 0
+    if elements is None:
+        return 0, 0, 0, 1, 0, 0
+    if holding.kind == "parameter":
+        return elements, elements if holding.tensor.requires_grad else 0, 0, 0, size, 0
+    return 0, 0, elements, 0, 0, size
 
-    Each occurrence (place, identity, amount) adds at its place; of two that follow each other in preorder one is taken
-    back at their lowest common ancestor, above which both would be counted.
+
+def _distinct_below(inventory: Inventory, amounts: list[tuple[int, ...]]) -> list[list[int]]:
+    """For each of the amounts, per place the sum over the distinct tensors in its subtree, in linear time but for ties.
+
+    Each holding adds at its place; of two of the same tensor that follow each other in preorder one is taken back at
+    their lowest common ancestor, above which both would be counted.
     """
-    at = [0] * len(places)
-    last: dict[tuple[object, ...], int] = {}
-    for place, key, amount in amounts:
-        if not amount:
-            continue
-        at[place] += amount
-        if key in last:
-            at[_common_ancestor(places, last[key], place)] -= amount
-        last[key] = place
-    return _sums_below(places, at)
+    places, holdings, identities = inventory
+    kinds = range(len(amounts[0])) if amounts else range(6)
+    at = [[0] * len(places) for _ in kinds]
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for number, (holding, key, own) in enumerate(zip(holdings, identities, amounts, strict=True)):
+        groups.setdefault(key, []).append(number)
+        for kind in kinds:
+            if own[kind]:
+                at[kind][holding.place] += own[kind]
+    for numbers in groups.values():
+        for kind in kinds if len(numbers) > 1 else ():
+            counted = [number for number in numbers if amounts[number][kind]]
+            for one, next_one in pairwise(counted):
+                ancestor = _common_ancestor(places, holdings[one].place, holdings[next_one].place)
+                at[kind][ancestor] -= amounts[next_one][kind]
+    return [_sums_below(places, each) for each in at]
 
 
 def _common_ancestor(places: list[Place], one: int, other: int) -> int:
@@ -298,10 +288,10 @@ def _extra_repr(module: nn.Module) -> str:
     return text
 
 
-def opaque_places(model: nn.Module) -> list[str]:
+def opaque_places(model: nn.Module | Inventory) -> list[str]:
     """Where a scripted or traced module holds others, the outermost of each."""
     found: list[str] = []
-    for place in places_of(model):
+    for place in inventory_of(model).places:
         if isinstance(place.module, torch.jit.ScriptModule) and child_modules(place.module):
             inside = any(not outer or place.path.startswith(f"{outer}.") for outer in found)
             if not inside:

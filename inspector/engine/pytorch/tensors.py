@@ -7,20 +7,18 @@ from torch import nn
 
 from inspector.core.table import Tensor
 from inspector.engine.pytorch.expressions import Expressions
-from inspector.engine.pytorch.places import bytes_of, elements_of, holdings_of, identity, places_of, shape_of
+from inspector.engine.pytorch.places import Inventory, bytes_of, elements_of, inventory_of, shape_of
 from inspector.engine.pytorch.structure import dtype_name
 
 
-def tensors_of(model: nn.Module) -> list[Tensor]:
+def tensors_of(model: nn.Module | Inventory) -> list[Tensor]:
     """Every parameter and buffer in the order of the state_dict, with those that it leaves out.
 
     A tied tensor is listed under each of its keys. Shape, elements and bytes of an uninitialised one are None.
     """
-    places = places_of(model)
-    holdings = holdings_of(places)
+    places, holdings, identities = inventory_of(model)
     expressions = Expressions(places)
     ties: dict[tuple[object, ...], list[str]] = defaultdict(list)
-    identities = [identity(holding.tensor) for holding in holdings]
     for holding, key in zip(holdings, identities, strict=True):
         ties[key].append(holding.key)
     found = []

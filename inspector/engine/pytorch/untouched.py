@@ -3,16 +3,15 @@
 import collections
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import is_
 from typing import Any
 
 import torch
 from torch import nn
 
-from inspector.engine.pytorch.places import own_tensors
-
 VALUES_KEPT_BELOW = 1 << 29
 """Parameters are copied before a real pass where all of them are smaller than this many bytes; buffers always."""
-_MUTABLE = (list, dict, set, collections.deque)
+_MUTABLE = {list, dict, set, collections.deque, collections.OrderedDict}
 
 
 @contextmanager
@@ -40,22 +39,24 @@ class _Attributes:
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self.own = dict(module.__dict__)
-        self.contents: list[tuple[Any, Any]] = [
-            (value, value.copy()) for value in self.own.values() if type(value) in _MUTABLE or _is_ordered(value)
-        ]
-        parameters = [tensor for _, kind, tensor, _ in own_tensors(module) if kind == "parameter"]
-        self.flags = [(tensor, tensor.requires_grad, tensor.grad) for tensor in parameters]
+        held = [value for value in self.own.values() if type(value) in _MUTABLE]
+        self.contents: list[tuple[Any, Any]] = [(value, value.copy()) for value in held if value]
+        self.empty = [value for value in held if not value]
+        parameters = self.own.get("_parameters") or {}
+        self.flags = [(each, each.requires_grad, each.grad) for each in parameters.values() if each is not None]
 
     def restore(self) -> None:
         held = self.module.__dict__
-        if held.keys() != self.own.keys() or any(held[name] is not value for name, value in self.own.items()):
+        if held.keys() != self.own.keys() or not all(map(is_, held.values(), self.own.values())):
             held.clear()
             held.update(self.own)
+        for value in self.empty:
+            if value:
+                value.clear()
         for value, copy in self.contents:
-            if len(value) == len(copy) and all(a is b for a, b in zip(_flat(value), _flat(copy), strict=True)):
-                continue
-            value.clear()
-            value.extend(copy) if isinstance(value, list | collections.deque) else value.update(copy)
+            if not _is_as_before(value, copy):
+                value.clear()
+                value.extend(copy) if isinstance(value, list | collections.deque) else value.update(copy)
         for tensor, requires_grad, gradient in self.flags:
             if tensor.requires_grad != requires_grad:
                 tensor.requires_grad_(requires_grad)
@@ -63,12 +64,11 @@ class _Attributes:
                 tensor.grad = gradient
 
 
-def _is_ordered(value: object) -> bool:
-    return type(value) is collections.OrderedDict
-
-
-def _flat(value: Any) -> list[Any]:
-    return [part for item in value.items() for part in item] if isinstance(value, dict) else list(value)
+def _is_as_before(value: Any, copy: Any) -> bool:
+    """Whether a container holds the very same things in the same order."""
+    if len(value) != len(copy) or not all(map(is_, value, copy)):
+        return False
+    return not isinstance(value, dict) or all(map(is_, value.values(), copy.values()))
 
 
 def _kept_values(model: nn.Module) -> list[tuple[torch.Tensor, torch.Tensor]]:

@@ -42,10 +42,7 @@ def _is_lightning(module: nn.Module) -> bool:
     """Whether it trains itself as a LightningModule does, and nothing but its `model` holds tensors."""
     trains_itself = all(callable(_class_attribute(module, hook)) for hook in ("training_step", "configure_optimizers"))
     return trains_itself and not any(
-        next(own_tensors(child), None) is not None
-        for name, sibling in child_modules(module)
-        if name != "model"
-        for child in _subtree(sibling)
+        own_tensors(child) for name, sibling in child_modules(module) if name != "model" for child in _subtree(sibling)
     )
 
 
