@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any, Protocol
 
 import torch
@@ -13,8 +14,9 @@ from inspector.core.table import FormulaLine, ReceptiveField, Source
 from inspector.engine.pytorch.costs import OperationCounter
 from inspector.engine.pytorch.function_names import called_name
 from inspector.engine.pytorch.places import holdings_of, places_of
-from inspector.engine.pytorch.source_lines import calling_source
+from inspector.engine.pytorch.source_lines import line_of, user_frame
 from inspector.engine.pytorch.storages import bytes_made
+from inspector.engine.pytorch.structure import dtype_name
 
 
 class CallRecord:
@@ -31,6 +33,8 @@ class CallRecord:
         "formula",
         "input_shapes",
         "is_function",
+        "is_opaque",
+        "is_torch_leaf",
         "made_bytes",
         "measured",
         "module",
@@ -57,6 +61,9 @@ class CallRecord:
         self.module = module
         """The module called; None for a function."""
         self.is_function = module is None
+        self.is_torch_leaf = is_torch_leaf(module)
+        self.is_opaque = isinstance(module, torch.jit.ScriptModule)
+        """Whether it calls its modules without Python seeing it."""
         self.children: list[CallRecord] = []
         """Functions it called, and calls of modules registered below it, in order."""
         self.called: list[CallRecord] = []
@@ -79,11 +86,6 @@ class CallRecord:
         self.seconds: float | None = None
         self.nested_seconds = 0.0
         self.measured: Any = None
-
-    @property
-    def is_opaque(self) -> bool:
-        """Whether it calls its modules without Python seeing it."""
-        return isinstance(self.module, torch.jit.ScriptModule)
 
 
 class FailedCall:
@@ -147,6 +149,7 @@ class Recorder(TorchFunctionMode):
         self._stack: list[CallRecord] = []
         self._handles: list[Any] = []
         self._overhead = 0.0
+        self._lines: dict[tuple[str, int], Source] = {}
         self._paths: dict[int, list[str]] = {}
         for path, module in model.named_modules(remove_duplicate=False):
             self._paths.setdefault(id(module), []).append(path)
@@ -186,11 +189,11 @@ class Recorder(TorchFunctionMode):
         caller = self._stack[-1]
         began = time.perf_counter()
         name = called_name(func, sys._getframe(1)) if callable(func) else None
-        visible = name is not None and not is_torch_leaf(caller.module)
+        visible = name is not None and not caller.is_torch_leaf
         record = None
         if visible:
             record = CallRecord(caller.path, name or "", None, (args, kwargs))
-            record.source = calling_source(sys._getframe(1))
+            record.source = self._source_of(sys._getframe(1))
         record_started = time.perf_counter()
         overhead_before = self._overhead
         self._function = record
@@ -241,15 +244,16 @@ class Recorder(TorchFunctionMode):
         caller.nested_seconds += record.seconds or 0.0
 
     def _finish(self, record: CallRecord, inputs: Any, output: Any) -> None:
-        record.output_shapes = shapes_in(output)
-        first = next(tensors_in(output), None)
-        if first is not None:
-            record.dtype = str(first.dtype).removeprefix("torch.")
+        outputs = list(tensors_in(output))
+        record.output_shapes = [list(tensor.shape) for tensor in outputs]
+        if outputs:
+            first = outputs[0]
+            record.dtype = dtype_name(first.dtype)
             record.device = self._device if first.is_meta and self._device else str(first.device)
-        record.output_bytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors_in(output))
+        record.output_bytes = sum([tensor.numel() * tensor.element_size() for tensor in outputs])
         if not record.children and not record.called:
             own = record.module._parameters.values() if record.module is not None else ()
-            record.made_bytes = bytes_made(tensors_in([inputs, *own]), tensors_in(output))
+            record.made_bytes = bytes_made(tensors_in([inputs, *own]), outputs)
         if self._fields is not None:
             record.field = self._fields.field_of(output)
         if self._measure is not None:
@@ -261,7 +265,7 @@ class Recorder(TorchFunctionMode):
             record = CallRecord(self._paths.get(id(module), [""])[0], type(module).__name__, module, (args, kwargs))
             record.place = self._place_of(module)
             record.places = self._paths.get(id(module), [""])
-        record.source = calling_source(sys._getframe(1))
+        record.source = self._source_of(sys._getframe(1))
         if self._stack:
             self._stack[-1].called.append(record)
             self._attach(record, self._stack[-1])
@@ -295,6 +299,16 @@ class Recorder(TorchFunctionMode):
         if self._stack:
             self._stack[-1].nested_seconds += record.seconds
         self._overhead += time.perf_counter() - ended
+
+    def _source_of(self, frame: FrameType) -> Source | None:
+        """The user's line behind a call; each is read once."""
+        user = user_frame(frame)
+        if user is None:
+            return None
+        at = user.f_code.co_filename, user.f_lineno
+        if at not in self._lines:
+            self._lines[at] = line_of(*at)
+        return self._lines[at]
 
     def _place_of(self, module: nn.Module) -> str:
         """The place under which the caller knows a module that is registered in several, the n-th at its n-th call."""
@@ -353,22 +367,36 @@ def is_torch_leaf(module: nn.Module | None) -> bool:
     return module is not None and not module._modules and type(module).__module__.startswith("torch.")
 
 
-def tensors_in(value: Any) -> Any:
+def tensors_in(value: Any) -> Iterator[torch.Tensor]:
     """The tensors in nested tuples, lists, dictionaries and dataclasses, in order; not those without a shape yet."""
-    if isinstance(value, torch.Tensor):
+    found: list[torch.Tensor] = []
+    _collect(value, found)
+    return iter(found)
+
+
+def _collect(value: Any, found: list[torch.Tensor]) -> None:
+    kind = type(value)
+    if kind is torch.Tensor:
+        found.append(value)
+    elif kind in _WITHOUT_TENSORS:
+        return
+    elif isinstance(value, torch.Tensor):
         if not nn.parameter.is_lazy(value):
-            yield value
+            found.append(value)
     elif isinstance(value, dict):
         for part in value.values():
-            yield from tensors_in(part)
+            _collect(part, found)
     elif isinstance(value, list | tuple | set):
         for part in value:
-            yield from tensors_in(part)
+            _collect(part, found)
     elif hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
         for name in value.__dataclass_fields__:
-            yield from tensors_in(getattr(value, name, None))
+            _collect(getattr(value, name, None), found)
     elif isinstance(value, nn.utils.rnn.PackedSequence):
-        yield value.data
+        found.append(value.data)
+
+
+_WITHOUT_TENSORS = {type(None), int, float, bool, str, torch.dtype, torch.device, torch.Size}
 
 
 def shapes_in(value: Any) -> list[list[int]]:

@@ -4,7 +4,6 @@ import ast
 import inspect
 import linecache
 import os
-import sys
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
@@ -28,15 +27,11 @@ def is_user_file(filename: str) -> bool:
     return known
 
 
-def calling_source(start: FrameType | None = None) -> Source | None:
-    """The innermost line of the user's code on the stack now; None where there is none."""
-    frame = start or sys._getframe(1)
-    at: FrameType | None = frame
-    while at is not None:
-        if is_user_file(at.f_code.co_filename):
-            return line_of(at.f_code.co_filename, at.f_lineno)
-        at = at.f_back
-    return None
+def user_frame(frame: FrameType | None) -> FrameType | None:
+    """The innermost frame of the user's code, from `frame` on outwards; None where there is none."""
+    while frame is not None and not is_user_file(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
 
 
 def user_source(traceback: TracebackType | None) -> Source | None:

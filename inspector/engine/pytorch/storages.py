@@ -21,8 +21,7 @@ def identity_of(storage: torch.UntypedStorage) -> int:
 def bytes_made(inputs: Iterable[torch.Tensor], outputs: Iterable[torch.Tensor]) -> int:
     """Bytes of the storages of `outputs` that none of `inputs` lies in, each once."""
     made = {identity_of(storage): storage.nbytes() for storage in map(storage_of, outputs) if storage is not None}
-    if made:
-        for storage in map(storage_of, inputs):
-            if storage is not None:
-                made.pop(identity_of(storage), None)
+    for storage in map(storage_of, inputs) if made else ():
+        if storage is not None:
+            made.pop(identity_of(storage), None)
     return sum(made.values())
