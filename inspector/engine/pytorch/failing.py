@@ -12,9 +12,10 @@ from inspector.core.table import Failure, Operand, Source
 from inspector.core.wording import shape
 from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.mixed_dtypes import mixed_dtypes
+from inspector.engine.pytorch.nested import shapes_in, tensors_in
 from inspector.engine.pytorch.op_calls import canonical_name
 from inspector.engine.pytorch.places import holdings_of, places_of
-from inspector.engine.pytorch.recording import FailedCall, Recorder, shapes_in, tensors_in
+from inspector.engine.pytorch.recording import FailedCall, Recorder
 from inspector.engine.pytorch.source_lines import is_user_file, line_of
 
 MOST_OPERANDS = 16

@@ -20,7 +20,8 @@ from inspector.engine.pytorch import (  # noqa: F401 - each registers its reader
     window_calls,
 )
 from inspector.engine.pytorch.formulas import worked_formula
-from inspector.engine.pytorch.op_calls import canonical_name, read_call, tensors_in
+from inspector.engine.pytorch.nested import tensors_in
+from inspector.engine.pytorch.op_calls import canonical_name, read_call
 
 _ATTRIBUTE = "_receptive_field"
 _PLACE = "_place_in_base"
@@ -46,6 +47,8 @@ class FieldTracker:
             outputs = [args[0]] if assigned else list(tensors_in(result))
             if not outputs:
                 return
+            if len(outputs) == 1 and self._passes_through(func, args, kwargs, outputs[0]):
+                return
             if name == "getitem" and isinstance(args[0], torch.Tensor) and outputs[0]._base is args[0]:
                 outputs[0].__dict__[_PLACE] = tensor_calls.index_items(args[1], tuple(args[0].shape))
             operands = [*tensors_in(args), *tensors_in(kwargs)]
@@ -62,6 +65,20 @@ class FieldTracker:
                 if any(output is operand for operand in operands):
                     self._note_write(output, field)
                 self._put(output, field)
+
+    def _passes_through(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], output: torch.Tensor) -> bool:
+        """Hand the only field there is on, where the call works element by element on a tensor of that very shape."""
+        if not tensor_calls.is_elementwise(func):
+            return False
+        operands = list(tensors_in((args, kwargs)))
+        seeing = [tensor for tensor in operands if _ATTRIBUTE in tensor.__dict__]
+        if len(seeing) != 1 or seeing[0].shape != output.shape:
+            return False
+        if seeing[0] is not output:
+            if any(output is operand for operand in operands):
+                return False
+            self._put(output, self._get(seeing[0]))
+        return True
 
     def field_of(self, value: object) -> Callable[[], ReceptiveField | None] | None:
         """What tells, after the pass, the receptive field of the first tensor in `value`; None where none is known."""
@@ -131,6 +148,8 @@ def formula_of(
     func: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | None, result: Any
 ) -> list[FormulaLine] | None:
     """The output size of a convolution, pooling or linear call, worked through; None for others. Never raises."""
+    if tensor_calls.is_elementwise(func):
+        return None
     with torch._C.DisableTorchFunction():
         try:
             first = next(tensors_in(result), None)

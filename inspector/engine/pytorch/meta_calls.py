@@ -10,8 +10,8 @@ from torch.utils._device import _device_constructors
 
 from inspector.engine.pytorch.costs import OperationCounter
 from inspector.engine.pytorch.mixed_dtypes import mixed_dtypes
+from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.op_calls import canonical_name
-from inspector.engine.pytorch.recording import tensors_in
 from inspector.engine.pytorch.repeated_calls import RepeatedCalls
 
 _MOVES = {torch.Tensor.cpu, torch.Tensor.cuda}

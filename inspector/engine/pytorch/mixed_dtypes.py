@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.op_calls import canonical_name
-from inspector.engine.pytorch.recording import tensors_in
 
 _TAKE_ONE_DTYPE = {
     "linear", "bilinear", "matmul", "rmatmul", "mm", "bmm", "mv", "addmm", "addmv", "addbmm", "baddbmm",

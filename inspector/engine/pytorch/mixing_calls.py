@@ -5,7 +5,8 @@ from typing import Any
 import torch
 
 from inspector.core.fields import Shape
-from inspector.engine.pytorch.op_calls import Arguments, Reading, dims_of, rank_of, reads, tensors_in
+from inspector.engine.pytorch.nested import tensors_in
+from inspector.engine.pytorch.op_calls import Arguments, Reading, dims_of, rank_of, reads
 
 _REDUCING = """
 sum mean prod amax amin std var logsumexp median mode any all argmax argmin std_mean var_mean nansum nanmean

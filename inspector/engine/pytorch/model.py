@@ -56,6 +56,8 @@ class TorchModel(LiveModel):
         self._load = load
         self._trace = Trace()
         self._table: ModelTable | None = None
+        self._static: tuple[Inventory, list[Row], list[Tensor], Totals] | None = None
+        """What no pass changes; None after an edit."""
 
     @classmethod
     def open(cls, recipe: Recipe) -> "TorchModel":
@@ -73,8 +75,11 @@ class TorchModel(LiveModel):
         return self._table
 
     def _make_table(self) -> tuple[ModelTable, list[CallRecord | None]]:
-        inventory = inventory_of(self.module)
-        static, tensors, totals = self._structure(inventory)
+        if self._static is None:
+            inventory = inventory_of(self.module)
+            self._static = inventory, static_rows(inventory), tensors_of(inventory), totals_of(inventory)
+        inventory = self._static[0]
+        static, tensors, totals = self._shaped(*self._static[1:])
         rows, calls = rows_with_calls(static, self._trace.root)
         modules = {place.path: place.module for place in inventory.places}
         rows = [_with_formula(row, modules) for row in rows]
@@ -109,12 +114,11 @@ class TorchModel(LiveModel):
         macs = None if flops is None else flops // 2
         return msgspec.structs.replace(totals, flops=flops, macs=macs, activation_bytes=made)
 
-    def _structure(self, inventory: Inventory) -> tuple[list[Row], list[Tensor], Totals]:
-        """Rows, tensors and totals; lazy ones marked, and with the shapes that the last pass gave them in a copy."""
-        rows, tensors = static_rows(inventory), tensors_of(inventory)
+    def _shaped(self, rows: list[Row], tensors: list[Tensor], totals: Totals) -> tuple[list[Row], list[Tensor], Totals]:
+        """With the shapes that the last pass gave to lazy tensors in a copy, those marked."""
         made = self._trace.materialised
         if made is None:
-            return rows, tensors, totals_of(inventory)
+            return rows, tensors, totals
         marked = [
             msgspec.structs.replace(row, lazy=own.lazy, type=own.type, training=own.training)
             for own, row in zip(rows, static_rows(made), strict=True)
@@ -157,6 +161,7 @@ class TorchModel(LiveModel):
         arguments = arguments_for(self.module, specs, seed)
         if has_lazy(self.module):
             materialise(self.module, arguments, seed)
+            self._static = None
             self._trace = replace(self._trace, materialised=None)
         tensors = tensors_of(self.module)
         run = run_forward(self.module, arguments, seed, backward, tensors, progress, self._trace.calls)
@@ -255,11 +260,11 @@ class TorchModel(LiveModel):
             "mode": lambda: placing.apply_mode(self.module, edit),
         }
         keys, message, undo = apply[edit.action]()
-        self._table = None
+        self._table = self._static = None
 
         def undo_and_forget() -> None:
             undo()
-            self._table = None
+            self._table = self._static = None
 
         return keys, message, undo_and_forget
 

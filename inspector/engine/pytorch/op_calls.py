@@ -4,7 +4,7 @@ One entry for each family of functions. Functions are known by torch's own names
 layers are never asked for their class.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -79,6 +79,12 @@ def read_call(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], out
     return reader(arguments, outputs)
 
 
+def reader_of(function: Any) -> Reader | None:
+    """What reads the calls of a torch function; None where there is no entry for it."""
+    entry = _entry(function)
+    return None if entry is None else entry[1]
+
+
 @cache
 def canonical_name(function: Any) -> str:
     """``conv2d`` for `torch.conv2d`, ``add`` for ``x += y``, ``x.T`` for the property."""
@@ -104,21 +110,6 @@ def _entry(function: Any) -> tuple[list[tuple[str, Any]], Reader] | None:
     if name not in _READERS and name[:1] in ("r", "i") and str(getattr(function, "__name__", "")).startswith("__"):
         name = name[1:]
     return _READERS.get(name)
-
-
-def tensors_in(value: Any) -> Iterator[torch.Tensor]:
-    """The tensors in nested lists, tuples, dictionaries and dataclasses, in order."""
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from tensors_in(part)
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from tensors_in(part)
-    elif hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
-        for name in value.__dataclass_fields__:
-            yield from tensors_in(getattr(value, name, None))
 
 
 def each(value: Any, count: int) -> list[int]:

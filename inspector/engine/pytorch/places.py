@@ -64,6 +64,18 @@ def places_of(model: nn.Module) -> list[Place]:
     return list(_walk(model))
 
 
+def modules_of(model: nn.Module) -> list[nn.Module]:
+    """Every module once, in the order of ``modules()``, which takes many times as long."""
+    found: dict[int, nn.Module] = {}
+    waiting = [model]
+    while waiting:
+        module = waiting.pop()
+        if id(module) not in found:
+            found[id(module)] = module
+            waiting += [child for _, child in reversed(_registry(_own(module), "_modules")) if child is not None]
+    return list(found.values())
+
+
 def first_tensor(model: nn.Module) -> Tensor | None:
     """The first parameter or buffer in the order of the state_dict."""
     return next((tensor for place in _walk(model) for _, _, tensor, _ in own_tensors(place.module)), None)

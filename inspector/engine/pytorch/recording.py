@@ -13,7 +13,8 @@ from torch.overrides import TorchFunctionMode
 from inspector.core.table import FormulaLine, ReceptiveField, Source
 from inspector.engine.pytorch.costs import OperationCounter
 from inspector.engine.pytorch.function_names import called_name
-from inspector.engine.pytorch.places import holdings_of, places_of
+from inspector.engine.pytorch.nested import shapes_in, tensors_in
+from inspector.engine.pytorch.places import holdings_of, modules_of, places_of
 from inspector.engine.pytorch.source_lines import line_of, user_frame
 from inspector.engine.pytorch.storages import bytes_made
 from inspector.engine.pytorch.structure import dtype_name
@@ -151,8 +152,8 @@ class Recorder(TorchFunctionMode):
         self._overhead = 0.0
         self._lines: dict[tuple[str, int], Source] = {}
         self._paths: dict[int, list[str]] = {}
-        for path, module in model.named_modules(remove_duplicate=False):
-            self._paths.setdefault(id(module), []).append(path)
+        for place in places_of(model):
+            self._paths.setdefault(id(place.module), []).append(place.path)
         self.root: CallRecord | None = None
         self.failed: CallRecord | None = None
         """The innermost record that was open when an exception passed that the model did not catch."""
@@ -160,7 +161,7 @@ class Recorder(TorchFunctionMode):
         """The function call that raised the last exception, caught or not."""
 
     def __enter__(self) -> "Recorder":
-        for module in self._model.modules():
+        for module in modules_of(self._model):
             # Hooks on each module, not global ones: torch's fused transformer paths look for these and step aside.
             # By nn.Module's own methods: a scripted module forbids hooks, and heeds them where Python calls it.
             self._handles.append(nn.Module.register_forward_pre_hook(module, self._before, with_kwargs=True))
@@ -365,40 +366,3 @@ def take_flops(known: CallRecord | None, call: CallRecord) -> None:
 def is_torch_leaf(module: nn.Module | None) -> bool:
     """Whether a module is one of torch's own layers without children: its functions are the layer itself."""
     return module is not None and not module._modules and type(module).__module__.startswith("torch.")
-
-
-def tensors_in(value: Any) -> Iterator[torch.Tensor]:
-    """The tensors in nested tuples, lists, dictionaries and dataclasses, in order; not those without a shape yet."""
-    found: list[torch.Tensor] = []
-    _collect(value, found)
-    return iter(found)
-
-
-def _collect(value: Any, found: list[torch.Tensor]) -> None:
-    kind = type(value)
-    if kind is torch.Tensor:
-        found.append(value)
-    elif kind in _WITHOUT_TENSORS:
-        return
-    elif isinstance(value, torch.Tensor):
-        if not nn.parameter.is_lazy(value):
-            found.append(value)
-    elif isinstance(value, dict):
-        for part in value.values():
-            _collect(part, found)
-    elif isinstance(value, list | tuple | set):
-        for part in value:
-            _collect(part, found)
-    elif hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
-        for name in value.__dataclass_fields__:
-            _collect(getattr(value, name, None), found)
-    elif isinstance(value, nn.utils.rnn.PackedSequence):
-        found.append(value.data)
-
-
-_WITHOUT_TENSORS = {type(None), int, float, bool, str, torch.dtype, torch.device, torch.Size}
-
-
-def shapes_in(value: Any) -> list[list[int]]:
-    """The shapes of the tensors in a value."""
-    return [list(tensor.shape) for tensor in tensors_in(value)]

@@ -81,8 +81,10 @@ class RepeatedCalls:
             alike = (func, _described((args, kwargs), [], _Pattern()))
             place = self._alike.get(alike)
             if place is not None:
+                same = _Outcome([~place if place < 0 else _metadata(tensors[place])], None, 0)
+                self._known[key] = same
                 with _NO_DISPATCH():
-                    return tensors[~place] if place < 0 else _empty(_metadata(tensors[place]))
+                    return _again(same, tensors)
         before = self._counter.total if self._counter is not None else 0
         result = self._run(func, args, kwargs)
         flops = self._counter.total - before if self._counter is not None else 0

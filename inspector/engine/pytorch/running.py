@@ -15,7 +15,8 @@ from inspector.engine.live import Progress
 from inspector.engine.pytorch.calling import Arguments, call_model
 from inspector.engine.pytorch.failing import describe_failure
 from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
-from inspector.engine.pytorch.recording import CallRecord, Recorder, tensors_in
+from inspector.engine.pytorch.nested import tensors_in
+from inspector.engine.pytorch.recording import CallRecord, Recorder
 from inspector.engine.pytorch.untouched import untouched
 from inspector.engine.random_state import seeded
 from inspector.engine.statistics import statistics

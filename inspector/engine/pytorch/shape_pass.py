@@ -20,6 +20,7 @@ from torch.nn.parameter import UninitializedBuffer, is_lazy
 
 from inspector.engine.pytorch.calling import Arguments, call_model
 from inspector.engine.pytorch.meta_calls import MetaCalls, NeedsValuesError, as_meta
+from inspector.engine.pytorch.places import modules_of, own_tensors
 from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.untouched import untouched
 from inspector.engine.random_state import seeded
@@ -69,7 +70,8 @@ def is_cheap(model: nn.Module, arguments: Arguments) -> bool:
     A kernel is applied once at every position of the largest input; a matrix at no more than some positions, since a
     model flattens or cuts into patches what it gives to one.
     """
-    tensors = [tensor for tensor in model.parameters() if not is_lazy(tensor)]
+    held = [tensor for module in modules_of(model) for _, kind, tensor, _ in own_tensors(module) if kind == "parameter"]
+    tensors = [tensor for tensor in {id(tensor): tensor for tensor in held}.values() if not is_lazy(tensor)]
     if any(tensor.device.type != "cpu" for tensor in tensors):
         return False
     inputs = [*arguments[0], *arguments[1].values()]
@@ -88,8 +90,9 @@ def _positions(tensor: torch.Tensor) -> int:
 
 def has_lazy(model: nn.Module) -> bool:
     """Whether a forward would still make lazy modules ordinary; loading gives shapes to their tensors only."""
-    lazy_tensors = any(is_lazy(tensor) for tensor in _all_tensors(model))
-    return lazy_tensors or any(isinstance(module, LazyModuleMixin) for module in model.modules())
+    modules = modules_of(model)
+    lazy_tensors = any(is_lazy(tensor) for module in modules for _, _, tensor, _ in own_tensors(module))
+    return lazy_tensors or any(isinstance(module, LazyModuleMixin) for module in modules)
 
 
 def materialised_copy(model: nn.Module, arguments: Arguments, seed: int) -> nn.Module:
@@ -126,15 +129,10 @@ def _eval_mode(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def _all_tensors(model: nn.Module) -> Iterator[torch.Tensor]:
-    yield from model.parameters()
-    yield from model.buffers()
-
-
 @contextmanager
 def _looked_through(model: nn.Module) -> Iterator[None]:
     """DataParallel calls its module itself instead of copies of it on several devices. Inside `untouched`."""
-    for module in model.modules():
+    for module in modules_of(model):
         if isinstance(module, nn.DataParallel):
             module.__dict__["device_ids"] = []
     yield
@@ -145,7 +143,7 @@ def _stand_ins(model: nn.Module) -> Iterator[None]:
     """Meta tensors in the places of the parameters and buffers, one for each, so ties stay ties."""
     made: dict[int, torch.Tensor] = {}
     places: list[tuple[dict[str, Any], str, torch.Tensor]] = []
-    for module in model.modules():
+    for module in modules_of(model):
         dictionaries: list[dict[str, Any]] = [module._parameters, module._buffers]
         for held in dictionaries:
             for name, tensor in held.items():

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 
 from inspector.core.solving_sizes import Mismatch
+from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.op_calls import canonical_name
-from inspector.engine.pytorch.recording import CallRecord, FailedCall, Recorder, calls_of, tensors_in
+from inspector.engine.pytorch.recording import CallRecord, FailedCall, Recorder, calls_of
 
 _ELEMENTWISE = {"add", "sub", "mul", "div", "iadd", "radd", "isub", "rsub", "imul", "rmul"}
 

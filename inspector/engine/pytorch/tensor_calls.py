@@ -1,11 +1,13 @@
 """How calls that work element by element, rearrange, take apart or join tensors are read."""
 
+from functools import cache
 from typing import Any
 
 import torch
 
 from inspector.core.fields import Shape
-from inspector.engine.pytorch.op_calls import Arguments, Reading, dims_of, each, rank_of, reads, tensors_in
+from inspector.engine.pytorch.nested import tensors_in
+from inspector.engine.pytorch.op_calls import Arguments, Reading, dims_of, each, rank_of, reader_of, reads
 
 _POINTWISE = """
 abs absolute acos acosh add addcdiv addcmul alias alpha_dropout and angle asin asinh atan atan2 atanh bernoulli
@@ -34,6 +36,12 @@ view reshape flatten unflatten squeeze unsqueeze view_as reshape_as ravel unsafe
 def _pointwise(a: Arguments, outputs: list[Shape]) -> Reading:
     named = {name: value for name, value in a["kwargs"].items() if name != "out"}
     return Reading("elementwise", [*tensors_in(a["operands"]), *tensors_in(named)])
+
+
+@cache
+def is_elementwise(function: Any) -> bool:
+    """Whether each position of a call's result depends on that position of its operands alone."""
+    return reader_of(function) is _pointwise
 
 
 @reads("clone contiguous detach to type_as", "input")

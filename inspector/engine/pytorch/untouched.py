@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from inspector.engine.pytorch.places import modules_of, own_tensors
+
 VALUES_KEPT_BELOW = 1 << 29
 """Parameters are copied before a real pass where all of them are smaller than this many bytes; buffers always."""
 _MUTABLE = {list, dict, set, collections.deque, collections.OrderedDict}
@@ -20,7 +22,7 @@ def untouched(model: nn.Module, values: bool = False) -> Iterator[None]:
 
     With `values` also what the tensors hold, which only a pass on real values can change.
     """
-    attributes = [_Attributes(module) for module in model.modules()]
+    attributes = [_Attributes(module) for module in modules_of(model)]
     kept = _kept_values(model) if values else []
     try:
         yield
@@ -42,8 +44,8 @@ class _Attributes:
         held = [value for value in self.own.values() if type(value) in _MUTABLE]
         self.contents: list[tuple[Any, Any]] = [(value, value.copy()) for value in held if value]
         self.empty = [value for value in held if not value]
-        parameters = self.own.get("_parameters") or {}
-        self.flags = [(each, each.requires_grad, each.grad) for each in parameters.values() if each is not None]
+        parameters = [tensor for _, kind, tensor, _ in own_tensors(module) if kind == "parameter"]
+        self.flags = [(tensor, tensor.requires_grad, tensor.grad) for tensor in parameters]
 
     def restore(self) -> None:
         held = self.module.__dict__

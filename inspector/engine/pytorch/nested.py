@@ -1,0 +1,44 @@
+"""The tensors in what a function is given and returns."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def tensors_in(value: Any) -> Iterator[torch.Tensor]:
+    """The tensors in nested tuples, lists, dictionaries and dataclasses, in order; not those without a shape yet."""
+    found: list[torch.Tensor] = []
+    _collect(value, found)
+    return iter(found)
+
+
+def _collect(value: Any, found: list[torch.Tensor]) -> None:
+    kind = type(value)
+    if kind is torch.Tensor:
+        found.append(value)
+    elif kind in _WITHOUT_TENSORS:
+        return
+    elif isinstance(value, torch.Tensor):
+        if not nn.parameter.is_lazy(value):
+            found.append(value)
+    elif isinstance(value, dict):
+        for part in value.values():
+            _collect(part, found)
+    elif isinstance(value, list | tuple | set):
+        for part in value:
+            _collect(part, found)
+    elif hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+        for name in value.__dataclass_fields__:
+            _collect(getattr(value, name, None), found)
+    elif isinstance(value, nn.utils.rnn.PackedSequence):
+        found.append(value.data)
+
+
+_WITHOUT_TENSORS = {type(None), int, float, bool, str, torch.dtype, torch.device, torch.Size}
+
+
+def shapes_in(value: Any) -> list[list[int]]:
+    """The shapes of the tensors in a value."""
+    return [list(tensor.shape) for tensor in tensors_in(value)]
