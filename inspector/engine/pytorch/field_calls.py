@@ -19,12 +19,14 @@ from inspector.engine.pytorch import (  # noqa: F401 - each registers its reader
     tensor_calls,
     window_calls,
 )
-from inspector.engine.pytorch.formulas import worked_formula
+from inspector.engine.pytorch.formulas import FORMULAS, worked_formula
 from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.op_calls import canonical_name, read_call
 
 _ATTRIBUTE = "_receptive_field"
 _PLACE = "_place_in_base"
+_WITHOUT_FORMULA: set[Any] = set()
+"""Functions that turned out to be operations without one: they are not read again for it."""
 
 
 class FieldTracker:
@@ -148,7 +150,7 @@ def formula_of(
     func: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | None, result: Any
 ) -> list[FormulaLine] | None:
     """The output size of a convolution, pooling or linear call, worked through; None for others. Never raises."""
-    if tensor_calls.is_elementwise(func):
+    if func in _WITHOUT_FORMULA:
         return None
     with torch._C.DisableTorchFunction():
         try:
@@ -157,6 +159,9 @@ def formula_of(
                 return None
             output = tuple(first.shape)
             reading = read_call(func, args, kwargs or {}, [output])
-            return None if reading is None else worked_formula(reading, output)
+            if reading is None or reading.op not in FORMULAS:
+                _WITHOUT_FORMULA.add(func)
+                return None
+            return worked_formula(reading, output)
         except Exception:  # no formula is better than no table
             return None

@@ -7,6 +7,11 @@ from inspector.core.fields import Shape
 from inspector.core.table import FormulaLine
 from inspector.engine.pytorch.op_calls import Reading
 
+FORMULAS = {
+    "linear", "conv", "conv_transpose", "pool", "adaptive_pool", "fractional_pool", "max_unpool", "interpolate",
+}  # fmt: skip
+"""The operations that have one."""
+
 
 def worked_formula(reading: Reading, output: Shape) -> list[FormulaLine] | None:
     """The formula's lines with this call's sizes; None where there is none, or where it is not what came out."""

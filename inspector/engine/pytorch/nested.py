@@ -16,18 +16,22 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
 
 def _collect(value: Any, found: list[torch.Tensor]) -> None:
     kind = type(value)
-    if kind is torch.Tensor:
+    if kind is torch.Tensor or kind is nn.Parameter:
         found.append(value)
     elif kind in _WITHOUT_TENSORS:
         return
+    elif isinstance(value, list | tuple | set):
+        for part in value:
+            # Most are tensors and plain numbers: a call less for each.
+            if type(part) is torch.Tensor:
+                found.append(part)
+            elif type(part) not in _WITHOUT_TENSORS:
+                _collect(part, found)
     elif isinstance(value, torch.Tensor):
         if not nn.parameter.is_lazy(value):
             found.append(value)
     elif isinstance(value, dict):
         for part in value.values():
-            _collect(part, found)
-    elif isinstance(value, list | tuple | set):
-        for part in value:
             _collect(part, found)
     elif hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
         for name in value.__dataclass_fields__:

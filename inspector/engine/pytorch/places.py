@@ -72,7 +72,11 @@ def modules_of(model: nn.Module) -> list[nn.Module]:
         module = waiting.pop()
         if id(module) not in found:
             found[id(module)] = module
-            waiting += [child for _, child in reversed(_registry(_own(module), "_modules")) if child is not None]
+            children = _own(module).get("_modules")
+            if type(children) is dict:
+                waiting += [child for child in reversed(children.values()) if child is not None]
+            elif children:
+                waiting += [child for _, child in reversed(_registry(_own(module), "_modules")) if child is not None]
     return list(found.values())
 
 
