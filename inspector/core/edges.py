@@ -151,6 +151,9 @@ def union(first: Edges, second: Edges, length: int) -> Edges:
     if first == second:
         return first
     exact = first.exact and second.exact
+    if first.shift == second.shift and not first.listed and not second.listed and len(first.lo) == len(second.lo) == 1:
+        low, high = _hull([(first.lo[0], first.hi[0]), (second.lo[0], second.hi[0])])
+        return Edges(lo=(low,), hi=(high,), shift=first.shift, exact=exact)
     same_stride = first.shift * len(second.lo) == second.shift * len(first.lo)
     if same_stride and not first.listed and not second.listed:
         units = lcm(len(first.lo), len(second.lo))

@@ -126,7 +126,7 @@ def merged(fields: Iterable[Field | None], path: str) -> Field | None:
 
 
 def _together(first: Sight, second: Sight, path: str) -> Sight:
-    if first == second:
+    if first is second or first == second:
         return first
     if isinstance(first, Unknown) or isinstance(second, Unknown):
         # Whatever the other one saw: together with the whole axis it is the whole axis.

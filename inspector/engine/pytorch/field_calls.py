@@ -53,7 +53,7 @@ class FieldTracker:
                 return
             if name == "getitem" and isinstance(args[0], torch.Tensor) and outputs[0]._base is args[0]:
                 outputs[0].__dict__[_PLACE] = tensor_calls.index_items(args[1], tuple(args[0].shape))
-            operands = [*tensors_in(args), *tensors_in(kwargs)]
+            operands = [*tensors_in(args), *(tensors_in(kwargs) if kwargs else ())]
             fields = [self._get(tensor) for tensor in operands]
             if all(field is None for field in fields):
                 for output in outputs:
@@ -119,8 +119,9 @@ class FieldTracker:
             path=path,
         )
         through = apply(call, self._inputs)
-        weights = [mixed_everywhere(self._get(weight), path) for weight in tensors_in(list(reading.weights))]
-        if any(weight is not None for weight in weights):
+        seeing = [self._get(weight) for weight in tensors_in(list(reading.weights))]
+        weights = [mixed_everywhere(field, path) for field in seeing if field is not None]
+        if weights:
             through = [merged([field, *weights], path) for field in through]
         return through + through[-1:] * (len(outputs) - len(through))
 

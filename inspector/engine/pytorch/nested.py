@@ -14,13 +14,18 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
     return iter(found)
 
 
+def any_tensor(value: Any) -> bool:
+    """Whether there is a tensor in a value."""
+    return next(tensors_in(value), None) is not None
+
+
 def _collect(value: Any, found: list[torch.Tensor]) -> None:
     kind = type(value)
     if kind is torch.Tensor or kind is nn.Parameter:
         found.append(value)
     elif kind in _WITHOUT_TENSORS:
         return
-    elif isinstance(value, list | tuple | set):
+    elif isinstance(value, _SEQUENCES):
         for part in value:
             # Most are tensors and plain numbers: a call less for each.
             if type(part) is torch.Tensor:
@@ -40,6 +45,7 @@ def _collect(value: Any, found: list[torch.Tensor]) -> None:
         found.append(value.data)
 
 
+_SEQUENCES = (tuple, list, set)
 _WITHOUT_TENSORS = {type(None), int, float, bool, str, torch.dtype, torch.device, torch.Size}
 
 

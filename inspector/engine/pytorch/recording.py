@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from inspector.core.table import FormulaLine, ReceptiveField, Source
 from inspector.engine.pytorch.costs import OperationCounter
 from inspector.engine.pytorch.function_names import called_name
-from inspector.engine.pytorch.nested import shapes_in, tensors_in
+from inspector.engine.pytorch.nested import any_tensor, shapes_in, tensors_in
 from inspector.engine.pytorch.places import holdings_of, modules_of, places_of
 from inspector.engine.pytorch.source_lines import line_of, user_frame
 from inspector.engine.pytorch.storages import bytes_made
@@ -237,7 +237,7 @@ class Recorder(TorchFunctionMode):
             if formula and caller.formula is None:
                 caller.formula = formula
             return
-        if not any(True for _ in tensors_in(result)) and not record.type.endswith(("=", "_")):
+        if type(result) is not torch.Tensor and not record.type.endswith(("=", "_")) and not any_tensor(result):
             return
         record.formula = formula
         self._finish(record, (args, kwargs), result)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from inspector.engine.pytorch.costs import OperationCounter
+from inspector.engine.pytorch.known_shapes import contiguous_strides, known_result
 from inspector.engine.pytorch.op_calls import canonical_name
 
 Run = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
@@ -68,23 +69,35 @@ class RepeatedCalls:
             return self._run(func, args, kwargs)
         if outcome is None:
             return self._first(func, args, kwargs, key, tensors)
+        if outcome.parts is not None:
+            return self._given(outcome, key, tensors)
+        with _NO_DISPATCH():
+            if self._counter is not None and outcome.flops:
+                self._counter.add(outcome.flops)
+            return self._run(func, args, kwargs)
+
+    def _given(self, outcome: _Outcome, key: Any, tensors: list[torch.Tensor]) -> Any:
+        """The result without running anything."""
+        self._known[key] = outcome
         if self._counter is not None and outcome.flops:
             self._counter.add(outcome.flops)
         with _NO_DISPATCH():  # the counter would take longer over a new tensor than making it takes
-            return self._run(func, args, kwargs) if outcome.parts is None else _again(outcome, tensors)
+            return _again(outcome, tensors)
 
     def _first(
         self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], key: Any, tensors: list[torch.Tensor]
     ) -> Any:
         alike = None
+        known = known_result(func, args, kwargs)
+        if known is not None:
+            new = _New(known.shape, contiguous_strides(known.shape), known.dtype)
+            return self._given(_Outcome([new], None, known.flops), key, tensors)
         if canonical_name(func) in _ELEMENTWISE:
             alike = (func, _described((args, kwargs), [], _Pattern()))
             place = self._alike.get(alike)
             if place is not None:
-                same = _Outcome([~place if place < 0 else _metadata(tensors[place])], None, 0)
-                self._known[key] = same
-                with _NO_DISPATCH():
-                    return _again(same, tensors)
+                part = ~place if place < 0 else _metadata(tensors[place])
+                return self._given(_Outcome([part], None, 0), key, tensors)
         before = self._counter.total if self._counter is not None else 0
         result = self._run(func, args, kwargs)
         flops = self._counter.total - before if self._counter is not None else 0
@@ -144,18 +157,10 @@ class _Pattern:
 
     def __call__(self, tensor: torch.Tensor) -> Any:
         shape = tensor.shape
-        if not tensor.is_meta or tensor.stride() != _contiguous_strides(shape):
+        if not tensor.is_meta or tensor.stride() != contiguous_strides(shape):
             return _exactly(tensor)
         sizes = self._sizes
         return (tuple([sizes.setdefault(size, len(sizes)) for size in shape]), tensor.dtype)
-
-
-def _contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    strides, step = [], 1
-    for size in reversed(shape):
-        strides.append(step)
-        step *= max(size, 1)
-    return tuple(reversed(strides))
 
 
 def _outcome(result: Any, tensors: list[torch.Tensor], flops: int) -> _Outcome | None:

@@ -1,0 +1,102 @@
+"""Results on meta that need no torch: of tensors joined and of convolutions, which it works out in Python.
+
+Only for plain calls: where anything is unusual, or would be refused, torch is asked.
+"""
+
+from collections.abc import Callable
+from math import prod
+from typing import Any, NamedTuple
+
+import torch
+from torch.utils.flop_counter import conv_flop_count
+
+from inspector.core.fields import Shape
+from inspector.engine.pytorch import window_calls  # noqa: F401 - registers the readers of convolutions
+from inspector.engine.pytorch.op_calls import read_call
+
+
+class Known(NamedTuple):
+    """A contiguous tensor, and the floating-point operations that making it takes."""
+
+    shape: Shape
+    dtype: torch.dtype
+    flops: int
+
+
+def known_result(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Known | None:
+    """What a call returns; None where torch has to say."""
+    rule = _RULES.get(func)
+    return None if rule is None else rule(func, args, kwargs)
+
+
+def contiguous_strides(shape: Shape) -> Shape:
+    """The strides of a tensor that lies in memory row by row."""
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    return tuple(reversed(strides))
+
+
+def _joined(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Known | None:
+    tensors, *rest = args
+    dim = rest[0] if rest else kwargs.get("dim", 0)
+    if (
+        len(rest) > 1
+        or kwargs.keys() - {"dim"}
+        or type(dim) is not int
+        or type(tensors) not in (list, tuple)
+        or not tensors
+    ):
+        return None
+    first = tensors[0]
+    if not all(map(_is_plain, tensors)) or not -first.ndim <= dim < first.ndim:
+        return None
+    axis = dim % first.ndim
+    before, after = first.shape[:axis], first.shape[axis + 1 :]
+    length = 0
+    for tensor in tensors:
+        shape = tensor.shape
+        if tensor.dtype != first.dtype or shape[:axis] != before or shape[axis + 1 :] != after:
+            return None
+        length += shape[axis]
+    return Known((*before, length, *after), first.dtype, 0)
+
+
+def _convolved(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Known | None:
+    reading = read_call(func, args, kwargs, [])
+    if reading is None:
+        return None
+    settings: Any = reading.settings
+    (image,), (weight, bias) = reading.operands, reading.weights
+    axes = settings["axes"]
+    groups = args[6] if len(args) > 6 else kwargs.get("groups", 1)
+    tensors = [image, weight] if bias is None else [image, weight, bias]
+    if image.ndim != axes + 2 or not all(map(_is_plain, tensors)) or len({each.dtype for each in tensors}) > 1:
+        return None
+    channels, taken = weight.shape[:2]
+    fits = image.shape[1] == taken * groups and channels % groups == 0 and image.dtype.is_floating_point
+    if not fits or (bias is not None and bias.shape != (channels,)) or min(settings["padding"]) < 0:
+        return None
+    names = ("kernel", "stride", "padding", "padding_after", "dilation")
+    sizes = []
+    for size, k, s, p, q, d in zip(image.shape[2:], *(settings[name] for name in names), strict=True):
+        if s < 1 or d < 1 or size + p + q < d * (k - 1) + 1:
+            return None
+        sizes.append((size + p + q - d * (k - 1) - 1) // s + 1)
+    shape = (image.shape[0], channels, *sizes)
+    return Known(shape, image.dtype, conv_flop_count(list(image.shape), list(weight.shape), list(shape)))
+
+
+def _is_plain(tensor: Any) -> bool:
+    if not isinstance(tensor, torch.Tensor) or not tensor.is_meta or not tensor.ndim or not prod(tensor.shape):
+        return False
+    return tensor.stride() == contiguous_strides(tensor.shape)
+
+
+_RULES: dict[Any, Callable[[Any, tuple[Any, ...], dict[str, Any]], Known | None]] = {
+    torch.cat: _joined,
+    torch.conv1d: _convolved,
+    torch.conv2d: _convolved,
+    torch.conv3d: _convolved,
+}
