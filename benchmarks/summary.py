@@ -1,4 +1,4 @@
-"""How long shapes, receptive fields and operations take, against a bare pass on meta and the other tools that tell shapes.
+"""How long shapes, receptive fields and operations take, against a bare pass on meta and other tools that tell shapes.
 
     pip install torchinfo torchscan torchlens      # those that are there are measured
     python benchmarks/summary.py [--repeats 9]
@@ -6,11 +6,12 @@
 All in one process, in turn, so that a slow moment of the machine falls on all alike; warm medians. A bare pass is
 ``model(x)`` with the parameters and the input on meta. torchlens refuses meta, so it runs for real, once.
 
-* nninspect: all of a model that was just opened: structure, tensors, calls, shapes, receptive fields, operations, formulas;
+* nninspect: all of a model that was just opened: structure, tensors, calls, shapes, receptive fields, operations and
+  formulas;
 * nninspect again: the same on an opened model, as after another input was chosen: its structure is known.
 
-The goals hold for each model: "nninspect again" at most 0.5 of a bare pass, "nninspect" below every other tool. The exit
-status is 1 where one is missed.
+The goals hold for each model: "nninspect again" at most 0.5 of a bare pass, "nninspect" below every other tool. The
+exit status is 1 where one is missed.
 """
 
 import argparse

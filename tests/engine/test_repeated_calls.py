@@ -11,6 +11,7 @@ from inspector.engine.pytorch.repeated_calls import RepeatedCalls
 CALLS = {
     "convolution": (F.conv2d, [(2, 3, 9, 9), (4, 3, 3, 3)], {"stride": 2}),
     "attention": (F.scaled_dot_product_attention, [(1, 2, 5, 4)] * 3, {}),
+    "a result and nothing": (lambda x: (torch.neg(x), None), [(3, 4)], {}),
     "several results": (torch.max, [(3, 4)], {"dim": 1}),
     "parts of one tensor": (torch.split, [(6, 4)], {"split_size_or_sections": 2}),
     "a view": (torch.Tensor.view, [(6, 4)], {"size": (4, 6)}),

@@ -38,8 +38,8 @@ class _New(NamedTuple):
 class _Outcome(NamedTuple):
     """What a call came to."""
 
-    parts: list[_New | int] | None
-    """New tensors, or the numbers of the arguments given back; None where torch has to make the result each time."""
+    parts: list[_New | int | None] | None
+    """New tensors, the numbers of arguments given back, or None; None for all where torch has to make it each time."""
     kind: type | None
     """The sequence that holds the parts; None for a single tensor."""
     flops: int
@@ -169,11 +169,14 @@ def _outcome(result: Any, tensors: list[torch.Tensor], flops: int) -> _Outcome |
     if kind is not None and not issubclass(kind, tuple | list):
         return None
     outputs = [result] if kind is None else list(result)
-    if not all(type(output) in (torch.Tensor, nn.Parameter) for output in outputs):
+    if not all(output is None or type(output) in (torch.Tensor, nn.Parameter) for output in outputs):
         return None if kind is None or not outputs else _Outcome(None, None, flops)
     memory = {_storage(tensor) for tensor in tensors}
-    parts: list[_New | int] = []
+    parts: list[_New | int | None] = []
     for output in outputs:
+        if output is None:
+            parts.append(None)
+            continue
         place = next((number for number, tensor in enumerate(tensors) if tensor is output), None)
         if place is None and (not _is_ordinary(output) or _storage(output) in memory):
             return _Outcome(None, None, flops)
@@ -196,7 +199,7 @@ def _metadata(tensor: torch.Tensor) -> _New:
     return _New(tensor.shape, tensor.stride(), tensor.dtype)
 
 
-def _likeness(part: _New | int, tensors: list[torch.Tensor]) -> int | None:
+def _likeness(part: _New | int | None, tensors: list[torch.Tensor]) -> int | None:
     if isinstance(part, int):
         return ~part
     return next((number for number, tensor in enumerate(tensors) if _metadata(tensor) == part), None)
@@ -204,7 +207,7 @@ def _likeness(part: _New | int, tensors: list[torch.Tensor]) -> int | None:
 
 def _again(outcome: _Outcome, tensors: list[torch.Tensor]) -> Any:
     assert outcome.parts is not None
-    made = [tensors[part] if isinstance(part, int) else _empty(part) for part in outcome.parts]
+    made = [tensors[part] if isinstance(part, int) else part and _empty(part) for part in outcome.parts]
     return made[0] if outcome.kind is None else outcome.kind(made)
 
 
