@@ -1,6 +1,6 @@
 """Joins the static rows and the calls of a pass into one table in preorder."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 
 import msgspec
@@ -51,9 +51,9 @@ class _Assembly:
 
         `path` and `place` are how an enclosing call is named and where it was; what is below is at the same place too.
         """
-        waiting = [(call, path, place)]
+        waiting = deque([(call, path, place)])
         while waiting:
-            call, path, place = waiting.pop(0)
+            call, path, place = waiting.popleft()
             if not call.is_function:
                 if call.place != call.path:
                     path, place = call.path, call.place

@@ -22,6 +22,7 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.table import Load, ModelInfo, ModelTable, Note, Output, Row, Source, Tensor, Totals
+from inspector.engine.collection import no_collection
 from inspector.engine.devices import existing_devices
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.pytorch import editing, placing, torchvision_operators
@@ -74,6 +75,7 @@ class TorchModel(LiveModel):
             self._table = self._make_table()[0]
         return self._table
 
+    @no_collection()
     def _make_table(self) -> tuple[ModelTable, list[CallRecord | None]]:
         if self._static is None:
             inventory = inventory_of(self.module)

@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import UninitializedBuffer, is_lazy
 
+from inspector.engine.collection import no_collection
 from inspector.engine.pytorch.calling import Arguments, call_model
 from inspector.engine.pytorch.meta_calls import MetaCalls, NeedsValuesError, as_meta
 from inspector.engine.pytorch.places import modules_of, own_tensors
@@ -37,7 +38,7 @@ def meta_pass(model: nn.Module, arguments: Arguments, recorder: Recorder, device
     """
     positional = [as_meta(tensor) for tensor in arguments[0]]
     named = {name: as_meta(tensor) for name, tensor in arguments[1].items()}
-    with untouched(model), _looked_through(model), _stand_ins(model), seeded(seed), torch.no_grad():
+    with no_collection(), untouched(model), _looked_through(model), _stand_ins(model), seeded(seed), torch.no_grad():
         try:
             recorder.run = MetaCalls(torch.device(device), recorder.counter)
             with recorder:
