@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil, floor, gcd, lcm
+from struct import Struct
 
 from inspector.core.table import Record
 
@@ -95,6 +96,11 @@ def fixed(interval: tuple[int, int], exact: bool = True) -> Edges:
     return Edges(lo=(interval[0],), hi=(interval[1],), shift=0, exact=exact)
 
 
+def bound(edges: Edges) -> Edges:
+    """The same intervals, of which positions may see less."""
+    return Edges(lo=edges.lo, hi=edges.hi, shift=edges.shift, exact=False, listed=edges.listed)
+
+
 def window(edges: Edges, length: int, kernel: int, stride: int, padding: int, dilation: int) -> Edges:
     """Through a convolution or pooling: position ``u`` reads ``s·u − p + t·d`` for ``t < k``, ``p`` padding before."""
     if len(edges.lo) == 1 and not edges.listed and edges.shift >= 0 and edges.lo <= edges.hi:
@@ -172,11 +178,15 @@ def listing(intervals: list[tuple[int, int]], exact: bool = True) -> Edges:
     return _reduced(intervals, 0, exact, listed=True)
 
 
-def source_positions(mode: str, ratio: Fraction, centred: bool) -> Callable[[int], Iterable[int]]:
-    """The positions that interpolation reads; taps of weight zero are left out.
+def source_positions(
+    mode: str, ratio: Fraction, centred: bool, between: bool = False
+) -> Callable[[int], Iterable[int]]:
+    """The positions that interpolation reads, also those that it gives no weight.
 
     `ratio` is input positions for each output position; `centred` aligns pixel centres, otherwise their corners do.
-    Modes: "floor" (nearest), "linear" (2 taps), "cubic" (4 taps). Source: torch.nn.functional.interpolate.
+    Modes: "floor" (nearest), "linear" (2 taps), "cubic" (4 taps). Where a position falls right on a source, all but one
+    tap weigh nothing, and still a NaN in them spreads; with `between` only what has weight counts.
+    Source: torch.nn.functional.interpolate.
     """
     half = Fraction(1, 2) if centred else Fraction(0)
 
@@ -186,11 +196,38 @@ def source_positions(mode: str, ratio: Fraction, centred: bool) -> Callable[[int
             return (floor(source),)
         source -= half
         base = floor(source)
-        if source == base:
+        if between and source == base:
             return (base,)
         return (base, base + 1) if mode == "linear" else range(base - 1, base + 3)
 
     return reads
+
+
+def rounds_down(mode: str, ratio: Fraction, centred: bool, length: int) -> bool:
+    """Whether single precision puts a position that falls right on a source before it, so that it reads one earlier.
+
+    Torch works with ``float(ratio)``: 7 · 0.142857… may be less than 1.
+    """
+    if ratio.denominator & (ratio.denominator - 1) == 0 and ratio.numerator < 1 << 12:
+        return False
+    scale, half = single(float(ratio)), 0.5 if centred else 0.0
+    first = Fraction(1, 2) if centred else Fraction(0)
+    for position in range(length):
+        source = (position + first) * ratio - (0 if mode == "floor" else first)
+        if source.denominator == 1:
+            found = single(scale * (position + half))
+            if floor(found if mode == "floor" else single(found - half)) < source:
+                return True
+    return False
+
+
+def single(value: float) -> float:
+    """The nearest number of single precision."""
+    rounded: float = _SINGLE.unpack(_SINGLE.pack(value))[0]
+    return rounded
+
+
+_SINGLE = Struct("f")
 
 
 def antialiased_positions(reach: int, ratio: Fraction) -> Callable[[int], Iterable[int]]:

@@ -4,9 +4,18 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import cast
 
-from inspector.core.edges import Edges, antialiased_positions, bins, compose, source_positions, window
+from inspector.core.edges import (
+    Edges,
+    antialiased_positions,
+    bins,
+    bound,
+    compose,
+    rounds_down,
+    source_positions,
+    window,
+)
 from inspector.core.field_rules.registry import Fields, integer, rule
-from inspector.core.fields import OpCall, Seen, Sight, mixed, plain
+from inspector.core.fields import OpCall, Seen, Sight, Whole, mixed, plain
 
 _KERNELS = {
     "nearest": "floor", "nearest-exact": "floor", "linear": "linear", "bilinear": "linear", "trilinear": "linear",
@@ -52,7 +61,21 @@ def _interpolated(call: OpCall, edges: Edges, length_in: int, length: int, axis:
         reads = antialiased_positions(1 if kernel == "linear" else 2, ratio)
         return compose(edges, length, reads, period, advance, exact=False)
     centred = mode != "nearest" and not call.settings.get("align_corners")
-    return compose(edges, length, source_positions(kernel, ratio, centred), period, advance)
+    return _read(edges, length, kernel, ratio, centred)
+
+
+def _read(edges: Edges, length: int, kernel: str, ratio: Fraction, centred: bool) -> Edges:
+    """Exact where no tap is without weight, and single precision finds the right taps."""
+    reads = source_positions(kernel, ratio, centred)
+    period, advance = ratio.denominator, ratio.numerator
+    if rounds_down(kernel, ratio, centred, length):
+        either = [reads, lambda u: [place - 1 for place in reads(u)]]
+        return compose(edges, length, lambda u: [p for one in either for p in one(u)], period, advance, exact=False)
+    read = compose(edges, length, reads, period, advance)
+    weighed = compose(edges, length, source_positions(kernel, ratio, centred, between=True), period, advance)
+    # The first and the last position see less than others anyway: there, the border cuts the taps off.
+    same = read == weighed or all(read.at(unit) == weighed.at(unit) for unit in range(1, length - 1))
+    return read if same else bound(read)
 
 
 @rule("pixel_shuffle")
@@ -89,7 +112,8 @@ def _last_two(call: OpCall, along: Callable[[Edges, int], Edges]) -> Fields:
 def padding(call: OpCall) -> Fields:
     """A shift of the origin; "padding" holds the positions added before each dimension, negative ones cropped.
 
-    Reflected, replicated and circular padding is told as if it were pixels beyond the border, like zeros.
+    Reflected and replicated padding is told as if it were pixels beyond the border, like zeros: what stands there is a
+    copy of what lies nearby. With "wraps" it comes from the other end, so the first and the last see both.
     """
     shape, field = call.inputs[0]
     before = cast(list[int], call.settings["padding"])
@@ -100,6 +124,7 @@ def padding(call: OpCall) -> Fields:
         length = call.output_shapes[0][seen.dim]
         edges = window(plain(seen, shape[seen.dim]).edges, length, 1, 1, before[seen.dim], 1)
         cropped = seen.cropped or before[seen.dim] < 0 or length < shape[seen.dim]
-        return Seen(edges=edges, dim=seen.dim, length=length, cropped=cropped)
+        padded = Seen(edges=edges, dim=seen.dim, length=length, cropped=cropped)
+        return Whole(via=call.path, local=padded, wraps=True) if call.settings.get("wraps") else padded
 
     return [field.each(step) if field else None]
