@@ -267,6 +267,7 @@ def _told(sights: list[Sight], lengths: list[int]) -> ReceptiveField:
         size=[size for size, _, _ in numbers],
         stride=[stride for _, stride, _ in numbers],
         start=[start for _, _, start in numbers],
+        wraps=any(sight.wraps for sight in whole),
         local_size=sizes if whole and len(sizes) == len(sights) and all(sizes) else None,
     )
 

@@ -40,17 +40,33 @@ def conv(kernel: Any = 3, channels: int = 2, **settings: Any) -> nn.Conv2d:
 
 @network(2, 40, 36)
 def dilated() -> nn.Module:
-    return nn.Sequential(conv(3, dilation=2), conv((3, 2), dilation=(1, 3), padding=(1, 0)), conv(3, stride=2), conv(3, dilation=4, padding=4))
+    return nn.Sequential(
+        conv(3, dilation=2),
+        conv((3, 2), dilation=(1, 3), padding=(1, 0)),
+        conv(3, stride=2),
+        conv(3, dilation=4, padding=4),
+    )
 
 
 @network(2, 40, 36)
 def per_axis() -> nn.Module:
-    return nn.Sequential(conv((1, 5), stride=(1, 2), padding=(0, 2)), conv((5, 1), stride=(3, 1)), nn.MaxPool2d((2, 3), (1, 2)), conv((2, 4), padding="same"))
+    return nn.Sequential(
+        conv((1, 5), stride=(1, 2), padding=(0, 2)),
+        conv((5, 1), stride=(3, 1)),
+        nn.MaxPool2d((2, 3), (1, 2)),
+        conv((2, 4), padding="same"),
+    )
 
 
 @network(2, 41, 38)
 def ceil_mode() -> nn.Module:
-    return nn.Sequential(nn.MaxPool2d(3, 2, ceil_mode=True), conv(3, padding=1), nn.AvgPool2d(2, 2, 1, ceil_mode=True), nn.MaxPool2d(3, 2, 1, ceil_mode=True), nn.AvgPool2d(2, 3, ceil_mode=True))
+    return nn.Sequential(
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        conv(3, padding=1),
+        nn.AvgPool2d(2, 2, 1, ceil_mode=True),
+        nn.MaxPool2d(3, 2, 1, ceil_mode=True),
+        nn.AvgPool2d(2, 3, ceil_mode=True),
+    )
 
 
 @network(2, 40, 36)
@@ -67,7 +83,12 @@ def functional_pools() -> nn.Module:
 
 @network(2, 40, 36)
 def misaligned() -> nn.Module:
-    return Calls(lambda m, x: m.c(torch.cat([m.a(x)[:, :, :36, :32], m.b(x)[:, :, :36, :32]], 1)), a=conv(3, padding=1), b=conv(3), c=conv(3, 4))
+    return Calls(
+        lambda m, x: m.c(torch.cat([m.a(x)[:, :, :36, :32], m.b(x)[:, :, :36, :32]], 1)),
+        a=conv(3, padding=1),
+        b=conv(3),
+        c=conv(3, 4),
+    )
 
 
 @network(2, 48, 40)
@@ -109,7 +130,16 @@ def unet_cropped() -> nn.Module:
         left = a.shape[3] - up.shape[3]
         return m.e(torch.cat([a, F.pad(up, [left // 2, left - left // 2, top // 2, top - top // 2])], 1))
 
-    return Calls(forward, a=conv(3), b=conv(3), c=conv(3), d=conv(3, 4, out=2), e=conv(1, 4), up=nn.ConvTranspose2d(2, 2, 2, 2), up2=nn.ConvTranspose2d(2, 2, 2, 2))
+    return Calls(
+        forward,
+        a=conv(3),
+        b=conv(3),
+        c=conv(3),
+        d=conv(3, 4, out=2),
+        e=conv(1, 4),
+        up=nn.ConvTranspose2d(2, 2, 2, 2),
+        up2=nn.ConvTranspose2d(2, 2, 2, 2),
+    )
 
 
 @network(2, 30, 34)
@@ -126,10 +156,20 @@ def aspp() -> nn.Module:
     def forward(m: Any, x: Tensor) -> Tensor:
         x = m.stem(x)
         parts = [m.a(x), m.b(x), m.c(x)]
-        parts.append(F.interpolate(m.d(F.adaptive_avg_pool2d(x, 1)), x.shape[-2:], mode="bilinear", align_corners=False))
+        parts.append(
+            F.interpolate(m.d(F.adaptive_avg_pool2d(x, 1)), x.shape[-2:], mode="bilinear", align_corners=False)
+        )
         return m.out(torch.cat(parts, 1))
 
-    return Calls(forward, stem=conv(3, stride=2, padding=1), a=conv(1), b=conv(3, padding=2, dilation=2), c=conv(3, padding=4, dilation=4), d=conv(1), out=conv(1, 8))
+    return Calls(
+        forward,
+        stem=conv(3, stride=2, padding=1),
+        a=conv(1),
+        b=conv(3, padding=2, dilation=2),
+        c=conv(3, padding=4, dilation=4),
+        d=conv(1),
+        out=conv(1, 8),
+    )
 
 
 @network(2, 40, 48)
@@ -142,7 +182,13 @@ def pyramid() -> nn.Module:
         p1 = c1 + F.interpolate(p2, c1.shape[-2:], mode="nearest")
         return [m.out(p1), m.out(p2), m.out(c3)]
 
-    return Calls(forward, a=conv(3, stride=2, padding=1), b=conv(3, stride=2, padding=1), c=conv(3, stride=2, padding=1), out=conv(3, padding=1))
+    return Calls(
+        forward,
+        a=conv(3, stride=2, padding=1),
+        b=conv(3, stride=2, padding=1),
+        c=conv(3, stride=2, padding=1),
+        out=conv(3, padding=1),
+    )
 
 
 def _resized(**settings: Any) -> Callable[[], nn.Module]:
@@ -150,22 +196,30 @@ def _resized(**settings: Any) -> Callable[[], nn.Module]:
 
 
 for _name, _settings in {
-    "nearest_up": {"scale_factor": 2}, "nearest_odd": {"size": (33, 50)}, "nearest_down": {"size": (9, 7)},
-    "nearest_scaled": {"scale_factor": 1.7}, "nearest_recomputed": {"scale_factor": 1.7, "recompute_scale_factor": True},
-    "nearest_exact": {"size": (33, 50), "mode": "nearest-exact"}, "nearest_exact_down": {"scale_factor": 0.4, "mode": "nearest-exact"},
-    "bilinear_up": {"scale_factor": 2, "mode": "bilinear"}, "bilinear_thrice": {"scale_factor": 3, "mode": "bilinear"},
-    "bilinear_down": {"size": (8, 7), "mode": "bilinear"}, "bilinear_third": {"scale_factor": 1 / 3, "mode": "bilinear"},
+    "nearest_up": {"scale_factor": 2},
+    "nearest_odd": {"size": (33, 50)},
+    "nearest_down": {"size": (9, 7)},
+    "nearest_scaled": {"scale_factor": 1.7},
+    "nearest_recomputed": {"scale_factor": 1.7, "recompute_scale_factor": True},
+    "nearest_exact": {"size": (33, 50), "mode": "nearest-exact"},
+    "nearest_exact_down": {"scale_factor": 0.4, "mode": "nearest-exact"},
+    "bilinear_up": {"scale_factor": 2, "mode": "bilinear"},
+    "bilinear_thrice": {"scale_factor": 3, "mode": "bilinear"},
+    "bilinear_down": {"size": (8, 7), "mode": "bilinear"},
+    "bilinear_third": {"scale_factor": 1 / 3, "mode": "bilinear"},
     "bilinear_corners": {"size": (47, 39), "mode": "bilinear", "align_corners": True},
     "bilinear_corners_odd": {"size": (33, 51), "mode": "bilinear", "align_corners": True},
     "bilinear_corners_down": {"size": (9, 8), "mode": "bilinear", "align_corners": True},
     "bilinear_antialias": {"size": (10, 9), "mode": "bilinear", "antialias": True},
     "bilinear_antialias_up": {"size": (50, 33), "mode": "bilinear", "antialias": True},
-    "bicubic_up": {"scale_factor": 2, "mode": "bicubic"}, "bicubic_down": {"scale_factor": 1 / 3, "mode": "bicubic"},
+    "bicubic_up": {"scale_factor": 2, "mode": "bicubic"},
+    "bicubic_down": {"scale_factor": 1 / 3, "mode": "bicubic"},
     "bicubic_corners": {"size": (47, 39), "mode": "bicubic", "align_corners": True},
     "bicubic_antialias": {"size": (10, 9), "mode": "bicubic", "antialias": True},
-    "area_down": {"size": (10, 7), "mode": "area"}, "area_up": {"size": (40, 33), "mode": "area"},
+    "area_down": {"size": (10, 7), "mode": "area"},
+    "area_up": {"size": (40, 33), "mode": "area"},
     "bilinear_scaled": {"scale_factor": (1.3, 0.6), "mode": "bilinear"},
-}.items():  # fmt: skip
+}.items():
     _make = _resized(**_settings)
     _make.__name__ = _name
     network(2, 24, 20)(_make)
@@ -173,24 +227,50 @@ for _name, _settings in {
 
 @network(2, 20, 18)
 def shuffled() -> nn.Module:
-    return nn.Sequential(conv(3, out=8), nn.PixelShuffle(2), conv(3), nn.PixelUnshuffle(2), conv(3, 8), nn.PixelShuffle(2), conv(2, padding=1))
+    return nn.Sequential(
+        conv(3, out=8),
+        nn.PixelShuffle(2),
+        conv(3),
+        nn.PixelUnshuffle(2),
+        conv(3, 8),
+        nn.PixelShuffle(2),
+        conv(2, padding=1),
+    )
 
 
 @network(3, 16, 14)
 def decoder() -> nn.Module:
     up = nn.ConvTranspose2d
-    return nn.Sequential(up(3, 2, 4, 2, 1), conv(3, padding=1), up(2, 2, 3, 2, 1, 1), conv(3), up(2, 2, 2, 2), up(2, 2, 5, 3, 2, 2, dilation=1))
+    return nn.Sequential(
+        up(3, 2, 4, 2, 1),
+        conv(3, padding=1),
+        up(2, 2, 3, 2, 1, 1),
+        conv(3),
+        up(2, 2, 2, 2),
+        up(2, 2, 5, 3, 2, 2, dilation=1),
+    )
 
 
 @network(2, 30, 28)
 def transposed_gaps() -> nn.Module:
     up = nn.ConvTranspose2d
-    return nn.Sequential(conv(3, stride=2), up(2, 2, 3, 2, 1, dilation=2), conv(3), up(2, 2, 2, 3), conv(3), up(2, 2, (3, 1), (1, 2), dilation=(3, 1)))
+    return nn.Sequential(
+        conv(3, stride=2),
+        up(2, 2, 3, 2, 1, dilation=2),
+        conv(3),
+        up(2, 2, 2, 3),
+        conv(3),
+        up(2, 2, (3, 1), (1, 2), dilation=(3, 1)),
+    )
 
 
 @network(2, 40, 36)
 def sliced() -> nn.Module:
-    return Calls(lambda m, x: m.b(torch.cat([m.a(x)[:, :, ::2, 1::2], m.a(x)[:, :, 1::2, ::2]], 1))[..., 1:-1, 2:].flip(3), a=conv(3, padding=1), b=conv(3, 4))
+    return Calls(
+        lambda m, x: m.b(torch.cat([m.a(x)[:, :, ::2, 1::2], m.a(x)[:, :, 1::2, ::2]], 1))[..., 1:-1, 2:].flip(3),
+        a=conv(3, padding=1),
+        b=conv(3, 4),
+    )
 
 
 @network(2, 24, 22)
@@ -200,27 +280,43 @@ def rolled() -> nn.Module:
 
 @network(2, 24, 22)
 def rolled_back() -> nn.Module:
-    return Calls(lambda m, x: m.b(torch.roll(torch.roll(m.a(x), (3, -2), (2, 3)), (-3, 2), (2, 3))), a=conv(3, padding=1), b=conv(3))
+    return Calls(
+        lambda m, x: m.b(torch.roll(torch.roll(m.a(x), (3, -2), (2, 3)), (-3, 2), (2, 3))),
+        a=conv(3, padding=1),
+        b=conv(3),
+    )
 
 
 @network(2, 24, 22)
 def circular() -> nn.Module:
-    return nn.Sequential(conv(3, padding=1, padding_mode="circular"), conv(5, padding=2, padding_mode="circular"), conv(3))
+    return nn.Sequential(
+        conv(3, padding=1, padding_mode="circular"), conv(5, padding=2, padding_mode="circular"), conv(3)
+    )
 
 
 @network(2, 24, 22)
 def reflected() -> nn.Module:
-    return nn.Sequential(conv(3, padding=1, padding_mode="reflect"), nn.ReflectionPad2d((3, 0, 0, 4)), conv(3, stride=2), nn.ReflectionPad2d(2), conv(2))
+    return nn.Sequential(
+        conv(3, padding=1, padding_mode="reflect"),
+        nn.ReflectionPad2d((3, 0, 0, 4)),
+        conv(3, stride=2),
+        nn.ReflectionPad2d(2),
+        conv(2),
+    )
 
 
 @network(2, 24, 22)
 def replicated() -> nn.Module:
-    return nn.Sequential(conv(3, padding=1, padding_mode="replicate"), nn.ReplicationPad2d((5, 0, 0, 4)), conv(3, stride=2))
+    return nn.Sequential(
+        conv(3, padding=1, padding_mode="replicate"), nn.ReplicationPad2d((5, 0, 0, 4)), conv(3, stride=2)
+    )
 
 
 @network(2, 24, 22)
 def padded_every_way() -> nn.Module:
-    return nn.Sequential(nn.ZeroPad2d((3, 0, 1, 2)), conv(3), nn.ZeroPad2d((-2, 1, 0, -3)), nn.ConstantPad2d(2, 1.0), conv(5, stride=2))
+    return nn.Sequential(
+        nn.ZeroPad2d((3, 0, 1, 2)), conv(3), nn.ZeroPad2d((-2, 1, 0, -3)), nn.ConstantPad2d(2, 1.0), conv(5, stride=2)
+    )
 
 
 @network(2, 24, 24)
@@ -262,9 +358,13 @@ def causal() -> nn.Module:
 @network(2, 10, 18, 16)
 def video() -> nn.Module:
     return nn.Sequential(
-        nn.Conv3d(2, 2, (1, 3, 3), (1, 2, 2), (0, 1, 1)), nn.Conv3d(2, 2, (3, 1, 1), padding=(1, 0, 0)), nn.BatchNorm3d(2),
-        nn.MaxPool3d((2, 2, 1), (2, 2, 1)), nn.Conv3d(2, 2, 3, padding=1), nn.AvgPool3d((1, 2, 2), stride=(1, 1, 2)),
-    )  # fmt: skip
+        nn.Conv3d(2, 2, (1, 3, 3), (1, 2, 2), (0, 1, 1)),
+        nn.Conv3d(2, 2, (3, 1, 1), padding=(1, 0, 0)),
+        nn.BatchNorm3d(2),
+        nn.MaxPool3d((2, 2, 1), (2, 2, 1)),
+        nn.Conv3d(2, 2, 3, padding=1),
+        nn.AvgPool3d((1, 2, 2), stride=(1, 1, 2)),
+    )
 
 
 @network(2, 24, 20)
@@ -289,7 +389,15 @@ def non_local() -> nn.Module:
 
 @network(2, 16, 14)
 def normed() -> nn.Module:
-    return nn.Sequential(conv(3, out=4), nn.GroupNorm(2, 4), conv(3, 4), nn.InstanceNorm2d(4), conv(3, 4), nn.LocalResponseNorm(2), nn.BatchNorm2d(4))
+    return nn.Sequential(
+        conv(3, out=4),
+        nn.GroupNorm(2, 4),
+        conv(3, 4),
+        nn.InstanceNorm2d(4),
+        conv(3, 4),
+        nn.LocalResponseNorm(2),
+        nn.BatchNorm2d(4),
+    )
 
 
 @network(3, 32, 28)
@@ -299,7 +407,14 @@ def channels_last() -> nn.Module:
         y = m.fc(F.gelu(m.norm(m.depth(x).permute(0, 2, 3, 1)))).permute(0, 3, 1, 2)
         return m.down(x + y)
 
-    return Calls(forward, stem=nn.Conv2d(3, 4, 4, 4), depth=nn.Conv2d(4, 4, 7, padding=3, groups=4), norm=nn.LayerNorm(4), fc=nn.Linear(4, 4), down=nn.Conv2d(4, 4, 2, 2))
+    return Calls(
+        forward,
+        stem=nn.Conv2d(3, 4, 4, 4),
+        depth=nn.Conv2d(4, 4, 7, padding=3, groups=4),
+        norm=nn.LayerNorm(4),
+        fc=nn.Linear(4, 4),
+        down=nn.Conv2d(4, 4, 2, 2),
+    )
 
 
 @network(3, 32, 24)
@@ -311,7 +426,13 @@ def patches() -> nn.Module:
         tokens = tokens + m.fc(tokens)
         return m.out(tokens.transpose(1, 2).reshape(1, 4, 8, 6))
 
-    return Calls(forward, embed=nn.Conv2d(3, 4, 4, 4), norm=nn.LayerNorm(4), fc=nn.Linear(4, 4), out=nn.Conv2d(4, 2, 3, padding=1))
+    return Calls(
+        forward,
+        embed=nn.Conv2d(3, 4, 4, 4),
+        norm=nn.LayerNorm(4),
+        fc=nn.Linear(4, 4),
+        out=nn.Conv2d(4, 2, 3, padding=1),
+    )
 
 
 @network(3, 32, 24)
@@ -364,7 +485,12 @@ def vision_transformer() -> nn.Module:
         x = x + m.fc.weight[0]
         return m.fc(m.layer(x)[:, 0])
 
-    return Calls(forward, embed=nn.Conv2d(3, 8, 4, 4), layer=nn.TransformerEncoderLayer(8, 2, 8, batch_first=True), fc=nn.Linear(8, 8))
+    return Calls(
+        forward,
+        embed=nn.Conv2d(3, 8, 4, 4),
+        layer=nn.TransformerEncoderLayer(8, 2, 8, batch_first=True),
+        fc=nn.Linear(8, 8),
+    )
 
 
 @network(3, 16, 12)
@@ -386,7 +512,12 @@ def recurrent_over_width() -> nn.Module:
         y, _ = m.rnn(x.permute(0, 3, 1, 2).reshape(b, w, c * h))
         return m.out(y)
 
-    return Calls(forward, a=nn.Conv2d(3, 2, 3, stride=(2, 1), padding=1), rnn=nn.GRU(12, 4, batch_first=True), out=nn.Linear(4, 3))
+    return Calls(
+        forward,
+        a=nn.Conv2d(3, 2, 3, stride=(2, 1), padding=1),
+        rnn=nn.GRU(12, 4, batch_first=True),
+        out=nn.Linear(4, 3),
+    )
 
 
 @network(2, 12, 20)
@@ -472,7 +603,9 @@ def stacked_interleaved() -> nn.Module:
 
 @network(2, 16, 14)
 def repeated() -> nn.Module:
-    return Calls(lambda m, x: m.a(x.repeat_interleave(2, 2).repeat_interleave(3, 3)).tile(1, 1, 1, 1)[:, :, 1::2], a=conv(3))
+    return Calls(
+        lambda m, x: m.a(x.repeat_interleave(2, 2).repeat_interleave(3, 3)).tile(1, 1, 1, 1)[:, :, 1::2], a=conv(3)
+    )
 
 
 @network(2, 16, 14)
@@ -493,7 +626,9 @@ def space_to_depth() -> nn.Module:
 @network(2, 16, 14)
 def halves_differ() -> nn.Module:
     """The upper half goes through a wider window than the lower."""
-    return Calls(lambda m, x: m.c(torch.cat([m.a(x)[:, :, :8], m.b(x)[:, :, 8:]], 2)), a=conv(5, padding=2), b=conv(1), c=conv(3))
+    return Calls(
+        lambda m, x: m.c(torch.cat([m.a(x)[:, :, :8], m.b(x)[:, :, 8:]], 2)), a=conv(5, padding=2), b=conv(1), c=conv(3)
+    )
 
 
 @network(2, 16, 14)
@@ -521,7 +656,10 @@ def blurred() -> nn.Module:
 
 @network(2, 24, 24)
 def switched() -> nn.Module:
-    return Calls(lambda m, x: m.a(x.transpose(2, 3)).swapaxes(2, 3).movedim(1, -1).moveaxis(-1, 1).rot90(1, (2, 3)), a=conv((3, 5), stride=(1, 2), padding=(1, 2)))
+    return Calls(
+        lambda m, x: m.a(x.transpose(2, 3)).swapaxes(2, 3).movedim(1, -1).moveaxis(-1, 1).rot90(1, (2, 3)),
+        a=conv((3, 5), stride=(1, 2), padding=(1, 2)),
+    )
 
 
 @network(2, 24, 24)
@@ -542,7 +680,13 @@ def differences() -> nn.Module:
 
 @network(6, 20)
 def sequence_pooling() -> nn.Module:
-    return nn.Sequential(nn.Conv1d(6, 4, 5, 2, 2), nn.MaxPool1d(3, 1, 1, ceil_mode=True), nn.Upsample(scale_factor=2, mode="linear"), nn.Conv1d(4, 4, 3, dilation=2), nn.ConvTranspose1d(4, 2, 3, 2))
+    return nn.Sequential(
+        nn.Conv1d(6, 4, 5, 2, 2),
+        nn.MaxPool1d(3, 1, 1, ceil_mode=True),
+        nn.Upsample(scale_factor=2, mode="linear"),
+        nn.Conv1d(4, 4, 3, dilation=2),
+        nn.ConvTranspose1d(4, 2, 3, 2),
+    )
 
 
 @network(2, 20, 20)
@@ -553,18 +697,6 @@ def attention_pooling() -> nn.Module:
         return (x.flatten(2) * weights).sum(-1)
 
     return Calls(forward, a=conv(3), b=conv(1, out=1))
-
-
-@network(2, 20, 20)
-def coordinate_attention() -> nn.Module:
-    def forward(m: Any, x: Tensor) -> Tensor:
-        x = m.a(x)
-        h, w = x.mean(3, keepdim=True), x.mean(2, keepdim=True).transpose(2, 3)
-        both = m.b(torch.cat([h, w], 2))
-        h, w = both.split([x.shape[2], x.shape[3]], 2)
-        return x * torch.sigmoid(h) * torch.sigmoid(w.transpose(2, 3))
-
-    return Calls(forward, a=conv(3), b=conv(1))
 
 
 COPIES = {name for name in NETWORKS if "linear" in name or "cubic" in name} | {

@@ -9,6 +9,7 @@ with a field of a thousand pixels can then be poisoned column by column.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -51,7 +52,7 @@ def observed(
     `batch`: columns poisoned at once, in samples of their own; it has to be 1 where samples do not stay apart.
     """
     shape = list(shape)
-    with torch.no_grad(), torch.backends.mkldnn.flags(enabled=False):  # type: ignore[no-untyped-call]
+    with torch.no_grad(), _plain_kernels():
         neutral(model)
         base = (make_input or _plain)(shape)
         expanded = base.expand(batch, *shape[1:]).clone()
@@ -81,6 +82,22 @@ def observed(
                 with watching.hooks(model), watching:
                     model(poisoned)
     return calls
+
+
+@contextmanager
+def _plain_kernels() -> Iterator[None]:
+    """Convolutions that multiply and add: those by Fourier or Winograd transforms spread NaN over a tile, or further.
+
+    And without threads, which take longer to start than a convolution of this size to run.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    nnpack, mkldnn = torch.backends.nnpack.flags, torch.backends.mkldnn.flags
+    try:
+        with nnpack(enabled=False), mkldnn(enabled=False):  # type: ignore[no-untyped-call]
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def neutral(model: nn.Module) -> None:
@@ -156,7 +173,14 @@ class _Poisoned(_Watching):
         wanted: list[int] | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self._calls, self._thin, self._plain, self._axis, self._part, self._wanted = calls, thin, plain, axis, part, wanted
+        self._calls, self._thin, self._plain, self._axis, self._part, self._wanted = (
+            calls,
+            thin,
+            plain,
+            axis,
+            part,
+            wanted,
+        )
         self.outputs: list[torch.Tensor] = []
         self._number = 0
 
@@ -227,11 +251,15 @@ def thinly(name: str, args: Any, kwargs: Any) -> torch.Tensor | None:
     if name == "group_norm":
         return x + x.mean(list(range(1, x.dim())), keepdim=True)
     if name == "layer_norm":
-        return x + x.mean([-1 - dim for dim in range(len(args[1] if len(args) > 1 else kwargs["normalized_shape"]))], keepdim=True)
+        return x + x.mean(
+            [-1 - dim for dim in range(len(args[1] if len(args) > 1 else kwargs["normalized_shape"]))], keepdim=True
+        )
     return None
 
 
-def _thin_convolution(name: str, x: torch.Tensor, weight: torch.Tensor, bias: Any = None, *args: Any, **kwargs: Any) -> torch.Tensor:
+def _thin_convolution(
+    name: str, x: torch.Tensor, weight: torch.Tensor, bias: Any = None, *args: Any, **kwargs: Any
+) -> torch.Tensor:
     count = int(name[-2])
     kernel = torch.full((1, 1, *weight.shape[2:]), 1 / weight[0, 0].numel(), dtype=x.dtype)
     # The groups stand behind padding and dilation, or behind output_padding.
@@ -284,7 +312,9 @@ class Verdict:
                 continue
             inside = low >= 0 and low + size <= columns
             if (extent[0] < claimed[0] or extent[1] > claimed[1]) and (inside or not self._copies):
-                self.problems.append(f"axis {axis}: unit {unit} sees {extent}, told {claimed} of {size} /{stride} from {start}")
+                self.problems.append(
+                    f"axis {axis}: unit {unit} sees {extent}, told {claimed} of {size} /{stride} from {start}"
+                )
                 return
             reached += extent == claimed
             full = max(full, extent[1] - extent[0] + 1 if extent == (low, low + size - 1) else 0)
@@ -295,15 +325,23 @@ class Verdict:
             u for u in interior if extents[u] == (_ceil(start + u * stride), _ceil(start + u * stride) + size - 1)
         ]
         if interior and full != size:
-            self.problems.append(f"axis {axis}: told exactly {size} /{stride} from {start}, units see {_longest(extents)}")
+            self.problems.append(
+                f"axis {axis}: told exactly {size} /{stride} from {start}, units see {_longest(extents)}"
+            )
         elif not reached:
-            self.problems.append(f"axis {axis}: told exactly {size} /{stride} from {start}, no unit sees that: {extents[:3]}")
+            self.problems.append(
+                f"axis {axis}: told exactly {size} /{stride} from {start}, no unit sees that: {extents[:3]}"
+            )
         elif isinstance(sight, Seen) and len(sight.edges.lo) == 1 and not _are_all(matching, interior):
-            self.problems.append(f"axis {axis}: {len(interior) - len(matching)} of {len(interior)} units see less than told")
+            self.problems.append(
+                f"axis {axis}: {len(interior) - len(matching)} of {len(interior)} units see less than told"
+            )
         else:
             self._check_stride(axis, extents, stride, interior)
 
-    def _check_stride(self, axis: int, extents: list[tuple[int, int] | None], stride: float, interior: list[int]) -> None:
+    def _check_stride(
+        self, axis: int, extents: list[tuple[int, int] | None], stride: float, interior: list[int]
+    ) -> None:
         firsts = [(u, extents[u]) for u in interior if extents[u] is not None]
         if len(firsts) < 8 or firsts[0][1] is None or firsts[-1][1] is None:
             return

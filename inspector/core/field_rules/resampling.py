@@ -1,6 +1,6 @@
 """Operations that move positions about evenly: interpolation, pixel shuffling, padding."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import cast
 
@@ -69,8 +69,11 @@ def _read(edges: Edges, length: int, kernel: str, ratio: Fraction, centred: bool
     reads = source_positions(kernel, ratio, centred)
     period, advance = ratio.denominator, ratio.numerator
     if rounds_down(kernel, ratio, centred, length):
-        either = [reads, lambda u: [place - 1 for place in reads(u)]]
-        return compose(edges, length, lambda u: [p for one in either for p in one(u)], period, advance, exact=False)
+
+        def either(position: int) -> Iterable[int]:
+            return [place - early for place in reads(position) for early in (0, 1)]
+
+        return compose(edges, length, either, period, advance, exact=False)
     read = compose(edges, length, reads, period, advance)
     weighed = compose(edges, length, source_positions(kernel, ratio, centred, between=True), period, advance)
     # The first and the last position see less than others anyway: there, the border cuts the taps off.

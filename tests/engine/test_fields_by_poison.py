@@ -1,0 +1,79 @@
+"""What the rules tell of every call of whole networks, against poisoned columns (`nan_oracle`)."""
+
+import pytest
+import torch
+from field_networks import COPIES, NETWORKS
+from nan_oracle import Verdict, observed
+from torch import nn
+
+from inspector.engine.pytorch import torchvision_operators
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+FEW = ["dilated", "per_axis", "ceil_mode", "misaligned", "hourglass", "called_three_times", "circular", "decoder"]
+"""A glance at those that any change of the rules would touch; the others run with the slow tests."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in sorted(NETWORKS)]
+)
+def test_every_call_of_an_awkward_network_sees_what_is_told(name: str) -> None:
+    model, shape = NETWORKS[name]()
+    calls = observed(model, shape)
+    verdicts = [Verdict(call, copies=name in COPIES) for call in calls]
+    assert any(verdict.compared for verdict in verdicts)
+    assert [
+        (place, verdict.call.name, verdict.problems) for place, verdict in enumerate(verdicts) if verdict.problems
+    ] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "shape", "thin"),
+    [
+        ("alexnet", (1, 3, 256, 64), True),
+        ("resnet18", (1, 3, 40, 480), True),
+        ("squeezenet1_1", (1, 3, 129, 64), True),
+        ("mobilenet_v3_small", (1, 3, 96, 40), True),
+        ("googlenet", (1, 3, 260, 40), True),
+        ("regnet_y_400mf", (1, 3, 128, 40), True),
+        ("shufflenet_v2_x0_5", (1, 3, 160, 40), False),
+    ],
+)
+def test_every_call_of_a_torchvision_network_sees_what_is_told(name: str, shape: tuple[int, ...], thin: bool) -> None:
+    torchvision_operators.install()
+    models = pytest.importorskip("torchvision.models")
+    options = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
+    model: nn.Module = models.get_model(name, weights=None, **options)
+    axis = 2 if shape[2] > shape[3] else 3
+    verdicts = [Verdict(call) for call in observed(model, shape, batch=64, thin=thin, axes=[axis])]
+    assert sum(verdict.compared for verdict in verdicts) > len(verdicts) * 0.9
+    assert [(verdict.call.name, verdict.problems) for verdict in verdicts if verdict.problems] == []
+
+
+# The oracle itself, against what can be counted by hand.
+
+
+def test_the_oracle_finds_the_window_of_a_convolution() -> None:
+    (call, _) = observed(nn.Conv2d(1, 1, (3, 2), stride=(2, 1)), (1, 1, 7, 4))
+    assert call.seen[2].tolist() == [
+        [column in range(2 * unit, 2 * unit + 3) for unit in range(3)] for column in range(7)
+    ]
+    assert call.seen[3].shape == (4, 3)
+
+
+def test_the_oracle_sees_through_what_hides_a_nan() -> None:
+    class Hides(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (x > 10).float() + torch.nan_to_num(x)
+
+    calls = observed(Hides(), (1, 1, 4, 3))
+    assert torch.equal(calls[-1].seen[2], torch.eye(4, dtype=torch.bool))
+
+
+@pytest.mark.parametrize(("size", "stride", "start"), [(4, 1, -1), (2, 1, -1), (3, 2, -1), (3, 1, 0)])
+def test_the_oracle_refuses_what_is_wrong(size: int, stride: int, start: int) -> None:
+    (call, _) = observed(nn.Conv2d(1, 1, 3, padding=1), (1, 1, 12, 12))
+    assert Verdict(call).problems == []
+    assert call.told is not None
+    call.told.size[0], call.told.stride[0], call.told.start[0] = size, stride, start
+    assert Verdict(call).problems != []
