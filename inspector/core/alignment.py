@@ -22,7 +22,7 @@ def misalignment(first: Edges, second: Edges, path: str) -> str | None:
     distance = abs(_centre(first) - _centre(second))
     if not distance:
         return None
-    return f"branches meet {_number(distance)} pixel{'s' if distance > 1 else ''} out of step in {place}"
+    return f"branches meet {_number(distance)} pixel{'s' if distance != 1 else ''} out of step in {place}"
 
 
 def _centre(edges: Edges) -> Fraction:

@@ -201,3 +201,24 @@ def test_an_operation_without_a_rule_names_itself() -> None:
 def test_every_rule_leaves_constants_constant(op: str) -> None:
     call = OpCall(op=op, inputs=[((2, 3), None), ((2, 3), None)], output_shapes=[(2, 3)])
     assert apply(call) == [None]
+
+
+def test_branches_out_of_step_are_told_from_where_they_first_met() -> None:
+    inputs = TrackedInputs([(1, 4, 9, 9)], [True])
+    seed = inputs.seed(0)
+    cropped = conv((1, 4, 9, 9), seed, 3, inputs)
+    corner = {"items": [(0, 1), (0, 1), (0, 1), (0, 1)]}
+    (start,) = apply(OpCall(op="slice", inputs=[((1, 4, 9, 9), seed)], output_shapes=[(1, 4, 7, 7)], settings=corner))
+    first = inputs.receptive_field(merged([start, cropped], "block"))
+    assert first is not None
+    assert first.misaligned == "branches meet 1 pixel out of step in block"
+    behind = merged([conv((1, 4, 7, 7), merged([start, cropped], "block"), 3, inputs), seed], "head")
+    later = inputs.receptive_field(behind)
+    assert later is not None
+    assert later.misaligned == first.misaligned, "the first place is the one to look at"
+    # Halves of the channels may meet: only along an image's own axes is that out of step.
+    channels = {"items": [(0, 1), (2, 1), (0, 1), (0, 1)]}
+    (upper,) = apply(OpCall(op="slice", inputs=[((1, 4, 9, 9), seed)], output_shapes=[(1, 4, 9, 9)], settings=channels))
+    together = inputs.receptive_field(merged([seed, upper], "mix"))
+    assert together is not None
+    assert together.misaligned is None

@@ -77,3 +77,42 @@ def test_the_oracle_refuses_what_is_wrong(size: int, stride: int, start: int) ->
     assert call.told is not None
     call.told.size[0], call.told.stride[0], call.told.start[0] = size, stride, start
     assert Verdict(call).problems != []
+
+
+# What is told beside `whole_input`: the window were it not for the gate or the norm.
+
+
+@pytest.mark.slow
+def test_the_local_size_is_what_is_seen_without_the_gates() -> None:
+    torchvision_operators.install()
+    models = pytest.importorskip("torchvision.models")
+    squeezing = pytest.importorskip("torchvision.ops").SqueezeExcitation
+    shape = (1, 3, 97, 33)
+    gated, plain = models.mobilenet_v3_small(), models.mobilenet_v3_small()
+    for path, module in list(plain.named_modules()):
+        if isinstance(module, squeezing):
+            plain.set_submodule(path, nn.Identity())
+    with_gates = {call.name: call for call in observed(gated, shape, axes=[])}
+    without = observed(plain, shape, batch=97, thin=True, axes=[2])
+    compared = 0
+    for call in without:
+        assert Verdict(call).problems == []
+        told = with_gates[call.name].told if call.name.startswith("<features") else None
+        if told is not None and told.local_size is not None and call.told is not None:
+            assert told.local_size == call.told.size, call.name
+            compared += 1
+    assert compared > 50
+
+
+def test_the_local_size_is_what_is_seen_without_the_norms() -> None:
+    def net(*norms: nn.Module) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(1, 4, 3, 2), norms[0], nn.Conv2d(4, 4, 3), norms[1], nn.Conv2d(4, 2, 2))
+
+    shape = (1, 1, 25, 23)
+    normed = observed(net(nn.GroupNorm(2, 4), nn.InstanceNorm2d(4)), shape)
+    plain = observed(net(nn.Identity(), nn.Identity()), shape)
+    assert normed[-1].told is not None
+    assert plain[-1].told is not None
+    assert (normed[-1].told.status, plain[-1].told.status) == ("whole_input", "exact")
+    assert normed[-1].told.local_size == plain[-1].told.size == [9, 9]
+    assert Verdict(plain[-1]).problems == Verdict(normed[-1]).problems == []

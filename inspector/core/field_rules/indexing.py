@@ -6,7 +6,20 @@ from typing import cast
 from inspector.core.edges import NOTHING, bound, fixed, listing, transposed_window, window
 from inspector.core.field_rules.pointwise import placed
 from inspector.core.field_rules.registry import Fields, integer, rule
-from inspector.core.fields import Field, InputAxis, OpCall, Seen, Shape, Sight, Unknown, Whole, merged, plain, unknown
+from inspector.core.fields import (
+    Field,
+    InputAxis,
+    OpCall,
+    Seen,
+    Shape,
+    Sight,
+    Unknown,
+    Whole,
+    merged,
+    mixed,
+    plain,
+    unknown,
+)
 
 IndexItem = tuple[int, int] | int | None
 """What one entry of ``x[…]`` does: (start, step) of a slice, a position, or None for a new dimension."""
@@ -103,6 +116,27 @@ def gathering(call: OpCall) -> Fields:
         return Unknown(operation=name) if seen.dim == dim else placed(seen, seen.dim + (rank - 1 if rank else 0))
 
     return [field.each(step) if field else None] * len(call.output_shapes)
+
+
+@rule("sample")
+def sampling(call: OpCall) -> Fields:
+    """grid_sample: the first input read wherever the second one, the grid, says.
+
+    Where that is, only the values tell: unknown along the sampled dimensions, of which each position may read any.
+    """
+    (_, field), (grid_shape, grid) = call.inputs[0], call.inputs[1]
+    name = str(call.settings.get("name", "grid_sample"))
+    last = len(grid_shape) - 1
+
+    def read(seen: Seen) -> Sight:
+        return Unknown(operation=name) if seen.dim is not None and seen.dim >= 2 else seen
+
+    def aimed(seen: Seen) -> Sight:
+        if seen.dim == last:
+            return mixed(seen, call.path)
+        return seen if not seen.dim else placed(seen, seen.dim + 1)
+
+    return [merged([field.each(read) if field else None, grid.each(aimed) if grid else None], call.path)]
 
 
 @rule("cat")

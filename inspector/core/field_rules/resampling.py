@@ -61,10 +61,10 @@ def _interpolated(call: OpCall, edges: Edges, length_in: int, length: int, axis:
         reads = antialiased_positions(1 if kernel == "linear" else 2, ratio)
         return compose(edges, length, reads, period, advance, exact=False)
     centred = mode != "nearest" and not call.settings.get("align_corners")
-    return _read(edges, length, kernel, ratio, centred)
+    return _read(edges, length_in, length, kernel, ratio, centred)
 
 
-def _read(edges: Edges, length: int, kernel: str, ratio: Fraction, centred: bool) -> Edges:
+def _read(edges: Edges, length_in: int, length: int, kernel: str, ratio: Fraction, centred: bool) -> Edges:
     """Exact where no tap is without weight, and single precision finds the right taps."""
     reads = source_positions(kernel, ratio, centred)
     period, advance = ratio.denominator, ratio.numerator
@@ -75,10 +75,22 @@ def _read(edges: Edges, length: int, kernel: str, ratio: Fraction, centred: bool
 
         return compose(edges, length, either, period, advance, exact=False)
     read = compose(edges, length, reads, period, advance)
+    if kernel == "floor":
+        return read
     weighed = compose(edges, length, source_positions(kernel, ratio, centred, between=True), period, advance)
     # The first and the last position see less than others anyway: there, the border cuts the taps off.
     same = read == weighed or all(read.at(unit) == weighed.at(unit) for unit in range(1, length - 1))
-    return read if same else bound(read)
+    return read if same and _reached_inside(read, reads, length_in, length) else bound(read)
+
+
+def _reached_inside(read: Edges, reads: Callable[[int], Iterable[int]], length_in: int, length: int) -> bool:
+    """Whether a position whose taps all lie on the axis sees as much as any: where they do not, there is no padding."""
+    period = min(len(read.lo), length)
+    if 2 * period <= length and not read.listed:
+        return True
+    sizes = [high - low for low, high in (read.at(unit) for unit in range(length))]
+    inside = [sizes[unit] for unit in range(length) if all(0 <= place < length_in for place in reads(unit))]
+    return bool(inside) and max(inside) == max(sizes)
 
 
 @rule("pixel_shuffle")

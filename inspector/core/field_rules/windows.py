@@ -108,7 +108,10 @@ def unfolding(call: OpCall) -> Fields:
 
 @rule("fold")
 def folding(call: OpCall) -> Fields:
-    """Columns become windows that add up: "blocks" many along each axis, laid out as by "unfold"."""
+    """Columns become windows that add up: "blocks" many along each axis, laid out as by "unfold".
+
+    A bound: columns that were not mixed since "unfold" put each pixel back where it was.
+    """
     blocks, along = integers(call, "blocks"), _transposed(call)
     shape, field = call.inputs[0]
     last, first = len(shape) - 1, len(call.output_shapes[0]) - len(blocks)
@@ -121,7 +124,9 @@ def folding(call: OpCall) -> Fields:
         for axis, length in enumerate(blocks):
             if (seen.inner, seen.length) == (prod(blocks[axis + 1 :]), length):
                 size = call.output_shapes[0][first + axis]
-                return Seen(edges=along(seen.edges, axis, size), dim=first + axis, length=size, cropped=seen.cropped)
+                return Seen(
+                    edges=bound(along(seen.edges, axis, size)), dim=first + axis, length=size, cropped=seen.cropped
+                )
         return Unknown(operation="fold of rearranged columns")
 
     return [_each(field, step)]
@@ -170,13 +175,19 @@ def _along(call: OpCall, along: AlongAxis, mixes_channels: bool = False) -> Fiel
         if seen.dim is None or seen.dim < first:
             return mixed(seen, call.path) if mixes_channels and seen.dim == first - 1 else seen
         length = call.output_shapes[0][seen.dim]
-        if length == shape[seen.dim] and kernel[seen.dim - first] == 1 and call.op != "max_unpool":
+        if length == shape[seen.dim] and _changes_nothing(call, seen.dim - first):
             return seen
         whole_dim = plain(seen, shape[seen.dim])
         edges = along(whole_dim.edges, seen.dim - first, length)
         return Seen(edges=edges, dim=seen.dim, length=length, cropped=seen.cropped)
 
     return [_each(field, step)] * len(call.output_shapes)
+
+
+def _changes_nothing(call: OpCall, axis: int) -> bool:
+    """A window of one position, as of most convolutions in a deep network."""
+    neutral = {"kernel": 1, "stride": 1, "padding": 0}
+    return all(name in call.settings and integers(call, name)[axis] == value for name, value in neutral.items())
 
 
 def _each(field: Field | None, step: Callable[[Seen], Sight]) -> Field | None:

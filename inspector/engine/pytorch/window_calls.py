@@ -178,3 +178,8 @@ def _blocks(sizes: Sequence[int], kernel: list[int], settings: dict[str, list[in
             sizes, settings["padding"], settings["dilation"], kernel, settings["stride"], strict=True
         )
     ]
+
+
+@reads("grid_sample", "input grid")
+def _grid_sample(a: Arguments, outputs: list[Shape]) -> Reading:
+    return Reading("sample", [a["input"], a["grid"]], {"name": "grid_sample"})
