@@ -48,6 +48,11 @@ class Edges(Record, frozen=True, kw_only=True):
             return max(self.hi[0] - self.lo[0] + 1, 0)
         return max((high - low + 1 for low, high in self._period(length)), default=0)
 
+    def size_inside(self, length: int, pixels: int) -> int | None:
+        """As `size`, of the positions that see nothing beyond the first `pixels`; None without such a position."""
+        seen = (self.at(unit) for unit in range(length))
+        return max((high - low + 1 for low, high in seen if 0 <= low <= high < pixels), default=None)
+
     def reach(self, length: int) -> int:
         """The pixels from ``ceil(start + u·stride)`` on that hold what position `u` sees, whichever it is.
 

@@ -256,7 +256,11 @@ def _told(sights: list[Sight], lengths: list[int]) -> ReceptiveField:
     seen = [sight for sight in sights if isinstance(sight, Seen)]
     local = [_local(sight) for sight in sights]
     sizes = [one.edges.size(one.length) for one in local if one is not None]
-    exact = all(_is_exact(one.edges, one.length) for one in seen)
+    exact = all(
+        _is_exact(sight.edges, sight.length, length)
+        for sight, length in zip(sights, lengths, strict=True)
+        if isinstance(sight, Seen)
+    )
     numbers = [
         _numbers(sight, exact) if isinstance(sight, Seen) else (length, 0, 0)
         for sight, length in zip(sights, lengths, strict=True)
@@ -278,9 +282,14 @@ def _status(whole: list[Whole], seen: list[Seen], exact: bool) -> FieldStatus:
     return "whole_input" if not seen else "exact" if exact else "upper_bound"
 
 
-def _is_exact(edges: Edges, length: int) -> bool:
-    """Whether start, stride and size hold what each unit sees, and no more than the largest of them sees."""
-    return edges.exact and not edges.listed and edges.reach(length) == edges.size(length)
+def _is_exact(edges: Edges, length: int, pixels: int) -> bool:
+    """Whether start, stride and size hold what each unit sees, and no more than the largest of them sees.
+
+    The largest has to be one that the border does not cut: not so where units differ and only those by it are large.
+    """
+    if not edges.exact or edges.listed or edges.reach(length) != edges.size(length):
+        return False
+    return len(edges.lo) == 1 or edges.size_inside(length, pixels) in (None, edges.size(length))
 
 
 def _numbers(seen: Seen, exact: bool) -> tuple[int, Number, Number]:

@@ -222,3 +222,20 @@ def test_branches_out_of_step_are_told_from_where_they_first_met() -> None:
     together = inputs.receptive_field(merged([seed, upper], "mix"))
     assert together is not None
     assert together.misaligned is None
+
+
+def test_an_exact_size_is_that_of_a_unit_which_the_border_does_not_cut() -> None:
+    statuses = set()
+    for pixels, units in [(19, 5), (19, 9), (20, 7), (23, 9), (31, 4), (32, 8), (37, 11)]:
+        inputs = TrackedInputs([(1, 1, pixels)], [True])
+        settings: dict[str, object] = {"kernel": [3], "stride": [1], "padding": [1], "dilation": [1], "axes": 1}
+        start, shape = [((1, 1, pixels), inputs.seed(0))], (1, 1, units)
+        (binned,) = apply(OpCall(op="adaptive_pool", inputs=start, output_shapes=[shape], settings={"axes": 1}))
+        call = OpCall(op="conv", inputs=[(shape, binned)], output_shapes=[shape], settings=settings)
+        told = inputs.receptive_field(apply(call, inputs)[0])
+        assert told is not None
+        bins = [set(range(u * pixels // units, -(-(u + 1) * pixels // units))) for u in range(units)]
+        largest = max(len(set().union(*bins[max(u - 1, 0) : u + 2])) for u in range(units))
+        assert told.size == [largest] if told.status == "exact" else told.size[0] >= largest
+        statuses.add(told.status)
+    assert statuses == {"exact", "upper_bound"}

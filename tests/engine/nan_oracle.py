@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from inspector.core.fields import Field, Seen, Whole
 from inspector.core.table import ReceptiveField
 from inspector.engine.pytorch.field_calls import FieldTracker
-from inspector.engine.pytorch.op_calls import tensors_in
+from inspector.engine.pytorch.nested import tensors_in
 
 
 class Call:
