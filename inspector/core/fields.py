@@ -132,10 +132,12 @@ def merged(fields: Iterable[Field | None], path: str) -> Field | None:
         axes = dict(result.axes)
         misaligned = {**field.misaligned, **result.misaligned} if field.misaligned else result.misaligned
         for axis, sight in field.axes.items():
-            if axis in axes and axis not in misaligned and axes[axis] != sight:
-                found = _out_of_step(_local(axes[axis]), _local(sight), path)
-                misaligned = {**misaligned, axis: found} if found else misaligned
-            axes[axis] = _together(axes[axis], sight, path) if axis in axes else sight
+            former = axes.setdefault(axis, sight)
+            if former is sight or former == sight:
+                continue
+            if axis not in misaligned and (found := _out_of_step(_local(former), _local(sight), path)):
+                misaligned = {**misaligned, axis: found}
+            axes[axis] = _together(former, sight, path)
         result = Field(axes=axes, misaligned=misaligned)
     return result
 
@@ -148,8 +150,6 @@ def _out_of_step(first: Seen | None, second: Seen | None, path: str) -> str | No
 
 
 def _together(first: Sight, second: Sight, path: str) -> Sight:
-    if first is second or first == second:
-        return first
     if isinstance(first, Unknown) or isinstance(second, Unknown):
         # Whatever the other one saw: together with the whole axis it is the whole axis.
         whole = first if isinstance(first, Whole) else second if isinstance(second, Whole) else None

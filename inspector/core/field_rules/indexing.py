@@ -150,7 +150,7 @@ def concatenation(call: OpCall) -> Fields:
         sights = [(shape[dim], field.axes.get(axis) if field else None) for shape, field in parts]
         axes[axis] = _joined(sights, axis, dim, call.path, misaligned)
     for _, field in parts:
-        misaligned = {**misaligned, **field.misaligned} if field else misaligned
+        misaligned = {**misaligned, **field.misaligned} if field and field.misaligned else misaligned
     return [Field(axes=axes, misaligned=misaligned) if axes else None]
 
 
