@@ -86,8 +86,8 @@ class Edges(Record, frozen=True, kw_only=True):
     def hull(self, length: int) -> tuple[int, int]:
         """First and last pixel that any of the first `length` positions sees."""
         if self.listed or len(self.lo) >= length:
-            return _hull(self._period(length))
-        return _hull(self.at(u) for start in (0, length - len(self.lo)) for u in range(start, start + len(self.lo)))
+            return hull(self._period(length))
+        return hull(self.at(u) for start in (0, length - len(self.lo)) for u in range(start, start + len(self.lo)))
 
     def _period(self, length: int) -> list[tuple[int, int]]:
         return list(zip(self.lo, self.hi, strict=True))[: max(length, 1)]
@@ -152,7 +152,7 @@ def compose(
         units = period * periods
     if units > LONGEST:
         return fixed(edges.hull(max((max(reads(u), default=0) for u in (0, length - 1)), default=0) + 1), exact=False)
-    seen = [_hull(map(edges.at, reads(u))) for u in range(units)]
+    seen = [hull(map(edges.at, reads(u))) for u in range(units)]
     shift = 0 if edges.listed else edges.shift * advance * periods // former
     return _reduced(seen, shift, exact, edges.listed)
 
@@ -163,7 +163,7 @@ def union(first: Edges, second: Edges, length: int) -> Edges:
         return first
     exact = first.exact and second.exact
     if first.shift == second.shift and not first.listed and not second.listed and len(first.lo) == len(second.lo) == 1:
-        low, high = _hull([(first.lo[0], first.hi[0]), (second.lo[0], second.hi[0])])
+        low, high = hull([(first.lo[0], first.hi[0]), (second.lo[0], second.hi[0])])
         return Edges(lo=(low,), hi=(high,), shift=first.shift, exact=exact)
     same_stride = first.shift * len(second.lo) == second.shift * len(first.lo)
     if same_stride and not first.listed and not second.listed:
@@ -172,14 +172,14 @@ def union(first: Edges, second: Edges, length: int) -> Edges:
     else:
         units, shift, listed = length, 0, True
     if units > LONGEST:
-        return fixed(_hull((first.hull(length), second.hull(length))), exact=False)
-    return _reduced([_hull((first.at(u), second.at(u))) for u in range(units)], shift, exact, listed)
+        return fixed(hull((first.hull(length), second.hull(length))), exact=False)
+    return _reduced([hull((first.at(u), second.at(u))) for u in range(units)], shift, exact, listed)
 
 
 def listing(intervals: list[tuple[int, int]], exact: bool = True) -> Edges:
     """Positions one by one; periodic again where they turn out to be evenly spaced."""
     if len(intervals) > LONGEST:
-        return fixed(_hull(intervals), exact=False)
+        return fixed(hull(intervals), exact=False)
     return _reduced(intervals, 0, exact, listed=True)
 
 
@@ -247,7 +247,8 @@ def antialiased_positions(reach: int, ratio: Fraction) -> Callable[[int], Iterab
     return reads
 
 
-def _hull(intervals: Iterable[tuple[int, int]]) -> tuple[int, int]:
+def hull(intervals: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """First and last pixel of several intervals together."""
     seen = [(low, high) for low, high in intervals if low <= high]
     return (min(low for low, _ in seen), max(high for _, high in seen)) if seen else NOTHING
 

@@ -3,10 +3,15 @@
 import pytest
 import torch
 from field_networks import COPIES, NETWORKS
+from msgspec import structs
 from nan_oracle import Verdict, observed
 from torch import nn
 
+from inspector.core.recipe import Recipe, parse_input
+from inspector.core.table import ReceptiveField
 from inspector.engine.pytorch import torchvision_operators
+from inspector.engine.pytorch.model import TorchModel
+from inspector.engine.pytorch.opening import Opened
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 FEW = ["dilated", "per_axis", "ceil_mode", "misaligned", "hourglass", "called_three_times", "circular", "decoder"]
@@ -32,22 +37,40 @@ def test_every_call_of_an_awkward_network_sees_what_is_told(name: str) -> None:
     [
         ("alexnet", (1, 3, 256, 64), True),
         ("resnet18", (1, 3, 40, 480), True),
-        ("squeezenet1_1", (1, 3, 129, 64), True),
         ("mobilenet_v3_small", (1, 3, 96, 40), True),
-        ("googlenet", (1, 3, 260, 40), True),
-        ("regnet_y_400mf", (1, 3, 128, 40), True),
         ("shufflenet_v2_x0_5", (1, 3, 160, 40), False),
     ],
 )
 def test_every_call_of_a_torchvision_network_sees_what_is_told(name: str, shape: tuple[int, ...], thin: bool) -> None:
     torchvision_operators.install()
     models = pytest.importorskip("torchvision.models")
-    options = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
-    model: nn.Module = models.get_model(name, weights=None, **options)
+    model: nn.Module = models.get_model(name, weights=None)
     axis = 2 if shape[2] > shape[3] else 3
     verdicts = [Verdict(call) for call in observed(model, shape, batch=64, thin=thin, axes=[axis])]
     assert sum(verdict.compared for verdict in verdicts) > len(verdicts) * 0.9
     assert [(verdict.call.name, verdict.problems) for verdict in verdicts if verdict.problems] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("real", [True, False], ids=["on values", "on meta"])
+def test_the_table_tells_the_same(real: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was compared above is what users get, whichever way the shape pass goes."""
+    for module in ("tracing", "passes"):
+        monkeypatch.setattr(f"inspector.engine.pytorch.{module}.is_cheap", lambda *_: real)
+    for name in sorted(NETWORKS)[::4]:
+        make = NETWORKS[name]
+        model, shape = make()
+        live = TorchModel(Recipe(target="net.py"), Opened(model.eval(), "Net", lambda seed, made=model: made))
+        rows = live.trace([parse_input("x".join(map(str, shape)))], lambda *_: None).rows
+        told = [call for call in observed(make()[0], shape, axes=[]) if call.name.startswith("<")]
+        for row in rows:
+            if row.kind == "module" and row.reached:
+                same = [call.told for call in told if call.name == f"<{row.path}>"][row.call]
+                assert _without_paths(row.receptive_field) == _without_paths(same), (name, row.path)
+
+
+def _without_paths(field: ReceptiveField | None) -> ReceptiveField | None:
+    return structs.replace(field, via=None, misaligned=None) if field is not None else None
 
 
 # The oracle itself, against what can be counted by hand.

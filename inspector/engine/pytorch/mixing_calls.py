@@ -95,7 +95,13 @@ def _reduction(tensor: torch.Tensor, dim: Any, outputs: list[Shape]) -> Reading:
     return Reading("reduce", [tensor], {"dims": dims_of(dim), "keepdim": keepdim})
 
 
-@reads("softmax log_softmax softmin cumsum cumprod cummax cummin logcumsumexp sort argsort", "input dim=None")
+@reads("cumsum cumprod cummax cummin logcumsumexp", "input dim")
+def _cumulative(a: Arguments, outputs: list[Shape]) -> Reading:
+    dim = a["kwargs"]["axis"] if a["dim"] is None else a["dim"]
+    return Reading("cumulative" if outputs[0] else "elementwise", [a["input"]], {"dims": [int(dim)]})
+
+
+@reads("softmax log_softmax softmin sort argsort", "input dim=None")
 def _along_dim(a: Arguments, outputs: list[Shape]) -> Reading:
     rank = rank_of(a["input"])
     dim = a["dim"]
