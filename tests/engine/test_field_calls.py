@@ -76,6 +76,7 @@ PUBLISHED = [
     ("resnet50", "layer3", 267, 16, 133),
     ("resnet50", "layer4", 427, 32, 213),
     ("resnet101", "layer4", 971, 32, 485),
+    ("resnet152", "layer4", 1451, 32, 725),
     ("inception_v3", "Mixed_7c", 1311, 32, 618),
 ]
 
