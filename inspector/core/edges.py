@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil, floor, gcd, lcm
+from struct import Struct
 
 from inspector.core.table import Record
 
@@ -47,6 +48,11 @@ class Edges(Record, frozen=True, kw_only=True):
             return max(self.hi[0] - self.lo[0] + 1, 0)
         return max((high - low + 1 for low, high in self._period(length)), default=0)
 
+    def size_inside(self, length: int, pixels: int) -> int | None:
+        """As `size`, of the positions that see nothing beyond the first `pixels`; None without such a position."""
+        seen = (self.at(unit) for unit in range(length))
+        return max((high - low + 1 for low, high in seen if 0 <= low <= high < pixels), default=None)
+
     def reach(self, length: int) -> int:
         """The pixels from ``ceil(start + u·stride)`` on that hold what position `u` sees, whichever it is.
 
@@ -80,8 +86,8 @@ class Edges(Record, frozen=True, kw_only=True):
     def hull(self, length: int) -> tuple[int, int]:
         """First and last pixel that any of the first `length` positions sees."""
         if self.listed or len(self.lo) >= length:
-            return _hull(self._period(length))
-        return _hull(self.at(u) for start in (0, length - len(self.lo)) for u in range(start, start + len(self.lo)))
+            return hull(self._period(length))
+        return hull(self.at(u) for start in (0, length - len(self.lo)) for u in range(start, start + len(self.lo)))
 
     def _period(self, length: int) -> list[tuple[int, int]]:
         return list(zip(self.lo, self.hi, strict=True))[: max(length, 1)]
@@ -93,6 +99,11 @@ IDENTITY = Edges(lo=(0,), hi=(0,), shift=1)
 def fixed(interval: tuple[int, int], exact: bool = True) -> Edges:
     """Every position sees this one interval."""
     return Edges(lo=(interval[0],), hi=(interval[1],), shift=0, exact=exact)
+
+
+def bound(edges: Edges) -> Edges:
+    """The same intervals, of which positions may see less."""
+    return Edges(lo=edges.lo, hi=edges.hi, shift=edges.shift, exact=False, listed=edges.listed)
 
 
 def window(edges: Edges, length: int, kernel: int, stride: int, padding: int, dilation: int) -> Edges:
@@ -141,7 +152,7 @@ def compose(
         units = period * periods
     if units > LONGEST:
         return fixed(edges.hull(max((max(reads(u), default=0) for u in (0, length - 1)), default=0) + 1), exact=False)
-    seen = [_hull(map(edges.at, reads(u))) for u in range(units)]
+    seen = [hull(map(edges.at, reads(u))) for u in range(units)]
     shift = 0 if edges.listed else edges.shift * advance * periods // former
     return _reduced(seen, shift, exact, edges.listed)
 
@@ -152,7 +163,7 @@ def union(first: Edges, second: Edges, length: int) -> Edges:
         return first
     exact = first.exact and second.exact
     if first.shift == second.shift and not first.listed and not second.listed and len(first.lo) == len(second.lo) == 1:
-        low, high = _hull([(first.lo[0], first.hi[0]), (second.lo[0], second.hi[0])])
+        low, high = hull([(first.lo[0], first.hi[0]), (second.lo[0], second.hi[0])])
         return Edges(lo=(low,), hi=(high,), shift=first.shift, exact=exact)
     same_stride = first.shift * len(second.lo) == second.shift * len(first.lo)
     if same_stride and not first.listed and not second.listed:
@@ -161,22 +172,26 @@ def union(first: Edges, second: Edges, length: int) -> Edges:
     else:
         units, shift, listed = length, 0, True
     if units > LONGEST:
-        return fixed(_hull((first.hull(length), second.hull(length))), exact=False)
-    return _reduced([_hull((first.at(u), second.at(u))) for u in range(units)], shift, exact, listed)
+        return fixed(hull((first.hull(length), second.hull(length))), exact=False)
+    return _reduced([hull((first.at(u), second.at(u))) for u in range(units)], shift, exact, listed)
 
 
 def listing(intervals: list[tuple[int, int]], exact: bool = True) -> Edges:
     """Positions one by one; periodic again where they turn out to be evenly spaced."""
     if len(intervals) > LONGEST:
-        return fixed(_hull(intervals), exact=False)
+        return fixed(hull(intervals), exact=False)
     return _reduced(intervals, 0, exact, listed=True)
 
 
-def source_positions(mode: str, ratio: Fraction, centred: bool) -> Callable[[int], Iterable[int]]:
-    """The positions that interpolation reads; taps of weight zero are left out.
+def source_positions(
+    mode: str, ratio: Fraction, centred: bool, between: bool = False
+) -> Callable[[int], Iterable[int]]:
+    """The positions that interpolation reads, also those that it gives no weight.
 
     `ratio` is input positions for each output position; `centred` aligns pixel centres, otherwise their corners do.
-    Modes: "floor" (nearest), "linear" (2 taps), "cubic" (4 taps). Source: torch.nn.functional.interpolate.
+    Modes: "floor" (nearest), "linear" (2 taps), "cubic" (4 taps). Where a position falls right on a source, all but one
+    tap weigh nothing, and still a NaN in them spreads; with `between` only what has weight counts.
+    Source: torch.nn.functional.interpolate.
     """
     half = Fraction(1, 2) if centred else Fraction(0)
 
@@ -186,11 +201,38 @@ def source_positions(mode: str, ratio: Fraction, centred: bool) -> Callable[[int
             return (floor(source),)
         source -= half
         base = floor(source)
-        if source == base:
+        if between and source == base:
             return (base,)
         return (base, base + 1) if mode == "linear" else range(base - 1, base + 3)
 
     return reads
+
+
+def rounds_down(mode: str, ratio: Fraction, centred: bool, length: int) -> bool:
+    """Whether single precision puts a position that falls right on a source before it, so that it reads one earlier.
+
+    Torch works with ``float(ratio)``: 7 · 0.142857… may be less than 1.
+    """
+    if ratio.denominator & (ratio.denominator - 1) == 0 and ratio.numerator < 1 << 12:
+        return False
+    scale, half = single(float(ratio)), 0.5 if centred else 0.0
+    first = Fraction(1, 2) if centred else Fraction(0)
+    for position in range(length):
+        source = (position + first) * ratio - (0 if mode == "floor" else first)
+        if source.denominator == 1:
+            found = single(scale * (position + half))
+            if floor(found if mode == "floor" else single(found - half)) < source:
+                return True
+    return False
+
+
+def single(value: float) -> float:
+    """The nearest number of single precision."""
+    rounded: float = _SINGLE.unpack(_SINGLE.pack(value))[0]
+    return rounded
+
+
+_SINGLE = Struct("f")
 
 
 def antialiased_positions(reach: int, ratio: Fraction) -> Callable[[int], Iterable[int]]:
@@ -205,7 +247,8 @@ def antialiased_positions(reach: int, ratio: Fraction) -> Callable[[int], Iterab
     return reads
 
 
-def _hull(intervals: Iterable[tuple[int, int]]) -> tuple[int, int]:
+def hull(intervals: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """First and last pixel of several intervals together."""
     seen = [(low, high) for low, high in intervals if low <= high]
     return (min(low for low, _ in seen), max(high for _, high in seen)) if seen else NOTHING
 

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import lcm
 
+from msgspec import structs
+
+from inspector.core.alignment import misalignment
 from inspector.core.edges import IDENTITY, LONGEST, Edges, compose, fixed, listing, union
-from inspector.core.table import Number, ReceptiveField, Record
+from inspector.core.table import FieldStatus, Number, ReceptiveField, Record
 
 InputAxis = tuple[int, int]
 """Number of the input, and its axis."""
@@ -39,6 +42,8 @@ class Whole(Record, frozen=True, kw_only=True):
     """The path of the module whose operation mixed it."""
     local: Seen | None = None
     """What is seen were it not for that operation: a norm or a gate beside the layers' own windows."""
+    wraps: bool = False
+    """Only positions near the border see both ends, since padding wraps round; the others see what `local` says."""
 
 
 class Unknown(Record, frozen=True, kw_only=True):
@@ -54,10 +59,14 @@ class Field(Record, frozen=True, kw_only=True):
     """What one tensor sees; input axes that are not listed cannot be seen from it."""
 
     axes: dict[InputAxis, Sight]
+    misaligned: Mapping[InputAxis, str] = {}
+    """By input axis, how the first branches that met were out of step."""
 
     def each(self, step: Callable[[Seen], Sight]) -> "Field":
         """Apply one operation's `step` to every axis that is seen position by position, also beside `Whole`."""
-        return Field(axes={axis: _stepped(sight, step) for axis, sight in self.axes.items()})
+        return Field(
+            axes={axis: _stepped(sight, step) for axis, sight in self.axes.items()}, misaligned=self.misaligned
+        )
 
 
 def _stepped(sight: Sight, step: Callable[[Seen], Sight]) -> Sight:
@@ -66,7 +75,9 @@ def _stepped(sight: Sight, step: Callable[[Seen], Sight]) -> Sight:
     if isinstance(sight, Unknown) or sight.local is None:
         return sight
     local = step(sight.local)
-    return Whole(via=sight.via, local=_local(local))
+    if sight.wraps and isinstance(local, Whole):
+        return local
+    return Whole(via=sight.via, local=_local(local), wraps=sight.wraps)
 
 
 def _local(sight: Sight) -> Seen | None:
@@ -119,27 +130,41 @@ def merged(fields: Iterable[Field | None], path: str) -> Field | None:
             result = result if field is None else field
             continue
         axes = dict(result.axes)
+        misaligned = {**field.misaligned, **result.misaligned} if field.misaligned else result.misaligned
         for axis, sight in field.axes.items():
-            axes[axis] = _together(axes[axis], sight, path) if axis in axes else sight
-        result = Field(axes=axes)
+            former = axes.setdefault(axis, sight)
+            if former is sight or former == sight:
+                continue
+            if axis not in misaligned and (found := _out_of_step(_local(former), _local(sight), path)):
+                misaligned = {**misaligned, axis: found}
+            axes[axis] = _together(former, sight, path)
+        result = Field(axes=axes, misaligned=misaligned)
     return result
 
 
+def _out_of_step(first: Seen | None, second: Seen | None, path: str) -> str | None:
+    if first is None or second is None or first.dim is None or second.dim is None:
+        return None
+    same_place = (first.dim, first.inner, first.length) == (second.dim, second.inner, second.length)
+    return misalignment(first.edges, second.edges, path) if same_place else None
+
+
 def _together(first: Sight, second: Sight, path: str) -> Sight:
-    if first is second or first == second:
-        return first
     if isinstance(first, Unknown) or isinstance(second, Unknown):
         # Whatever the other one saw: together with the whole axis it is the whole axis.
         whole = first if isinstance(first, Whole) else second if isinstance(second, Whole) else None
-        return Whole(via=whole.via) if whole else first if isinstance(first, Unknown) else second
+        unsure = first if isinstance(first, Unknown) else second
+        return Whole(via=whole.via) if whole and not whole.wraps else unsure
     if isinstance(first, Seen) and isinstance(second, Seen):
         return _seen_together(first, second, path)
-    via = first.via if isinstance(first, Whole) else second.via if isinstance(second, Whole) else path
+    wholes = [sight for sight in (first, second) if isinstance(sight, Whole)]
+    wraps = all(sight.wraps for sight in wholes)
+    via = next(sight.via for sight in wholes if sight.wraps == wraps)
     present = [local for local in (_local(first), _local(second)) if local is not None]
     if len(present) < 2:
-        return Whole(via=via, local=present[0] if present else None)
+        return Whole(via=via, local=present[0] if present else None, wraps=wraps)
     both = _seen_together(present[0], present[1], path)
-    return Whole(via=via, local=_local(both))
+    return both if wraps and isinstance(both, Whole) else Whole(via=via, local=_local(both), wraps=wraps)
 
 
 def _seen_together(first: Seen, second: Seen, path: str) -> Seen | Whole:
@@ -217,7 +242,9 @@ class TrackedInputs:
             axes = self.spatial_axes(number)
             sights = [field.axes[number, axis] for axis in axes if (number, axis) in field.axes]
             if sights and len(sights) == len(axes):
-                return _told(sights, [self._shapes[number][axis] for axis in axes])
+                told = _told(sights, [self._shapes[number][axis] for axis in axes])
+                misaligned = [field.misaligned[number, axis] for axis in axes if (number, axis) in field.misaligned]
+                return structs.replace(told, misaligned=misaligned[0]) if misaligned else told
         return None
 
 
@@ -229,24 +256,40 @@ def _told(sights: list[Sight], lengths: list[int]) -> ReceptiveField:
     seen = [sight for sight in sights if isinstance(sight, Seen)]
     local = [_local(sight) for sight in sights]
     sizes = [one.edges.size(one.length) for one in local if one is not None]
-    exact = all(_is_exact(one.edges, one.length) for one in seen)
+    exact = all(
+        _is_exact(sight.edges, sight.length, length)
+        for sight, length in zip(sights, lengths, strict=True)
+        if isinstance(sight, Seen)
+    )
     numbers = [
         _numbers(sight, exact) if isinstance(sight, Seen) else (length, 0, 0)
         for sight, length in zip(sights, lengths, strict=True)
     ]
     return ReceptiveField(
-        status="whole_input" if not seen else "exact" if exact else "upper_bound",
+        status=_status(whole, seen, exact),
         via=whole[0].via if whole else None,
         size=[size for size, _, _ in numbers],
         stride=[stride for _, stride, _ in numbers],
         start=[start for _, _, start in numbers],
+        wraps=any(sight.wraps for sight in whole),
         local_size=sizes if whole and len(sizes) == len(sights) and all(sizes) else None,
     )
 
 
-def _is_exact(edges: Edges, length: int) -> bool:
-    """Whether start, stride and size hold what each unit sees, and no more than the largest of them sees."""
-    return edges.exact and not edges.listed and edges.reach(length) == edges.size(length)
+def _status(whole: list[Whole], seen: list[Seen], exact: bool) -> FieldStatus:
+    if any(sight.wraps for sight in whole):
+        return "upper_bound"
+    return "whole_input" if not seen else "exact" if exact else "upper_bound"
+
+
+def _is_exact(edges: Edges, length: int, pixels: int) -> bool:
+    """Whether start, stride and size hold what each unit sees, and no more than the largest of them sees.
+
+    The largest has to be one that the border does not cut: not so where units differ and only those by it are large.
+    """
+    if not edges.exact or edges.listed or edges.reach(length) != edges.size(length):
+        return False
+    return len(edges.lo) == 1 or edges.size_inside(length, pixels) in (None, edges.size(length))
 
 
 def _numbers(seen: Seen, exact: bool) -> tuple[int, Number, Number]:

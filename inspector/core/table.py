@@ -49,7 +49,11 @@ class ReceptiveField(Record, frozen=True, kw_only=True):
     stride: list[Number] = []
     start: list[Number] = []
     local_size: list[int] | None = None
-    """Beside `whole_input`: the size were it not for the operations that see the whole axis."""
+    """The size were it not for operations that see a whole axis, or for padding that wraps round."""
+    wraps: bool = False
+    """Whether only units near the border see so much, both ends, since padding wraps round; the others `local_size`."""
+    misaligned: str | None = None
+    """How the first branches that met on the way here were out of step: other centres, or other strides."""
 
 
 class Row(Record, frozen=True, kw_only=True):

@@ -111,13 +111,18 @@ def shapes(several: Sequence[Sequence[int]]) -> str:
 
 
 def receptive_field(field: ReceptiveField | None) -> str:
-    """Size and step in a cell: ``5×5 /1``, ``≤ 9×9 /2``, ``whole input``; empty where the row has no spatial axis."""
+    """Size and step in a cell: ``5×5 /1``, ``≤ 9×9 /2``, ``whole input``, ``7×7, wraps``.
+
+    Empty where the row has no spatial axis.
+    """
     if field is None:
         return ""
     if field.status == "unknown":
         return UNKNOWN
     if field.status == "whole_input":
         return "whole input"
+    if field.wraps and field.local_size:
+        return f"{shape(field.local_size)}, wraps"
     steps = field.stride[:1] if len(set(field.stride)) == 1 else field.stride
     bound = "≤ " if field.status == "upper_bound" else ""
     return f"{bound}{shape(field.size)} /{'×'.join(map(step, steps))}"
@@ -136,6 +141,17 @@ def receptive_field_sentence(field: ReceptiveField | None, axes: str = "") -> st
         via = f", since {printable(field.via)} mixes all of it" if field.via else ""
         local = f"; its window alone sees {shape(field.local_size)}" if field.local_size else ""
         return f"every unit sees the whole input{via}{local}"
+    lines = [_wrapping_sentence(field)] if field.wraps and field.local_size else _sight_lines(field, axes)
+    return "\n".join([*lines, *([printable(field.misaligned)] if field.misaligned else [])])
+
+
+def _wrapping_sentence(field: ReceptiveField) -> str:
+    via = f"the padding of {printable(field.via)}" if field.via else "padding"
+    local = shape(field.local_size)
+    return f"one unit sees {local} input pixels; near the border more, from both ends, since {via} wraps round"
+
+
+def _sight_lines(field: ReceptiveField, axes: str) -> list[str]:
     bound = "at most " if field.status == "upper_bound" else ""
     names = axes if len(axes) == len(field.size) else AXES.get(len(field.size), "")
     lines = [f"one unit sees {bound}{shape(field.size)} input pixels"]
@@ -145,7 +161,7 @@ def receptive_field_sentence(field: ReceptiveField | None, axes: str = "") -> st
             lines.append(f"{name}: unit u sees pixels {first} … {last}")
         else:
             lines.append(f"{name}: unit u sees {size} pixels from ⌈{first}⌉ on")
-    return "\n".join(lines)
+    return lines
 
 
 AXES = {1: "L", 2: "HW", 3: "DHW"}

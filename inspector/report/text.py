@@ -31,6 +31,9 @@ def print_table(table: ModelTable) -> None:
         )
     console.print(grid)
     _print_totals(console, table)
+    fields = [row.receptive_field for row in table.rows if row.receptive_field is not None]
+    for misaligned in dict.fromkeys(field.misaligned for field in fields if field.misaligned):
+        console.print(Text(wording.printable(misaligned)))
     _print_rest(console, table)
 
 

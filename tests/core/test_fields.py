@@ -201,3 +201,41 @@ def test_an_operation_without_a_rule_names_itself() -> None:
 def test_every_rule_leaves_constants_constant(op: str) -> None:
     call = OpCall(op=op, inputs=[((2, 3), None), ((2, 3), None)], output_shapes=[(2, 3)])
     assert apply(call) == [None]
+
+
+def test_branches_out_of_step_are_told_from_where_they_first_met() -> None:
+    inputs = TrackedInputs([(1, 4, 9, 9)], [True])
+    seed = inputs.seed(0)
+    cropped = conv((1, 4, 9, 9), seed, 3, inputs)
+    corner = {"items": [(0, 1), (0, 1), (0, 1), (0, 1)]}
+    (start,) = apply(OpCall(op="slice", inputs=[((1, 4, 9, 9), seed)], output_shapes=[(1, 4, 7, 7)], settings=corner))
+    first = inputs.receptive_field(merged([start, cropped], "block"))
+    assert first is not None
+    assert first.misaligned == "branches meet 1 pixel out of step in block"
+    behind = merged([conv((1, 4, 7, 7), merged([start, cropped], "block"), 3, inputs), seed], "head")
+    later = inputs.receptive_field(behind)
+    assert later is not None
+    assert later.misaligned == first.misaligned, "the first place is the one to look at"
+    # Halves of the channels may meet: only along an image's own axes is that out of step.
+    channels = {"items": [(0, 1), (2, 1), (0, 1), (0, 1)]}
+    (upper,) = apply(OpCall(op="slice", inputs=[((1, 4, 9, 9), seed)], output_shapes=[(1, 4, 9, 9)], settings=channels))
+    together = inputs.receptive_field(merged([seed, upper], "mix"))
+    assert together is not None
+    assert together.misaligned is None
+
+
+def test_an_exact_size_is_that_of_a_unit_which_the_border_does_not_cut() -> None:
+    statuses = set()
+    for pixels, units in [(19, 5), (19, 9), (20, 7), (23, 9), (31, 4), (32, 8), (37, 11)]:
+        inputs = TrackedInputs([(1, 1, pixels)], [True])
+        settings: dict[str, object] = {"kernel": [3], "stride": [1], "padding": [1], "dilation": [1], "axes": 1}
+        start, shape = [((1, 1, pixels), inputs.seed(0))], (1, 1, units)
+        (binned,) = apply(OpCall(op="adaptive_pool", inputs=start, output_shapes=[shape], settings={"axes": 1}))
+        call = OpCall(op="conv", inputs=[(shape, binned)], output_shapes=[shape], settings=settings)
+        told = inputs.receptive_field(apply(call, inputs)[0])
+        assert told is not None
+        bins = [set(range(u * pixels // units, -(-(u + 1) * pixels // units))) for u in range(units)]
+        largest = max(len(set().union(*bins[max(u - 1, 0) : u + 2])) for u in range(units))
+        assert told.size == [largest] if told.status == "exact" else told.size[0] >= largest
+        statuses.add(told.status)
+    assert statuses == {"exact", "upper_bound"}

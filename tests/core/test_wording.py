@@ -103,6 +103,7 @@ def test_shapes():
         (ReceptiveField(status="exact", size=[5, 5], stride=[1, 1], start=[0, 0]), "5×5 /1"),
         (ReceptiveField(status="exact", size=[5, 3], stride=[2, 0.5], start=[0, 0]), "5×3 /2×0.5"),
         (ReceptiveField(status="upper_bound", size=[9], stride=[2], start=[-1]), "≤ 9 /2"),
+        (ReceptiveField(status="upper_bound", size=[9], stride=[0], start=[0], local_size=[3], wraps=True), "3, wraps"),
     ],
 )
 def test_receptive_fields_in_a_cell(field, text):
@@ -116,6 +117,21 @@ def test_the_sentence_of_an_exact_field_names_the_pixels_of_the_definition(size,
     first, last = line.removeprefix("L: unit u sees pixels ").split(" … ")
     python = [text.replace("−", "-").replace("·", "*") for text in (first, last)]
     assert [eval(text, {"u": unit}) for text in python] == [start + unit * stride, start + unit * stride + size - 1]
+
+
+def test_branches_out_of_step_have_a_line_of_their_own():
+    field = ReceptiveField(status="exact", size=[4], stride=[1], start=[0], misaligned="branches meet in head")
+    assert wording.receptive_field_sentence(field).splitlines()[-1] == "branches meet in head"
+
+
+def test_padding_that_wraps_is_named():
+    field = ReceptiveField(
+        status="upper_bound", via="stem", size=[9], stride=[0], start=[0], local_size=[3], wraps=True
+    )
+    sentence = wording.receptive_field_sentence(field)
+    assert sentence == (
+        "one unit sees 3 input pixels; near the border more, from both ends, since the padding of stem wraps round"
+    )
 
 
 def test_an_unknown_field_names_the_operation():

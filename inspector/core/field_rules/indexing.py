@@ -3,10 +3,23 @@
 from collections.abc import Sequence
 from typing import cast
 
-from inspector.core.edges import NOTHING, fixed, listing, window
+from inspector.core.edges import NOTHING, bound, fixed, listing, transposed_window, window
 from inspector.core.field_rules.pointwise import placed
 from inspector.core.field_rules.registry import Fields, integer, rule
-from inspector.core.fields import Field, InputAxis, OpCall, Seen, Shape, Sight, Unknown, Whole, merged, plain, unknown
+from inspector.core.fields import (
+    Field,
+    InputAxis,
+    OpCall,
+    Seen,
+    Shape,
+    Sight,
+    Unknown,
+    Whole,
+    merged,
+    mixed,
+    plain,
+    unknown,
+)
 
 IndexItem = tuple[int, int] | int | None
 """What one entry of ``x[…]`` does: (start, step) of a slice, a position, or None for a new dimension."""
@@ -105,19 +118,45 @@ def gathering(call: OpCall) -> Fields:
     return [field.each(step) if field else None] * len(call.output_shapes)
 
 
+@rule("sample")
+def sampling(call: OpCall) -> Fields:
+    """grid_sample: the first input read wherever the second one, the grid, says.
+
+    Where that is, only the values tell: unknown along the sampled dimensions, of which each position may read any.
+    """
+    (_, field), (grid_shape, grid) = call.inputs[0], call.inputs[1]
+    name = str(call.settings.get("name", "grid_sample"))
+    last = len(grid_shape) - 1
+
+    def read(seen: Seen) -> Sight:
+        return Unknown(operation=name) if seen.dim is not None and seen.dim >= 2 else seen
+
+    def aimed(seen: Seen) -> Sight:
+        if seen.dim == last:
+            return mixed(seen, call.path)
+        return seen if not seen.dim else placed(seen, seen.dim + 1)
+
+    return [merged([field.each(read) if field else None, grid.each(aimed) if grid else None], call.path)]
+
+
 @rule("cat")
 def concatenation(call: OpCall) -> Fields:
     """One after the other along "dim"; axes along other dimensions meet position by position."""
     dim = integer(call, "dim") % len(call.output_shapes[0])
     parts = [(shape, field) for shape, field in call.inputs if len(shape) == len(call.output_shapes[0])]
     axes: dict[InputAxis, Sight] = {}
+    misaligned: dict[InputAxis, str] = {}
     for axis in sorted({axis for _, field in parts if field for axis in field.axes}):
         sights = [(shape[dim], field.axes.get(axis) if field else None) for shape, field in parts]
-        axes[axis] = _joined(sights, axis, dim, call.path)
-    return [Field(axes=axes) if axes else None]
+        axes[axis] = _joined(sights, axis, dim, call.path, misaligned)
+    for _, field in parts:
+        misaligned = {**misaligned, **field.misaligned} if field and field.misaligned else misaligned
+    return [Field(axes=axes, misaligned=misaligned) if axes else None]
 
 
-def _joined(sights: list[tuple[int, Sight | None]], axis: InputAxis, dim: int, path: str) -> Sight:
+def _joined(
+    sights: list[tuple[int, Sight | None]], axis: InputAxis, dim: int, path: str, misaligned: dict[InputAxis, str]
+) -> Sight:
     present = [sight for _, sight in sights if sight is not None]
     along = [sight for sight in present if isinstance(sight, Seen) and sight.dim == dim]
     if not along or not all(isinstance(sight, Seen) for sight in present):
@@ -125,6 +164,7 @@ def _joined(sights: list[tuple[int, Sight | None]], axis: InputAxis, dim: int, p
             present = [_without_local_along(sight, dim) for sight in present]
         together = merged([Field(axes={axis: sight}) for sight in present], path)
         assert together is not None
+        misaligned.update(together.misaligned)
         return together.axes[axis]
     intervals: list[tuple[int, int]] = []
     for size, sight in sights:
@@ -143,58 +183,76 @@ def _joined(sights: list[tuple[int, Sight | None]], axis: InputAxis, dim: int, p
 
 def _without_local_along(sight: Sight, dim: int) -> Sight:
     if isinstance(sight, Whole) and sight.local is not None and sight.local.dim == dim:
-        return Whole(via=sight.via)
+        return Whole(via=sight.via, wraps=sight.wraps)
     return sight
 
 
 @rule("stack")
 def stacking(call: OpCall) -> Fields:
-    """Side by side along a new dimension "dim"."""
+    """Side by side along a new dimension "dim"; one position each of an axis makes the axis anew."""
     dim = integer(call, "dim") % len(call.output_shapes[0])
 
     def step(seen: Seen) -> Sight:
         return seen if seen.dim is None or seen.dim < dim else placed(seen, seen.dim + 1)
 
-    return [merged([field.each(step) if field else None for _, field in call.inputs], call.path)]
+    parts = [field.each(step) if field else None for _, field in call.inputs]
+    together = merged(parts, call.path)
+    if together is None:
+        return [None]
+    axes = dict(together.axes)
+    for axis in axes:
+        sights = [part.axes.get(axis) if part else None for part in parts]
+        seen = [sight for sight in sights if isinstance(sight, Seen) and sight.dim is None]
+        if len(seen) == len([sight for sight in sights if sight is not None]) and any(one != seen[0] for one in seen):
+            intervals = [sight.edges.at(0) if isinstance(sight, Seen) else NOTHING for sight in sights]
+            edges = listing(intervals, all(one.edges.exact for one in seen))
+            axes[axis] = Seen(edges=edges, dim=dim, length=len(intervals), cropped=True)
+    return [Field(axes=axes, misaligned=together.misaligned)]
 
 
 @rule("assign")
 def assignment(call: OpCall) -> Fields:
-    """``x[…] = value``: the first input is ``x``, the second the value, "items" as for "slice".
-
-    A value is followed where it fills whole dimensions; elsewhere what it saw becomes unknown.
-    """
+    """``x[…] = value``: the first input is ``x``, the second the value, "items" as for "slice"."""
     (shape, field), (value_shape, value) = call.inputs[0], call.inputs[1]
     items = cast(Sequence[IndexItem] | None, call.settings.get("items"))
     if value is None:
         return [field]
     if items is None:
         return [merged([field, unknown([value], "indexed assignment")], call.path)]
-    return [merged([field, value.each(_assigned(shape, value_shape, items))], call.path)]
+    axes = {
+        axis: _assigned(sight, shape, value_shape, items, overlaid=field is not None and axis in field.axes)
+        for axis, sight in value.axes.items()
+    }
+    return [merged([field, Field(axes=axes, misaligned=value.misaligned)], call.path)]
 
 
-def _assigned(shape: Shape, value_shape: Shape, items: Sequence[IndexItem]) -> "_Assigned":
-    targets: list[int | None] = []
+def _assigned(sight: Sight, shape: Shape, value_shape: Shape, items: Sequence[IndexItem], overlaid: bool) -> Sight:
+    targets: list[tuple[int, int, int] | None] = []
+    """For each dimension of ``x[…]``, as the value has them: dimension, start, step; None for a new one."""
     dim = 0
     for item in items:
-        if item is None:
-            targets.append(None)
-            continue
         if isinstance(item, tuple):
-            targets.append(dim if item == (0, 1) else None)
-        dim += 1
-    return _Assigned(shape, value_shape, targets)
+            targets.append((dim, *item))
+        elif item is None:
+            targets.append(None)
+        dim += item is not None
 
-
-class _Assigned:
-    def __init__(self, shape: Shape, value_shape: Shape, targets: list[int | None]) -> None:
-        self._shape, self._value_shape, self._targets = shape, value_shape, targets
-
-    def __call__(self, seen: Seen) -> Sight:
+    def step(seen: Seen) -> Sight:
         if seen.dim is None:
             return seen
-        place = seen.dim + len(self._targets) - len(self._value_shape)
-        target = self._targets[place] if 0 <= place < len(self._targets) else None
-        if target is not None and self._shape[target] == self._value_shape[seen.dim]:
-            return placed(seen, target)
-        return Unknown(operation="indexed assignment")
+        place = seen.dim + len(targets) - len(value_shape)
+        target = targets[place] if 0 <= place < len(targets) else None
+        size = value_shape[seen.dim]
+        if target is None or size == 1:
+            return Seen(edges=fixed(seen.edges.at(0), seen.edges.exact), dim=None, length=1, cropped=seen.cropped)
+        dim, start, stride = target
+        if size == shape[dim]:
+            return placed(seen, dim)
+        # Beyond the part that is assigned, positions see what would stand there; nothing, where it is all padding.
+        edges = transposed_window(plain(seen, size).edges, shape[dim], 1, stride, -start, 1)
+        covers = start < stride and start + stride * size >= shape[dim]
+        return Seen(
+            edges=edges if covers or not overlaid else bound(edges), dim=dim, length=shape[dim], cropped=seen.cropped
+        )
+
+    return Field(axes={(0, 0): sight}).each(step).axes[0, 0]

@@ -3,7 +3,7 @@
 from math import prod
 from typing import cast
 
-from inspector.core.edges import Edges, compose, fixed, listing, window
+from inspector.core.edges import bound, compose, fixed, listing, window
 from inspector.core.field_rules.pointwise import placed
 from inspector.core.field_rules.registry import Fields, integers, rule
 from inspector.core.fields import OpCall, Seen, Shape, Sight, Unknown, plain
@@ -55,8 +55,7 @@ def _split(seen: Seen, dim: int, block: int) -> Seen:
     """The axis is cut into blocks over two dimensions: along the outer one a position sees at most its block."""
     length = seen.length // block
     edges = window(seen.edges, length, block, block, 0, 1)
-    bound = Edges(lo=edges.lo, hi=edges.hi, shift=edges.shift, exact=False, listed=edges.listed)
-    return Seen(edges=bound, dim=dim, length=length, cropped=seen.cropped)
+    return Seen(edges=bound(edges), dim=dim, length=length, cropped=seen.cropped)
 
 
 @rule("repeat")

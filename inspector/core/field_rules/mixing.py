@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import cast
 
+from inspector.core.edges import LONGEST, hull, listing
 from inspector.core.field_rules.pointwise import broadcast, placed
 from inspector.core.field_rules.registry import Fields, integers, rule
-from inspector.core.fields import Field, OpCall, Seen, Sight, merged, mixed, mixed_in_place
+from inspector.core.fields import Field, OpCall, Seen, Sight, merged, mixed, mixed_in_place, plain
 
 
 @rule("linear")
@@ -89,7 +90,7 @@ def reduction(call: OpCall) -> Fields:
     return [field.each(step)] * len(call.output_shapes)
 
 
-@rule("normalise", "softmax", "layer_norm", "group_norm", "instance_norm", "batch_norm", "cumulative", "sort")
+@rule("normalise", "softmax", "layer_norm", "group_norm", "instance_norm", "batch_norm", "sort")
 def normalisation(call: OpCall) -> Fields:
     """Every position reads all of "dims" and stays in its place: norms by statistics of the input, softmax.
 
@@ -102,6 +103,29 @@ def normalisation(call: OpCall) -> Fields:
         field = merged((broadcast(field, shape, output) for shape, field in call.inputs), call.path)
         fields.append(field.each(_InPlace(dims, call.path)) if field else None)
     return fields
+
+
+@rule("cumulative")
+def accumulation(call: OpCall) -> Fields:
+    """Every position along "dims" reads those up to its own: a cumulative sum, product or maximum."""
+    shape, field = call.inputs[0]
+    dims = {dim % len(shape) for dim in integers(call, "dims")}
+
+    def step(seen: Seen) -> Sight:
+        if seen.dim not in dims or seen.dim is None:
+            return seen
+        size = shape[seen.dim]
+        if size > LONGEST:
+            return mixed_in_place(seen, call.path)
+        edges = plain(seen, size).edges
+        low, high = edges.at(0)
+        reached = []
+        for place in (edges.at(unit) for unit in range(size)):
+            low, high = hull(((low, high), place))
+            reached.append((low, high))
+        return Seen(edges=listing(reached, edges.exact), dim=seen.dim, length=size, cropped=seen.cropped)
+
+    return [field.each(step) if field else None] * len(call.output_shapes)
 
 
 class _InPlace:

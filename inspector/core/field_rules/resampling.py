@@ -1,12 +1,21 @@
 """Operations that move positions about evenly: interpolation, pixel shuffling, padding."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import cast
 
-from inspector.core.edges import Edges, antialiased_positions, bins, compose, source_positions, window
+from inspector.core.edges import (
+    Edges,
+    antialiased_positions,
+    bins,
+    bound,
+    compose,
+    rounds_down,
+    source_positions,
+    window,
+)
 from inspector.core.field_rules.registry import Fields, integer, rule
-from inspector.core.fields import OpCall, Seen, Sight, mixed, plain
+from inspector.core.fields import OpCall, Seen, Sight, Whole, mixed, plain
 
 _KERNELS = {
     "nearest": "floor", "nearest-exact": "floor", "linear": "linear", "bilinear": "linear", "trilinear": "linear",
@@ -52,7 +61,36 @@ def _interpolated(call: OpCall, edges: Edges, length_in: int, length: int, axis:
         reads = antialiased_positions(1 if kernel == "linear" else 2, ratio)
         return compose(edges, length, reads, period, advance, exact=False)
     centred = mode != "nearest" and not call.settings.get("align_corners")
-    return compose(edges, length, source_positions(kernel, ratio, centred), period, advance)
+    return _read(edges, length_in, length, kernel, ratio, centred)
+
+
+def _read(edges: Edges, length_in: int, length: int, kernel: str, ratio: Fraction, centred: bool) -> Edges:
+    """Exact where no tap is without weight, and single precision finds the right taps."""
+    reads = source_positions(kernel, ratio, centred)
+    period, advance = ratio.denominator, ratio.numerator
+    if rounds_down(kernel, ratio, centred, length):
+
+        def either(position: int) -> Iterable[int]:
+            return [place - early for place in reads(position) for early in (0, 1)]
+
+        return compose(edges, length, either, period, advance, exact=False)
+    read = compose(edges, length, reads, period, advance)
+    if kernel == "floor":
+        return read
+    weighed = compose(edges, length, source_positions(kernel, ratio, centred, between=True), period, advance)
+    # The first and the last position see less than others anyway: there, the border cuts the taps off.
+    same = read == weighed or all(read.at(unit) == weighed.at(unit) for unit in range(1, length - 1))
+    return read if same and _reached_inside(read, reads, length_in, length) else bound(read)
+
+
+def _reached_inside(read: Edges, reads: Callable[[int], Iterable[int]], length_in: int, length: int) -> bool:
+    """Whether a position whose taps all lie on the axis sees as much as any: where they do not, there is no padding."""
+    period = min(len(read.lo), length)
+    if 2 * period <= length and not read.listed:
+        return True
+    sizes = [high - low for low, high in (read.at(unit) for unit in range(length))]
+    inside = [sizes[unit] for unit in range(length) if all(0 <= place < length_in for place in reads(unit))]
+    return bool(inside) and max(inside) == max(sizes)
 
 
 @rule("pixel_shuffle")
@@ -89,7 +127,8 @@ def _last_two(call: OpCall, along: Callable[[Edges, int], Edges]) -> Fields:
 def padding(call: OpCall) -> Fields:
     """A shift of the origin; "padding" holds the positions added before each dimension, negative ones cropped.
 
-    Reflected, replicated and circular padding is told as if it were pixels beyond the border, like zeros.
+    Reflected and replicated padding is told as if it were pixels beyond the border, like zeros: what stands there is a
+    copy of what lies nearby. With "wraps" it comes from the other end, so the first and the last see both.
     """
     shape, field = call.inputs[0]
     before = cast(list[int], call.settings["padding"])
@@ -100,6 +139,7 @@ def padding(call: OpCall) -> Fields:
         length = call.output_shapes[0][seen.dim]
         edges = window(plain(seen, shape[seen.dim]).edges, length, 1, 1, before[seen.dim], 1)
         cropped = seen.cropped or before[seen.dim] < 0 or length < shape[seen.dim]
-        return Seen(edges=edges, dim=seen.dim, length=length, cropped=cropped)
+        padded = Seen(edges=edges, dim=seen.dim, length=length, cropped=cropped)
+        return Whole(via=call.path, local=padded, wraps=True) if call.settings.get("wraps") else padded
 
     return [field.each(step) if field else None]

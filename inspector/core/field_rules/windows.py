@@ -1,11 +1,11 @@
 """Operations whose output positions read a window: convolutions, poolings, and those turned round."""
 
 from collections.abc import Callable, Iterable
-from math import gcd
+from math import gcd, prod
 
-from inspector.core.edges import Edges, bins, compose, transposed_window, window
+from inspector.core.edges import Edges, bins, bound, compose, transposed_window, window
 from inspector.core.field_rules.registry import Fields, integer, integers, rule
-from inspector.core.fields import Field, OpCall, Seen, Sight, mixed, plain
+from inspector.core.fields import Field, OpCall, Seen, Sight, Unknown, mixed, plain
 
 AlongAxis = Callable[[Edges, int, int], Edges]
 """(edges, number of the windowed axis, output length) to edges."""
@@ -36,7 +36,7 @@ def max_unpooling(call: OpCall) -> Fields:
     The indices count as computed from the same positions as the values, as those of a max pooling are.
     """
     along = _transposed(call)
-    return _along(call, lambda edges, axis, length: _bound(along(edges, axis, length)))
+    return _along(call, lambda edges, axis, length: bound(along(edges, axis, length)))
 
 
 @rule("fractional_pool", sliding=True)
@@ -98,14 +98,38 @@ def unfolding(call: OpCall) -> Fields:
         if seen.dim == first - 1:
             return mixed(seen, call.path)
         axis = seen.dim - first
-        inner = 1
-        for block in blocks[axis + 1 :]:
-            inner *= block
+        inner = prod(blocks[axis + 1 :])
         edges = along(plain(seen, call.inputs[0][0][seen.dim]).edges, axis, blocks[axis])
         return Seen(edges=edges, dim=first, length=blocks[axis], inner=inner, cropped=True)
 
     field = call.inputs[0][1]
     return [field.each(step) if field else None]
+
+
+@rule("fold")
+def folding(call: OpCall) -> Fields:
+    """Columns become windows that add up: "blocks" many along each axis, laid out as by "unfold".
+
+    A bound: columns that were not mixed since "unfold" put each pixel back where it was.
+    """
+    blocks, along = integers(call, "blocks"), _transposed(call)
+    shape, field = call.inputs[0]
+    last, first = len(shape) - 1, len(call.output_shapes[0]) - len(blocks)
+
+    def step(seen: Seen) -> Sight:
+        if seen.dim is None or seen.dim < last - 1:
+            return seen
+        if seen.dim == last - 1:
+            return mixed(seen, call.path)
+        for axis, length in enumerate(blocks):
+            if (seen.inner, seen.length) == (prod(blocks[axis + 1 :]), length):
+                size = call.output_shapes[0][first + axis]
+                return Seen(
+                    edges=bound(along(seen.edges, axis, size)), dim=first + axis, length=size, cropped=seen.cropped
+                )
+        return Unknown(operation="fold of rearranged columns")
+
+    return [_each(field, step)]
 
 
 @rule("windows_of")
@@ -121,7 +145,7 @@ def windows_along(call: OpCall) -> Fields:
         if seen.dim is None or seen.dim != dim % len(shape):
             return seen
         length = call.output_shapes[0][seen.dim]
-        edges = _bound(window(plain(seen, shape[seen.dim]).edges, length, size, step, 0, 1))
+        edges = bound(window(plain(seen, shape[seen.dim]).edges, length, size, step, 0, 1))
         return Seen(edges=edges, dim=seen.dim, length=length, cropped=True)
 
     return [field.each(through) if field else None]
@@ -141,25 +165,29 @@ def _transposed(call: OpCall) -> AlongAxis:
     )
 
 
-def _bound(edges: Edges) -> Edges:
-    return Edges(lo=edges.lo, hi=edges.hi, shift=edges.shift, exact=False, listed=edges.listed)
-
-
 def _along(call: OpCall, along: AlongAxis, mixes_channels: bool = False) -> Fields:
     """Apply `along` to the windowed dimensions; the channel dimension lies right before them."""
     shape, field = call.inputs[0]
-    axes = len(integers(call, "kernel"))
-    first = len(shape) - axes
+    kernel = integers(call, "kernel")
+    first = len(shape) - len(kernel)
 
     def step(seen: Seen) -> Sight:
         if seen.dim is None or seen.dim < first:
             return mixed(seen, call.path) if mixes_channels and seen.dim == first - 1 else seen
-        whole_dim = plain(seen, shape[seen.dim])
         length = call.output_shapes[0][seen.dim]
+        if length == shape[seen.dim] and _changes_nothing(call, seen.dim - first):
+            return seen
+        whole_dim = plain(seen, shape[seen.dim])
         edges = along(whole_dim.edges, seen.dim - first, length)
         return Seen(edges=edges, dim=seen.dim, length=length, cropped=seen.cropped)
 
     return [_each(field, step)] * len(call.output_shapes)
+
+
+def _changes_nothing(call: OpCall, axis: int) -> bool:
+    """A window of one position, as of most convolutions in a deep network."""
+    neutral = {"kernel": 1, "stride": 1, "padding": 0}
+    return all(name in call.settings and integers(call, name)[axis] == value for name, value in neutral.items())
 
 
 def _each(field: Field | None, step: Callable[[Seen], Sight]) -> Field | None:

@@ -112,7 +112,8 @@ def _softmax(view: NodeView) -> Fields:
 
 @reads("CumSum CumProd")
 def _cumulative(view: NodeView) -> Fields:
-    return view.apply("cumulative", [view.operand(0)], dims=view.integers(1))
+    forward = not view.attribute("reverse", 0) and not view.attribute("exclusive", 0)
+    return view.apply("cumulative" if forward else "normalise", [view.operand(0)], dims=view.integers(1))
 
 
 @reads("TopK")

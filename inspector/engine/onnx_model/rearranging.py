@@ -93,7 +93,7 @@ def _padding(view: NodeView) -> Fields:
     before = [0] * rank
     for axis, amount in zip(axes, pads[: len(axes)], strict=True):
         before[axis % rank] = amount
-    return view.apply("pad", [view.operand(0)], padding=before)
+    return view.apply("pad", [view.operand(0)], padding=before, wraps=view.attribute("mode", "constant") == "wrap")
 
 
 @reads("DepthToSpace")

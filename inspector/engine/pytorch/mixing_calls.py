@@ -63,6 +63,23 @@ def _reduce(a: Arguments, outputs: list[Shape]) -> Reading:
     return _reduction(a["input"], None if isinstance(dim, bool) else dim, outputs)
 
 
+@reads("fft_fft fft_ifft fft_rfft fft_irfft fft_hfft fft_ihfft", "input n=None dim=-1")
+def _fourier_transform(a: Arguments, outputs: list[Shape]) -> Reading:
+    return Reading("reduce", [a["input"]], {"dims": dims_of(a["dim"]), "keepdim": True})
+
+
+@reads("fft_fft2 fft_ifft2 fft_rfft2 fft_irfft2", "input s=None dim=None")
+def _fourier_transform_of_planes(a: Arguments, outputs: list[Shape]) -> Reading:
+    return Reading("reduce", [a["input"]], {"dims": dims_of(a["dim"]) or [-2, -1], "keepdim": True})
+
+
+@reads("fft_fftn fft_ifftn fft_rfftn fft_irfftn", "input s=None dim=None")
+def _fourier_transform_of_all(a: Arguments, outputs: list[Shape]) -> Reading:
+    sizes = a["s"]
+    last = list(range(-len(sizes), 0)) if sizes is not None else []
+    return Reading("reduce", [a["input"]], {"dims": dims_of(a["dim"]) or last, "keepdim": True})
+
+
 @reads("norm vector_norm linalg_vector_norm linalg_norm", "input p=None dim=None")
 def _norm(a: Arguments, outputs: list[Shape]) -> Reading:
     return _reduction(a["input"], a["dim"], outputs)
@@ -78,7 +95,13 @@ def _reduction(tensor: torch.Tensor, dim: Any, outputs: list[Shape]) -> Reading:
     return Reading("reduce", [tensor], {"dims": dims_of(dim), "keepdim": keepdim})
 
 
-@reads("softmax log_softmax softmin cumsum cumprod cummax cummin logcumsumexp sort argsort", "input dim=None")
+@reads("cumsum cumprod cummax cummin logcumsumexp", "input dim")
+def _cumulative(a: Arguments, outputs: list[Shape]) -> Reading:
+    dim = a["kwargs"]["axis"] if a["dim"] is None else a["dim"]
+    return Reading("cumulative" if outputs[0] else "elementwise", [a["input"]], {"dims": [int(dim)]})
+
+
+@reads("softmax log_softmax softmin sort argsort", "input dim=None")
 def _along_dim(a: Arguments, outputs: list[Shape]) -> Reading:
     rank = rank_of(a["input"])
     dim = a["dim"]

@@ -1,5 +1,6 @@
 """How calls of convolutions, poolings and resampling functions are read."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from inspector.core.field_rules.windows import same_padding
@@ -107,12 +108,7 @@ for _count in (1, 2, 3):
 def _unfold(a: Arguments, outputs: list[Shape]) -> Reading:
     settings = {name: each(a[name], 2) for name in ("dilation", "padding", "stride")}
     kernel = each(a["kernel_size"], 2)
-    blocks = [
-        (size + 2 * pad - step * (width - 1) - 1) // stride + 1
-        for size, pad, step, width, stride in zip(
-            a["input"].shape[-2:], settings["padding"], settings["dilation"], kernel, settings["stride"], strict=True
-        )
-    ]
+    blocks = _blocks(a["input"].shape[-2:], kernel, settings)
     return Reading("unfold", [a["input"]], {"kernel": kernel, "blocks": blocks, "axes": 2, **settings})
 
 
@@ -163,4 +159,27 @@ def _pad(a: Arguments, outputs: list[Shape]) -> Reading:
     # The list starts at the last dimension: (left, right, top, bottom, …).
     for place, amount in enumerate(list(a["pad"])[::2]):
         before[rank - 1 - place] = int(amount)
-    return Reading("pad", [a["input"]], {"padding": before})
+    return Reading("pad", [a["input"]], {"padding": before, "wraps": a["mode"] == "circular"})
+
+
+@reads("fold", "input output_size kernel_size dilation=1 padding=0 stride=1")
+def _fold(a: Arguments, outputs: list[Shape]) -> Reading:
+    settings = {name: each(a[name], 2) for name in ("dilation", "padding", "stride")}
+    kernel = each(a["kernel_size"], 2)
+    blocks = _blocks(outputs[0][-2:], kernel, settings)
+    return Reading("fold", [a["input"]], {"kernel": kernel, "blocks": blocks, "axes": 2, **settings})
+
+
+def _blocks(sizes: Sequence[int], kernel: list[int], settings: dict[str, list[int]]) -> list[int]:
+    """How many windows lie along each axis."""
+    return [
+        (size + 2 * pad - step * (width - 1) - 1) // stride + 1
+        for size, pad, step, width, stride in zip(
+            sizes, settings["padding"], settings["dilation"], kernel, settings["stride"], strict=True
+        )
+    ]
+
+
+@reads("grid_sample", "input grid")
+def _grid_sample(a: Arguments, outputs: list[Shape]) -> Reading:
+    return Reading("sample", [a["input"], a["grid"]], {"name": "grid_sample"})
