@@ -1,10 +1,13 @@
 """How much memory a model takes: what is asked for, and what is answered."""
 
+import re
 from collections.abc import Callable
 from typing import Literal
 
+from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
 from inspector.core.table import Note, Output, Record
+from inspector.core.wording import printable, shape
 
 Optimizer = Literal["none", "sgd", "adam"]
 Use = Literal["parameters", "buffers", "inputs", "gradients", "optimizer", "saved", "other"]
@@ -16,9 +19,9 @@ USES: dict[Use, str] = {
     "buffers": "buffers",
     "inputs": "inputs",
     "gradients": "gradients of parameters",
-    "optimizer": "the optimizer's",
-    "saved": "saved for backward",
-    "other": "outputs, their gradients",
+    "optimizer": "optimizer",
+    "saved": "kept for backward",
+    "other": "outputs and their gradients",
 }
 """What memory is in use for. "saved" is counted from the moment at which something is kept for the backward pass;
 "other" is what is on its way between calls, forward or back, and what operations take while they run."""
@@ -102,6 +105,34 @@ class MemoryReport(Record, frozen=True, kw_only=True):
     fitting: Fitting | None = None
     rows: list[RowMemory] = []
     notes: list[Note] = []
+
+
+def place_of(peak: Peak) -> str:
+    """Where a peak is, in words: "in the backward pass of layer4.0.conv1 (Conv2d)"."""
+    if peak.phase == "step":
+        return "in the optimizer's step"
+    if peak.path is None:
+        return f"in the {peak.phase} pass"
+    call = f"{printable(peak.path) or 'the model itself'} ({printable(peak.type)})"
+    return f"in {call}" if peak.phase == "forward" else f"in the backward pass of {call}"
+
+
+def setting_of(report: MemoryReport) -> str:
+    """What the figures are for: "x 8×3×224×224, bfloat16, Adam"."""
+    inputs = [f"{printable(one.name)} {shape(one.shape)}".lstrip() for one in report.inputs]
+    return ", ".join([*inputs, *([report.dtype] if report.dtype else []), OPTIMIZERS[report.optimizer]])
+
+
+def parse_size(text: str) -> int:
+    """Bytes in a size such as ``24GiB``, ``24G`` (the same) or ``24GB`` (10⁹ each).
+
+    Raises RequestError where it is none.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*(?:([kmgt])(i?b)?|b)?\s*", text.lower())
+    if found is None or not float(found[1]):
+        raise RequestError(f"{text!r} is no size of memory; write one such as 24GiB")
+    base = 1000 if found[3] == "b" else 1024
+    return int(float(found[1]) * base ** (" kmgt".index(found[2]) if found[2] else 0))
 
 
 def largest_batch(limit: int, peak: Callable[[int], int]) -> int:

@@ -64,8 +64,8 @@ def memory_report(subject: Subject, settings: MemorySettings, progress: Progress
 
     Raises RequestError where the model does not run on the inputs at that batch size and dtype.
     """
-    dtype = getattr(torch, settings.dtype) if settings.dtype else None
-    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+    dtype = getattr(torch, settings.dtype, None) if settings.dtype else None
+    if settings.dtype and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
         raise RequestError(f"{settings.dtype!r} is no floating-point type; choose float32, float16 or bfloat16")
     if settings.batch is not None and settings.batch < 1:
         raise RequestError(f"a batch of {settings.batch} has no samples; give 1 or more")
