@@ -8,7 +8,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspector.core.memory import USES, Use
-from inspector.engine.pytorch.recording import tensors_in
+from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.storages import identity_of, storage_of
 
 W = TypeVar("W")

@@ -20,7 +20,8 @@ from inspector.engine.pytorch.calling import Arguments, call_model
 from inspector.engine.pytorch.gpu_kernels import Run, gpu_attention, with_gpu_dropout
 from inspector.engine.pytorch.live_storages import LiveStorages
 from inspector.engine.pytorch.meta_calls import MetaCalls, NeedsValuesError, as_meta
-from inspector.engine.pytorch.recording import CallRecord, Recorder, tensors_in
+from inspector.engine.pytorch.nested import tensors_in
+from inspector.engine.pytorch.recording import CallRecord, Recorder
 from inspector.engine.pytorch.untouched import untouched
 from inspector.engine.random_state import seeded
 

@@ -29,7 +29,7 @@ from inspector.engine.pytorch.meta_calls import NeedsValuesError
 from inspector.engine.pytorch.passes import arguments_for, device_of_inputs, tensors_of_arguments
 from inspector.engine.pytorch.shape_pass import has_lazy, materialised_copy
 from inspector.engine.pytorch.storages import bytes_made
-from inspector.engine.pytorch.structure import dtype_of, static_rows
+from inspector.engine.pytorch.structure import static_rows
 
 KEPT: dict[Optimizer, int] = {"none": 0, "sgd": 1, "adam": 2}
 """Tensors like each parameter that an optimizer keeps between steps: momentum; Adam's two moments (`torch.optim`)."""
@@ -177,7 +177,7 @@ def _report(
     report = MemoryReport(
         inputs=inputs,
         batch=inputs[0].shape[0] if inputs and inputs[0].shape else None,
-        dtype=settings.dtype or dtype_of(subject.module, recursive=True) or "",
+        dtype=settings.dtype or (subject.static[0].dtype or ""),
         optimizer=settings.optimizer,
         parameter_bytes=bytes_made([], held.parameters),
         buffer_bytes=bytes_made([], held.buffers),
