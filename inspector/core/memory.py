@@ -18,13 +18,16 @@ USES: dict[Use, str] = {
     "parameters": "parameters",
     "buffers": "buffers",
     "inputs": "inputs",
-    "gradients": "gradients of parameters",
+    "gradients": "gradients",
     "optimizer": "optimizer",
     "saved": "kept for backward",
-    "other": "outputs and their gradients",
+    "other": "outputs and work space",
 }
-"""What memory is in use for. "saved" is counted from the moment at which something is kept for the backward pass;
-"other" is what is on its way between calls, forward or back, and what operations take while they run."""
+"""What memory is in use for.
+
+"gradients" are those of parameters; "saved" is counted from the moment at which something is kept for the backward
+pass; "other" is what is on its way between calls, forward or back, and what operations make on the way to it.
+"""
 NOT_INCLUDED = (
     "not in these figures: the allocator's rounding and cache, work space of cuDNN and cuBLAS, the CUDA context"
 )
