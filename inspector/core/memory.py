@@ -96,6 +96,7 @@ class MemoryReport(Record, frozen=True, kw_only=True):
     optimizer: Optimizer
     parameter_bytes: int
     buffer_bytes: int
+    """And of the tensors that modules hold without having registered them."""
     input_bytes: int
     gradient_bytes: int | None = None
     """Of the parameters after a backward pass. This, and what follows, is None where the model cannot be trained."""

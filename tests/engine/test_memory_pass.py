@@ -285,6 +285,38 @@ def test_checkpointed_parts_keep_their_inputs():
     assert report.saved_bytes == 2 * 8 * 16 * 4
 
 
+class Unregistered(nn.Module):
+    """Holds a constant as a plain attribute."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(16, 16)
+        self.constant = torch.ones(16, 32)
+
+    def forward(self, x):
+        return (self.fc(x) @ self.constant).tanh() @ self.constant.T
+
+
+def test_what_is_held_without_being_registered_is_there_all_the_time_and_not_kept_by_calls():
+    module = Unregistered()
+    constant = module.constant
+    report, _ = report_of(module, [InputSpec(shape=[4, 16])])
+    assert report.buffer_bytes == constant.nbytes
+    assert report.saved_bytes == 4 * 4 * 32
+    assert module.constant is constant
+
+
+@pytest.mark.parametrize("make", [torch.jit.script, lambda part: torch.jit.trace(part, torch.ones(4, 16))])
+def test_torchscript_is_as_before(make):
+    module = nn.Sequential(make(nn.Sequential(nn.Linear(16, 8), nn.ReLU())), nn.Linear(8, 2)).eval()
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+    report, _ = report_of(module, [InputSpec(shape=[4, 16])], dtype="float64")
+    assert report.saved_bytes == 8 * 4 * 8
+    assert not any(part.training for part in module.modules())
+    assert all(torch.equal(before[key], value) for key, value in module.state_dict().items())
+    assert module(torch.ones(4, 16)).dtype == torch.float32
+
+
 def test_dropout_keeps_a_byte_for_each_element_as_on_a_gpu():
     report, table = report_of(nn.Sequential(nn.Linear(16, 64), nn.Dropout(0.5)), [InputSpec(shape=[2, 16])])
     assert {row.path: one.saved_bytes for row, one in zip(table.rows, report.rows, strict=True)}["1"] == 2 * 64

@@ -6,7 +6,8 @@ A model whose control flow needs values is run for real, on a copy.
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -39,6 +40,7 @@ class Held:
 
     parameters: list[torch.Tensor]
     buffers: list[torch.Tensor]
+    """And what modules hold without having registered it."""
     inputs: list[torch.Tensor]
 
 
@@ -71,11 +73,10 @@ def memory_pass(
     """
     meta = [as_meta(tensor) for tensor in arguments[0]], {n: as_meta(t) for n, t in arguments[1].items()}
     run = with_gpu_dropout(MetaCalls(torch.device(device), None, repeated=False))
-    with untouched(model), gpu_attention(), seeded(seed):
+    with untouched(model), _modes_kept(model), _stand_ins(model, dtype), gpu_attention(), seeded(seed):
         for module in model.modules():
             if isinstance(module, nn.DataParallel):
                 module.__dict__["device_ids"] = []
-        _put_stand_ins(model, dtype)
         try:
             return _passed(model, _cast(meta, dtype), training, run)
         except NotImplementedError as problem:
@@ -101,22 +102,44 @@ def _plainly(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return func(*args, **kwargs)
 
 
-def _put_stand_ins(model: nn.Module, dtype: torch.dtype | None) -> None:
-    """Tensors on meta in the places of all others, one for each; `untouched` takes them out again."""
+@contextmanager
+def _stand_ins(model: nn.Module, dtype: torch.dtype | None) -> Iterator[None]:
+    """Tensors on meta in the places of all others, one for each, so ties stay ties."""
     made: dict[int, torch.Tensor] = {}
+    places: list[tuple[Any, str, torch.Tensor]] = []
     for module in model.modules():
-        dictionaries: list[dict[str, Any]] = [module._parameters, module._buffers]
-        for held in dictionaries:
-            for name, tensor in held.items():
-                if tensor is None or tensor.layout != torch.strided:
-                    continue
+        for held in (module._parameters, module._buffers, module.__dict__):
+            places += [(held, name, tensor) for name, tensor in held.items() if isinstance(tensor, torch.Tensor)]
+    registered = {id(tensor) for tensor in (*model.parameters(), *model.buffers())}
+    try:
+        for held, name, tensor in places:
+            if tensor.layout == torch.strided:
                 if id(tensor) not in made:
-                    stand_in = as_meta(tensor.detach())
-                    stand_in = stand_in.to(dtype) if dtype is not None and tensor.is_floating_point() else stand_in
-                    if isinstance(tensor, nn.Parameter):
-                        stand_in = nn.Parameter(stand_in, requires_grad=tensor.requires_grad)
-                    made[id(tensor)] = stand_in
+                    # `Module.to` does not reach the others.
+                    made[id(tensor)] = _stand_in(tensor, dtype if id(tensor) in registered else None)
                 held[name] = made[id(tensor)]
+        yield
+    finally:
+        for held, name, tensor in places:
+            held[name] = tensor
+
+
+def _stand_in(tensor: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
+    meta = as_meta(tensor.detach())
+    meta = meta.to(dtype) if dtype is not None and tensor.is_floating_point() else meta
+    return nn.Parameter(meta, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else meta
+
+
+@contextmanager
+def _modes_kept(model: nn.Module) -> Iterator[None]:
+    """Put back which modules are in train mode, also those that TorchScript keeps to itself."""
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            if module.training != training:
+                module.training = training
 
 
 def _cast(arguments: Arguments, dtype: torch.dtype | None) -> Arguments:
@@ -128,7 +151,9 @@ def _cast(arguments: Arguments, dtype: torch.dtype | None) -> Arguments:
 
 def _passed(model: nn.Module, arguments: Arguments, training: bool, run: Run) -> Ran:
     model.train(training)
-    held = Held(list(model.parameters()), list(model.buffers()), [*arguments[0], *arguments[1].values()])
+    held = Held(
+        list(model.parameters()), [*model.buffers(), *_unregistered(model)], [*arguments[0], *arguments[1].values()]
+    )
     watch = _Watch(model, held)
     watch.recorder.run = run
     if not training:
@@ -144,6 +169,12 @@ def _passed(model: nn.Module, arguments: Arguments, training: bool, run: Run) ->
     # Only now: whoever calls a model keeps its output through the backward pass.
     del output
     return found
+
+
+def _unregistered(model: nn.Module) -> list[torch.Tensor]:
+    """Tensors that modules hold as plain attributes."""
+    held = [value for module in model.modules() for value in module.__dict__.values()]
+    return [value for value in held if type(value) is torch.Tensor]
 
 
 class _Calling(TorchFunctionMode):

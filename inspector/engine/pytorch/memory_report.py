@@ -29,7 +29,7 @@ from inspector.engine.pytorch.meta_calls import NeedsValuesError
 from inspector.engine.pytorch.passes import arguments_for, device_of_inputs, tensors_of_arguments
 from inspector.engine.pytorch.shape_pass import has_lazy, materialised_copy
 from inspector.engine.pytorch.storages import bytes_made
-from inspector.engine.pytorch.structure import static_rows
+from inspector.engine.pytorch.structure import dtype_name, static_rows
 
 KEPT: dict[Optimizer, int] = {"none": 0, "sgd": 1, "adam": 2}
 """Tensors like each parameter that an optimizer keeps between steps: momentum; Adam's two moments (`torch.optim`)."""
@@ -78,6 +78,9 @@ def memory_report(subject: Subject, settings: MemorySettings, progress: Progress
         training = _passed(subject, settings.batch, dtype, True, notes)
     except RequestError as problem:
         notes.append(Note(code="not-trained", message=f"no figures for training: {problem}"))
+    if any(isinstance(module, nn.RNNBase) for module in subject.module.modules()):
+        text = "recurrent layers were followed step by step; the kernels of cuDNN keep work space of their own instead"
+        notes.append(Note(code="recurrent-memory", message=text))
     fitting = None
     if settings.limit is not None:
         fitting = _fitting(subject, settings, dtype, training is not None, progress)
@@ -106,6 +109,7 @@ def _passed(subject: Subject, batch: int | None, dtype: torch.dtype | None, trai
         message = (str(problem).strip().splitlines() or [""])[0]
         tried = tensors_of_arguments(_with_batch(subject.arguments, batch, _empty_rows))
         where = f"{'in train mode ' if training else ''}on {', '.join(shape(tensor.shape) for tensor in tried)}"
+        where += f" in {dtype_name(dtype)}" if dtype is not None else ""
         raise RequestError(f"the model does not run {where}: {type(problem).__name__}: {message}") from problem
 
 
