@@ -198,6 +198,7 @@ def most_in_use(module, x, training, optimizer=None):
     return tracker.get_tracker_snapshot("peak")[x.device]["Total"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_what_is_kept_for_backward_is_what_autograd_holds(name):
     report, table = report_of(MODELS[name][0](), [spec_of(name)])

@@ -151,9 +151,8 @@ def _cast(arguments: Arguments, dtype: torch.dtype | None) -> Arguments:
 
 def _passed(model: nn.Module, arguments: Arguments, training: bool, run: Run) -> Ran:
     model.train(training)
-    held = Held(
-        list(model.parameters()), [*model.buffers(), *_unregistered(model)], [*arguments[0], *arguments[1].values()]
-    )
+    inputs = [*arguments[0], *arguments[1].values()]
+    held = Held(list(model.parameters()), [*model.buffers(), *_unregistered(model)], inputs)
     watch = _Watch(model, held)
     watch.recorder.run = run
     if not training:
