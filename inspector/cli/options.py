@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 import click
 
+from inspector.core.errors import RequestError
+from inspector.core.memory import DTYPES, OPTIMIZERS, MemorySettings, parse_size
 from inspector.core.recipe import LARGEST_SEED, SMALLEST_SEED, InputSpec, Recipe, parse_arguments, parse_input
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,6 +47,41 @@ def opening(function: F) -> F:
 def as_json(function: F) -> F:
     """The option for one JSON document on standard output."""
     return click.option("--json", "json", is_flag=True, help="One JSON document on standard output.")(function)
+
+
+def memory(function: F) -> F:
+    """The options for figures of memory; the command gets them by `memory_from`."""
+    decorators = [
+        click.option("--memory", is_flag=True, help="Also how much memory inference and training take, and where."),
+        click.option("--batch", type=click.IntRange(1), metavar="N", help="With --memory: for batches of N samples."),
+        click.option(
+            "--dtype", type=click.Choice([*DTYPES]), help="With --memory: for parameters and inputs of this type."
+        ),
+        click.option("--optimizer", type=click.Choice([*OPTIMIZERS]), help="With --memory: adam, unless another."),
+        click.option("--fits", metavar="SIZE", help="With --memory: find the largest batch in 24GiB, say."),
+    ]
+    for decorate in reversed(decorators):
+        function = decorate(function)
+    return function
+
+
+def memory_from(options: dict[str, Any]) -> MemorySettings | None:
+    """Take the memory options out of a command's options; None where memory is not asked for.
+
+    Raises RequestError where one is given without ``--memory``, or does not read.
+    """
+    wanted = options.pop("memory")
+    batch, dtype, optimizer, fits = (options.pop(name) for name in ("batch", "dtype", "optimizer", "fits"))
+    given = {"--batch": batch, "--dtype": dtype, "--optimizer": optimizer, "--fits": fits}
+    unused = next((name for name, value in given.items() if value is not None), None)
+    if wanted:
+        limit = parse_size(fits) if fits else None
+        return MemorySettings(
+            batch=batch, dtype=DTYPES[dtype] if dtype else None, optimizer=optimizer or "adam", limit=limit
+        )
+    if unused:
+        raise RequestError(f"{unused} is about figures of memory; add --memory")
+    return None
 
 
 def recipe_from(options: dict[str, Any]) -> Recipe:

@@ -7,29 +7,41 @@ import click
 from inspector.cli import options
 from inspector.cli.conversation import converse, opened
 from inspector.core.errors import ExitStatus
+from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import Recipe
 from inspector.core.table import ModelTable
+from inspector.worker.client import Client
+from inspector.worker.protocol import Memory
 
 
 @click.command("summary")
 @options.opening
+@options.memory
 @options.as_json
 def command(json: bool, worker: str | None, **opening: Any) -> int:
     """Print the tree with parameters, shapes, receptive fields and devices."""
-    return print_summary(options.recipe_from(opening), worker, json)
+    memory = options.memory_from(opening)
+    return print_summary(options.recipe_from(opening), worker, json, memory)
 
 
-def print_summary(recipe: Recipe, worker: str | None, json: bool) -> int:
-    """Open, trace, print; FOUND where the forward fails or the weights do not fit."""
-    table = converse(recipe, worker, lambda client: opened(client, recipe))
+def print_summary(recipe: Recipe, worker: str | None, json: bool, settings: MemorySettings | None = None) -> int:
+    """Open, trace, print; FOUND where the forward fails or the weights do not fit. With `settings` memory too."""
+
+    async def talk(client: Client) -> tuple[ModelTable, MemoryReport | None]:
+        table = await opened(client, recipe)
+        if settings is None or table.failure is not None:
+            return table, None
+        return table, await client.request(Memory(settings=settings))
+
+    table, memory = converse(recipe, worker, talk)
     if json:
         from inspector.report.documents import summary_document
 
-        click.echo(summary_document(table))
+        click.echo(summary_document(table, memory))
     else:
         from inspector.report.text import print_table
 
-        print_table(table)
+        print_table(table, memory)
     return status_of(table)
 
 

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from inspector.core.edits import Edit
+from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.results import (
     CloneReport,
@@ -43,6 +44,10 @@ class LiveModel(ABC):
     @abstractmethod
     def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
         """Run once on real values and measure every row."""
+
+    @abstractmethod
+    def memory(self, settings: MemorySettings, progress: Progress) -> MemoryReport:
+        """Work out how much memory inference and training take, and where most."""
 
     @abstractmethod
     def compare_clone(self, inputs: list[InputSpec], seed: int, progress: Progress) -> CloneReport:

@@ -4,13 +4,14 @@ from typing import Any
 
 import msgspec
 
+from inspector.core.memory import MemoryReport
 from inspector.core.results import EditReport, ForwardReport, KeyExplanation, SaveReport
 from inspector.core.table import ModelTable
 
 
-def summary_document(table: ModelTable) -> str:
-    """`summary --json`."""
-    return _json(table)
+def summary_document(table: ModelTable, memory: MemoryReport | None = None) -> str:
+    """`summary --json`; with ``--memory`` its figures under "memory", their rows aligned with the table's."""
+    return _json(table if memory is None else {**msgspec.to_builtins(table), "memory": memory})
 
 
 def forward_document(report: ForwardReport) -> str:

@@ -7,25 +7,29 @@ from rich.table import Table
 from rich.text import Text
 
 from inspector.core import wording
+from inspector.core.memory import MemoryReport
 from inspector.core.results import ForwardReport, KeyExplanation, RowRun
 from inspector.core.table import Failure, ModelTable, Row
+from inspector.report.memory_text import MEMORY_COLUMNS, memory_cells, memory_lines
 
 WIDTH_WITHOUT_TERMINAL = 100_000
 """Into a pipe nothing is cut; the columns are as wide as what they hold."""
 
 
-def print_table(table: ModelTable) -> None:
-    """`summary`: the head, the tree, the totals, and what there is to say."""
+def print_table(table: ModelTable, memory: MemoryReport | None = None) -> None:
+    """`summary`: the head, the tree, the totals, and what there is to say. With `memory` two columns and its totals."""
     console = _console()
     _print_head(console, table)
-    columns = ["", "type", "parameters", "output", "receptive field", "device"]
-    grid = _grid(columns, right={"parameters"})
+    more = MEMORY_COLUMNS if memory is not None else []
+    columns = ["", "type", "parameters", "output", *more, "receptive field", "device"]
+    grid = _grid(columns, right={"parameters", *more})
     for row in table.rows:
         grid.add_row(
             _tree_cell(row),
             _type_cell(row),
             _parameters_cell(row),
             Text(wording.shapes(row.output_shapes) if row.output_shapes else ""),
+            *(map(Text, memory_cells(memory.rows[row.index])) if memory is not None else []),
             Text(wording.receptive_field(row.receptive_field) if row.receptive_field else ""),
             Text(row.device or ""),
         )
@@ -34,6 +38,8 @@ def print_table(table: ModelTable) -> None:
     fields = [row.receptive_field for row in table.rows if row.receptive_field is not None]
     for misaligned in dict.fromkeys(field.misaligned for field in fields if field.misaligned):
         console.print(Text(wording.printable(misaligned)))
+    for line in memory_lines(memory) if memory is not None else []:
+        console.print(Text(line))
     _print_rest(console, table)
 
 

@@ -135,6 +135,15 @@ APP_ACTIONS = (
         why_not=reasons.no_backward,
     ),
     Action(
+        id="memory",
+        keys="B",
+        title="Memory",
+        help="Work out how much memory inference and training take, where most, and what each row keeps.",
+        group=MODEL,
+        run=doing.memory,
+        why_not=reasons.no_memory,
+    ),
+    Action(
         id="compare",
         keys="c",
         title="Compare with a clone",

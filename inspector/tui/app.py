@@ -17,10 +17,11 @@ from textual.widgets import Static
 
 from inspector.core import key_spelling
 from inspector.core.errors import RequestError
+from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.results import CloneReport, EditReport, ForwardReport
 from inspector.core.table import ModelTable, Row, Tensor
-from inspector.core.wording import duration, printable, source_place
+from inspector.core.wording import duration, printable, size_in_bytes, source_place
 from inspector.tui.action import bindings
 from inspector.tui.actions import ACTIONS, APP_ACTIONS
 from inspector.tui.conversation import Conversation
@@ -72,6 +73,8 @@ class NNInspectApp(App[int]):
         self.report: ForwardReport | None = None
         self.report_is_old = False
         self.clone: CloneReport | None = None
+        self.memory: MemoryReport | None = None
+        self.memory_settings = MemorySettings()
         self.can_undo = bool(client.journal.done)
         self.can_redo = bool(client.journal.undone)
         self.spelling: Spelling = "here"
@@ -135,7 +138,7 @@ class NNInspectApp(App[int]):
         if table is None:
             self.opening.update("Nothing is open. R tries again, L shows what was printed, q quits.")
             return
-        self.report = self.clone = None
+        self.report = self.clone = self.memory = None
         self.can_undo = self.can_redo = False
         self.show_table(table)
         if table.model.framework != "file":
@@ -155,6 +158,8 @@ class NNInspectApp(App[int]):
     def show_table(self, table: ModelTable) -> None:
         """Show what is known now."""
         first = self.table is None
+        if self.memory is not None and len(self.memory.rows) != len(table.rows):
+            self.memory = None
         self.table = table
         self.wrapped = key_spelling.wrapped_paths(table.rows)
         self.opening.display = False
@@ -171,7 +176,7 @@ class NNInspectApp(App[int]):
     def show_edit(self, report: EditReport) -> None:
         """Show the model after a change, an undo or a redo."""
         self.report_is_old = True
-        self.clone = None
+        self.clone = self.memory = None
         self.can_undo, self.can_redo = report.can_undo, report.can_redo
         self.show_table(report.table)
         self.say(report.message, "$text-success")
@@ -188,6 +193,16 @@ class NNInspectApp(App[int]):
         else:
             self.say(f"the pass took {duration(report.seconds)}, seed {report.seed}", "$text-success")
         self.go_to_failure()
+
+    def show_memory(self, report: MemoryReport) -> None:
+        """Show the figures of memory."""
+        self.memory = report
+        self.module_tree.go_to(0)
+        self.side.open("overview")
+        self.look()
+        peaks = ((report.training, "training"), (report.inference, "inference"))
+        told = [f"{what} takes {size_in_bytes(peak.bytes)} at most" for peak, what in peaks if peak is not None]
+        self.say(", ".join(told), "$text-success")
 
     def go_to_failure(self) -> None:
         """Put the cursor where the pass failed, and say why in the panel; where there was no pass, say why."""
@@ -233,6 +248,7 @@ class NNInspectApp(App[int]):
             report=self.report,
             report_is_old=self.report_is_old,
             clone=self.clone,
+            memory=self.memory,
             spelling=self.spelling,
             wrapped=self.wrapped,
         )

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from inspector.core.edits import Edit
+from inspector.core.memory import MemorySettings
 from inspector.core.recipe import InputSpec, parse_input
 from inspector.core.table import Input
 from inspector.tui import reasons
-from inspector.worker.protocol import Apply, CompareClone, Devices, Forward, Redo, Request, Save, Undo
+from inspector.worker.protocol import Apply, CompareClone, Devices, Forward, Memory, Redo, Request, Save, Undo
 
 if TYPE_CHECKING:
     from inspector.core.results import EditReport
@@ -55,6 +56,23 @@ def _run(app: NNInspectApp, backward: bool) -> None:
 
     can_go_back = not reasons.no_backward(app)
     app.push_screen(ForwardDialog(current_inputs(app), app.recipe.seed, backward if can_go_back else None), start)
+
+
+def memory(app: NNInspectApp) -> None:
+    """Ask for batch, dtype and optimizer; work out the memory and show it at the root."""
+    from inspector.tui.memory_dialog import MemoryDialog
+
+    def start(chosen: MemorySettings | None) -> None:
+        if chosen is not None:
+            app.memory_settings = chosen
+            app.conversation.spawn(run(chosen))
+
+    async def run(chosen: MemorySettings) -> None:
+        report = await app.conversation.ask(Memory(settings=chosen), "working out memory")
+        if report is not None:
+            app.show_memory(report)
+
+    app.push_screen(MemoryDialog(current_inputs(app), app.memory_settings), start)
 
 
 def current_inputs(app: NNInspectApp) -> list[InputSpec]:

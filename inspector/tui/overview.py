@@ -1,15 +1,17 @@
 """The first panel: everything known about one row, or about the whole model at its root."""
 
 from inspector.core import wording
+from inspector.core.memory import MemoryReport
 from inspector.core.table import Failure, Load, ModelTable, Row, Source
 from inspector.tui.keys_here import with_keys
+from inspector.tui.memory_page import model_memory, row_memory
 from inspector.tui.page import CODE, ERROR, GOOD, LABELLED, MUTED, WARNING, Page
 
 LISTED = 12
 """Keys named one by one before the rest is counted."""
 
 
-def overview(table: ModelTable, row: Row, failed: bool) -> Page:
+def overview(table: ModelTable, row: Row, failed: bool, memory: MemoryReport | None = None) -> Page:
     """What is known about a row; `failed` where the model's failure belongs to it."""
     page = Page()
     what = row.kind if row.name in ("", row.type) else row.type
@@ -20,8 +22,13 @@ def overview(table: ModelTable, row: Row, failed: bool) -> Page:
         page.line((row.hyperparameters, ""))
     if failed and table.failure:
         failure(page, table.failure)
+    if memory is not None and row.parent is None:
+        # First, since it was asked for.
+        model_memory(page, memory, table)
     _shapes(page, table, row, failed)
     _tensors(page, row, table.model.framework)
+    if memory is not None and row.parent is not None:
+        row_memory(page, memory, row)
     if row.source and not (failed and table.failure and table.failure.source):
         page.heading("Called at")
         source(page, row.source)
@@ -44,6 +51,8 @@ def _shapes(page: Page, table: ModelTable, row: Row, failed: bool) -> None:
         page.fact("input", wording.shapes(row.input_shapes))
     if row.output_shapes:
         page.fact("output", f"{wording.shapes(row.output_shapes)}  {row.dtype or ''}".rstrip(), "bold")
+        if row.output_bytes:
+            page.fact("", f"{wording.size_in_bytes(row.output_bytes)}{_newly_taken(row)}", MUTED)
     elif any(one.reached for one in table.rows) and not row.reached:
         page.fact(
             "output", "none: the pass failed here" if failed else "none: the pass did not finish this row", WARNING
@@ -54,6 +63,14 @@ def _shapes(page: Page, table: ModelTable, row: Row, failed: bool) -> None:
         page.fact("sees", wording.receptive_field_sentence(row.receptive_field))
     if row.flops is not None:
         page.fact("operations", f"{wording.count(row.flops)} floating-point operations")
+
+
+def _newly_taken(row: Row) -> str:
+    """What a row takes for outputs where that is not what its own take: of all below it, or none for a view."""
+    made = row.activation_bytes
+    if made is None or made == row.output_bytes:
+        return ""
+    return f", {wording.size_in_bytes(made)} with all below it" if made else ", in memory that was there before"
 
 
 def _tensors(page: Page, row: Row, framework: str) -> None:
@@ -83,7 +100,9 @@ def _model(page: Page, table: ModelTable) -> None:
     if totals.buffer_bytes:
         page.fact("", f"{wording.size_in_bytes(totals.buffer_bytes)} of buffers")
     if totals.activation_bytes is not None:
-        page.fact("", f"{wording.size_in_bytes(totals.activation_bytes)} of outputs in one pass")
+        page.fact("", f"{wording.size_in_bytes(totals.activation_bytes)} of outputs in one pass, were all kept")
+    if table.model.framework == "torch":
+        page.fact("", "B works out what inference and training take", MUTED)
     if totals.macs is not None:
         page.fact("operations", f"{wording.count(totals.macs)} multiply-adds in one pass")
     for one in table.inputs:

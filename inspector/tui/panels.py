@@ -47,7 +47,7 @@ class OverviewPanel(TextPanel):
 
     def show_view(self, view: View, answer: Any) -> None:
         """Draw the overview."""
-        self.show(overview(view.table, view.row, view.failed))
+        self.show(overview(view.table, view.row, view.failed, view.memory))
 
 
 class NamesPanel(TextPanel):

@@ -39,6 +39,11 @@ def no_backward(app: NNInspectApp) -> str:
     return nothing_to_run(app) or _only_pytorch(app, "gradients need PyTorch; an ONNX model runs forward only, with f")
 
 
+def no_memory(app: NNInspectApp) -> str:
+    """ONNX Runtime plans its own use of memory."""
+    return nothing_to_run(app) or _only_pytorch(app, "figures of memory are for PyTorch models; ONNX has none yet")
+
+
 def no_modes(app: NNInspectApp) -> str:
     """Only PyTorch's modules have modes."""
     return nothing_to_run(app) or _only_pytorch(app, "an ONNX model has no train and eval modes, only PyTorch's do")

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Literal
 
 from inspector.core import key_spelling
+from inspector.core.memory import MemoryReport
 from inspector.core.results import CloneReport, ForwardReport
 from inspector.core.table import ModelTable, Row, Tensor
 
@@ -27,6 +28,7 @@ class View:
     report_is_old: bool = False
     """The model was changed after that pass."""
     clone: CloneReport | None = None
+    memory: MemoryReport | None = None
     spelling: Spelling = "here"
     wrapped: frozenset[str] = frozenset()
     """Paths that end in a wrapper's token."""

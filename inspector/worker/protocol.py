@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 import msgspec
 
 from inspector.core.edits import Edit
+from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.results import (
     CloneReport,
@@ -56,6 +57,13 @@ class Forward(Request[ForwardReport], frozen=True, kw_only=True):
     seed: int = 0
     backward: bool = False
     answer: ClassVar[Any] = ForwardReport
+
+
+class Memory(Request[MemoryReport], frozen=True, kw_only=True):
+    """How much memory inference and training take."""
+
+    settings: MemorySettings = MemorySettings()
+    answer: ClassVar[Any] = MemoryReport
 
 
 class CompareClone(Request[CloneReport], frozen=True, kw_only=True):
@@ -131,7 +139,20 @@ class Save(Request[SaveReport], frozen=True, kw_only=True):
 
 
 AnyRequest = (
-    Open | Trace | Forward | CompareClone | Explain | Values | SourceOf | Preview | Apply | Undo | Redo | Devices | Save
+    Open
+    | Trace
+    | Forward
+    | Memory
+    | CompareClone
+    | Explain
+    | Values
+    | SourceOf
+    | Preview
+    | Apply
+    | Undo
+    | Redo
+    | Devices
+    | Save
 )
 
 

@@ -63,6 +63,8 @@ class Server:
                 return model.trace(inputs, progress)
             case protocol.Forward(inputs=inputs, seed=seed, backward=backward):
                 return model.forward(inputs, seed, backward, progress)
+            case protocol.Memory(settings=settings):
+                return model.memory(settings, progress)
             case protocol.CompareClone(inputs=inputs, seed=seed):
                 return model.compare_clone(inputs, seed, progress)
             case protocol.Explain(keys=keys):

@@ -86,6 +86,24 @@ def test_every_form_of_target_opens(folder: Path, target: str, options: list[str
     assert summary["failure"] is None
 
 
+def test_memory_is_told_for_a_batch_a_dtype_and_an_optimizer(folder: Path) -> None:
+    options = ["--input", "2x3", "--memory", "--batch", "7", "--dtype", "bf16", "--optimizer", "sgd", "--fits", "1MB"]
+    summary = document(folder, "summary", "m.py", *options)
+    memory = summary["memory"]
+    assert [one["shape"] for one in memory["inputs"]] == [[7, 3]]
+    assert (memory["dtype"], memory["optimizer"], memory["batch"]) == ("bfloat16", "sgd", 7)
+    assert len(memory["rows"]) == len(summary["rows"])
+    parameters = summary["totals"]["parameters"]
+    assert memory["parameter_bytes"] == memory["gradient_bytes"] == memory["optimizer_bytes"] == 2 * parameters
+    assert memory["rows"][0] == {"output_bytes": 7 * 4 * 2, "saved_bytes": 0}
+    assert memory["inference"]["bytes"] == 2 * (parameters + 7 * 3 + 7 * 4)
+    per_sample = 2 * (3 + 4)
+    assert memory["fitting"]["inference"] == (10**6 - 2 * parameters) // per_sample
+    text = nninspect(folder, "summary", "m.py", *options).stdout
+    for words in ("memory for x 7×3, bfloat16, SGD with momentum", "peak in training", "kept for backward", "977 KiB"):
+        assert words in text
+
+
 def test_torchvision_opens_without_its_compiled_operators(folder: Path) -> None:
     torchvision_operators.install()
     from torchvision.models import squeezenet1_1
@@ -144,7 +162,14 @@ REFUSED = {
     "a seed that is no integer": (["summary", "m.py", "--seed", "1.5"], ["--seed", "1.5"]),
     "an axis that no tensor has": (["summary", "m.py", "--input", f"{2**64}x3"], [str(2**64)]),
     "a range without end": (["summary", "m.py", "--input", "1x3~range(0,inf)"], ["range(0,inf)"]),
-    "no such option": (["summary", "m.py", "--batch", "3"], ["--batch"]),
+    "a batch without memory": (["summary", "m.py", "--batch", "3"], ["--batch", "--memory"]),
+    "a size that is none": (["summary", "m.py", "--memory", "--fits", "much"], ["'much'", "24GiB"]),
+    "a batch of nothing": (["summary", "m.py", "--memory", "--batch", "0"], ["--batch"]),
+    "memory of an input that is no input": (
+        ["summary", "m.py", "--memory", "--input", "1x3", "--dtype", "int8"],
+        ["int8"],
+    ),
+    "no such option": (["summary", "m.py", "--batches", "3"], ["--batches"]),
 }
 
 

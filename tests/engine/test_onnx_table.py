@@ -9,6 +9,7 @@ from onnx.backend.test.case.node import collect_testcases
 from onnx_graphs import FLOAT, INT64, array, mlp, model_of, normal, opened, quiet, saved, value
 
 from inspector.core.errors import RequestError
+from inspector.core.memory import MemorySettings
 from inspector.core.recipe import InputSpec, Recipe, parse_input
 from inspector.engine.onnx_model import open_onnx
 
@@ -323,3 +324,16 @@ def test_looking_changes_nothing_in_the_file_or_the_graph(tmp_path):
     assert live.graph.model.SerializeToString() == before
     assert Path(path).read_bytes() == content
     assert [one.name for one in tmp_path.iterdir()] == ["net.onnx"]
+
+
+def test_a_node_tells_the_bytes_of_what_it_makes_and_holds(tmp_path):
+    graph = opened(tmp_path, mlp())
+    table = graph.trace([], quiet)
+    for one in table.rows:
+        sizes = {"float32": 4, "int64": 8, "bool": 1}
+        elements = sum(int(numpy.prod(shape)) for shape in one.output_shapes)
+        assert one.output_bytes == elements * sizes[one.dtype]
+        assert one.parameter_bytes == 4 * one.parameters
+    assert table.rows[0].parameter_bytes == table.totals.parameter_bytes
+    with pytest.raises(RequestError, match="PyTorch models only"):
+        graph.memory(MemorySettings(), quiet)

@@ -9,6 +9,7 @@ from torch import nn
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestCancelledError, RequestError
+from inspector.core.memory import MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.engine.pytorch.model import TorchModel
 from inspector.engine.pytorch.opening import Opened
@@ -46,7 +47,7 @@ class Busy(nn.Module):
         return self.frozen(self.norm(self.conv(x))) + torch.rand(1)
 
 
-@pytest.mark.parametrize("work", ["trace", "forward", "backward", "clone"])
+@pytest.mark.parametrize("work", ["trace", "forward", "backward", "clone", "memory", "memory in bfloat16"])
 def test_looking_changes_nothing(work):
     module = Busy()
     model = live(module)
@@ -62,6 +63,9 @@ def test_looking_changes_nothing(work):
         model.trace(given, silent)
     elif work == "clone":
         model.compare_clone(given, 0, silent)
+    elif work.startswith("memory"):
+        dtype = "bfloat16" if work.endswith("bfloat16") else None
+        assert model.memory(MemorySettings(inputs=given, dtype=dtype, batch=3), silent).training is not None
     else:
         report = model.forward(given, 0, work == "backward", silent)
         assert report.table.failure is None

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from inspector.core.edits import Edit, Journal
+from inspector.core.memory import Fitting, MemoryReport, MemorySettings, Peak, RowMemory
 from inspector.core.recipe import Recipe
 from inspector.core.results import (
     CloneReport,
@@ -207,6 +208,8 @@ class FakeClient:
                     seconds=0.0123,
                     seed=request.seed,
                 )
+            case protocol.Memory():
+                return memory(request.settings, len(table.rows))
             case protocol.CompareClone():
                 return CloneReport(equal=True, max_abs=0.0, outputs=[], explanation="bit for bit the same")
             case protocol.Explain():
@@ -244,6 +247,25 @@ class FakeClient:
             edit=edit, keys=[edit.where], message=f"{edit.action} {edit.where}", table=self._table or lenet(),
             can_undo=bool(self.journal.done), can_redo=bool(self.journal.undone),
         )  # fmt: skip
+
+
+def memory(settings: MemorySettings, rows: int) -> MemoryReport:
+    batch = settings.batch or 1
+    forward = {"parameters": 48904, "inputs": 12288 * batch, "other": 37632 * batch}
+    backward = {**forward, "gradients": 47080, "optimizer": 97808, "saved": 30720 * batch}
+    known = [RowMemory(output_bytes=40 * batch, saved_bytes=30720 * batch), RowMemory(output_bytes=18816 * batch)]
+    kept = RowMemory(output_bytes=18816 * batch, saved_bytes=15360 * batch)
+    return MemoryReport(
+        inputs=[Output(name="x", shape=[batch, 3, 32, 32], dtype="float32")], batch=batch,
+        dtype=settings.dtype or "float32", optimizer=settings.optimizer, parameter_bytes=48904, buffer_bytes=0,
+        input_bytes=12288 * batch, gradient_bytes=48904, optimizer_bytes=97808, saved_bytes=30720 * batch,
+        inference=Peak(bytes=sum(forward.values()), phase="forward", path="", type="F.relu", row=2, uses=forward),
+        training=Peak(
+            bytes=sum(backward.values()), phase="backward", path="conv1", type="Conv2d", row=1, uses=backward
+        ),
+        fitting=Fitting(limit=settings.limit, inference=900, training=300) if settings.limit else None,
+        rows=[*known, kept, kept, *([RowMemory()] * (rows - 4))],
+    )  # fmt: skip
 
 
 def explanation(key: str) -> KeyExplanation:

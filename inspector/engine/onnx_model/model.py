@@ -7,6 +7,7 @@ import torch
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
+from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.results import (
     CloneReport,
@@ -102,6 +103,9 @@ class OnnxModel(LiveModel):
             seconds=None if result.refusal else result.seconds,
             seed=seed,
         )
+
+    def memory(self, settings: MemorySettings, progress: Progress) -> MemoryReport:
+        raise RequestError("memory is worked out for PyTorch models only: ONNX Runtime plans its own use of memory")
 
     def compare_clone(self, inputs: list[InputSpec], seed: int, progress: Progress) -> CloneReport:
         """Save the graph, read the file back, and compare the outputs of both to the bit.

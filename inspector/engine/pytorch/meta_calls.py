@@ -23,16 +23,19 @@ class NeedsValuesError(Exception):
 
 
 class MetaCalls:
-    """Calls a function on stand-ins; `device` is where they seem to be. To be given to a recorder as its `run`."""
+    """Calls a function on stand-ins; `device` is where they seem to be. To be given to a recorder as its `run`.
 
-    def __init__(self, device: torch.device, counter: OperationCounter | None) -> None:
+    Unless `repeated`, torch works every call out, seen by modes that are told of operators.
+    """
+
+    def __init__(self, device: torch.device, counter: OperationCounter | None, repeated: bool = True) -> None:
         self._device = device
         self._constructors = _device_constructors()
-        self._repeated = RepeatedCalls(self._on_meta, counter)
+        self._run = RepeatedCalls(self._on_meta, counter) if repeated else self._on_meta
 
     def __call__(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What `func` returns. Raises NeedsValuesError where only values would tell, else what `func` raises."""
-        return self._device if func == _DEVICE_OF else self._repeated(func, args, kwargs)
+        return self._device if func == _DEVICE_OF else self._run(func, args, kwargs)
 
     def _on_meta(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if func in self._constructors:

@@ -9,6 +9,7 @@ from torch import nn
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
+from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe, later_seed
 from inspector.core.results import (
     CloneReport,
@@ -30,6 +31,7 @@ from inspector.engine.pytorch.assembling import bytes_made_by, flops_of, rows_wi
 from inspector.engine.pytorch.comparing import compared
 from inspector.engine.pytorch.inferring_inputs import as_inputs, required_inputs
 from inspector.engine.pytorch.layer_formulas import static_formula
+from inspector.engine.pytorch.memory_report import memory_report, subject_of
 from inspector.engine.pytorch.naming import explain_keys
 from inspector.engine.pytorch.opening import Opened, open_module
 from inspector.engine.pytorch.passes import arguments_for, tensors_of_arguments
@@ -206,6 +208,11 @@ class TorchModel(LiveModel):
             raise RequestError(no_input(self.module).message)
         self._trace = replace(self._trace, specs=found.specs, inputs=found.inputs)
         return found.specs
+
+    def memory(self, settings: MemorySettings, progress: Progress) -> MemoryReport:
+        specs = self._forward_specs(settings.inputs, progress)
+        subject = subject_of(self.module, specs, self.recipe.seed, self.table().rows)
+        return memory_report(subject, settings, progress)
 
     def compare_clone(self, inputs: list[InputSpec], seed: int, progress: Progress) -> CloneReport:
         specs = self._forward_specs(inputs, progress)
