@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 from inspector.core.results import ValuesReport
+from inspector.tui.field_panel import FieldPanel
 from inspector.tui.page import MUTED
 from inspector.tui.panels import (
     NamesPanel,
@@ -36,6 +37,7 @@ TITLES = {
     "values": "Values",
     "activations": "Run",
     "source": "Source",
+    "field": "Field",
 }
 """The panels by id, in the order of their numbers."""
 
@@ -64,6 +66,12 @@ class Side(Vertical):
             yield ValuesPanel(id="values")
             yield RunPanel(id="activations")
             yield SourcePanel(id="source")
+            yield FieldPanel(id="field")
+
+    @property
+    def field(self) -> FieldPanel:
+        """The panel that draws receptive fields."""
+        return self.query_one(FieldPanel)
 
     @property
     def current(self) -> str:
@@ -114,7 +122,7 @@ class Side(Vertical):
 
 
 class PanelTabs(Widget):
-    """One line with the panels' numbers and titles; where it is narrow, others than the current lose their titles."""
+    """One line with the panels' numbers and titles; where it is narrow, the first but the current lose theirs."""
 
     current: reactive[str] = reactive("overview")
 
@@ -125,11 +133,13 @@ class PanelTabs(Widget):
         panel: str
 
     def _labels(self) -> list[str]:
-        titles = list(TITLES.items())
-        long = [f"{number} {title}" for number, (_, title) in enumerate(titles, 1)]
-        if sum(cell_len(label) + 1 for label in long) < self.size.width:
-            return long
-        return [label if panel == self.current else label[:1] for label, (panel, _) in zip(long, titles, strict=True)]
+        labels = {panel: f"{number} {title}" for number, (panel, title) in enumerate(TITLES.items(), 1)}
+        for panel, label in labels.items():
+            if sum(cell_len(one) + 1 for one in labels.values()) < self.size.width:
+                break
+            if panel != self.current:
+                labels[panel] = label[:1]
+        return list(labels.values())
 
     def render(self) -> Content:
         """The line of tabs."""
