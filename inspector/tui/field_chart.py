@@ -15,13 +15,9 @@ from inspector.tui.field_drawing import Line, axis_names
 from inspector.tui.page import MUTED, WARNING
 from inspector.tui.plots import EIGHTHS
 
-SIZE, BEYOND, MIXED, INPUT, CURSOR = (
-    "$text-primary",
-    "$text-warning",
-    "$accent 60%",
-    "$text-success",
-    "bold $text-accent",
-)
+SIZE, FULL = "$text-primary", "$text-primary on $text-primary"
+BEYOND, MIXED = "$text-warning", "$accent 60%"
+INPUT, CURSOR = "$text-success", "bold $text-accent"
 WIDEST = 6
 """Cells of a column where there are few."""
 LOGARITHMIC = 24
@@ -52,10 +48,10 @@ def chart(growth: Growth, row: Row, width: int, height: int) -> Chart:
     gutter = max(len(str(most)), len(str(pixels))) + 1
     step_at = _columns(len(steps), width - gutter - 1)
     rows = max(1, height - 3 - len(legend))
-    scale = _Scale(most, rows, logarithmic)
+    scale = _Scale(least / 2 if logarithmic else 0, most, rows)
     line_at = min(rows - 1, int(scale.level(pixels) * rows - 0.001))
     columns = [_column(members, scale, pixels, line_at) for members in _members(step_at, steps)]
-    lines: list[Line] = [[(title, "bold"), (f"  {wording.things(len(steps), 'layer')}", MUTED)]]
+    lines: list[Line] = [[(title, "bold")]]
     lines.append([(" " * (gutter + 1) + _marks(growth, step_at), WARNING)])
     for y in range(rows - 1, -1, -1):
         label = str(pixels) if y == line_at else str(most) if y == rows - 1 and most > pixels else ""
@@ -76,14 +72,15 @@ def step_of(growth: Growth, row: Row) -> int | None:
 class _Scale:
     """Sizes as shares of the chart's height."""
 
-    def __init__(self, most: int, rows: int, logarithmic: bool) -> None:
+    def __init__(self, base: float, most: int, rows: int) -> None:
         self.rows = rows
+        self._base = base
+        """The size at the bottom of a logarithmic scale; 0 for a linear one."""
         self._most = most
-        self._logarithmic = logarithmic
 
     def level(self, size: int) -> float:
         """From 0 to 1."""
-        return log(size + 1) / log(self._most + 1) if self._logarithmic else size / self._most
+        return log(size / self._base) / log(self._most / self._base) if self._base else size / self._most
 
     def eighths(self, size: int) -> int:
         """Never 0, so that every layer is seen."""
@@ -119,7 +116,7 @@ def _column(members: Sequence[Step], scale: _Scale, pixels: int, line_at: int) -
         if y > line_at and level:
             column.append(("▒" if level > 3 else "▁", BEYOND))
         elif level and not (whole and level < 8):
-            column.append((EIGHTHS[level], SIZE))
+            column.append((EIGHTHS[level], SIZE if level < 8 else FULL))
         elif whole and y <= line_at:
             column.append(("░", MIXED))
         else:

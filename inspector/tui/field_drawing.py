@@ -17,7 +17,8 @@ from inspector.tui.page import LABELLED, MUTED, WARNING, Part
 
 Line = list[Part]
 
-SEEN, MIXED, IMAGE, CENTRE = "$text-accent on $surface", "$accent 60% on $surface", "on $surface", "bold reverse"
+SEEN, FILLED, CENTRE = "$text-accent on $surface", "$text-accent on $text-accent", "bold $surface on $text-accent"
+MIXED, IMAGE = "$accent 60% on $surface", "$foreground 25% on $surface"
 FRAME = "$foreground 40%"
 BLOCKS = {
     (Mark.FIELD, Mark.FIELD): "█",
@@ -32,8 +33,8 @@ BLOCKS = {
 MIDDLE = "┼"
 BESIDE = 34
 """Cells that the numbers need beside the picture."""
-AROUND = 2
-"""Lines of frame above and below the picture."""
+AROUND, RIGHT = 3, 8
+"""Lines above and below the picture, and cells to its right: its frame and the numbers there."""
 LABEL = 9
 
 
@@ -61,22 +62,22 @@ def draw(field: ReceptiveField, place: Sequence[int], heading: Line, hint: str, 
     units = Units(field)
     unit = units.at(place)
     facts = _facts(field, units, place, unit)
-    below = [heading, *_wrapped(facts, width)]
+    above = [heading, *_wrapped(facts, width)]
     gutter = _gutter(field)
-    sides = gutter + 2 + 6
-    stacked = (2 * (height - len(below) - AROUND - 1), width - sides)
-    side = (2 * (height - AROUND - 2), width - sides - BESIDE)
-    if min(side) > 0 and _cells(field, unit, side) > _cells(field, unit, stacked):
+    sides = gutter + RIGHT
+    stacked = (2 * (height - len(above) - AROUND - 2), width - sides)
+    side = (2 * (height - AROUND), width - sides - BESIDE)
+    if _cells(field, unit, side) > _cells(field, unit, stacked):
         drawn = picture(field, unit, side)
-        framed = _framed(drawn, field, unit, gutter)
-        text = [*_wrapped(facts, BESIDE - 1), [], *_wrapped([_scale(drawn), (hint, MUTED)], BESIDE - 1)]
-        lines = _beside(framed, text, gutter + drawn.columns.cells + 8)
-        return Drawing([heading, *lines], drawn, gutter + 1, 2)
+        used = sides + drawn.columns.cells
+        text = [heading, *_wrapped([*facts, ("", ""), (_scale(drawn), MUTED), (hint, MUTED)], width - used)]
+        lines = _beside(_framed(drawn, field, unit, gutter), text, used)
+        return Drawing(lines, drawn, gutter + 1, 2)
     if min(stacked) < 1:
-        return Drawing([*below, [(hint, MUTED)]])
+        return Drawing([*above, *_wrapped([(hint, MUTED)], width)])
     drawn = picture(field, unit, stacked)
-    under = _wrapped([_scale(drawn), (hint, MUTED)], width)
-    return Drawing([*below, *_framed(drawn, field, unit, gutter), *under], drawn, gutter + 1, len(below) + 1)
+    below = _wrapped([(_scale(drawn), MUTED), (hint, MUTED)], width)
+    return Drawing([*above, *_framed(drawn, field, unit, gutter), *below], drawn, gutter + 1, len(above) + 2)
 
 
 def _cells(field: ReceptiveField, unit: list[int], room: tuple[int, int]) -> int:
@@ -151,7 +152,7 @@ def _sizes(field: ReceptiveField, windows: Sequence[Interval | None]) -> str:
     return text
 
 
-def _scale(drawn: Picture) -> tuple[str, str]:
+def _scale(drawn: Picture) -> str:
     rows, columns = drawn.rows, drawn.columns
     if rows.pixels == 1:
         each = columns.pixels / columns.cells
@@ -160,7 +161,7 @@ def _scale(drawn: Picture) -> tuple[str, str]:
         text = f"a character is {2 * rows.pixels / rows.cells:.3g}×{columns.pixels / columns.cells:.3g} pixels"
     else:
         text = ""
-    return text, MUTED
+    return text
 
 
 def _wrapped(texts: Sequence[tuple[str, str]], width: int) -> list[Line]:
@@ -168,7 +169,7 @@ def _wrapped(texts: Sequence[tuple[str, str]], width: int) -> list[Line]:
     for text, style in texts:
         label, tab, rest = text.rpartition("\t")
         room = width - (LABEL if tab else 0)
-        for number, piece in enumerate(textwrap.wrap(rest, max(8, room))):
+        for number, piece in enumerate(textwrap.wrap(rest, max(8, room)) or [""]):
             head: Line = [(f"{'' if number else label:<{LABEL}}", LABELLED)] if tab else []
             lines.append([*head, (piece, style)])
     return lines
@@ -241,7 +242,7 @@ def _characters(drawn: Picture, line: int) -> Line:
         upper = drawn.mark(2 * line, column)
         lower = drawn.mark(2 * line + 1, column) if 2 * line + 1 < drawn.rows.cells else _under(upper)
         centre = drawn.centre is not None and (drawn.centre[0] // 2, drawn.centre[1]) == (line, column)
-        cells.append((MIDDLE, f"{CENTRE} {SEEN}") if centre else (BLOCKS[upper, lower], _style(upper, lower)))
+        cells.append((MIDDLE, CENTRE) if centre else (BLOCKS[upper, lower], _style(upper, lower)))
     return [("".join(text for text, _ in run), style) for style, run in groupby(cells, key=lambda one: one[1])]
 
 
@@ -251,8 +252,8 @@ def _under(upper: Mark) -> Mark:
 
 def _style(upper: Mark, lower: Mark) -> str:
     if Mark.FIELD in (upper, lower):
-        return SEEN
-    return MIXED if Mark.WHOLE in (upper, lower) else f"$foreground 25% {IMAGE}"
+        return FILLED if upper is lower else SEEN
+    return MIXED if Mark.WHOLE in (upper, lower) else IMAGE
 
 
 def _beside(left: Sequence[Line], right: Sequence[Line], width: int) -> list[Line]:
