@@ -29,6 +29,12 @@ def seen_by(field: ReceptiveField, axis: int, unit: int) -> Interval | None:
     return (0, along.pixels - 1) if along.whole else window_of(field, axis, unit)
 
 
+def shown_windows(field: ReceptiveField, unit: Sequence[int]) -> list[Interval | None]:
+    """What a picture shows of a unit, along each axis: its own windows where all of it sees everything anyway."""
+    of = window_of if field.status == "whole_input" else seen_by
+    return [of(field, axis, at) for axis, at in enumerate(unit)]
+
+
 def inside(interval: Interval | None, pixels: int) -> Interval | None:
     """The part of an interval that lies in an image of so many pixels; None where all of it is padding."""
     if interval is None:

@@ -7,7 +7,7 @@ which belongs to the field where any of them does; one that is smaller has sever
 from dataclasses import dataclass
 from enum import Enum
 
-from inspector.core.field_axes import Interval, inside, seen_by, window_of
+from inspector.core.field_axes import Interval, inside, shown_windows
 from inspector.core.table import ReceptiveField
 
 LEAST_CELLS = 8
@@ -83,7 +83,7 @@ def picture(field: ReceptiveField, unit: list[int], room: tuple[int, int]) -> Pi
     """The field of a unit, by its position along each axis, on the last two axes; a sequence is one row of pixels."""
     number = len(field.axes)
     everything = field.status == "whole_input"
-    windows = [(window_of if everything else seen_by)(field, axis, unit[axis]) for axis in range(number)]
+    windows = shown_windows(field, unit)
     pixels = [axis.pixels for axis in field.axes]
     if number == 1:
         windows, pixels = [(0, 0), *windows], [1, *pixels]
@@ -97,6 +97,15 @@ def picture(field: ReceptiveField, unit: list[int], room: tuple[int, int]) -> Pi
     cells = [ruler.cells_of(one) for ruler, one in zip((rows, columns), middle, strict=True)]
     centre = (_of(cells[0]), _of(cells[1])) if all(cells) else None
     return Picture(rows, columns, (rows.cells_of(seen[-2]), columns.cells_of(seen[-1])), everything, centre)
+
+
+def grid(counts: list[int], place: list[int], room: tuple[int, int]) -> Picture:
+    """The output's units on cells, on its last two axes, with the one that was chosen."""
+    (height, row), (width, column) = [(1, 0), *zip(counts, place, strict=True)][-2:]
+    rows, columns = rulers((height, width), room)
+    if len(counts) == 1:
+        rows = Ruler(1, 2)
+    return Picture(rows, columns, (rows.cells_of((row, row)), columns.cells_of((column, column))))
 
 
 def _middle(window: Interval | None, pixels: int) -> Interval | None:

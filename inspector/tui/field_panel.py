@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from rich.cells import cell_len
 from textual import events
 from textual.binding import BindingType
 from textual.content import Content
@@ -18,9 +19,11 @@ from inspector.core.field_growth import Growth, growth
 from inspector.core.table import ModelTable, ReceptiveField
 from inspector.core.wording import printable
 from inspector.tui.action import bindings
+from inspector.tui.cells import fit
 from inspector.tui.field_actions import FIELD_ACTIONS, MOVES, TO_BORDER
 from inspector.tui.field_chart import Chart, chart
-from inspector.tui.field_drawing import Drawing, Line, draw
+from inspector.tui.field_drawing import Drawing, draw
+from inspector.tui.field_frame import Line
 from inspector.tui.page import MUTED, Page
 from inspector.tui.view import View
 from inspector.worker.protocol import Request
@@ -67,11 +70,12 @@ class FieldPanel(Widget, can_focus=True):
         """The picture or the chart, or why there is none."""
         if self._view is None:
             return Content()
-        if self.as_chart:
-            charted = self._chart()
-            return _content(charted.lines) if charted else _sentence(self._view, "no row of this model has a field")
-        drawing = self._drawing()
-        return _content(drawing.lines) if drawing else _sentence(self._view, why_nothing(self._view))
+        width = self.content_size.width
+        drawn = self._chart() if self.as_chart else self._drawing()
+        if drawn is not None:
+            return _content(drawn.lines, width)
+        why = "No row of this model has a receptive field." if self.as_chart else why_nothing(self._view)
+        return _sentence(self._view, why, width)
 
     def _drawing(self) -> Drawing | None:
         field, view = self.field, self._view
@@ -158,10 +162,15 @@ class FieldPanel(Widget, can_focus=True):
                 self.post_message(self.RowWanted(found.steps[charted.step_at[at.x - charted.left]].row.index))
             return
         drawing, field = self._drawing(), self.field
-        pixel = drawing.pixel_at(at.x, at.y) if drawing else None
-        if field is not None and pixel is not None:
-            units = Units(field)
-            place = units.near(self.shares)
+        if drawing is None or field is None:
+            return
+        units = Units(field)
+        place = units.near(self.shares)
+        unit = drawing.output.at(at.x, at.y) if drawing.output else None
+        pixel = drawing.input.at(at.x, at.y) if drawing.input else None
+        if unit is not None:
+            self._put(units, [*place[:-2], *unit[-len(place) :]])
+        elif pixel is not None:
             unmoved = [axis.pixels // 2 for axis in field.axes[:-2]]
             near = units.nearest([*unmoved, *pixel][-len(field.axes) :])
             self._put(units, [*place[: len(unmoved)], *near[len(unmoved) :]])
@@ -186,32 +195,32 @@ def why_nothing(view: View) -> str:
     return "No spatial axis of an input is followed to this row: its output depends on none, or the inputs have none."
 
 
-def _heading(view: View) -> Line:
+def _heading(view: View) -> str:
     row = view.row
     name = row.type if row.kind == "function" else row.path or row.name or row.type
     field = row.receptive_field
-    parts: Line = [(printable(name), "bold")]
-    if row.call and row.kind != "function":
-        parts.append((f"  call {row.call + 1}", MUTED))
-    if field is not None:
-        parts.append((f"  {wording.receptive_field(field)}", ""))
-        if len(view.table.inputs) > field.input:
-            one = view.table.inputs[field.input]
-            parts.append((f"  of input {printable(one.name)} {wording.shape(one.shape)}", MUTED))
-    return parts
+    call = f", call {row.call + 1}" if row.call and row.kind != "function" else ""
+    of = ""
+    if field is not None and len(view.table.inputs) > field.input:
+        of = f"  of {wording.model_input(view.table.inputs[field.input])}"
+    return printable(f"{name}{call}  {wording.receptive_field(field)}{of}".rstrip())
 
 
-def _content(lines: list[Line]) -> Content:
+def _content(lines: list[Line], width: int) -> Content:
     parts: list[tuple[str, str]] = []
     for line in lines:
-        parts += [part if isinstance(part, tuple) else (part, "") for part in line]
+        left = width
+        for part in line:
+            text, style = part if isinstance(part, tuple) else (part, "")
+            parts.append((fit(text, left), style))
+            left -= cell_len(parts[-1][0])
         parts.append(("\n", ""))
     return Content.assemble(*parts)
 
 
-def _sentence(view: View, text: str) -> Content:
+def _sentence(view: View, text: str, width: int) -> Content:
     page = Page()
-    page.line(*_heading(view))
+    page.line((_heading(view), "bold"))
     page.line()
     page.line((text, MUTED))
-    return page.content()
+    return page.content(width)
