@@ -44,7 +44,7 @@ def inside(interval: Interval | None, pixels: int) -> Interval | None:
 
 
 def sees_everything(field: ReceptiveField) -> bool:
-    """Whether every unit sees the whole input, so that further layers cannot add to it."""
+    """Whether every unit's field covers the whole input, so that further layers cannot add to it."""
     return bool(field.axes) and all(
         inside(seen_by(field, axis, unit), along.pixels) == (0, along.pixels - 1)
         for axis, along in enumerate(field.axes)

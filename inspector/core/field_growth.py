@@ -33,7 +33,7 @@ class Growth:
     reaching: Step | None
     """The first whose field is as large as the input: behind it, units in the middle see no more of it."""
     everything: Step | None
-    """The first where every unit sees the whole input: what is computed from it cannot see more."""
+    """The first where every unit's field covers the whole input: what is computed from it cannot see more."""
 
 
 def growth(rows: Iterable[Row], number: int) -> Growth | None:

@@ -19,7 +19,7 @@ from inspector.tui.plots import EIGHTHS
 SIZE, FULL = "$text-primary", "$text-primary on $text-primary"
 BEYOND, MIXED = "$text-warning", "$accent 60%"
 INPUT, CURSOR = "$text-success", "bold $text-accent"
-WIDEST = 6
+WIDEST = 10
 """Cells of a column where there are few."""
 LOGARITHMIC = 24
 """The ratio of the largest to the smallest size from which on the scale is logarithmic."""
@@ -170,7 +170,7 @@ def _legend(growth: Growth, here: int | None, width: int) -> list[Line]:
         sentences.append(
             (
                 EVERYTHING,
-                f"past {_name(everything)} more context is impossible: every unit sees the whole input",
+                f"past {_name(everything)} more context is impossible: every unit's field covers the input",
                 WARNING,
             )
         )

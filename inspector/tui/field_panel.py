@@ -71,13 +71,14 @@ class FieldPanel(Widget, can_focus=True):
         if self._view is None:
             return Content()
         width = self.content_size.width
-        drawn = self._chart() if self.as_chart else self._drawing()
+        drawn = self._chart() if self.as_chart else self.drawing()
         if drawn is not None:
             return _content(drawn.lines, width)
         why = "No row of this model has a receptive field." if self.as_chart else why_nothing(self._view)
         return _sentence(self._view, why, width)
 
-    def _drawing(self) -> Drawing | None:
+    def drawing(self) -> Drawing | None:
+        """The picture in the room there is; None where there is nothing to draw."""
         field, view = self.field, self._view
         if field is None or view is None:
             return None
@@ -161,7 +162,7 @@ class FieldPanel(Widget, can_focus=True):
             if charted and found and 0 <= at.x - charted.left < len(charted.step_at):
                 self.post_message(self.RowWanted(found.steps[charted.step_at[at.x - charted.left]].row.index))
             return
-        drawing, field = self._drawing(), self.field
+        drawing, field = self.drawing(), self.field
         if drawing is None or field is None:
             return
         units = Units(field)

@@ -40,6 +40,7 @@ TITLES = {
     "field": "Field",
 }
 """The panels by id, in the order of their numbers."""
+NUMBER = "$text-accent"
 
 
 class Side(Vertical):
@@ -122,7 +123,7 @@ class Side(Vertical):
 
 
 class PanelTabs(Widget):
-    """One line with the panels' numbers and titles; where it is narrow, the first but the current lose theirs."""
+    """One line with the panels' numbers and titles; where it is narrow, others than the current lose their titles."""
 
     current: reactive[str] = reactive("overview")
 
@@ -132,27 +133,31 @@ class PanelTabs(Widget):
 
         panel: str
 
-    def _labels(self) -> list[str]:
-        labels = {panel: f"{number} {title}" for number, (panel, title) in enumerate(TITLES.items(), 1)}
-        for panel, label in labels.items():
-            if sum(cell_len(one) + 1 for one in labels.values()) < self.size.width:
-                break
-            if panel != self.current:
-                labels[panel] = label[:1]
-        return list(labels.values())
+    def _labels(self) -> list[tuple[str, str]]:
+        """Each panel's number and title, as much of them as there is room for."""
+        titles = [(str(number), title) for number, title in enumerate(TITLES.values(), 1)]
+        spaced = [(number, f" {title}") for number, title in titles]
+        for labels in (spaced, titles):
+            if sum(cell_len(number + title) + 1 for number, title in labels) <= self.size.width:
+                return labels
+        at = list(TITLES).index(self.current)
+        return [label if place == at else (label[0], "") for place, label in enumerate(spaced)]
 
     def render(self) -> Content:
         """The line of tabs."""
         parts: list[tuple[str, str]] = [(" ", "")]
-        for panel, label in zip(TITLES, self._labels(), strict=True):
-            parts.append((f"{label} ", "bold $text-primary on $primary-muted" if panel == self.current else MUTED))
+        for panel, (number, title) in zip(TITLES, self._labels(), strict=True):
+            if panel == self.current:
+                parts.append((f"{number}{title} ", "bold $text-primary on $primary-muted"))
+            else:
+                parts += [(number, NUMBER), (f"{title} ", MUTED)]
         return Content.assemble(*parts)
 
     def on_click(self, event: events.Click) -> None:
         """Open the panel under the mouse."""
         right = 1
-        for panel, label in zip(TITLES, self._labels(), strict=True):
-            right += cell_len(label) + 1
+        for panel, (number, title) in zip(TITLES, self._labels(), strict=True):
+            right += cell_len(number + title) + 1
             if event.x < right:
                 self.post_message(self.Pressed(panel))
                 return
