@@ -56,7 +56,9 @@ def rulers(pixels: tuple[int, int], room: tuple[int, int]) -> tuple[Ruler, Ruler
         max(1, min(count, cells, max(LEAST_CELLS, round(count * scale))))
         for count, cells in zip(pixels, room, strict=True)
     )
-    return Ruler(pixels[0], rows), Ruler(pixels[1], columns)
+    # Whole characters, where that costs no pixel its cell.
+    whole = rows - rows % 2 if 1 < rows < pixels[0] else rows
+    return Ruler(pixels[0], whole), Ruler(pixels[1], columns)
 
 
 @dataclass(frozen=True)

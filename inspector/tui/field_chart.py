@@ -110,6 +110,9 @@ def _column(members: Sequence[Step], scale: _Scale, pixels: int, line_at: int) -
     """The characters of one column, from the lowest."""
     known = [step.size for step in members if step.size is not None]
     filled = scale.eighths(max(known)) if known else 0
+    # Rounding must not carry a field over the line of the input's size, nor keep it below.
+    line = 8 * (line_at + 1)
+    filled = max(filled, line) if known and max(known) >= pixels else min(filled, line - 1)
     whole = any(step.whole for step in members)
     column = []
     for y in range(scale.rows):

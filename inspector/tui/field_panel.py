@@ -95,7 +95,7 @@ class FieldPanel(Widget, can_focus=True):
         if self._view is None:
             return None
         table, own = self._view.table, self._view.row.receptive_field
-        number = own.input if own else 0
+        number = own.input if own else _first_input(table)
         if self._growth is None or self._growth[0] is not table or self._growth[1] != number:
             self._growth = (table, number, growth(table.rows, number))
         return self._growth[2]
@@ -175,6 +175,12 @@ class FieldPanel(Widget, can_focus=True):
             unmoved = [axis.pixels // 2 for axis in field.axes[:-2]]
             near = units.nearest([*unmoved, *pixel][-len(field.axes) :])
             self._put(units, [*place[: len(unmoved)], *near[len(unmoved) :]])
+
+
+def _first_input(table: ModelTable) -> int:
+    """The first input that any row has a field on."""
+    told = (row.receptive_field for row in table.rows)
+    return min((field.input for field in told if field is not None and field.axes), default=0)
 
 
 def why_nothing(view: View) -> str:

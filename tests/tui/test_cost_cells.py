@@ -25,6 +25,7 @@ def test_without_room_there_is_no_bar():
     assert share_bar(1.0, 0) == ""
 
 
+@pytest.mark.slow
 async def test_operations_have_a_column_with_shares_where_there_is_room():
     table = costing([1000, 750, None, 0, None, 250])
     async with session(table, size=(160, 45)) as ui:
@@ -38,6 +39,7 @@ async def test_operations_have_a_column_with_shares_where_there_is_room():
         assert lines[5][at : at + 5].strip() == "0"
 
 
+@pytest.mark.slow
 async def test_nothing_counted_takes_no_room():
     async with session(size=(160, 45)) as ui:
         assert "flops" not in await ui.press("z")

@@ -105,6 +105,7 @@ def test_no_line_is_wider_and_no_drawing_higher_than_the_panel():
             assert len(lines) <= max(height, 10)
 
 
+@pytest.mark.slow
 async def test_arrows_move_the_unit_and_the_field_with_it():
     async with session(with_field(IMAGE)) as ui:
         await ui.press("down", "7", "tab")
@@ -119,6 +120,7 @@ async def test_arrows_move_the_unit_and_the_field_with_it():
         assert ui.app.row.path == "conv1", "the tree's cursor stays"
 
 
+@pytest.mark.slow
 async def test_the_unit_stays_where_it_was_relatively():
     async with session() as ui:
         await ui.press("down", "7", "tab", "shift+left", "up", "up", "up", "up", "up", "up", "up")
@@ -129,6 +131,7 @@ async def test_the_unit_stays_where_it_was_relatively():
         assert "(4, 0) of 14×14" in ui.text
 
 
+@pytest.mark.slow
 async def test_a_click_goes_to_the_unit_that_looks_there():
     async with session(with_field(IMAGE)) as ui:
         await ui.press("down", "7")
@@ -142,6 +145,7 @@ async def test_a_click_goes_to_the_unit_that_looks_there():
         assert "(0, 0) of 7×7" in await ui.press()
 
 
+@pytest.mark.slow
 async def test_the_chart_marks_the_row_and_where_context_ends():
     async with session() as ui:
         text = await ui.press("down", "7", "F")
@@ -154,6 +158,7 @@ async def test_the_chart_marks_the_row_and_where_context_ends():
         assert "unit" in await ui.press("F")
 
 
+@pytest.mark.slow
 async def test_columns_of_the_chart_are_as_high_as_the_fields():
     sizes = [4, 8, 12, 16, 32, 40]
     fields = [seeing(along(32, 4, 0, size, 1), along(32, 4, 0, size, 1)) for size in sizes]
@@ -192,6 +197,7 @@ def test_a_row_without_a_field_says_why():
     assert "file of tensors" in why(table=file, receptive_field=None)
 
 
+@pytest.mark.slow
 async def test_why_nothing_is_drawn_is_on_the_panel_in_one_sentence():
     client = FakeClient(with_field(ReceptiveField(status="unknown", via="grid_sample")))
     async with session(client=client) as ui:
@@ -199,3 +205,13 @@ async def test_why_nothing_is_drawn_is_on_the_panel_in_one_sentence():
         assert "What this row sees is not known: grid_sample" in text
         await ui.press("tab", "up", "home", "pagedown")
         assert "grid_sample" in ui.text
+        assert "the row looked at has no field on this input" in await ui.press("F"), "the others' chart is there"
+
+
+@pytest.mark.slow
+async def test_a_row_without_a_field_shows_the_chart_of_the_input_that_has_one():
+    table = lenet()
+    fields = [row.receptive_field and msgspec.structs.replace(row.receptive_field, input=1) for row in table.rows]
+    rows = [msgspec.structs.replace(row, receptive_field=one) for row, one in zip(table.rows, fields, strict=True)]
+    async with session(msgspec.structs.replace(table, rows=rows)) as ui:
+        assert "past fc more context" in await ui.press("7", "F")
