@@ -49,13 +49,14 @@ def growth(rows: Iterable[Row], number: int) -> Growth | None:
     axis = max(range(len(lengths)), key=lambda one: lengths[one])
     steps = [_step(row, axis) for row in told]
     pixels = lengths[axis]
+    large = [step for step in steps if step.whole or (step.size or 0) >= pixels]
     return Growth(
         axis=axis,
         axes=len(lengths),
         pixels=pixels,
         steps=steps,
-        reaching=next((step for step in steps if step.whole or (step.size or 0) >= pixels), None),
-        everything=next((step for step in steps if _everything(step.row)), None),
+        reaching=large[0] if large else None,
+        everything=next((step for step in large if _everything(step.row)), None),
     )
 
 
