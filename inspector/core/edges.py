@@ -16,6 +16,8 @@ from inspector.core.table import Record
 
 LONGEST = 1 << 14
 """Positions listed one by one at most; longer descriptions become one interval that holds them all."""
+TOLD = 1 << 8
+"""Positions told one by one at most."""
 NOTHING = (1, 0)
 """The interval of a position that reads no pixel: a transposed convolution whose stride exceeds its kernel."""
 
@@ -82,6 +84,12 @@ class Edges(Record, frozen=True, kw_only=True):
             return (self.lo[position], self.hi[position]) if inside else NOTHING
         period, unit = divmod(position, len(self.lo))
         return self.lo[unit] + period * self.shift, self.hi[unit] + period * self.shift
+
+    def told(self, length: int) -> tuple[list[int], list[int], int]:
+        """First pixels, last pixels and shift of one period of the first `length` positions; none where it is long."""
+        period = length if self.listed else min(length, len(self.lo))
+        told = [self.at(u) for u in range(period)] if period <= TOLD else []
+        return [low for low, _ in told], [high for _, high in told], self.shift
 
     def hull(self, length: int) -> tuple[int, int]:
         """First and last pixel that any of the first `length` positions sees."""

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from inspector.core.alignment import misalignment
 from inspector.core.edges import IDENTITY, LONGEST, Edges, compose, fixed, listing, union
-from inspector.core.table import FieldStatus, Number, ReceptiveField, Record
+from inspector.core.table import FieldAxis, FieldStatus, Number, ReceptiveField, Record
 
 InputAxis = tuple[int, int]
 """Number of the input, and its axis."""
@@ -242,16 +242,16 @@ class TrackedInputs:
             axes = self.spatial_axes(number)
             sights = [field.axes[number, axis] for axis in axes if (number, axis) in field.axes]
             if sights and len(sights) == len(axes):
-                told = _told(sights, [self._shapes[number][axis] for axis in axes])
+                told = _told(sights, [self._shapes[number][axis] for axis in axes], number)
                 misaligned = [field.misaligned[number, axis] for axis in axes if (number, axis) in field.misaligned]
                 return structs.replace(told, misaligned=misaligned[0]) if misaligned else told
         return None
 
 
-def _told(sights: list[Sight], lengths: list[int]) -> ReceptiveField:
+def _told(sights: list[Sight], lengths: list[int], number: int) -> ReceptiveField:
     for sight in sights:
         if isinstance(sight, Unknown):
-            return ReceptiveField(status="unknown", via=sight.operation)
+            return ReceptiveField(status="unknown", via=sight.operation, input=number)
     whole = [sight for sight in sights if isinstance(sight, Whole)]
     seen = [sight for sight in sights if isinstance(sight, Seen)]
     local = [_local(sight) for sight in sights]
@@ -273,6 +273,27 @@ def _told(sights: list[Sight], lengths: list[int]) -> ReceptiveField:
         start=[start for _, _, start in numbers],
         wraps=any(sight.wraps for sight in whole),
         local_size=sizes if whole and len(sizes) == len(sights) and all(sizes) else None,
+        input=number,
+        axes=[_axis(sight, length) for sight, length in zip(sights, lengths, strict=True)],
+    )
+
+
+def _axis(sight: Sight, pixels: int) -> FieldAxis:
+    seen, whole = _local(sight), isinstance(sight, Whole)
+    if seen is None:
+        return FieldAxis(pixels=pixels, units=1, whole=whole)
+    units = 1 if seen.dim is None else seen.length
+    first, last, shift = seen.edges.told(units)
+    return FieldAxis(
+        pixels=pixels,
+        units=units,
+        dim=seen.dim,
+        inner=seen.inner,
+        whole=whole,
+        exact=seen.edges.exact and bool(first),
+        first=first,
+        last=last,
+        shift=shift,
     )
 
 

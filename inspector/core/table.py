@@ -35,6 +35,33 @@ class FormulaLine(Record, frozen=True, kw_only=True):
     """None where the input size is not known."""
 
 
+class FieldAxis(Record, frozen=True, kw_only=True):
+    """One axis of a receptive field, unit by unit.
+
+    Unit ``u`` sees the pixels ``first[u % T] + u // T * shift`` to ``last[u % T] + u // T * shift``, where `T` is how
+    many are listed; it sees none where its first is behind its last. Where none is listed, `ReceptiveField`'s `size`,
+    `stride` and `start` are all that is told.
+    """
+
+    pixels: int
+    """Of the input along this axis."""
+    units: int
+    """Positions of the output along it."""
+    dim: int | None = None
+    """The output's dimension that the units lie along: index ``i`` there is unit ``i // inner % units``.
+
+    None where the output has none, and all of it sees one interval.
+    """
+    inner: int = 1
+    whole: bool = False
+    """Every unit sees the whole axis; what is listed is its own window, were it not for that."""
+    exact: bool = True
+    """False: a unit may see less than is listed."""
+    first: list[int] = []
+    last: list[int] = []
+    shift: int = 0
+
+
 class ReceptiveField(Record, frozen=True, kw_only=True):
     """Which input pixels an output unit sees, per spatial axis of the input.
 
@@ -54,6 +81,10 @@ class ReceptiveField(Record, frozen=True, kw_only=True):
     """Whether only units near the border see so much, both ends, since padding wraps round; the others `local_size`."""
     misaligned: str | None = None
     """How the first branches that met on the way here were out of step: other centres, or other strides."""
+    input: int = 0
+    """Number of the model's input that it is told of."""
+    axes: list[FieldAxis] = []
+    """The same unit by unit, where `size`, `stride` and `start` have one number for all of them."""
 
 
 class Row(Record, frozen=True, kw_only=True):

@@ -2,11 +2,12 @@
 
 from inspector.tui import doing, looking, reasons
 from inspector.tui.action import Action
+from inspector.tui.field_actions import FIELD_ACTIONS, IN_FIELD
 from inspector.tui.row_actions import MOVING, ROW_ACTIONS
 from inspector.tui.side import TITLES
 
 LOOK, MODEL, CHANGE, PROGRAM = "Looking", "Running the model", "Changing the model", "The program"
-GROUPS = (LOOK, MOVING, MODEL, CHANGE, PROGRAM)
+GROUPS = (LOOK, MOVING, IN_FIELD, MODEL, CHANGE, PROGRAM)
 """Headings of the help screen, in their order."""
 
 _PANEL_HELP = {
@@ -16,6 +17,7 @@ _PANEL_HELP = {
     "values": "Statistics, histogram and values of the chosen tensor; once more to type an index.",
     "activations": "What each row put out in the last real pass, and how long it took.",
     "source": "The source of the row's forward, or of the call.",
+    "field": "What an output unit of the row sees of the input, drawn.",
 }
 
 APP_ACTIONS = (
@@ -69,6 +71,15 @@ APP_ACTIONS = (
             run=looking.open_panel(panel),
         )
         for number, (panel, title) in enumerate(TITLES.items(), 1)
+    ),
+    Action(
+        id="field_chart",
+        keys="F",
+        title="Field: picture or chart",
+        help="From the receptive field's picture to the chart of field size against depth, and back.",
+        group=LOOK,
+        run=looking.switch_field,
+        why_not=reasons.nothing_open,
     ),
     Action(
         id="next_pane",
@@ -316,5 +327,5 @@ APP_ACTIONS = (
     ),
 )
 
-ACTIONS = {action.id: action for action in (*APP_ACTIONS, *ROW_ACTIONS)}
+ACTIONS = {action.id: action for action in (*APP_ACTIONS, *ROW_ACTIONS, *FIELD_ACTIONS)}
 """Every action by its id."""

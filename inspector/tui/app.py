@@ -25,6 +25,7 @@ from inspector.core.wording import duration, printable, size_in_bytes, source_pl
 from inspector.tui.action import bindings
 from inspector.tui.actions import ACTIONS, APP_ACTIONS
 from inspector.tui.conversation import Conversation
+from inspector.tui.field_panel import FieldPanel
 from inspector.tui.key_line import KeyLine
 from inspector.tui.keys_here import with_keys
 from inspector.tui.log_view import LogView
@@ -283,6 +284,10 @@ class NNInspectApp(App[int]):
         if isinstance(event.view, TensorList):
             self.side.open("values")
         self.focus_panel()
+
+    def on_field_panel_row_wanted(self, event: FieldPanel.RowWanted) -> None:
+        """A layer was chosen in the chart of fields."""
+        self.module_tree.go_to_row(event.row)
 
     def on_side_wanted(self, event: Side.Wanted) -> None:
         """A panel lacks an answer."""

@@ -65,6 +65,14 @@ def open_panel(panel: str) -> Callable[[NNInspectApp], object]:
     return run
 
 
+def switch_field(app: NNInspectApp) -> None:
+    """The receptive field's picture, or the chart; from another panel as it was left."""
+    if app.side.current == "field":
+        app.side.field.as_chart = not app.side.field.as_chart
+    else:
+        open_panel("field")(app)
+
+
 def next_pane(app: NNInspectApp) -> None:
     """From the tree to the panel and back; a zoom goes with it."""
     if app.zoomed:

@@ -7,6 +7,7 @@ from rich.cells import cell_len
 from inspector.core import wording
 from inspector.core.table import ModelTable, Row
 from inspector.tui.cells import Cell, Column
+from inspector.tui.cost_cells import FIGURE, WITH_SHARE, flops_cell
 from inspector.tui.row_view import RowView
 
 SHOWN_AT_FIRST = 1000
@@ -27,6 +28,7 @@ class ModuleTree(RowView):
         self.show_functions = True
         self.root_name = ""
         """What the root is called; the model's name, or that under the wrapper it is saved from."""
+        self._total_flops = 0
         self._failed: int | None = None
         self._traced = False
         self._folded = bytearray()
@@ -43,6 +45,7 @@ class ModuleTree(RowView):
         self.table = table
         self._traced = any(row.reached for row in rows)
         self._failed = failed_row(table)
+        self._total_flops = table.totals.flops or 0
         self._has_module_below = bytearray(len(rows))
         for row in rows:
             if row.parent is not None and row.kind != "function":
@@ -142,7 +145,7 @@ class ModuleTree(RowView):
         return "muted" if self._not_reached(self._rows()[row]) else ""
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Cell]:
-        """Name, module, marks, parameters, output, receptive field, place."""
+        """Name, module, marks, parameters, output, receptive field, operations, place."""
         one = self._rows()[row]
         return [
             self._name_cell(one, widths[0]),
@@ -151,6 +154,7 @@ class ModuleTree(RowView):
             [(wording.count(one.parameters) if one.parameters or one.lazy else "", "number")],
             [(self._output(one), "")],
             [(wording.receptive_field(one.receptive_field), "")],
+            flops_cell(one.flops, self._total_flops, widths[6]),
             [(place(one), "muted")],
         ]
 
@@ -279,6 +283,7 @@ def _measure(table: ModelTable, traced: bool) -> list[Column]:
     failed = failed_row(table)
     marks = _longest((", ".join(_marks(row, table, failed)) for row in rows), 0 if failed is None else 6, 24)
     where = _longest((place(row) for row in rows), 4, 22)
+    flops = WITH_SHARE if any(row.flops for row in rows) else 0
     # A title wider than everything below it would only take room from the name.
     return [
         Column(title="  name", width=name, least=min(name, 20), share=1, middle=True),
@@ -287,7 +292,8 @@ def _measure(table: ModelTable, traced: bool) -> list[Column]:
         Column(title="params", width=7, least=7, priority=2, right=True),
         Column(title="output", width=output if traced else 0, least=min(output, 14), priority=1),
         Column(title="field", width=max(field, 5) if field else 0, least=max(5, min(field, 12)), priority=5),
-        Column(title="where", width=where, least=min(where, 11), priority=6),
+        Column(title="  flops", width=flops, least=min(flops, FIGURE), priority=6),
+        Column(title="where", width=where, least=min(where, 11), priority=7),
     ]
 
 

@@ -7,6 +7,7 @@ from inspector.core.wording import number, percent
 from inspector.tui.page import ERROR, MUTED, WARNING, Page
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
+LYING_EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 
 
 def bars(counts: Sequence[int], height: int) -> list[str]:
@@ -17,6 +18,12 @@ def bars(counts: Sequence[int], height: int) -> list[str]:
     return [
         "".join(EIGHTHS[max(0, min(8, level - 8 * line))] for level in filled) for line in range(height - 1, -1, -1)
     ]
+
+
+def share_bar(share: float, width: int) -> str:
+    """A bar as long as a share of `width` cells, in eighths; a share that is not zero is seen."""
+    eighths = min(8 * max(0, width), max(1, round(share * width * 8))) if share else 0
+    return "█" * (eighths // 8) + LYING_EIGHTHS[eighths % 8]
 
 
 def histogram(page: Page, histogram: Histogram, height: int = 4) -> None:

@@ -18,6 +18,11 @@ def nothing_open(app: NNInspectApp) -> str:
     return "" if app.table is not None else "no model is open yet"
 
 
+def no_field_on_show(app: NNInspectApp) -> str:
+    """A unit is moved where it is seen."""
+    return nothing_open(app) or ("" if app.side.current == "field" else "the panel of the receptive field is not open")
+
+
 def nothing_to_run(app: NNInspectApp) -> str:
     """A file of tensors has no code."""
     if app.table is None:

@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 from inspector.core.results import ValuesReport
+from inspector.tui.field_panel import FieldPanel
 from inspector.tui.page import MUTED
 from inspector.tui.panels import (
     NamesPanel,
@@ -36,8 +37,10 @@ TITLES = {
     "values": "Values",
     "activations": "Run",
     "source": "Source",
+    "field": "Field",
 }
 """The panels by id, in the order of their numbers."""
+NUMBER = "$text-accent"
 
 
 class Side(Vertical):
@@ -64,6 +67,12 @@ class Side(Vertical):
             yield ValuesPanel(id="values")
             yield RunPanel(id="activations")
             yield SourcePanel(id="source")
+            yield FieldPanel(id="field")
+
+    @property
+    def field(self) -> FieldPanel:
+        """The panel that draws receptive fields."""
+        return self.query_one(FieldPanel)
 
     @property
     def current(self) -> str:
@@ -124,25 +133,31 @@ class PanelTabs(Widget):
 
         panel: str
 
-    def _labels(self) -> list[str]:
-        titles = list(TITLES.items())
-        long = [f"{number} {title}" for number, (_, title) in enumerate(titles, 1)]
-        if sum(cell_len(label) + 1 for label in long) < self.size.width:
-            return long
-        return [label if panel == self.current else label[:1] for label, (panel, _) in zip(long, titles, strict=True)]
+    def _labels(self) -> list[tuple[str, str]]:
+        """Each panel's number and title, as much of them as there is room for."""
+        titles = [(str(number), title) for number, title in enumerate(TITLES.values(), 1)]
+        spaced = [(number, f" {title}") for number, title in titles]
+        for labels in (spaced, titles):
+            if sum(cell_len(number + title) + 1 for number, title in labels) <= self.size.width:
+                return labels
+        at = list(TITLES).index(self.current)
+        return [label if place == at else (label[0], "") for place, label in enumerate(spaced)]
 
     def render(self) -> Content:
         """The line of tabs."""
         parts: list[tuple[str, str]] = [(" ", "")]
-        for panel, label in zip(TITLES, self._labels(), strict=True):
-            parts.append((f"{label} ", "bold $text-primary on $primary-muted" if panel == self.current else MUTED))
+        for panel, (number, title) in zip(TITLES, self._labels(), strict=True):
+            if panel == self.current:
+                parts.append((f"{number}{title} ", "bold $text-primary on $primary-muted"))
+            else:
+                parts += [(number, NUMBER), (f"{title} ", MUTED)]
         return Content.assemble(*parts)
 
     def on_click(self, event: events.Click) -> None:
         """Open the panel under the mouse."""
         right = 1
-        for panel, label in zip(TITLES, self._labels(), strict=True):
-            right += cell_len(label) + 1
+        for panel, (number, title) in zip(TITLES, self._labels(), strict=True):
+            right += cell_len(number + title) + 1
             if event.x < right:
                 self.post_message(self.Pressed(panel))
                 return

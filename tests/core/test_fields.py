@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from inspector.core.edges import IDENTITY, Edges
 from inspector.core.field_rules import RULES, apply
 from inspector.core.fields import Field, OpCall, Seen, TrackedInputs, Unknown, Whole, merged, plain
-from inspector.core.table import ReceptiveField
+from inspector.core.table import FieldAxis, ReceptiveField
 
 SHAPE = (2, 3, 4, 6)
 
@@ -166,11 +166,17 @@ def conv(shape: tuple[int, ...], field: Field | None, kernel: int, inputs: Track
 
 def test_the_first_window_tells_which_axes_are_spatial() -> None:
     inputs = TrackedInputs([(2, 9, 5), (2, 4)], [True, True])
-    assert inputs.receptive_field(inputs.seed(0)) == ReceptiveField(status="exact", size=[1], stride=[1], start=[0])
+    seed = FieldAxis(pixels=9, units=9, dim=1, first=[0], last=[0], shift=1)
+    assert inputs.receptive_field(inputs.seed(0)) == ReceptiveField(
+        status="exact", size=[1], stride=[1], start=[0], axes=[seed]
+    )
     assert inputs.spatial_axes(0) == [1], "a sequence of vectors, as long as nothing is known"
     field = conv((2, 9, 5), inputs.seed(0), 3, inputs)
     assert inputs.spatial_axes(0) == [2]
-    assert inputs.receptive_field(field) == ReceptiveField(status="exact", size=[3], stride=[1], start=[0])
+    window = FieldAxis(pixels=5, units=3, dim=2, first=[0], last=[2], shift=1)
+    assert inputs.receptive_field(field) == ReceptiveField(
+        status="exact", size=[3], stride=[1], start=[0], axes=[window]
+    )
     assert inputs.receptive_field(inputs.seed(1)) is None
 
 

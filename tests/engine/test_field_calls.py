@@ -4,12 +4,14 @@ from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from inspector.core.field_axes import window_of
 from inspector.core.table import ReceptiveField
 from inspector.engine.pytorch import torchvision_operators
 from inspector.engine.pytorch.field_calls import FieldTracker
@@ -31,14 +33,24 @@ class Following(TorchFunctionMode):
 
 
 def told(tracker: FieldTracker, value: object) -> ReceptiveField | None:
+    """The receptive field, without what single units see."""
     tells = tracker.field_of(value)
-    return tells() if tells is not None else None
+    field = tells() if tells is not None else None
+    return None if field is None else msgspec.structs.replace(field, axes=[])
 
 
 def field_of(network: Callable[..., Any], *inputs: torch.Tensor) -> ReceptiveField | None:
     with torch.no_grad(), Following(*inputs) as mode:
         output = network(*inputs)
     return told(mode.tracker, output)
+
+
+def field_by_units(network: Callable[..., Any], image: torch.Tensor) -> ReceptiveField:
+    with torch.no_grad(), Following(image) as mode:
+        tells = mode.tracker.field_of(network(image))
+    field = tells() if tells is not None else None
+    assert field is not None
+    return field
 
 
 def fields_of_children(model: nn.Module, names: list[str], size: int = 224) -> dict[str, ReceptiveField | None]:
@@ -182,9 +194,9 @@ def test_a_field_is_what_the_gradients_reach(name: str, network: nn.Module, axes
     if isinstance(network[0] if isinstance(network, nn.Sequential) else network, nn.PixelUnshuffle | UNet):
         sides = (40, 36)
     image = torch.rand(1, 2, *sides, dtype=torch.float64) + 0.5
-    field = field_of(network, image)
-    assert field is not None
+    field = field_by_units(network, image)
     shape = network(image).shape[2:]
+    assert [(axis.pixels, axis.units) for axis in field.axes] == list(zip(sides, shape, strict=True))
     middle = [size // 2 for size in shape]
     largest = [0] * axes
     earliest: list[list[float]] = [[] for _ in range(axes)]
@@ -200,7 +212,12 @@ def test_a_field_is_what_the_gradients_reach(name: str, network: nn.Module, axes
             first = ceil(field.start[axis] + unit[axis] * field.stride[axis] - 1e-9)
             assert first <= low or low == 0
             assert high < first + field.size[axis]
+            of_unit = window_of(field, axis, unit[axis])
+            assert of_unit is not None
+            assert of_unit[0] <= low
+            assert high <= of_unit[1]
             if not touches_border:
+                assert of_unit == (low, high) or not field.axes[axis].exact
                 earliest[axis].append(low - unit[axis] * field.stride[axis])
     if name in OUT_OF_STEP:
         assert field.status == "upper_bound"

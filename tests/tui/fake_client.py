@@ -28,6 +28,7 @@ from inspector.core.results import (
 )
 from inspector.core.table import (
     Failure,
+    FieldAxis,
     FormulaLine,
     Input,
     Load,
@@ -74,7 +75,16 @@ def lenet(traced: bool = True, failed: bool = False) -> ModelTable:
         return Source(file="lenet.py", line=line, text=FORWARD.splitlines()[line - 10])
 
     def field(size: int, stride: int) -> ReceptiveField:
-        return ReceptiveField(status="exact", size=[size, size], stride=[stride, stride], start=[0, 0])
+        axis = FieldAxis(pixels=32, units=(32 - size) // stride + 1, dim=2, first=[0], last=[size - 1], shift=stride)
+        return ReceptiveField(
+            status="exact", size=[size, size], stride=[stride, stride], start=[0, 0],
+            axes=[axis, msgspec.structs.replace(axis, dim=3)],
+        )  # fmt: skip
+
+    everything = ReceptiveField(
+        status="whole_input", via="fc", size=[32, 32], stride=[0, 0], start=[0, 0],
+        axes=[FieldAxis(pixels=32, units=1, whole=True)] * 2,
+    )  # fmt: skip
 
     def function(index: int, name: str, line: int, shape: list[int], seen: ReceptiveField) -> Row:
         return Row(
@@ -104,8 +114,7 @@ def lenet(traced: bool = True, failed: bool = False) -> ModelTable:
         trainable_parameters=11770, dtype="float32", device="cpu",
         input_shapes=[[1, 1176]] if traced else [], output_shapes=[[1, 10]] if traced and not failed else [],
         source=source(13) if traced else None,
-        receptive_field=ReceptiveField(status="whole_input", via="fc", size=[32, 32], stride=[0, 0], start=[0, 0])
-        if traced and not failed else None,
+        receptive_field=everything if traced and not failed else None,
     )  # fmt: skip
     root = Row(
         index=0, parent=None, kind="module", path="", type="LeNet", depth=0, subtree=at + 1, reached=traced,

@@ -9,6 +9,7 @@ from fake_client import FakeClient, lenet
 from screen_text import session
 
 from inspector.tui.actions import ACTIONS, APP_ACTIONS, GROUPS
+from inspector.tui.field_actions import FIELD_ACTIONS
 from inspector.tui.help_screen import help_page, key_names
 from inspector.tui.row_actions import ROW_ACTIONS
 from inspector.worker import protocol
@@ -17,15 +18,16 @@ pytestmark = pytest.mark.slow
 
 
 def test_every_action_has_an_id_of_its_own_and_says_what_it_does():
-    assert len(ACTIONS) == len(APP_ACTIONS) + len(ROW_ACTIONS)
+    assert len(ACTIONS) == len(APP_ACTIONS) + len(ROW_ACTIONS) + len(FIELD_ACTIONS)
     for action in ACTIONS.values():
         assert action.title
         assert action.help.endswith(".")
         assert action.group in GROUPS
 
 
-def test_no_two_actions_share_a_key():
-    keys = Counter(key for action in ACTIONS.values() for key in action.keys.split(","))
+@pytest.mark.parametrize("of_widget", [ROW_ACTIONS, FIELD_ACTIONS])
+def test_no_two_actions_share_a_key_in_one_place(of_widget):
+    keys = Counter(key for action in (*APP_ACTIONS, *of_widget) for key in action.keys.split(","))
     assert [key for key, count in keys.items() if count > 1] == []
 
 
@@ -43,7 +45,7 @@ async def test_every_action_is_in_the_palette():
         assert enabled <= offered
         await ui.press("m")
         offered |= {command.title for command in ui.app.get_system_commands(ui.app.screen)}
-        await ui.press("u", "slash", "c", "enter")
+        await ui.press("u", "slash", "c", "enter", "7")
         offered |= {command.title for command in ui.app.get_system_commands(ui.app.screen)}
         assert {action.title for action in ACTIONS.values()} <= offered
 

@@ -33,6 +33,14 @@ def test_the_initialise_dialog_on_a_small_terminal(snap_compare):
     assert snap_compare(app, terminal_size=(80, 24), run_before=after("down", "i"))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("keys", [("tab", "shift+left"), ("F",)], ids=["picture", "chart"])
+def test_the_receptive_field(snap_compare, size, keys):
+    app = NNInspectApp(FakeClient(), recipe())
+    assert snap_compare(app, terminal_size=size, run_before=after("down", "down", "down", "7", *keys))
+
+
 def test_a_run(snap_compare):
     app = NNInspectApp(FakeClient(), recipe())
     assert snap_compare(app, terminal_size=(120, 40), run_before=after("f", "enter"))
