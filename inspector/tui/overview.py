@@ -1,7 +1,7 @@
 """The first panel: everything known about one row, or about the whole model at its root."""
 
 from inspector.core import wording
-from inspector.core.table import Failure, Load, ModelTable, Row, Source
+from inspector.core.table import Failure, FormulaLine, Load, ModelTable, Row, Source
 from inspector.tui.keys_here import with_keys
 from inspector.tui.page import CODE, ERROR, GOOD, LABELLED, MUTED, WARNING, Page
 
@@ -48,12 +48,22 @@ def _shapes(page: Page, table: ModelTable, row: Row, failed: bool) -> None:
         page.fact(
             "output", "none: the pass failed here" if failed else "none: the pass did not finish this row", WARNING
         )
-    for number, line in enumerate(row.formula or []):
-        page.fact("formula" if not number else "", f"{line.axis}: {line.text}", CODE)
+    formula(page, row.formula or [])
     if row.receptive_field is not None:
         page.fact("sees", wording.receptive_field_sentence(row.receptive_field))
     if row.flops is not None:
         page.fact("operations", f"{wording.count(row.flops)} floating-point operations")
+
+
+def formula(page: Page, lines: list[FormulaLine]) -> None:
+    """A layer's output size worked through; axes that are alike share a line, what it hides stands below."""
+    alike: dict[str, list[FormulaLine]] = {}
+    for line in lines:
+        alike.setdefault(line.text, []).append(line)
+    for number, (text, same) in enumerate(alike.items()):
+        page.fact("formula" if not number else "", f"{', '.join(line.axis for line in same)}: {text}", CODE)
+        for note in dict.fromkeys(note for line in same for note in line.notes):
+            page.fact("", f"· {note}", MUTED)
 
 
 def _tensors(page: Page, row: Row, framework: str) -> None:

@@ -28,7 +28,7 @@ from inspector.engine.pytorch import editing, placing, torchvision_operators
 from inspector.engine.pytorch.assembling import bytes_made_by, flops_of, rows_with_calls
 from inspector.engine.pytorch.comparing import compared
 from inspector.engine.pytorch.inferring_inputs import as_inputs, required_inputs
-from inspector.engine.pytorch.layer_formulas import static_formula
+from inspector.engine.pytorch.layer_formulas import with_own_formulas
 from inspector.engine.pytorch.naming import explain_keys
 from inspector.engine.pytorch.opening import Opened, open_module
 from inspector.engine.pytorch.passes import arguments_for, tensors_of_arguments
@@ -82,7 +82,7 @@ class TorchModel(LiveModel):
         static, tensors, totals = self._shaped(*self._static[1:])
         rows, calls = rows_with_calls(static, self._trace.root)
         modules = {place.path: place.module for place in inventory.places}
-        rows = [_with_formula(row, modules) for row in rows]
+        rows = with_own_formulas(rows, calls, modules)
         info = ModelInfo(
             name=self._opened.name,
             framework="torch",
@@ -270,14 +270,6 @@ class TorchModel(LiveModel):
 
     def save(self, path: str, overwrite: bool) -> SaveReport:
         return save_state_dict(self.module.state_dict(), path, overwrite)
-
-
-def _with_formula(row: Row, modules: dict[str, nn.Module]) -> Row:
-    """A layer that did not run still has the formula of its settings."""
-    if row.formula is not None or row.kind != "module":
-        return row
-    formula = static_formula(modules[row.path])
-    return row if formula is None else msgspec.structs.replace(row, formula=formula)
 
 
 def _first_of(names: list[str]) -> str:
