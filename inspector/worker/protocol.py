@@ -22,6 +22,7 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.table import ModelTable, Source
+from inspector.core.what_if import Proposal, WhatIfReport
 
 PROTOCOL_VERSION = 1
 PIPES_CLOSED = 74
@@ -97,6 +98,13 @@ class Preview(Request[InitPreview], frozen=True, kw_only=True):
     answer: ClassVar[Any] = InitPreview
 
 
+class WhatIf(Request[WhatIfReport], frozen=True, kw_only=True):
+    """What other settings of one operation would change; nothing is changed."""
+
+    proposal: Proposal
+    answer: ClassVar[Any] = WhatIfReport
+
+
 class Apply(Request[EditReport], frozen=True, kw_only=True):
     """Make a change."""
 
@@ -131,7 +139,20 @@ class Save(Request[SaveReport], frozen=True, kw_only=True):
 
 
 AnyRequest = (
-    Open | Trace | Forward | CompareClone | Explain | Values | SourceOf | Preview | Apply | Undo | Redo | Devices | Save
+    Open
+    | Trace
+    | Forward
+    | CompareClone
+    | Explain
+    | Values
+    | SourceOf
+    | Preview
+    | WhatIf
+    | Apply
+    | Undo
+    | Redo
+    | Devices
+    | Save
 )
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import msgspec
 import torch
-from torch import nn
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
@@ -22,6 +21,7 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.table import Load, ModelInfo, ModelTable, Note, Output, Row, Source, Tensor, Totals
+from inspector.core.what_if import Proposal, WhatIfReport
 from inspector.engine.devices import existing_devices
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.pytorch import editing, placing, torchvision_operators
@@ -31,9 +31,10 @@ from inspector.engine.pytorch.inferring_inputs import as_inputs, required_inputs
 from inspector.engine.pytorch.layer_formulas import with_own_formulas
 from inspector.engine.pytorch.naming import explain_keys
 from inspector.engine.pytorch.opening import Opened, open_module
-from inspector.engine.pytorch.passes import arguments_for, tensors_of_arguments
+from inspector.engine.pytorch.passes import arguments_for, device_of_inputs, tensors_of_arguments
 from inspector.engine.pytorch.places import Inventory, empty_names, holdings_of, inventory_of, places_of
 from inspector.engine.pytorch.recording import CallRecord, Recorder, take_flops
+from inspector.engine.pytorch.rehearsing import what_if
 from inspector.engine.pytorch.running import Run, previews, run_forward
 from inspector.engine.pytorch.saving import save_state_dict
 from inspector.engine.pytorch.shape_pass import has_lazy, materialise, real_pass
@@ -250,6 +251,15 @@ class TorchModel(LiveModel):
     def preview(self, edit: Edit) -> InitPreview:
         table = self.table()
         return editing.preview(self.module, edit, table.tensors, table.rows)
+
+    def what_if(self, proposal: Proposal, progress: Progress) -> WhatIfReport:
+        if self._trace.root is None:
+            self.trace([], progress)
+        specs = self._forward_specs(proposal.inputs, progress)
+        progress(0, None, "working out shapes")
+        arguments, module = arguments_for(self.module, specs, self.recipe.seed), self._trace.materialised or self.module
+        device, rows = device_of_inputs(self.module), self.table().rows
+        return what_if(module, arguments, proposal, rows, self._trace.root, specs, device, self.recipe.seed)
 
     def apply(self, edit: Edit) -> tuple[list[str], str, Undo]:
         table = self.table()
