@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from inspector.core import wording
 from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
 from inspector.core.table import Failure, FormulaLine, Record, RowKind
@@ -134,7 +135,7 @@ def _for_each(name: str, text: str, numbers: list[int | None] | list[int], known
         raise RequestError(f"{name} is {text!r}; write one number{several}")
     if isinstance(known, int):
         return numbers[0]
-    return numbers * count if len(numbers) == 1 else numbers  # type: ignore[operator]  # of either kind of list
+    return numbers * count if len(numbers) == 1 else numbers
 
 
 def _number(name: str, text: str, least: int) -> int:
@@ -143,6 +144,24 @@ def _number(name: str, text: str, least: int) -> int:
     if int(text) < least:
         raise RequestError(f"{name} is {text}; it must be at least {least}")
     return int(text)
+
+
+def row_name(row: RowChange) -> str:
+    """The path; a function by its name and where it is called."""
+    name = f"{row.type} in {row.path}" if row.kind == "function" and row.path else row.path or row.type
+    return wording.printable(f"{name} #{row.call + 1}" if row.call else name)
+
+
+def row_change(row: RowChange) -> str:
+    """``1×6×28×28 → 1×6×14×14``; ``not reached`` before, where the pass failed earlier."""
+    before = wording.shapes(row.before) if row.before else "not reached"
+    after = "does not fit" if row.failure is not None else wording.shapes(row.after) if row.after else "not known"
+    return f"{before} → {after}"
+
+
+def misfit(failure: Failure) -> str:
+    """Why a row would not fit, in one sentence."""
+    return wording.printable(failure.explanation or failure.message)
 
 
 def keeping_size(operation: Operation, settings: Settings) -> Settings:
@@ -169,7 +188,8 @@ def by_two(operation: Operation, settings: Settings) -> Settings:
     """The settings with which every even size is halved; a transposed convolution or an unpooling doubles all sizes.
 
     For a transposed convolution ``2·p = d·(k − 1) + output_padding − 1``, from ``(L − 1)·2 − 2·p + d·(k − 1) +
-    output_padding + 1 = 2·L``; for the others ``p = ⌊d·(k − 1)/2⌋``, so that ``⌊(L + 2·p − d·(k − 1) − 1)/2⌋ + 1 = L/2``.
+    output_padding + 1 = 2·L``; for the others ``p = ⌊d·(k − 1)/2⌋``, which makes
+    ``⌊(L + 2·p − d·(k − 1) − 1)/2⌋ + 1 = L/2``.
     """
     if settings.kernel is None or settings.stride is None:
         raise RequestError("this operation has no stride to choose")

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.text import Text
 
 from inspector.core import wording
-from inspector.core.what_if import NAMES, RowChange, WhatIfReport, written
+from inspector.core.what_if import NAMES, WhatIfReport, misfit, row_change, row_name, written
 
 
 def print_what_if(report: WhatIfReport) -> None:
@@ -23,20 +23,12 @@ def print_what_if(report: WhatIfReport) -> None:
         console.print(Text(f"{'parameters':<15} {parameters}"))
     console.print()
     for row in report.rows:
-        console.print(Text(f"{name_of(row)}  {change_of(row)}"))
+        assumed = "  (if what does not fit before it did)" if row.assumed and row.failure is None else ""
+        console.print(Text(f"{row_name(row)}  {row_change(row)}{assumed}"))
+        if row.failure is not None:
+            console.print(Text(f"   {misfit(row.failure)}"))
+            for suggestion in row.failure.suggestions:
+                console.print(Text(f"   {wording.printable(suggestion)}"))
     console.print(Text(f"{wording.things(report.unchanged, 'row')} unchanged"))
-
-
-def name_of(row: RowChange) -> str:
-    """The path; a function by its name and where it is called."""
-    name = f"{row.type} in {row.path}" if row.kind == "function" and row.path else row.path or row.type
-    return wording.printable(f"{name} #{row.call + 1}" if row.call else name)
-
-
-def change_of(row: RowChange) -> str:
-    """``1×6×28×28 → 1×6×14×14``, or why it does not fit."""
-    before = wording.shapes(row.before) if row.before else "not reached"
-    if row.failure is not None:
-        return f"{before} → does not fit: {wording.printable(row.failure.explanation or row.failure.message)}"
-    after = wording.shapes(row.after) if row.after else "not known"
-    return f"{before} → {after}{', if what stands before it fits' if row.assumed else ''}"
+    if not report.complete:
+        console.print(Text("what comes after the row that does not fit is not known"))

@@ -1,25 +1,23 @@
-"""Answers that follow what is being typed: of several requests wanted while one is on its way, only the last is sent."""
+"""Answers that follow what is being typed: of several requests wanted while one is under way, the last is sent."""
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
 from inspector.tui.conversation import Conversation
 from inspector.worker.protocol import Request
 
-R = TypeVar("R")
 
-
-class Following(Generic[R]):
+class Following:
     """Sends requests one after the other and shows each answer, or the exception in its place."""
 
-    def __init__(self, conversation: Conversation, show: Callable[[R | Exception], None]) -> None:
+    def __init__(self, conversation: Conversation, show: Callable[[Any], None]) -> None:
         self._conversation = conversation
         self._show = show
-        self._next: Request[R] | None = None
+        self._next: Request[Any] | None = None
         self._asking = False
 
-    def want(self, request: Request[R]) -> None:
+    def want(self, request: Request[Any]) -> None:
         """Send this request as soon as the one under way is answered, in place of any that waits."""
         self._next = request
         if not self._asking:

@@ -35,7 +35,10 @@ def what_if(
     device: str,
     seed: int,
 ) -> WhatIfReport:
-    """What `proposal` would change in the table `rows`, whose pass is `root`. Raises RequestError where none can say."""
+    """What `proposal` would change in the table `rows`, whose pass is `root`.
+
+    Raises RequestError where the proposal does not make sense, and where shapes alone cannot tell.
+    """
     row = _row_of(proposal, rows)
     target = target_of(row, root)
     rehearsal = _Rehearsal(model, arguments, proposal, target, root, device, seed)
@@ -104,10 +107,8 @@ class _Rehearsal:
                 meta_pass(self._model, self._arguments, recorder, self._device, self._seed)
             except NeedsValuesError as problem:
                 why = str(problem).splitlines()[0]
-                text = (
-                    f"this model's forward needs values, which shapes alone do not give ({why}), so what-if cannot say"
-                )
-                raise RequestError(text) from problem
+                text = "this model's forward needs values, and what-if works with shapes alone"
+                raise RequestError(f"{text}: {why}") from problem
             except NO_FAILURES:
                 raise
             except RequestError:
