@@ -37,7 +37,7 @@ def never_read(axis: str, size: int | None, k: int, s: int, p: int, d: int, q: i
         padding = f", nor the padding behind {'it' if at_end == 1 else 'them'}" if q else ""
         notes.append(f"the last {_some(at_end, axis, one='')} {_is(at_end)} never read{padding}")
     elif dropped:
-        notes.append(f"rounding down drops padding only: every {_NAMES.get(axis, ('position',))[0]} is in reach")
+        notes.append("rounding down drops padding only")
     if between:
         notes.append(f"{between} of {_some(size, axis)} {_is(between)} never read: {_why_missed(k, s, d)}")
     return tuple(notes)

@@ -36,7 +36,7 @@ from inspector.worker.protocol import WhatIf
 
 LABELS = {"output_padding": "output pad", "ceil_mode": "ceil mode", "out_channels": "channels out"}
 INPUTS = "inputs"
-HINT = "esc undoes a field, then goes back; the model stays as it is"
+HINT = "esc undoes a field, then goes back"
 
 
 class WhatIfDialog(Dialog[None]):

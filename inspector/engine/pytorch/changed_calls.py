@@ -141,6 +141,9 @@ def _meet(
         now = msgspec.structs.replace(now, padding=None)
     settings = wanted or now
     changed = [name for name in NAMES if getattr(settings, name) != getattr(now, name)]
+    if "kernel" in changed and "stride" not in changed and reading.op != "conv":
+        # A pooling's stride is by default its kernel; the stride shown is the one that stays.
+        changed.append("stride")
     made = _with_settings(func, args, kwargs, arguments, settings, changed) if changed else (func, args, kwargs)
     return Met(
         operation=cast(Operation, reading.op),
