@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from inspector.engine.pytorch.op_calls import arguments_of, rank_of
+from inspector.engine.pytorch import window_calls  # noqa: F401 - registers how the calls are read
+from inspector.engine.pytorch.op_calls import arguments_of, each, rank_of
 
 _TRANSPOSED = {
     torch.conv_transpose1d: 1,
@@ -17,11 +18,8 @@ _TRANSPOSED = {
 }
 
 
-def refuse_unfit_channels(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Raise what a transposed convolution does where its input has not the channels that its weight takes.
-
-    On meta it puts out a shape all the same.
-    """
+def refuse_as_elsewhere(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Raise what a transposed convolution does where channels or output padding do not fit; on meta it does not."""
     count = _TRANSPOSED.get(func)
     arguments = arguments_of(func, args, kwargs) if count is not None else None
     if count is None or arguments is None:
@@ -34,4 +32,10 @@ def refuse_unfit_channels(func: Any, args: Sequence[Any], kwargs: Mapping[str, A
         raise RuntimeError(
             f"Given transposed=1, weight of size {list(weight.shape)}, expected input{list(given.shape)} to have "
             f"{taken} channels, but got {channels} channels instead"
+        )
+    extra, stride, dilation = (each(arguments[name], count) for name in ("output_padding", "stride", "dilation"))
+    if any(e >= s and e >= d for e, s, d in zip(extra, stride, dilation, strict=True)):
+        raise RuntimeError(
+            "output padding must be smaller than either stride or dilation, but got "
+            f"output_padding: {extra}, stride: {stride}, dilation: {dilation}"
         )
