@@ -98,7 +98,8 @@ def what_if(app: NNInspectApp) -> None:
     async def ask() -> None:
         report = await app.conversation.ask(WhatIf(proposal=proposal), "looking at the settings")
         if report is not None:
-            title = f"{row.type} in {row.path}" if row.kind == "function" and row.path else row.path or row.type
+            name = f"{row.type} in {row.path}" if row.kind == "function" and row.path else row.path or row.type
+            title = f"{name}, call {row.call + 1}" if row.call else name
             app.push_screen(WhatIfDialog(app.conversation, title, proposal, report))
 
     app.conversation.spawn(ask())

@@ -137,7 +137,7 @@ def executed(layer: nn.Module, inputs: list[torch.Tensor]) -> tuple[list[int] | 
 @pytest.mark.filterwarnings("ignore:Using padding")
 @pytest.mark.filterwarnings("ignore:Note that order of the arguments")
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_formula_equals_execution(family: Callable[[Draw, int], nn.Module], data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 3))
