@@ -15,6 +15,7 @@ COMMANDS = {
     "summary": "inspector.cli.summary",
     "forward": "inspector.cli.forward",
     "keys": "inspector.cli.keys",
+    "what-if": "inspector.cli.what_if",
     "init": "inspector.cli.init",
     "screenshot": "inspector.cli.screenshot",
 }

@@ -32,7 +32,9 @@ class FormulaLine(Record, frozen=True, kw_only=True):
     """"H", "W" for images, "L" for sequences, "D" before both for volumes."""
     text: str
     output: int | None
-    """None where the input size is not known."""
+    """None where the input size is not known; 0 or less where the layer does not fit it."""
+    notes: list[str] = []
+    """What the formula hides, a sentence each: pixels never read, uneven overlap, the sizes that become one, bins."""
 
 
 class FieldAxis(Record, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.table import ModelTable, Source
+from inspector.core.what_if import Proposal, WhatIfReport
 
 Progress = Callable[[int, int | None, str], None]
 """Called with (done, total or None, what): may raise `Cancelled` to stop the work."""
@@ -68,6 +69,10 @@ class LiveModel(ABC):
     @abstractmethod
     def preview(self, edit: Edit) -> InitPreview:
         """What an `initialise` edit would do, without doing it."""
+
+    @abstractmethod
+    def what_if(self, proposal: Proposal, progress: Progress) -> WhatIfReport:
+        """Which shapes other settings of one operation would change; the model stays as it is."""
 
     @abstractmethod
     def apply(self, edit: Edit) -> tuple[list[str], str, Undo]:

@@ -7,6 +7,7 @@ import msgspec
 from inspector.core.memory import MemoryReport
 from inspector.core.results import EditReport, ForwardReport, KeyExplanation, SaveReport
 from inspector.core.table import ModelTable
+from inspector.core.what_if import WhatIfReport
 
 
 def summary_document(table: ModelTable, memory: MemoryReport | None = None) -> str:
@@ -49,6 +50,11 @@ def init_document(reports: list[EditReport], saved: SaveReport) -> str:
         for report in reports
     ]
     return _json({"rules": rules, "written": saved.path, "tensors": saved.tensors, "bytes": saved.bytes})
+
+
+def what_if_document(report: WhatIfReport) -> str:
+    """`what-if --json`."""
+    return _json({"schema_version": 1, **msgspec.to_builtins(report)})
 
 
 def _json(document: Any) -> str:

@@ -193,6 +193,15 @@ APP_ACTIONS = (
         display="[",
     ),
     Action(
+        id="what_if",
+        keys="w",
+        title="What if",
+        help="Try other settings of a convolution or pooling and another input: what changes, what does not fit.",
+        group=MODEL,
+        run=doing.what_if,
+        why_not=reasons.no_window,
+    ),
+    Action(
         id="trace",
         keys="r",
         title="Trace again",

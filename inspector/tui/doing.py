@@ -12,7 +12,7 @@ from inspector.core.memory import MemorySettings
 from inspector.core.recipe import InputSpec, parse_input
 from inspector.core.table import Input
 from inspector.tui import reasons
-from inspector.worker.protocol import Apply, CompareClone, Devices, Forward, Memory, Redo, Request, Save, Undo
+from inspector.worker.protocol import Apply, CompareClone, Devices, Forward, Memory, Redo, Request, Save, Undo, WhatIf
 
 if TYPE_CHECKING:
     from inspector.core.results import EditReport
@@ -101,6 +101,26 @@ def compare(app: NNInspectApp) -> None:
             app.say(f"{verdict}: {report.explanation}", "$text-success" if report.equal else "$text-error")
 
     app.conversation.spawn(run())
+
+
+def what_if(app: NNInspectApp) -> None:
+    """Try other settings of the row's operation."""
+    from inspector.core.what_if import Proposal
+    from inspector.tui.what_if_dialog import WhatIfDialog
+
+    row = app.row
+    if row is None:
+        return
+    proposal = Proposal(path=row.path, function=row.type if row.kind == "function" else "", call=row.call)
+
+    async def ask() -> None:
+        report = await app.conversation.ask(WhatIf(proposal=proposal), "looking at the settings")
+        if report is not None:
+            name = f"{row.type} in {row.path}" if row.kind == "function" and row.path else row.path or row.type
+            title = f"{name}, call {row.call + 1}" if row.call else name
+            app.push_screen(WhatIfDialog(app.conversation, title, proposal, report))
+
+    app.conversation.spawn(ask())
 
 
 def choose_input(app: NNInspectApp) -> None:

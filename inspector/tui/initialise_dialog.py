@@ -12,13 +12,14 @@ from textual.widgets import Button, Input, Select, Static
 
 from inspector.core import wording
 from inspector.core.edits import Edit
-from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
+from inspector.core.errors import RequestError
 from inspector.core.initialisers import INITIALISERS, InitialiserParameter, parse_initialiser
 from inspector.core.results import InitPreview, InitTarget
 from inspector.core.wording import printable
 from inspector.tui import plots
 from inspector.tui.conversation import Conversation
 from inspector.tui.dialog import Dialog, Entry, entry, labelled
+from inspector.tui.following import Following
 from inspector.tui.page import CODE, ERROR, MUTED, WARNING, Page, TextPanel
 from inspector.tui.view import View
 from inspector.worker.protocol import Preview
@@ -35,14 +36,12 @@ class InitialiseDialog(Dialog[Edit]):
 
     def __init__(self, conversation: Conversation, view: View, prefer_tensor: bool) -> None:
         super().__init__()
-        self._conversation = conversation
         self._targets = targets(view)
         self._first = next(
             (where for where, _ in self._targets if prefer_tensor and ":" not in where), self._targets[0][0]
         )
         self._shown: str | None = None
-        self._next: Edit | None = None
-        self._asking = False
+        self._following = Following(conversation, self._show)
 
     def compose(self) -> ComposeResult:
         """Fields on the left, preview on the right."""
@@ -99,35 +98,23 @@ class InitialiseDialog(Dialog[Edit]):
     def _refresh(self) -> None:
         self.query_one("#pattern").display = self.query_one("#where", Select).value == PATTERN
         try:
-            self._next = self.result()
+            edit = self.result()
         except RequestError as problem:
             self.wrong(str(problem))
             return
         self.wrong("")
-        if not self._asking:
-            self._asking = True
-            self._conversation.spawn(self._ask())
+        self._following.want(Preview(edit=edit))
 
-    async def _ask(self) -> None:
-        try:
-            while self._next is not None and self.is_attached:
-                edit, self._next = self._next, None
-                try:
-                    preview = await self._conversation.client.request(Preview(edit=edit))
-                except (RequestError, ModelEndedError) as problem:
-                    page = Page()
-                    page.paragraph(str(problem), ERROR)
-                    self._show(page)
-                except RequestCancelledError:
-                    self._show(Content("cancelled"))
-                else:
-                    self._show(preview_page(preview))
-        finally:
-            self._asking = False
-
-    def _show(self, content: Page | Content) -> None:
-        if self.is_attached:
-            self.query_one("#preview", TextPanel).show(content)
+    def _show(self, answer: InitPreview | Exception) -> None:
+        if not self.is_attached:
+            self._following.stop()
+            return
+        page = Page()
+        if isinstance(answer, Exception):
+            page.paragraph(str(answer) or "cancelled", ERROR)
+        else:
+            page = preview_page(answer)
+        self.query_one("#preview", TextPanel).show(page)
 
     def result(self) -> Edit:
         """The edit as filled in."""

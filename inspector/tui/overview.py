@@ -2,7 +2,7 @@
 
 from inspector.core import wording
 from inspector.core.memory import MemoryReport
-from inspector.core.table import Failure, Load, ModelTable, Row, Source
+from inspector.core.table import Failure, FormulaLine, Load, ModelTable, Row, Source
 from inspector.tui.keys_here import with_keys
 from inspector.tui.memory_page import model_memory, row_memory
 from inspector.tui.page import CODE, ERROR, GOOD, LABELLED, MUTED, WARNING, Page
@@ -57,8 +57,7 @@ def _shapes(page: Page, table: ModelTable, row: Row, failed: bool) -> None:
         page.fact(
             "output", "none: the pass failed here" if failed else "none: the pass did not finish this row", WARNING
         )
-    for number, line in enumerate(row.formula or []):
-        page.fact("formula" if not number else "", f"{line.axis}: {line.text}", CODE)
+    formula(page, row.formula or [])
     if row.receptive_field is not None:
         page.fact("sees", wording.receptive_field_sentence(row.receptive_field))
     if row.flops is not None:
@@ -71,6 +70,17 @@ def _newly_taken(row: Row) -> str:
     if made is None or made == row.output_bytes:
         return ""
     return f", {wording.size_in_bytes(made)} with all below it" if made else ", in memory that was there before"
+
+
+def formula(page: Page, lines: list[FormulaLine]) -> None:
+    """A layer's output size worked through; axes that are alike share a line, what it hides stands below."""
+    alike: dict[str, list[FormulaLine]] = {}
+    for line in lines:
+        alike.setdefault(line.text, []).append(line)
+    for number, (text, same) in enumerate(alike.items()):
+        page.fact("formula" if not number else "", f"{', '.join(line.axis for line in same)}: {text}", CODE)
+        for note in dict.fromkeys(note for line in same for note in line.notes):
+            page.fact("", f"· {note}", MUTED)
 
 
 def _tensors(page: Page, row: Row, framework: str) -> None:

@@ -58,6 +58,15 @@ def _only_pytorch(app: NNInspectApp, sentence: str) -> str:
     return "" if app.table is not None and app.table.model.framework == "torch" else sentence
 
 
+def no_window(app: NNInspectApp) -> str:
+    """What-if is about the settings of one convolution or pooling."""
+    why_not = nothing_to_run(app) or _only_pytorch(app, "an ONNX graph's settings are fixed where it was exported")
+    if why_not:
+        return why_not
+    axes = {line.axis for line in (app.row.formula or [])} if app.row is not None else set()
+    return "" if axes & {"L", "H", "W", "D"} else "choose the row of a convolution or a pooling"
+
+
 def no_other_input(app: NNInspectApp) -> str:
     """Only inputs that were tried are stepped through."""
     if app.table is not None and any(one.alternatives for one in app.table.inputs):

@@ -23,6 +23,7 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.table import ModelTable, Source
+from inspector.core.what_if import Proposal, WhatIfReport
 
 PROTOCOL_VERSION = 1
 PIPES_CLOSED = 74
@@ -105,6 +106,13 @@ class Preview(Request[InitPreview], frozen=True, kw_only=True):
     answer: ClassVar[Any] = InitPreview
 
 
+class WhatIf(Request[WhatIfReport], frozen=True, kw_only=True):
+    """What other settings of one operation would change; nothing is changed."""
+
+    proposal: Proposal
+    answer: ClassVar[Any] = WhatIfReport
+
+
 class Apply(Request[EditReport], frozen=True, kw_only=True):
     """Make a change."""
 
@@ -148,6 +156,7 @@ AnyRequest = (
     | Values
     | SourceOf
     | Preview
+    | WhatIf
     | Apply
     | Undo
     | Redo

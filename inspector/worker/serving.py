@@ -75,6 +75,8 @@ class Server:
                 return model.source(path, line)
             case protocol.Preview(edit=edit):
                 return model.preview(edit)
+            case protocol.WhatIf(proposal=proposal):
+                return model.what_if(proposal, progress)
             case protocol.Apply(edit=edit):
                 return self._session.apply(edit)
             case protocol.Undo():

@@ -93,17 +93,31 @@ def test_the_text_holds_the_numbers_of_this_layer() -> None:
     assert height.text == "⌊(H_in + 2·0 − 2)/2⌋ + 1"
 
 
-def test_each_text_is_an_expression_that_gives_its_output() -> None:
+@settings(max_examples=80, deadline=None)
+@given(sizes, kernels, strides, paddings, dilations, st.integers(0, 3))
+def test_each_part_of_a_text_is_an_expression_that_gives_its_output(
+    size: int, k: int, s: int, p: int, d: int, more: int
+) -> None:
     """Evaluated as written, with floor and ceiling brackets turned into Python."""
     lines = [
-        *geometry.convolution([31, 17], [5, 3], [2, 3], [2, 1], [1, 2], [3, 1]),
-        *geometry.transposed_convolution([9], [4], [3], [1], [2], [1]),
-        *geometry.pooling([14], [3], [2], [1], [1], ceil_mode=True),
-        *geometry.pooling([14], [3], [2], [1]),
-        *geometry.max_unpooling([6], [3], [2], [1]),
+        *geometry.convolution([size], [k], [s], [p], [d], [more]),
+        *geometry.transposed_convolution([size], [k], [s], [p], [d], [more]),
+        *geometry.pooling([size], [k], [s], [p], [d], ceil_mode=True),
+        *geometry.pooling([size], [k], [s], [p]),
+        *geometry.max_unpooling([size], [k], [s], [p]),
+        *geometry.unfolding(3, [size + 20, size + 20], [k, 2], [s, 1], [p, 0], [d, 1]),
     ]
     for line in lines:
-        text, _, result = line.text.partition(" = ")
-        python = text.replace("−", "-").replace("·", "*").replace("⌊", "floor(").replace("⌈", "ceil(")
-        python = python.replace("⌋", ")").replace("⌉", ")").replace("/", "*1/")
-        assert eval(python, {"floor": floor, "ceil": ceil}) == int(result) == line.output
+        *parts, result = line.text.split(" = ")
+        assert len(parts) == 1 + ("= ⌊" in line.text or "= ⌈" in line.text or line.axis == "windows")
+        for part in (*parts, result):
+            python = part.replace("−", "-").replace("·", "*").replace("⌊", "floor(").replace("⌈", "ceil(")
+            python = python.replace("⌋", ")").replace("⌉", ")").replace("/", "*1/")
+            assert eval(python, {"floor": floor, "ceil": ceil}) == line.output
+
+
+def test_where_floor_or_ceiling_bites_the_fraction_is_shown() -> None:
+    assert geometry.convolution([32], [5], [2], [0], [1])[0].text.endswith("/2⌋ + 1 = ⌊13.5⌋ + 1 = 14")
+    assert geometry.pooling([32], [3], [2], [0], None, True)[0].text == "⌈(32 + 2·0 − 3)/2⌉ + 1 = ⌈14.5⌉ + 1 = 16"
+    assert geometry.convolution([1002], [4], [999], [0], [1])[0].text.endswith("= ⌊998/999⌋ + 1 = 1")
+    assert "⌊10.5⌋ = 10" in geometry.interpolation([7], [7], [1.5])[0].text

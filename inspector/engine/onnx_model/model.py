@@ -20,6 +20,7 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.table import Failure, Input, ModelTable, Source
+from inspector.core.what_if import Proposal, WhatIfReport
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.onnx_model.editing import apply_initialise, apply_set_element, preview_initialise
 from inspector.engine.onnx_model.graph import Graph
@@ -149,6 +150,10 @@ class OnnxModel(LiveModel):
     def preview(self, edit: Edit) -> InitPreview:
         """What an `initialise` edit would do."""
         return preview_initialise(self.graph, edit, self.table().tensors, self.table().rows)
+
+    def what_if(self, proposal: Proposal, progress: Progress) -> WhatIfReport:
+        """Not of a graph: its nodes' settings stand in the file."""
+        raise RequestError("what-if needs a PyTorch model; an ONNX graph's settings are fixed where it was exported")
 
     def apply(self, edit: Edit) -> tuple[list[str], str, Undo]:
         """Initialise, set an element, or choose another execution provider."""

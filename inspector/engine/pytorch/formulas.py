@@ -19,13 +19,26 @@ def worked_formula(reading: Reading, output: Shape) -> list[FormulaLine] | None:
         if not reading.settings.get("linear"):
             return None
         return geometry.linear(reading.operands[0].shape[-1], output[-1])
-    axes = reading.settings.get("axes")
-    if not isinstance(axes, int) or axes not in geometry.AXES:
+    axes = _axes(reading)
+    if axes is None:
         return None
     lines = _windowed(reading, list(reading.operands[0].shape[-axes:]), list(output[-axes:]))
     if lines is None or [line.output for line in lines] != list(output[-axes:]):
         return None
     return lines
+
+
+def refused_formula(reading: Reading) -> list[FormulaLine] | None:
+    """The lines for a call that torch refused, whose settings and input do not fit; None where there is no formula."""
+    axes = _axes(reading)
+    if axes is None or reading.op not in ("conv", "conv_transpose", "pool", "adaptive_pool", "unfold"):
+        return None
+    return _windowed(reading, list(reading.operands[0].shape[-axes:]), [])
+
+
+def _axes(reading: Reading) -> int | None:
+    axes = reading.settings.get("axes")
+    return axes if isinstance(axes, int) and axes in geometry.AXES else None
 
 
 def _windowed(reading: Reading, sizes: list[int], output: list[int]) -> list[FormulaLine] | None:
@@ -54,4 +67,7 @@ def _windowed(reading: Reading, sizes: list[int], output: list[int]) -> list[For
             scale = settings.get("scale")
             scales = None if scale is None else list(scale) if isinstance(scale, list | tuple) else [scale] * len(sizes)
             return geometry.interpolation(sizes, output, scales)
+        case "unfold":
+            window = [settings[name] for name in ("kernel", "stride", "padding", "dilation")]
+            return geometry.unfolding(reading.operands[0].shape[-3], sizes, *window)
     return None

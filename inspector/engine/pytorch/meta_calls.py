@@ -9,6 +9,7 @@ import torch
 from torch.utils._device import _device_constructors
 
 from inspector.engine.pytorch.costs import OperationCounter
+from inspector.engine.pytorch.meta_gaps import refuse_as_elsewhere
 from inspector.engine.pytorch.mixed_dtypes import mixed_dtypes
 from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.op_calls import canonical_name
@@ -50,6 +51,7 @@ class MetaCalls:
             kwargs = {**kwargs, "device": "meta"}
         if any(not tensor.is_meta for tensor in tensors_in((args, kwargs))):
             args, kwargs = _all_meta(args), _all_meta(kwargs)
+        refuse_as_elsewhere(func, args, kwargs)
         mixed = mixed_dtypes(func, args, kwargs)
         if mixed:
             raise NeedsValuesError(f"whether {canonical_name(func)} takes {' and '.join(mixed)} shows only then")

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import msgspec
 import torch
-from torch import nn
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
@@ -23,6 +22,7 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.table import Load, ModelInfo, ModelTable, Note, Output, Row, Source, Tensor, Totals
+from inspector.core.what_if import Proposal, WhatIfReport
 from inspector.engine.collection import no_collection
 from inspector.engine.devices import existing_devices
 from inspector.engine.live import LiveModel, Progress, Undo
@@ -30,13 +30,14 @@ from inspector.engine.pytorch import editing, placing, torchvision_operators
 from inspector.engine.pytorch.assembling import bytes_made_by, flops_of, rows_with_calls
 from inspector.engine.pytorch.comparing import compared
 from inspector.engine.pytorch.inferring_inputs import as_inputs, required_inputs
-from inspector.engine.pytorch.layer_formulas import static_formula
+from inspector.engine.pytorch.layer_formulas import with_own_formulas
 from inspector.engine.pytorch.memory_report import memory_report, subject_of
 from inspector.engine.pytorch.naming import explain_keys
 from inspector.engine.pytorch.opening import Opened, open_module
-from inspector.engine.pytorch.passes import arguments_for, tensors_of_arguments
+from inspector.engine.pytorch.passes import arguments_for, device_of_inputs, tensors_of_arguments
 from inspector.engine.pytorch.places import Inventory, empty_names, holdings_of, inventory_of, places_of
 from inspector.engine.pytorch.recording import CallRecord, Recorder, take_flops
+from inspector.engine.pytorch.rehearsing import what_if
 from inspector.engine.pytorch.running import Run, previews, run_forward
 from inspector.engine.pytorch.saving import save_state_dict
 from inspector.engine.pytorch.shape_pass import has_lazy, materialise, real_pass
@@ -86,7 +87,7 @@ class TorchModel(LiveModel):
         static, tensors, totals = self._shaped(*self._static[1:])
         rows, calls = rows_with_calls(static, self._trace.root)
         modules = {place.path: place.module for place in inventory.places}
-        rows = [_with_formula(row, modules) for row in rows]
+        rows = with_own_formulas(rows, calls, modules)
         info = ModelInfo(
             name=self._opened.name,
             framework="torch",
@@ -260,6 +261,15 @@ class TorchModel(LiveModel):
         table = self.table()
         return editing.preview(self.module, edit, table.tensors, table.rows)
 
+    def what_if(self, proposal: Proposal, progress: Progress) -> WhatIfReport:
+        if self._trace.root is None:
+            self.trace([], progress)
+        specs = self._forward_specs(proposal.inputs, progress)
+        progress(0, None, "working out shapes")
+        arguments, module = arguments_for(self.module, specs, self.recipe.seed), self._trace.materialised or self.module
+        device, rows = device_of_inputs(self.module), self.table().rows
+        return what_if(module, arguments, proposal, rows, self._trace.root, specs, device, self.recipe.seed)
+
     def apply(self, edit: Edit) -> tuple[list[str], str, Undo]:
         table = self.table()
         apply: dict[str, Callable[[], tuple[list[str], str, Undo]]] = {
@@ -279,14 +289,6 @@ class TorchModel(LiveModel):
 
     def save(self, path: str, overwrite: bool) -> SaveReport:
         return save_state_dict(self.module.state_dict(), path, overwrite)
-
-
-def _with_formula(row: Row, modules: dict[str, nn.Module]) -> Row:
-    """A layer that did not run still has the formula of its settings."""
-    if row.formula is not None or row.kind != "module":
-        return row
-    formula = static_formula(modules[row.path])
-    return row if formula is None else msgspec.structs.replace(row, formula=formula)
 
 
 def _first_of(names: list[str]) -> str:

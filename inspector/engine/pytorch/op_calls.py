@@ -62,9 +62,16 @@ def _parameter(text: str) -> tuple[str, Any]:
 def read_call(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: list[Shape]) -> Reading | None:
     """Read a call of a torch function; None where there is no entry for it."""
     entry = _entry(function)
+    arguments = arguments_of(function, args, kwargs)
+    return None if entry is None or arguments is None else entry[1](arguments, outputs)
+
+
+def arguments_of(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments | None:
+    """A call's arguments by name, in the order in which the function takes them; None where there is no entry."""
+    entry = _entry(function)
     if entry is None:
         return None
-    parameters, reader = entry
+    parameters, _ = entry
     arguments: Arguments = {}
     for place, (name, default) in enumerate(parameters):
         if name.startswith("*"):
@@ -76,7 +83,7 @@ def read_call(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], out
             if place == 0 and arguments[name] is None:
                 arguments[name] = kwargs.get("self", kwargs.get("x"))
     arguments["kwargs"] = kwargs
-    return reader(arguments, outputs)
+    return arguments
 
 
 def reader_of(function: Any) -> Reader | None:

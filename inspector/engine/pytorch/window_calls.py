@@ -132,14 +132,15 @@ def _interpolation(a: Arguments, outputs: list[Shape]) -> Reading:
 
 @reads("upsample_nearest", "input size=None scale_factor=None")
 def _upsample_nearest(a: Arguments, outputs: list[Shape]) -> Reading:
-    return Reading("interpolate", [a["input"]], {"mode": "nearest", "axes": rank_of(a["input"]) - 2})
+    count = rank_of(a["input"]) - 2
+    return Reading("interpolate", [a["input"]], {"mode": "nearest", "axes": count, "scale": a["scale_factor"]})
 
 
 @reads("upsample_bilinear", "input size=None scale_factor=None")
 def _upsample_bilinear(a: Arguments, outputs: list[Shape]) -> Reading:
-    return Reading(
-        "interpolate", [a["input"]], {"mode": "bilinear", "align_corners": True, "axes": rank_of(a["input"]) - 2}
-    )
+    count = rank_of(a["input"]) - 2
+    settings = {"mode": "bilinear", "align_corners": True, "axes": count, "scale": a["scale_factor"]}
+    return Reading("interpolate", [a["input"]], settings)
 
 
 @reads("pixel_shuffle", "input upscale_factor")

@@ -1,0 +1,42 @@
+"""Answers that follow what is being typed: of several requests wanted while one is under way, the last is sent."""
+
+from collections.abc import Callable
+from typing import Any
+
+from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
+from inspector.tui.conversation import Conversation
+from inspector.worker.protocol import Request
+
+
+class Following:
+    """Sends requests one after the other and shows each answer, or the exception in its place."""
+
+    def __init__(self, conversation: Conversation, show: Callable[[Any], None]) -> None:
+        self._conversation = conversation
+        self._show = show
+        self._next: Request[Any] | None = None
+        self._asking = False
+
+    def want(self, request: Request[Any]) -> None:
+        """Send this request as soon as the one under way is answered, in place of any that waits."""
+        self._next = request
+        if not self._asking:
+            self._asking = True
+            self._conversation.spawn(self._ask())
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._next = None
+
+    async def _ask(self) -> None:
+        try:
+            while self._next is not None:
+                request, self._next = self._next, None
+                answer: Any
+                try:
+                    answer = await self._conversation.client.request(request)
+                except (RequestError, ModelEndedError, RequestCancelledError) as problem:
+                    answer = problem
+                self._show(answer)
+        finally:
+            self._asking = False
