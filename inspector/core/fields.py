@@ -298,9 +298,10 @@ def _axis(sight: Sight, pixels: int) -> FieldAxis:
 
 
 def _status(whole: list[Whole], seen: list[Seen], exact: bool) -> FieldStatus:
-    if any(sight.wraps for sight in whole):
+    """Beside a whole axis nothing is exact: pixels at its end that no window reaches are counted in it."""
+    if any(sight.wraps for sight in whole) or (whole and seen):
         return "upper_bound"
-    return "whole_input" if not seen else "exact" if exact else "upper_bound"
+    return "whole_input" if whole else "exact" if exact else "upper_bound"
 
 
 def _is_exact(edges: Edges, length: int, pixels: int) -> bool:

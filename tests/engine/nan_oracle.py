@@ -300,7 +300,7 @@ class Verdict:
         columns = seen.shape[0]
         sight = self.call.field.axes.get((0, axis)) if self.call.field is not None else None
         if isinstance(sight, Whole) and told.stride[place] == 0 and told.size[place] == columns:
-            if not sight.wraps and not any(extent == (0, columns - 1) for extent in extents):
+            if told.status != "upper_bound" and not any(extent == (0, columns - 1) for extent in extents):
                 self.problems.append(f"axis {axis}: whole input, but units see {_longest(extents)} of {columns}")
             return
         size, stride, start = told.size[place], told.stride[place], told.start[place]
