@@ -30,7 +30,8 @@ def bug(name, path, inputs, init, forward, training=False, before=""):
     if first.startswith("def "):
         arguments = first.removeprefix("def ")
         forward = "\n".join(forward.splitlines()[1:])
-    source = f"{HEAD}{before}class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n{init}\n\n    def forward(self, {arguments}):\n{forward}\n"
+    net = f"class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n{init}\n\n"
+    source = f"{HEAD}{before}{net}    def forward(self, {arguments}):\n{forward}\n"
     return Bug(name, path, inputs.split(), source, training)
 
 
@@ -67,7 +68,8 @@ BUGS = [
     ),
     bug(
         "view size", "", "3x3x28x28",
-        "self.conv = nn.Conv2d(3, 16, 5)\nself.pool = nn.MaxPool2d(2)\nself.fc1 = nn.Linear(400, 120)\nself.fc2 = nn.Linear(120, 10)",
+        "self.conv = nn.Conv2d(3, 16, 5)\nself.pool = nn.MaxPool2d(2)\n"
+        "self.fc1 = nn.Linear(400, 120)\nself.fc2 = nn.Linear(120, 10)",
         "x = self.pool(F.relu(self.conv(x)))\nx = x.view(-1, 400)  # FAILS\nreturn self.fc2(F.relu(self.fc1(x)))",
     ),
     bug(
@@ -102,7 +104,8 @@ BUGS = [
     ),
     bug(
         "channels in a list of layers", "features.2", "1x3x32x32",
-        "layers = [nn.Conv2d(3, 8, 3), nn.ReLU()]\nlayers.append(nn.Conv2d(16, 8, 3))\nself.features = nn.Sequential(*layers)",
+        "layers = [nn.Conv2d(3, 8, 3), nn.ReLU()]\nlayers.append(nn.Conv2d(16, 8, 3))\n"
+        "self.features = nn.Sequential(*layers)",
         "for layer in self.features:\n    x = layer(x)  # FAILS\nreturn x",
     ),
     bug(
@@ -216,7 +219,8 @@ BUGS = [
         "self.up = nn.ConvTranspose2d(16, 8, 2, stride=2)\nself.last = nn.Conv2d(16, 1, 1)\n"
         "self.deep = nn.Conv2d(16, 16, 3, padding=1)\nself.up2 = nn.ConvTranspose2d(16, 16, 2, stride=2)",
         "one = self.down1(x)\ntwo = self.down2(F.max_pool2d(one, 2))\nthree = self.deep(F.max_pool2d(two, 2))\n"
-        "two = torch.cat([two, self.up2(three)], 1)  # FAILS\nreturn self.last(torch.cat([one, self.up(two[:, :16])], 1))",
+        "two = torch.cat([two, self.up2(three)], 1)  # FAILS\n"
+        "return self.last(torch.cat([one, self.up(two[:, :16])], 1))",
     ),
     bug(
         "residual with another width", "block", "1x8x16x16",
@@ -306,11 +310,13 @@ BUGS = [
     bug(
         "padding mask", "attention", "2x5x16",
         "self.attention = nn.MultiheadAttention(16, 4)",
-        "mask = torch.zeros(x.shape[:2], dtype=torch.bool)\nreturn self.attention(x, x, x, key_padding_mask=mask)[0]  # FAILS",
+        "mask = torch.zeros(x.shape[:2], dtype=torch.bool)\n"
+        "return self.attention(x, x, x, key_padding_mask=mask)[0]  # FAILS",
     ),
     bug(
         "transformer's features", "encoder.layers.0.self_attn", "2x5x12",
-        "layer = nn.TransformerEncoderLayer(d_model=16, nhead=4, batch_first=True)\nself.encoder = nn.TransformerEncoder(layer, 2)",
+        "layer = nn.TransformerEncoderLayer(d_model=16, nhead=4, batch_first=True)\n"
+        "self.encoder = nn.TransformerEncoder(layer, 2)",
         "return self.encoder(x)  # FAILS",
     ),
     bug(
@@ -384,7 +390,8 @@ BUGS = [
     ),
     bug(
         "heads that do not divide", "", "2x5x10",
-        "self.heads = 4\nself.proj = nn.Linear(10, 10)", "b, t, c = x.shape\nreturn self.proj(x).view(b, t, self.heads, c // self.heads)  # FAILS",
+        "self.heads = 4\nself.proj = nn.Linear(10, 10)", "b, t, c = x.shape\n"
+        "return self.proj(x).view(b, t, self.heads, c // self.heads)  # FAILS",
     ),
     bug(
         "padding mode", "conv", "1x3x2x2",
@@ -392,7 +399,8 @@ BUGS = [
     ),
     bug(
         "depthwise channels", "depthwise", "1x3x8x8",
-        "self.conv = nn.Conv2d(3, 10, 3)\nself.depthwise = nn.Conv2d(16, 16, 3, groups=16)", "return self.depthwise(self.conv(x))  # FAILS",
+        "self.conv = nn.Conv2d(3, 10, 3)\n"
+        "self.depthwise = nn.Conv2d(16, 16, 3, groups=16)", "return self.depthwise(self.conv(x))  # FAILS",
     ),
     bug(
         "Conv1d on features last", "conv", "2x20x8",

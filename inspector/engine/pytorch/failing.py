@@ -22,7 +22,7 @@ def describe_failure(problem: BaseException, model: nn.Module, recorder: Recorde
     """The failure as a record; the exception's tensors are let go of afterwards."""
     forget_sources()
     scene = Scene(problem, model, recorder)
-    explained = explain(scene)
+    why, fixes = explain(scene)
     called = scene.record
     failure = Failure(
         path=scene.path,
@@ -32,9 +32,9 @@ def describe_failure(problem: BaseException, model: nn.Module, recorder: Recorde
         expression=scene.expression,
         input_shapes=called.input_shapes if called is not None else [],
         operands=_operands_of(scene, scene.call) if scene.call is not None else _operands_near(scene),
-        explanation=explained.why,
-        suggestions=[fix.text for fix in explained.fixes],
-        fixes=explained.fixes,
+        explanation=why,
+        suggestions=[fix.text for fix in fixes],
+        fixes=fixes,
     )
     problem.__traceback__ = None
     return failure

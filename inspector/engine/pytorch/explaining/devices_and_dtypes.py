@@ -15,10 +15,10 @@ def mixed_devices(scene: Scene) -> Explained | None:
     devices = list(dict.fromkeys(str(tensor.device) for tensor in tensors))
     if len(devices) < 2:
         return None
-    groups = [
-        f"{', '.join(scene.text(tensor, 'an operand') for tensor in tensors if str(tensor.device) == device)} on {device}"
-        for device in devices
-    ]
+    groups = []
+    for device in devices:
+        there = [scene.text(tensor, "an operand") for tensor in tensors if str(tensor.device) == device]
+        groups.append(f"{', '.join(there)} on {device}")
     fixes: list[Fix] = []
     held = next((tensor for tensor in tensors if scene.key_of(tensor)), tensors[0])
     for tensor in tensors:

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 
 import torch
+from torch import nn
 
 from inspector.core.table import Fix
 from inspector.engine.pytorch.explaining.constructing import finished
@@ -11,6 +12,12 @@ from inspector.engine.pytorch.explaining.scene import Scene, bracketed
 from inspector.engine.pytorch.explaining.user_source import Edit, nodes_on_line, text_of
 from inspector.engine.pytorch.recording import CallRecord
 
+_OF_MAPS = (
+    nn.modules.conv._ConvNd,
+    nn.modules.batchnorm._BatchNorm,
+    nn.modules.pooling._MaxPoolNd,
+    nn.modules.pooling._AvgPoolNd,
+)
 _FLATTENS = ("flatten", "view", "reshape", "ravel", "squeeze")
 
 
@@ -31,6 +38,17 @@ def flattened_from(scene: Scene, tensor: torch.Tensor) -> list[int] | None:
     """The shape with more axes that a tensor had before."""
     call = flattening_call(scene, tensor)
     return call.input_shapes[0] if call is not None else None
+
+
+def is_convolved(scene: Scene, tensor: torch.Tensor) -> bool:
+    """Whether a tensor comes from a layer for maps, with its channels on axis 1."""
+    maker = scene.flow.maker(tensor)
+    for call in scene.flow.chain(maker) if maker is not None else ():
+        if isinstance(call.module, _OF_MAPS):
+            return True
+        if not call.input_shapes or call.input_shapes[0] != call.output_shapes[0]:
+            return False
+    return False
 
 
 def unbatched_flatten(scene: Scene, tensor: torch.Tensor) -> Fix | None:

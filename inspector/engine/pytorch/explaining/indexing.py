@@ -71,7 +71,7 @@ def items_that_are_not_there(scene: Scene) -> Explained | None:
             fix = scene.replaced("take the last one", (node, "-1")) if type(item) is int else None
             if isinstance(item, torch.Tensor):
                 fix = scene.wrapped(item, f"{{}}.clamp(0, {size - 1})", "clamp the indices")
-            return Explained(why, [fix] if fix is not None else [])
+            return Explained(why, [fix])
         if isinstance(item, torch.Tensor) and item.dtype == torch.bool:
             if list(item.shape) != list(given.shape[axis : axis + item.ndim]):
                 why = f"the mask {scene.with_shape(item)} does not have the shape of {scene.with_shape(given)}"
@@ -113,13 +113,19 @@ def indices_beyond_an_axis(scene: Scene) -> Explained | None:
         why = f"{scene.text(index, 'the index')} is {str(index.dtype).removeprefix('torch.')}: indices are int64"
         return Explained(why, [scene.wrapped(index, "{}.long()", "convert it to integers")])
     if scene.name == "gather" and index.ndim != given.ndim:
-        why = f"{scene.with_shape(index)} has {index.ndim} axes, {scene.with_shape(given)} has {given.ndim}: gather takes equally many"
+        why = (
+            f"{scene.with_shape(index)} has {index.ndim} axes, {scene.with_shape(given)} has {given.ndim}: "
+            "gather takes equally many"
+        )
         fixes = [scene.wrapped(index, f"{{}}.unsqueeze({dim})", "add the axis")] if index.ndim + 1 == given.ndim else []
         return Explained(why, fixes)
     wrong = _outside(index, given.shape[dim])
     if wrong is None:
         return None
-    why = f"axis {dim} of {scene.with_shape(given)} has {given.shape[dim]} entries, {scene.text(index, 'the index')} asks for {wrong}"
+    why = (
+        f"axis {dim} of {scene.with_shape(given)} has {given.shape[dim]} entries, "
+        f"{scene.text(index, 'the index')} asks for {wrong}"
+    )
     return Explained(why, [scene.wrapped(index, f"{{}}.clamp(0, {given.shape[dim] - 1})", "clamp the indices")])
 
 
@@ -133,5 +139,8 @@ def parts_that_are_not_there(scene: Scene) -> Explained | None:
     size = given.shape[dim]
     if -size <= start and start + length <= size:
         return None
-    why = f"axis {dim} of {scene.with_shape(given)} has {size} entries: there are none from {start} to {start + length - 1}"
+    why = (
+        f"axis {dim} of {scene.with_shape(given)} has {size} entries: there are none from {start} to "
+        f"{start + length - 1}"
+    )
     return Explained(why)

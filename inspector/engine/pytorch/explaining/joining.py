@@ -88,7 +88,10 @@ def _other_dim(scene: Scene, dim: int, better: int) -> list[Fix]:
 def _other_ranks(scene: Scene, tensors: list[torch.Tensor]) -> Explained:
     most = max(tensors, key=lambda tensor: tensor.ndim)
     fewer = next(tensor for tensor in tensors if tensor.ndim < most.ndim)
-    why = f"{scene.with_shape(most)} has {most.ndim} axes, {scene.with_shape(fewer)} has {fewer.ndim}{_origins(scene, most, fewer)}"
+    why = (
+        f"{scene.with_shape(most)} has {most.ndim} axes, {scene.with_shape(fewer)} has "
+        f"{fewer.ndim}{_origins(scene, most, fewer)}"
+    )
     fixes = []
     dim = scene.argument("dim", 0) % most.ndim
     for axis in [dim, *range(most.ndim)]:
@@ -142,13 +145,16 @@ def _written_in_place(scene: Scene, tensors: list[torch.Tensor]) -> Explained | 
     left, right = tensors[:2]
     if torch.broadcast_shapes(left.shape, right.shape) == left.shape:
         return None
-    why = f"{scene.with_shape(left)} is written in place, which keeps its shape: with {scene.with_shape(right)} it would be larger"
+    why = (
+        f"{scene.with_shape(left)} is written in place, which keeps its shape: with "
+        f"{scene.with_shape(right)} it would be larger"
+    )
     if not isinstance(scene.node, ast.AugAssign):
         return Explained(why)
     sign = text_of(scene.file, scene.node).split("=")[0].rstrip()[-1]
     target, value = text_of(scene.file, scene.node.target), text_of(scene.file, scene.node.value)
     fix = scene.replaced("make a new tensor", (scene.node, f"{target} = {target} {sign} {value}"))
-    return Explained(why, [fix] if fix is not None else [])
+    return Explained(why, [fix])
 
 
 def _aligned(scene: Scene, left: torch.Tensor, right: torch.Tensor, wrong: list[int], verb: str) -> Explained:
@@ -180,7 +186,8 @@ def _told(scene: Scene, left: torch.Tensor, right: torch.Tensor, axes: list[int]
 
 def _origins(scene: Scene, left: torch.Tensor, right: torch.Tensor) -> str:
     """Which calls made them, and from where on their ways differ."""
-    told = [(scene.text(tensor, "one"), scene.made_by(tensor)) for tensor in (left, right)]
+    names = (scene.text(left, "the one"), scene.text(right, "the other"))
+    told = [(name, scene.made_by(tensor)) for name, tensor in zip(names, (left, right), strict=True)]
     parts = [f"{text} comes from {maker}" for text, maker in told if maker]
     makers = [scene.flow.maker(tensor) for tensor in (left, right)]
     if makers[0] is not None and makers[1] is not None:
@@ -221,7 +228,8 @@ def _fitting(scene: Scene, left: torch.Tensor, right: torch.Tensor, axes: list[i
 def _distinct(fixes: list[Fix]) -> list[Fix]:
     found: list[Fix] = []
     for fix in fixes:
-        if not any(fix.edits and (fix.edits, fix.statement) == (one.edits, one.statement) for one in found):
+        changes = (fix.edits, fix.statement)
+        if not any(any(changes) and changes == (one.edits, one.statement) for one in found):
             found.append(fix)
     return found
 
@@ -248,10 +256,8 @@ def _held(scene: Scene, held: torch.Tensor, other: torch.Tensor, axes: list[int]
             items[axis] = scene.until(other, axis)
         index = ", ".join(items[: max(axes) + 1])
         fixes.append(scene.wrapped(held, f"{{}}[{index}]", "take as many of its entries as are needed"))
-    for axis in axes:
-        if fix := parameter_fix(scene, held, axis, other.shape[axis]):
-            fixes.append(fix)
-    return fixes
+    resized = [parameter_fix(scene, held, axis, other.shape[axis]) for axis in axes]
+    return fixes + [fix for fix in resized if fix is not None]
 
 
 def _batch(scene: Scene, left: torch.Tensor, right: torch.Tensor) -> list[Fix]:

@@ -43,8 +43,7 @@ def axes_of_a_norm(scene: Scene) -> Explained | None:
             scene.wrapped(given, "{}.unsqueeze(0)", "the axis of the batch is missing: add it", "Unflatten(0, (1, -1))")
         )
     if better is not None and given.ndim > 1 and given.shape[1] == features:
-        if fix := reclassed(scene.model, scene.path, better):
-            fixes.append(fix)
+        fixes += [fix for fix in [reclassed(scene.model, scene.path, better)] if fix is not None]
     return Explained(why, fixes)
 
 
@@ -159,4 +158,4 @@ def slopes_of_a_prelu(scene: Scene) -> Explained | None:
         if scene.module is not None
         else parameter_fix(scene, weight, 0, channels)
     )
-    return Explained(why, [fix] if fix is not None else [])
+    return Explained(why, [fix])

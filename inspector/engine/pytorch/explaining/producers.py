@@ -81,15 +81,18 @@ class Flow:
                 waiting += self.sources(one)
         return sorted(found.values(), key=lambda one: -self._order[id(one)])
 
-    def chain(self, call: CallRecord) -> Iterator[CallRecord]:
-        """A call and what came before it as far as each has a single source, the latest first."""
+    def chain(self, call: CallRecord, first: bool = False) -> Iterator[CallRecord]:
+        """A call and what came before it as far as each has a single source, the latest first.
+
+        With `first` the first source of several is taken, as good as any where only sizes count.
+        """
         at: CallRecord | None = call
         seen: set[int] = set()
         while at is not None and id(at) not in seen:
             seen.add(id(at))
             yield at
             before = self.sources(at)
-            at = before[0] if len(before) == 1 else None
+            at = before[0] if len(before) == 1 or (first and before) else None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,12 @@ from torch import nn
 from inspector.core.table import Fix
 from inspector.core.wording import shape
 from inspector.engine.pytorch.explaining.constructing import changed_layers
-from inspector.engine.pytorch.explaining.flattening import flattened_from, pooled_before, unbatched_flatten
+from inspector.engine.pytorch.explaining.flattening import (
+    flattened_from,
+    is_convolved,
+    pooled_before,
+    unbatched_flatten,
+)
 from inspector.engine.pytorch.explaining.registry import Explained, explains
 from inspector.engine.pytorch.explaining.scene import Scene, bracketed
 from inspector.engine.pytorch.explaining.settings import feature_fixes, parameter_fix
@@ -65,7 +70,7 @@ def _moving(scene: Scene, given: torch.Tensor, wanted: int) -> list[Fix]:
 
 def _flattening_and_setting(scene: Scene, given: torch.Tensor) -> list[Fix]:
     """Maps that reach a linear layer are mostly meant to be flattened."""
-    if not isinstance(scene.module, nn.Linear) or given.ndim < 4:
+    if not isinstance(scene.module, nn.Linear) or given.ndim < 4 or not is_convolved(scene, given):
         return []
     features = prod(given.shape[1:])
     flatten = scene.wrapped(given, "{}.flatten(1)", "flatten first", "Flatten()")
@@ -168,7 +173,7 @@ def sizes_of_an_einsum(scene: Scene) -> Explained | None:
     letters = terms.split(",")
     if len(letters) != len(operands) or "." in terms:
         return None
-    for position, (term, tensor) in enumerate(zip(letters, operands, strict=True)):
+    for term, tensor in zip(letters, operands, strict=True):
         if len(term) != tensor.ndim:
             why = f"'{term}' of the equation names {len(term)} axes, {scene.with_shape(tensor)} has {tensor.ndim}"
             return Explained(why)

@@ -114,7 +114,7 @@ def missing_attributes(scene: Scene) -> Explained | None:
     fix = None
     if node is not None:
         fix = scene.replaced(f"{near} instead of {name}", (node, f"{text_of(scene.file, node.value)}.{near}"))
-    return Explained(f"{kind} has no attribute {name}: did you mean {near}?", [fix] if fix is not None else [])
+    return Explained(f"{kind} has no attribute {name}: did you mean {near}?", [fix])
 
 
 def _names(owner: Any) -> list[str]:
@@ -138,7 +138,7 @@ def _of_a_tuple(scene: Scene, owner: Any, node: ast.Attribute | None, name: str)
     if node is None or not hasattr(torch.Tensor, name):
         return Explained(why)
     fix = scene.replaced("take its first part", (node.value, f"{bracketed(scene.file, node.value)}[0]"))
-    return Explained(why, [fix] if fix is not None else [])
+    return Explained(why, [fix])
 
 
 def _returned_by(scene: Scene, owner: Any) -> str:
@@ -174,7 +174,7 @@ def arguments_of_a_forward(scene: Scene) -> Explained | None:
                 scene.replaced(
                     f"{near[0]} instead of {unknown[0]}", (keyword, f"{near[0]}={text_of(scene.file, keyword.value)}")
                 )
-            )  # type: ignore[arg-type]  # a keyword has a place as well
+            )
         fixes.append(_less(scene, [one for one in scene.node.keywords if one.arg not in unknown], scene.node.args))
         return Explained(
             f"{why}, among them {unknown[0]}, which it does not know", [one for one in fixes if one is not None]
@@ -186,7 +186,7 @@ def arguments_of_a_forward(scene: Scene) -> Explained | None:
     ]
     if len(args) > len(names):
         fix = _less(scene, scene.node.keywords, scene.node.args[: len(names)])
-        return Explained(why, [fix] if fix is not None else [])
+        return Explained(why, [fix])
     missing = [name for name in required[len(args) :] if name not in kwargs]
     fixes = []
     if missing and scene.frame is not None:
@@ -295,7 +295,10 @@ def lists_that_cannot_be_called(scene: Scene) -> Explained | None:
         return None
     called = scene.value(scene.node.func)
     if isinstance(called, list | tuple) and any(isinstance(one, nn.Module) for one in called):
-        why = f"`{text_of(scene.file, scene.node.func)}` is a list of {len(called)} modules: its modules are called one by one"
+        why = (
+            f"`{text_of(scene.file, scene.node.func)}` is a list of {len(called)} modules: its modules are "
+            "called one by one"
+        )
         return Explained(why, _loop(scene))
     if called is UNKNOWN or callable(called):
         return None
@@ -321,10 +324,13 @@ def unpacking(scene: Scene) -> Explained | None:
             texts = [text_of(scene.file, name) for name in names]
             why = "an LSTM returns its output and a pair of states: two values"
             fix = scene.replaced("unpack the pair", (statement.targets[0], f"{texts[0]}, ({texts[1]}, {texts[2]})"))
-            return Explained(why, [fix] if fix is not None else [])
+            return Explained(why, [fix])
         if isinstance(called, nn.Module) and made and len(made[-1].output_shapes) == 1:
             got = made[-1].output_shapes[0]
-            why = f"`{written}` is one tensor ({shape(got)}), which unpacks along its first axis: {got[0]} for {len(names)} names"
+            why = (
+                f"`{written}` is one tensor ({shape(got)}), which unpacks along its first axis: {got[0]} for "
+                f"{len(names)} names"
+            )
             fixes = []
             if got[-1] % len(names) == 0:
                 text = f"{bracketed(scene.file, statement.value)}.chunk({len(names)}, dim=-1)"
@@ -347,7 +353,7 @@ def unpacking(scene: Scene) -> Explained | None:
     if count > len(names):
         text = ", ".join([*(text_of(scene.file, name) for name in names), "*_"])
         fix = scene.replaced("leave the others", (statement.targets[0], text))
-        return Explained(why, [fix] if fix is not None else [])
+        return Explained(why, [fix])
     return Explained(why)
 
 
@@ -381,7 +387,7 @@ def names_that_are_not_there(scene: Scene) -> Explained | None:
         near = _near(name, names) if isinstance(name, str) else None
         why = f"there is no name {name} here"
         fix = scene.replaced(f"{near} instead of {name}", (node, near)) if near and isinstance(node, ast.Name) else None
-        return Explained(f"{why}: did you mean {near}?" if near else why, [fix] if fix is not None else [])
+        return Explained(f"{why}: did you mean {near}?" if near else why, [fix])
     if not isinstance(node, ast.Subscript):
         return None
     owner, index = scene.value(node.value), scene.value(node.slice)
@@ -393,15 +399,15 @@ def names_that_are_not_there(scene: Scene) -> Explained | None:
         near = _near(index, keys)
         why = f"`{written}` has no {index!r}; it has {', '.join(keys[:8])}"
         fix = scene.replaced(f"{near!r} instead of {index!r}", (node.slice, repr(near))) if near else None
-        return Explained(why, [fix] if fix is not None else [])
+        return Explained(why, [fix])
     if isinstance(owner, list | tuple | nn.ModuleList | nn.Sequential) and isinstance(index, int):
         why = f"`{written}` has {len(owner)} entries (0 to {len(owner) - 1}): there is no {index}"
         fix = scene.replaced("take the last one", (node.slice, "-1"))
-        return Explained(why, [fix] if fix is not None else [])
+        return Explained(why, [fix])
     return None
 
 
-@explains(Exception)
+@explains("_assert", Exception)
 def checks_of_the_model(scene: Scene) -> Explained | None:
     """What the model's own assert or raise refused, with the values in its condition."""
     statement, condition = _condition(scene)

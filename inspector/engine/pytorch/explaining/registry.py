@@ -5,8 +5,8 @@ raised, or by the class of the exception. It looks at the failed call itself, ne
 returns None where the failure is of another kind.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -22,7 +22,8 @@ class Explained:
     """Why a call failed, with its numbers, and ways to make it run, the likeliest first."""
 
     why: str
-    fixes: list[Fix] = field(default_factory=list)
+    fixes: Sequence[Fix | None] = ()
+    """None stands for one that could not be written."""
 
 
 Rule = Callable[["Scene"], Explained | None]

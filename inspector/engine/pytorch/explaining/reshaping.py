@@ -27,7 +27,8 @@ def sizes_of_a_view(scene: Scene) -> Explained | None:
         return Explained(f"only one size can be -1, {sizes.count(-1)} are")
     if total == known or (-1 in sizes and known and total % known == 0):
         why = (
-            f"{scene.with_shape(given)} does not lie in memory in the order of its axes (strides {shape(list(given.stride()))}), "
+            f"{scene.with_shape(given)} does not lie in memory in the order of its axes (strides "
+            f"{shape(list(given.stride()))}), "
             "which a view needs: reshape copies where that is so"
         )
         return Explained(why, _as_reshape(scene))
@@ -167,11 +168,14 @@ def sizes_of_an_expansion(scene: Scene) -> Explained | None:
     for place, (size, wanted) in enumerate(zip(reversed(given.shape), reversed(sizes), strict=False)):
         if size not in (1, wanted) and wanted != -1:
             at = len(sizes) - 1 - place
-            why = f"axis {given.ndim - 1 - place} of {scene.with_shape(given)} is {size}: only a size of 1 can be expanded to {wanted}"
+            why = (
+                f"axis {given.ndim - 1 - place} of {scene.with_shape(given)} is {size}: only a size of 1 can be "
+                f"expanded to {wanted}"
+            )
             nodes = scene.node.args if isinstance(scene.node, ast.Call) else []
             node = nodes[at] if len(nodes) == len(sizes) else None
             fix = scene.replaced("keep its size with -1", (node, "-1"))
-            fixes = [fix] if fix is not None else []
+            fixes = [fix]
             for axis in range(1, given.ndim + 1):
                 longer = list(given.shape)
                 longer.insert(axis, 1)

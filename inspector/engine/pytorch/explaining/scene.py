@@ -243,12 +243,20 @@ class Scene:
         return finished(text, [Edit(self.file, node, new) for node, new in pairs if node is not None])
 
     def wrapped(self, value: object, form: str, why: str, layer: str = "") -> Fix:
-        """Change a value before the failing call: ``form`` is ``{}.flatten(1)``; `layer` does it inside a Sequential."""
+        """Change a value before the failing call: `form` is ``{}.flatten(1)``, `layer` does it in a Sequential."""
         node = self.node_of(value)
+        if node is not None and isinstance(self.node, ast.AugAssign) and node is self.node.target:
+            return finished(why, [Edit(self.file, self.node, self._spelt_out(self.node, form))])
         if node is not None:
             return finished(why, [Edit(self.file, node, form.format(bracketed(self.file, node)))])
         inserted = self._inserted(layer, why) if layer else None
         return inserted or Fix(text=f"{why} — {form.format('x')} before {self.path or 'it'}")
+
+    def _spelt_out(self, node: ast.AugAssign, form: str) -> str:
+        """``x = f(x) + y`` for ``x += y``."""
+        target, value = text_of(self.file, node.target), text_of(self.file, node.value)
+        sign = text_of(self.file, node)[len(target) :].split("=")[0].strip()
+        return f"{target} = {form.format(target)} {sign} {value}"
 
     def _inserted(self, layer: str, why: str) -> Fix | None:
         """Put a layer in front of the failing one, where a Sequential calls it."""
@@ -304,9 +312,9 @@ class Scene:
         me = self.frame.f_locals.get(self.frame.f_code.co_varnames[0])
         return next((path for path, module in self.model.named_modules() if module is me), "")
 
-    def with_shape(self, tensor: torch.Tensor) -> str:
+    def with_shape(self, tensor: torch.Tensor, otherwise: str = "the input") -> str:
         """A tensor as the line writes it, with its shape: "`skip` (1×64×31×31)"."""
-        return f"{self.text(tensor)} ({shape_text(list(tensor.shape))})"
+        return f"{self.text(tensor, otherwise)} ({shape_text(list(tensor.shape))})"
 
     @cached_property
     def own_tensors(self) -> dict[str, torch.Tensor]:

@@ -50,7 +50,10 @@ def features_of_a_recurrent_layer(scene: Scene) -> Explained | None:
         return Explained(why, fixes)
     if given.shape[-1] == module.input_size:
         return None
-    why = f"the layer takes input_size={module.input_size} features on the last axis, {scene.with_shape(given)} has {given.shape[-1]}"
+    why = (
+        f"the layer takes input_size={module.input_size} features on the last axis, "
+        f"{scene.with_shape(given)} has {given.shape[-1]}"
+    )
     fixes = []
     if given.ndim == 3 and given.shape[1] == module.input_size:
         fixes.append(
@@ -86,7 +89,10 @@ def states_of_a_recurrent_layer(scene: Scene) -> Explained | None:
         got = list(state.shape)
         if got == wanted:
             continue
-        why = f"the first state {name} is {shape(got)} ({scene.text(state, 'given')}), the layer takes {shape([one or 0 for one in wanted])} (layers, batch, features)"
+        why = (
+            f"the first state {name} is {shape(got)} ({scene.text(state, 'given')}), the layer takes "
+            f"{shape([one or 0 for one in wanted])} (layers, batch, features)"
+        )
         fixes: list[Fix] = []
         if len(got) == 3 and [got[1], got[0], got[2]] == wanted:
             fixes.append(scene.wrapped(state, "{}.transpose(0, 1).contiguous()", "swap layers and batch"))
@@ -238,7 +244,10 @@ def _masks_of_attention(
         wanted = [length, others]
         each_head = [batch * module.num_heads, length, others]
         if list(mask.shape) not in (wanted, each_head):
-            why = f"attn_mask is {shape(list(mask.shape))}, the layer takes {shape(wanted)} or {shape(each_head)} (queries, keys)"
+            why = (
+                f"attn_mask is {shape(list(mask.shape))}, the layer takes {shape(wanted)} or {shape(each_head)} "
+                "(queries, keys)"
+            )
             fixes = []
             if list(mask.shape) == wanted[::-1]:
                 fixes.append(scene.wrapped(mask, "{}.t()", "transpose the mask"))
@@ -281,7 +290,10 @@ def sizes_of_dot_products(scene: Scene) -> Explained | None:
     """Queries, keys, values and mask that do not fit together."""
     query, key, value, mask = (scene.argument(name) for name in ("query", "key", "value", "attn_mask"))
     if query.shape[-1] != key.shape[-1]:
-        why = f"queries and keys have the same features: {scene.with_shape(query)} has {query.shape[-1]}, {scene.with_shape(key)} {key.shape[-1]}"
+        why = (
+            f"queries and keys have the same features: {scene.with_shape(query)} has {query.shape[-1]}, "
+            f"{scene.with_shape(key)} {key.shape[-1]}"
+        )
         fixes = (
             [scene.wrapped(key, "{}.transpose(-2, -1)", "swap the last two axes of the keys")]
             if key.shape[-2] == query.shape[-1]
@@ -290,7 +302,8 @@ def sizes_of_dot_products(scene: Scene) -> Explained | None:
         return Explained(why, fixes + feature_fixes(scene, key, key.shape[-1], query.shape[-1], "", None))
     if key.shape[-2] != value.shape[-2]:
         return Explained(
-            f"keys and values come in pairs: {scene.with_shape(key)} has {key.shape[-2]}, {scene.with_shape(value)} {value.shape[-2]}"
+            f"keys and values come in pairs: {scene.with_shape(key)} has {key.shape[-2]}, "
+            f"{scene.with_shape(value)} {value.shape[-2]}"
         )
     if isinstance(mask, torch.Tensor):
         wanted = (*query.shape[:-1], key.shape[-2])
@@ -299,7 +312,10 @@ def sizes_of_dot_products(scene: Scene) -> Explained | None:
         except RuntimeError:
             fits = False
         if not fits:
-            why = f"the mask {scene.with_shape(mask)} does not broadcast to {shape(list(wanted))} (batch, heads, queries, keys)"
+            why = (
+                f"the mask {scene.with_shape(mask)} does not broadcast to {shape(list(wanted))} (batch, heads, "
+                "queries, keys)"
+            )
             fixes = []
             if list(mask.shape) == [query.shape[0], key.shape[-2]]:
                 fixes.append(scene.wrapped(mask, "{}[:, None, None, :]", "add the axes of heads and queries"))
@@ -313,7 +329,10 @@ def sizes_of_dot_products(scene: Scene) -> Explained | None:
     for name, other in (("keys", key), ("values", value)):
         pairs = list(zip(query.shape[:-2], other.shape[:-2], strict=False))
         if len(query.shape) == len(other.shape) and any(one != two and 1 not in (one, two) for one, two in pairs):
-            why = f"batch and heads of the queries {scene.with_shape(query)} and the {name} {scene.with_shape(other)} differ"
+            why = (
+                f"batch and heads of the queries {scene.with_shape(query)} and the {name} "
+                f"{scene.with_shape(other)} differ"
+            )
             repeats = (
                 query.shape[1] // other.shape[1] if query.ndim == 4 and query.shape[1] % other.shape[1] == 0 else 0
             )

@@ -35,6 +35,10 @@ def feature_fixes(
     before = made_size(scene, given, axis)
     if before is not None:
         fixes += [fix for fix in [resized_producers(scene, before, got, wanted, given)] if fix is not None]
+    keeps = setting in ("num_features", "num_channels", "normalized_shape")
+    # A layer that keeps the size hands it on: where the next one takes what this one does, the one before is wrong.
+    if keeps and len(fixes) > 1 and taken_next(scene) == wanted:
+        fixes.append(fixes.pop(0))
     return fixes
 
 
@@ -74,7 +78,7 @@ def resized_producers(
             size = getattr(between.module, name, None)
             if size == got or size == (got,):
                 changes[between.path] = {name: wanted}
-    return changed_layers(scene.model, changes, "or, where it comes from: ")
+    return changed_layers(scene.model, changes, "where it comes from: ")
 
 
 def parameter_fix(scene: Scene, tensor: torch.Tensor, axis: int, size: int) -> Fix | None:

@@ -14,10 +14,14 @@ from inspector.engine.pytorch.explaining.settings import feature_fixes, made_siz
 from inspector.engine.pytorch.explaining.user_source import text_of
 from inspector.engine.pytorch.op_calls import each
 
+ORDINARY_KERNEL = 3
 _CONVOLUTIONS = "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d"
 _CONVOLUTION = "input weight bias stride padding dilation groups"
 _POOLS = "max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d lp_pool1d lp_pool2d lp_pool3d"
-_ADAPTIVE = "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d"
+_ADAPTIVE = (
+    "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d "
+    "adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d"
+)
 
 
 @explains(_CONVOLUTIONS, signature=_CONVOLUTION)
@@ -161,7 +165,9 @@ def _too_long(
             f"kernel_size={_setting(smaller)} instead of {_setting(kernel)}", (node, repr(_setting(smaller)))
         )
         fixes += [fix] if fix is not None else []
-    fixes += _larger_input(scene, given, needed)
+    larger = _larger_input(scene, given, needed)
+    # An ordinary kernel is not at fault: the input is small.
+    fixes = [*larger, *fixes] if max(reach) <= ORDINARY_KERNEL else [*fixes, *larger]
     shrunk = _shrunk(scene, given)
     return Explained(f"{why}{f' — shrunk by {shrunk}' if shrunk else ''}", fixes)
 
@@ -169,7 +175,7 @@ def _too_long(
 def _larger_input(scene: Scene, given: torch.Tensor, needed: list[int]) -> list[Fix]:
     """The smallest input of the model that leaves enough here."""
     maker = scene.flow.maker(given)
-    calls = list(scene.flow.chain(maker)) if maker is not None else []
+    calls = list(scene.flow.chain(maker, first=True)) if maker is not None else []
     if not calls or calls[-1] is not scene.root or len(scene.root.input_shapes) != 1:
         return []
     sizes, first = input_for(calls[:-1], needed), scene.root.input_shapes[0]
@@ -241,7 +247,10 @@ def channels_of_a_pixel_shuffle(scene: Scene) -> Explained | None:
     channels = given.shape[-3]
     if not isinstance(factor, int) or factor < 1 or channels % factor**2 == 0:
         return None
-    why = f"a pixel shuffle by {factor} takes a multiple of {factor}² = {factor**2} channels, {scene.with_shape(given)} has {channels}"
+    why = (
+        f"a pixel shuffle by {factor} takes a multiple of {factor}² = {factor**2} channels, "
+        f"{scene.with_shape(given)} has {channels}"
+    )
     fixes = []
     made = made_size(scene, given, -3)
     wanted = -(-channels // factor**2) * factor**2
@@ -260,7 +269,10 @@ def sides_of_a_pixel_unshuffle(scene: Scene) -> Explained | None:
     wrong = [size for size in given.shape[-2:] if size % factor]
     if not wrong:
         return None
-    why = f"sides of {scene.with_shape(given)} do not divide by {factor}: {wrong[0]} = {wrong[0] // factor}·{factor} + {wrong[0] % factor}"
+    why = (
+        f"sides of {scene.with_shape(given)} do not divide by {factor}: {wrong[0]} = "
+        f"{wrong[0] // factor}·{factor} + {wrong[0] % factor}"
+    )
     form = ", ".join(f":{size // factor * factor}" for size in given.shape[-2:])
     return Explained(why, [scene.wrapped(given, f"{{}}[..., {form}]", "crop it to a multiple")])
 
@@ -279,7 +291,7 @@ def axes_of_an_interpolation(scene: Scene) -> Explained | None:
             node = scene.node_of(value)
             text = f"({text_of(scene.file, node)})[-{given.ndim - 2}:]" if node is not None else ""
             fix = scene.replaced(f"give the last {given.ndim - 2} of them", (node, text))
-            return Explained(why, [fix] if fix is not None else [])
+            return Explained(why, [fix])
     if (size is None) == (factor is None):
         return Explained("an interpolation takes either size or scale_factor, and just one of them")
     meant = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5}.get(mode)
@@ -290,7 +302,7 @@ def axes_of_an_interpolation(scene: Scene) -> Explained | None:
     if hasattr(scene.module, "mode"):
         return Explained(why, [scene.changed(mode=better)])
     fix = scene.replaced(f"mode='{better}'", (scene.node_of(mode), repr(better)))
-    return Explained(why, [fix] if fix is not None else [])
+    return Explained(why, [fix])
 
 
 @explains("pad", signature="input pad mode")

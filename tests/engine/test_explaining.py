@@ -1,0 +1,93 @@
+"""Planted bugs: path and line of each are found, and the first fix, applied as it stands, makes the network run."""
+
+import re
+
+import pytest
+import torch
+from planted_bugs import BUGS
+from torch import nn
+
+from inspector.core.recipe import Recipe, parse_input
+from inspector.engine.drawing_inputs import draw_inputs
+from inspector.engine.pytorch.failing import describe_failure
+from inspector.engine.pytorch.opening import open_module
+from inspector.engine.pytorch.recording import Recorder
+from inspector.engine.pytorch.shape_pass import meta_pass, real_pass
+
+
+def failure_of(source, inputs, training, folder, forward):
+    """What is told of a network that fails."""
+    file = folder / "net.py"
+    file.write_text(source)
+    model = open_module(Recipe(target=f"{file}:Net")).model.train(training)
+    recorder = Recorder(model)
+    with pytest.raises(Exception) as raised:  # noqa: PT011 - whatever torch or the network raises
+        forward(model, drawn(inputs), recorder)
+    return describe_failure(raised.value, model, recorder)
+
+
+def on_meta(model, arguments, recorder):
+    """The pass that does no arithmetic."""
+    meta_pass(model, arguments, recorder, "cpu", 0)
+
+
+def for_real(model, arguments, recorder):
+    """The pass that does."""
+    real_pass(model, arguments, recorder, 0)
+
+
+def drawn(inputs):
+    """Positional and named tensors for inputs as they are typed."""
+    specs = [parse_input(spec) for spec in inputs]
+    tensors = draw_inputs(specs, 0)
+    named = {spec.name: tensor for spec, tensor in zip(specs, tensors, strict=True) if spec.name}
+    return [tensor for spec, tensor in zip(specs, tensors, strict=True) if not spec.name], named
+
+
+def applied(fix, source):
+    """The source with the edits of a fix."""
+    lines = source.splitlines()
+    for edit in sorted(fix.edits, key=lambda edit: -edit.line):
+        before = edit.before.splitlines()
+        assert lines[edit.line - 1 : edit.line - 1 + len(before)] == before
+        lines[edit.line - 1 : edit.line - 1 + len(before)] = edit.after.splitlines()
+    return "\n".join(lines)
+
+
+def run(fix, source, inputs, training):
+    """Run the network with the fix, by torch alone."""
+    names = {"__name__": "net"}
+    exec(compile(applied(fix, source), "net.py", "exec"), names)
+    model = names["Net"]().train(training)
+    if fix.statement:
+        exec(fix.statement, {"model": model, "nn": nn, "torch": torch})
+    told = re.findall(r"--input '([^']+)'", fix.text)
+    positional, named = drawn(told if told and not fix.edits and not fix.statement else inputs)
+    with torch.no_grad():
+        model(*positional, **named)
+
+
+def line_that_fails(bug):
+    return next(number for number, text in enumerate(bug.source.splitlines(), 1) if text.endswith("# FAILS"))
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_a_planted_bug_is_placed_explained_and_mended(bug, tmp_path):
+    failure = failure_of(bug.source, bug.inputs, bug.training, tmp_path, for_real)
+    assert (failure.path, failure.source.line) == (bug.path, line_that_fails(bug))
+    assert failure.source.file == str(tmp_path / "net.py")
+    assert failure.expression in bug.source
+    assert failure.explanation
+    assert failure.suggestions == [fix.text for fix in failure.fixes]
+    run(failure.fixes[0], bug.source, bug.inputs, bug.training)
+
+
+SHAPES_ALONE = ["flatten size", "view size", "channels of a convolution", "cat of branches", "residual in a stack"]
+
+
+@pytest.mark.slow  # torch imports its compiler for the first convolution on meta
+@pytest.mark.parametrize("bug", [bug for bug in BUGS if bug.name in SHAPES_ALONE], ids=lambda bug: bug.name)
+def test_a_pass_without_arithmetic_tells_the_same(bug, tmp_path):
+    failure = failure_of(bug.source, bug.inputs, bug.training, tmp_path, on_meta)
+    for_comparison = failure_of(bug.source, bug.inputs, bug.training, tmp_path, for_real)
+    assert (failure.explanation, failure.fixes) == (for_comparison.explanation, for_comparison.fixes)
