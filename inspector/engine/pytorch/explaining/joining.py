@@ -319,7 +319,7 @@ def _resized(scene: Scene, tensor: torch.Tensor, other: torch.Tensor) -> list[Fi
     name = scene.name_of(other)
     size = f"{name}.shape[2:]" if name else str(tuple(other.shape[2:]))
     form = f"{prefix}interpolate({{}}, size={size})"
-    return [scene.wrapped(tensor, form, f"resize it to {shape(list(other.shape[2:]))}")]
+    return [scene.wrapped(tensor, form, f"resize {scene.text(tensor, 'one')} to {shape(list(other.shape[2:]))}")]
 
 
 def _cropped(scene: Scene, left: torch.Tensor, right: torch.Tensor) -> list[Fix]:
@@ -334,7 +334,11 @@ def _cropped(scene: Scene, left: torch.Tensor, right: torch.Tensor) -> list[Fix]
     for tensor, other in ((left, right), (right, left)):
         if axes and all(tensor.shape[axis] > other.shape[axis] for axis in axes):
             items = [scene.until(other, axis) if axis in axes else ":" for axis in range(left.ndim)]
-            return [scene.wrapped(tensor, f"{{}}[{', '.join(items[: max(axes) + 1])}]", "crop the larger one")]
+            return [
+                scene.wrapped(
+                    tensor, f"{{}}[{', '.join(items[: max(axes) + 1])}]", f"crop {scene.text(tensor, 'the larger one')}"
+                )
+            ]
     return []
 
 
