@@ -82,6 +82,62 @@ def test_a_planted_bug_is_placed_explained_and_mended(bug, tmp_path):
     run(failure.fixes[0], bug.source, bug.inputs, bug.training)
 
 
+class Layered(nn.Module):
+    """Its layer is called in a lambda, in a comprehension, in a function inside a function."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(5, 2)
+        self.call = lambda x: self.fc(x)
+
+    def forward(self, x):
+        def each(parts):
+            return [self.call(part) for part in parts]
+
+        return each([x])
+
+
+class Refusing(nn.Module):
+    """Checks its input itself."""
+
+    def forward(self, x):
+        if x.shape[1] != 7:
+            raise ValueError("bad width")
+        return x
+
+
+WITHOUT_LINES = {}
+exec(
+    "from torch import nn\n"
+    "class Net(nn.Module):\n"
+    "    def __init__(self):\n        super().__init__()\n        self.fc = nn.Linear(5, 2)\n"
+    "    def forward(self, x):\n        return self.fc(x)\n",
+    WITHOUT_LINES,
+)
+
+
+@pytest.mark.parametrize(
+    ("make", "path", "line", "told"),
+    [
+        (Layered, "fc", "self.call = lambda x: self.fc(x)", "takes 5 features"),
+        (Refusing, "", 'raise ValueError("bad width")', "x.shape[1] = 4"),
+        (WITHOUT_LINES["Net"], "fc", None, "takes 5 features"),
+        (lambda: nn.Sequential(nn.DataParallel(nn.Sequential(nn.Linear(5, 2)))), "0.module.0", None, "takes 5"),
+        (lambda: torch.jit.script(nn.Sequential(nn.Linear(5, 2))), "", None, "TorchScript"),
+    ],
+    ids=["lambda", "own check", "no source", "DataParallel", "TorchScript"],
+)
+def test_the_line_is_the_innermost_of_the_models_own(make, path, line, told):
+    model = make()
+    recorder = Recorder(model)
+    with pytest.raises(Exception) as raised:  # noqa: PT011 - whatever the network raises
+        for_real(model, drawn(["2x4"]), recorder)
+    failure = describe_failure(raised.value, model, recorder)
+    assert failure.path == path
+    assert (failure.source.text if failure.source else None) == line
+    assert told in failure.explanation
+
+
 SHAPES_ALONE = ["flatten size", "view size", "channels of a convolution", "cat of branches", "residual in a stack"]
 
 

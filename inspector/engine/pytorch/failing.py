@@ -28,7 +28,7 @@ def describe_failure(problem: BaseException, model: nn.Module, recorder: Recorde
         path=scene.path,
         type=type(problem).__name__,
         message=first_line(problem) or type(problem).__name__,
-        source=scene.source or (called.source if called is not None else None),
+        source=scene.source,
         expression=scene.expression,
         input_shapes=called.input_shapes if called is not None else [],
         operands=_operands_of(scene, scene.call) if scene.call is not None else _operands_near(scene),

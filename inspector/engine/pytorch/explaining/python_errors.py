@@ -17,6 +17,12 @@ from inspector.engine.pytorch.explaining.user_source import Edit, statement_arou
 from inspector.engine.pytorch.source_lines import line_of
 
 
+@explains(torch.jit.ScriptModule)
+def inside_torchscript(scene: Scene) -> Explained | None:
+    """What TorchScript runs has no frames."""
+    return Explained("it failed inside TorchScript, which keeps no line of Python: the message has its own trace")
+
+
 @explains(nn.ModuleList, nn.ModuleDict, NotImplementedError)
 def containers_that_cannot_be_called(scene: Scene) -> Explained | None:
     """A list of modules called as if it were one, or a class without a forward."""

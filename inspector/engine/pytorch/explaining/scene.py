@@ -14,6 +14,7 @@ from torch import nn
 
 from inspector.core.table import Fix, Source
 from inspector.core.wording import shape as shape_text
+from inspector.engine.pytorch import calling
 from inspector.engine.pytorch.explaining.constructing import (
     changed_layers,
     finished,
@@ -59,6 +60,9 @@ class Scene:
     def _find_frame(self, trace: TracebackType | None) -> None:
         while trace is not None:
             code = trace.tb_frame.f_code
+            if code.co_filename == calling.__file__:
+                # What is before called us, as a script does that explores its model.
+                self.frame, self.source, self.node = None, None, None
             if is_user_file(code.co_filename):
                 self.frame, self.source = trace.tb_frame, line_of(code.co_filename, trace.tb_lineno)
                 self.node = node_at(code.co_filename, code, trace.tb_lasti)
