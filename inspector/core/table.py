@@ -210,6 +210,26 @@ class Operand(Record, frozen=True, kw_only=True):
     device: str
 
 
+class SourceEdit(Record, frozen=True, kw_only=True):
+    """Whole lines of a file and what to put in their place."""
+
+    file: str
+    line: int
+    before: str
+    after: str
+
+
+class Fix(Record, frozen=True, kw_only=True):
+    """A way to make a failing forward run, to be applied as it stands."""
+
+    text: str
+    """What to do, in a sentence that stands alone."""
+    edits: list[SourceEdit] = []
+    """Changes of the user's source, all of them needed."""
+    statement: str = ""
+    """Python on ``model``, where no single line of the source makes the change."""
+
+
 class Failure(Record, frozen=True, kw_only=True):
     """Where and why a pass failed."""
 
@@ -217,10 +237,14 @@ class Failure(Record, frozen=True, kw_only=True):
     type: str
     message: str
     source: Source | None = None
+    expression: str = ""
+    """The part of the source line that was being worked out."""
     input_shapes: list[list[int]] = []
     operands: list[Operand] = []
     explanation: str = ""
     suggestions: list[str] = []
+    """The texts of the fixes, and inputs on which the model runs."""
+    fixes: list[Fix] = []
 
 
 class Note(Record, frozen=True, kw_only=True):

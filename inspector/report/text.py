@@ -211,12 +211,14 @@ def _print_failure(console: Console, failure: Failure) -> None:
     if failure.source is not None:
         source = failure.source
         console.print(Text(f"  {wording.source_place(source)}: {wording.printable(source.text)}"))
+        if failure.expression and failure.expression != source.text:
+            console.print(Text(f"  in {wording.printable(' '.join(failure.expression.split()))}"))
     for operand in failure.operands:
         text = (
             f"  {wording.printable(operand.text)}: {wording.shape(operand.shape)} {operand.dtype} on {operand.device}"
         )
         console.print(Text(text))
     if failure.explanation:
-        console.print(Text(f"  {failure.explanation}"))
+        console.print(Text(f"  why: {wording.printable(failure.explanation)}", style="bold"))
     for suggestion in failure.suggestions:
-        console.print(Text(f"  → {suggestion}"))
+        console.print(Text(f"  → {wording.printable(suggestion)}"))

@@ -1,8 +1,10 @@
 """The first panel: everything known about one row, or about the whole model at its root."""
 
+from pathlib import Path
+
 from inspector.core import wording
 from inspector.core.memory import MemoryReport
-from inspector.core.table import Failure, FormulaLine, Load, ModelTable, Row, Source
+from inspector.core.table import Failure, Fix, FormulaLine, Load, ModelTable, Row, Source
 from inspector.tui.keys_here import with_keys
 from inspector.tui.memory_page import model_memory, row_memory
 from inspector.tui.page import CODE, ERROR, GOOD, LABELLED, MUTED, WARNING, Page
@@ -155,24 +157,50 @@ def _load(page: Page, load: Load, weights: str) -> None:
 
 
 def failure(page: Page, failed: Failure) -> None:
-    """Where a pass failed and why: exception, the user's line, operands, explanation, what to try."""
+    """Where a pass failed and why: the user's line, the explanation, what to try, the operands, torch's own words."""
     page.heading(f"Failed: {failed.type}")
-    page.paragraph(failed.message, ERROR)
+    if not failed.explanation:
+        page.paragraph(failed.message, ERROR)
     if failed.source:
-        page.line()
         source(page, failed.source)
-    if failed.input_shapes:
-        page.fact("inputs", wording.shapes(failed.input_shapes))
-    width = max((len(operand.text) for operand in failed.operands), default=0)
-    for operand in failed.operands:
-        what = f"  {wording.shape(operand.shape)}  {operand.dtype} {operand.device}"
-        page.line((f"{operand.text:<{min(width, 30)}}", LABELLED), what)
+        expression = " ".join(failed.expression.split())
+        if expression and expression != failed.source.text:
+            page.line(("  in ", MUTED), (expression, ERROR), hang=5)
     if failed.explanation:
         page.line()
         page.paragraph(failed.explanation)
     if failed.suggestions:
         page.heading("What to try")
-        page.bullets(map(with_keys, failed.suggestions))
+        for fix in failed.fixes:
+            _fix(page, fix)
+        page.bullets(map(with_keys, failed.suggestions[len(failed.fixes) :]))
+    if failed.explanation:
+        page.heading("The message")
+        page.paragraph(failed.message, ERROR)
+    if failed.input_shapes or failed.operands:
+        page.line()
+    if failed.input_shapes:
+        page.fact("inputs", wording.shapes(failed.input_shapes))
+    width = max((len(operand.text) for operand in failed.operands), default=0)
+    for operand in failed.operands:
+        what = f"{wording.shape(operand.shape)}  {operand.dtype} {operand.device}"
+        page.line((f"{operand.text:<{min(width, 30)}}  ", LABELLED), what)
+
+
+def _fix(page: Page, fix: Fix) -> None:
+    """What to do, and the lines of the source as they are to read."""
+    if not fix.edits:
+        page.bullets([with_keys(fix.text)])
+        return
+    page.bullets([fix.text.split(" — ")[0]])
+    for edit in fix.edits:
+        page.line((f"  {Path(edit.file).name}:{edit.line}", MUTED))
+        before = edit.before.splitlines()
+        for text in edit.after.splitlines():
+            if text not in before:
+                page.line(("  ", ""), (text.strip(), CODE), hang=4)
+    if fix.statement:
+        page.line(("  ", ""), (fix.statement, CODE), hang=4)
 
 
 def source(page: Page, at: Source) -> None:

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from inspector.core.table import FormulaLine, ReceptiveField, Source
 from inspector.engine.pytorch.costs import OperationCounter
 from inspector.engine.pytorch.function_names import called_name
-from inspector.engine.pytorch.nested import any_tensor, shapes_in, tensors_in
+from inspector.engine.pytorch.nested import any_tensor, tensors_in
 from inspector.engine.pytorch.places import holdings_of, modules_of, places_of
 from inspector.engine.pytorch.source_lines import line_of, user_frame
 from inspector.engine.pytorch.storages import bytes_made
@@ -32,6 +32,7 @@ class CallRecord:
         "field",
         "flops",
         "formula",
+        "input_ids",
         "input_shapes",
         "is_function",
         "is_opaque",
@@ -41,6 +42,7 @@ class CallRecord:
         "module",
         "nested_seconds",
         "output_bytes",
+        "output_ids",
         "output_shapes",
         "path",
         "place",
@@ -69,8 +71,12 @@ class CallRecord:
         """Functions it called, and calls of modules registered below it, in order."""
         self.called: list[CallRecord] = []
         """The modules it called itself, wherever they are registered."""
-        self.input_shapes = shapes_in(inputs)
+        tensors = list(tensors_in(inputs))
+        self.input_shapes = [list(tensor.shape) for tensor in tensors]
+        self.input_ids = list(map(id, tensors))
+        """Who made a tensor is worked out after a failure, from these and `output_ids`, in the order of the calls."""
         self.output_shapes: list[list[int]] = []
+        self.output_ids: list[int] = []
         self.output_bytes: int | None = None
         self.made_bytes: int | None = None
         """Of the memory that its outputs are the first to use; None where it has children, which made it."""
@@ -159,6 +165,8 @@ class Recorder(TorchFunctionMode):
         """The innermost record that was open when an exception passed that the model did not catch."""
         self.failed_call: FailedCall | None = None
         """The function call that raised the last exception, caught or not."""
+        self.given: dict[int, tuple[Any, Any]] = {}
+        """By the module's id, the arguments of each whose forward failed."""
 
     def __enter__(self) -> "Recorder":
         for module in modules_of(self._model):
@@ -247,6 +255,7 @@ class Recorder(TorchFunctionMode):
     def _finish(self, record: CallRecord, inputs: Any, output: Any) -> None:
         outputs = list(tensors_in(output))
         record.output_shapes = [list(tensor.shape) for tensor in outputs]
+        record.output_ids = list(map(id, outputs))
         if outputs:
             first = outputs[0]
             record.dtype = dtype_name(first.dtype)
@@ -290,6 +299,7 @@ class Recorder(TorchFunctionMode):
         record.measured = None
         if output is None and sys.exc_info()[0] is not None:
             record.failed = True
+            self.given[id(module)] = (args, kwargs)
             self.failed = self.failed or record
         else:
             self.failed = None
