@@ -8,7 +8,8 @@ from inspector.core.table import FormulaLine
 from inspector.engine.pytorch.op_calls import Reading
 
 FORMULAS = {
-    "linear", "conv", "conv_transpose", "pool", "adaptive_pool", "fractional_pool", "max_unpool", "interpolate", "unfold",
+    "linear", "conv", "conv_transpose", "pool", "adaptive_pool", "fractional_pool", "max_unpool", "interpolate",
+    "unfold",
 }  # fmt: skip
 """The operations that have one."""
 
