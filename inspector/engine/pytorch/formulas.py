@@ -9,6 +9,7 @@ from inspector.engine.pytorch.op_calls import Reading
 
 FORMULAS = {
     "linear", "conv", "conv_transpose", "pool", "adaptive_pool", "fractional_pool", "max_unpool", "interpolate",
+    "unfold",
 }  # fmt: skip
 """The operations that have one."""
 
