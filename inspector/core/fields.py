@@ -6,6 +6,7 @@ outputs; `TrackedInputs` starts it and reads the receptive field off it. A tenso
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import lcm
 
 from msgspec import structs
@@ -142,6 +143,26 @@ def merged(fields: Iterable[Field | None], path: str) -> Field | None:
     return result
 
 
+def aligned_together(sights: Sequence[Sight]) -> Seen | None:
+    """What many positions see together where all have one stride and one centre, as most do; None elsewhere."""
+    first = sights[0]
+    if not isinstance(first, Seen) or first.edges.listed or len(first.edges.lo) != 1:
+        return None
+    alike = (first.dim, first.inner, first.length, first.edges.shift)
+    low, high, exact, cropped = first.edges.lo[0], first.edges.hi[0], True, True
+    centre = low + high
+    for sight in sights:
+        if not isinstance(sight, Seen) or (sight.dim, sight.inner, sight.length, sight.edges.shift) != alike:
+            return None
+        edges = sight.edges
+        if edges.listed or len(edges.lo) != 1 or edges.lo[0] + edges.hi[0] != centre or edges.lo > edges.hi:
+            return None
+        low, high = min(low, edges.lo[0]), max(high, edges.hi[0])
+        exact, cropped = exact and edges.exact, cropped and sight.cropped
+    edges = Edges(lo=(low,), hi=(high,), shift=first.edges.shift, exact=exact)
+    return Seen(edges=edges, dim=first.dim, length=first.length, inner=first.inner, cropped=cropped)
+
+
 def _out_of_step(first: Seen | None, second: Seen | None, path: str) -> str | None:
     if first is None or second is None or first.dim is None or second.dim is None:
         return None
@@ -252,19 +273,15 @@ def _told(sights: list[Sight], lengths: list[int], number: int) -> ReceptiveFiel
     for sight in sights:
         if isinstance(sight, Unknown):
             return ReceptiveField(status="unknown", via=sight.operation, input=number)
+    pairs = list(zip(sights, lengths, strict=True))
     whole = [sight for sight in sights if isinstance(sight, Whole)]
     seen = [sight for sight in sights if isinstance(sight, Seen)]
-    local = [_local(sight) for sight in sights]
-    sizes = [one.edges.size(one.length) for one in local if one is not None]
-    exact = all(
-        _is_exact(sight.edges, sight.length, length)
-        for sight, length in zip(sights, lengths, strict=True)
-        if isinstance(sight, Seen)
-    )
+    exact = all(_is_exact(sight.edges, sight.length, size) for sight, size in pairs if isinstance(sight, Seen))
     numbers = [
-        _numbers(sight, exact) if isinstance(sight, Seen) else (length, 0, 0)
-        for sight, length in zip(sights, lengths, strict=True)
+        _numbers(sight.edges, sight.length, exact) if isinstance(sight, Seen) else (size, 0, 0) for sight, size in pairs
     ]
+    local = [_local(sight) for sight in sights] if whole else []
+    sizes = [one.edges.size(one.length) for one in local if one is not None]
     return ReceptiveField(
         status=_status(whole, seen, exact),
         via=whole[0].via if whole else None,
@@ -304,6 +321,7 @@ def _status(whole: list[Whole], seen: list[Seen], exact: bool) -> FieldStatus:
     return "whole_input" if whole else "exact" if exact else "upper_bound"
 
 
+@lru_cache(4096)
 def _is_exact(edges: Edges, length: int, pixels: int) -> bool:
     """Whether start, stride and size hold what each unit sees, and no more than the largest of them sees.
 
@@ -314,8 +332,8 @@ def _is_exact(edges: Edges, length: int, pixels: int) -> bool:
     return len(edges.lo) == 1 or edges.size_inside(length, pixels) in (None, edges.size(length))
 
 
-def _numbers(seen: Seen, exact: bool) -> tuple[int, Number, Number]:
-    edges, length = seen.edges, seen.length
+@lru_cache(4096)
+def _numbers(edges: Edges, length: int, exact: bool) -> tuple[int, Number, Number]:
     size = edges.size(length) if exact else edges.reach(length)
     return size, _number(edges.stride), _number(edges.start(length))
 

@@ -71,7 +71,7 @@ def run(chain: list[tuple[str, int, int, int, int]]) -> tuple[Edges, PixelSets, 
 def test_chains_of_windows_see_exactly_the_hull_of_their_pixels(chain: list[tuple[str, int, int, int, int]]) -> None:
     edges, pixels, stride = run(chain)
     units = 36
-    assume(min(pixels) <= 0 and max(pixels) >= units)
+    assume(pixels and min(pixels) <= 0 and max(pixels) >= units)
     for u in range(units):
         seen = pixels[u]
         low, high = edges.at(u)

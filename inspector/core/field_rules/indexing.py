@@ -15,6 +15,7 @@ from inspector.core.fields import (
     Sight,
     Unknown,
     Whole,
+    aligned_together,
     merged,
     mixed,
     plain,
@@ -162,6 +163,9 @@ def _joined(
     if not along or not all(isinstance(sight, Seen) for sight in present):
         if any(sight.local for sight in present if isinstance(sight, Whole)):
             present = [_without_local_along(sight, dim) for sight in present]
+        aligned = aligned_together(present)
+        if aligned is not None:
+            return aligned
         together = merged([Field(axes={axis: sight}) for sight in present], path)
         assert together is not None
         misaligned.update(together.misaligned)

@@ -65,7 +65,7 @@ def _joined(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Known |
 
 def _convolved(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Known | None:
     reading = read_call(func, args, kwargs, [])
-    if reading is None:
+    if reading is None or any(type(value) is str for value in (*args, *kwargs.values())):
         return None
     settings: Any = reading.settings
     (image,), (weight, bias) = reading.operands, reading.weights
