@@ -4,6 +4,7 @@ Only for plain calls: where anything is unusual, or would be refused, torch is a
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from math import prod
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ def known_result(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Kn
     return None if rule is None else rule(func, args, kwargs)
 
 
+@lru_cache(1024)
 def contiguous_strides(shape: Shape) -> Shape:
     """The strides of a tensor that lies in memory row by row."""
     strides, step = [], 1

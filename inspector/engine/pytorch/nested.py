@@ -21,14 +21,14 @@ def any_tensor(value: Any) -> bool:
 
 def _collect(value: Any, found: list[torch.Tensor]) -> None:
     kind = type(value)
-    if kind is torch.Tensor or kind is nn.Parameter:
+    if kind in _TENSORS:
         found.append(value)
     elif kind in _WITHOUT_TENSORS:
         return
     elif isinstance(value, _SEQUENCES):
         for part in value:
             # Most are tensors and plain numbers: a call less for each.
-            if type(part) is torch.Tensor:
+            if type(part) in _TENSORS:
                 found.append(part)
             elif type(part) not in _WITHOUT_TENSORS:
                 _collect(part, found)
@@ -45,6 +45,8 @@ def _collect(value: Any, found: list[torch.Tensor]) -> None:
         found.append(value.data)
 
 
+_TENSORS = {torch.Tensor, nn.Parameter}
+"""Lazy parameters are of other classes."""
 _SEQUENCES = (tuple, list, set)
 _WITHOUT_TENSORS = {type(None), int, float, bool, str, torch.dtype, torch.device, torch.Size}
 

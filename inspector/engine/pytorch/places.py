@@ -72,11 +72,12 @@ def modules_of(model: nn.Module) -> list[nn.Module]:
         module = waiting.pop()
         if id(module) not in found:
             found[id(module)] = module
-            children = _own(module).get("_modules")
-            if type(children) is dict:
+            own = _own(module)
+            children = own.get("_modules")
+            if type(children) is not dict:
+                children = dict(_registry(own, "_modules"))
+            if children:
                 waiting += [child for child in reversed(children.values()) if child is not None]
-            elif children:
-                waiting += [child for _, child in reversed(_registry(_own(module), "_modules")) if child is not None]
     return list(found.values())
 
 
@@ -133,6 +134,8 @@ def child_module(module: nn.Module, name: str) -> Any:
 def own_tensors(module: nn.Module) -> list[tuple[str, str, Tensor, bool]]:
     """Name, kind, tensor and persistence of what is registered directly on `module`."""
     own = _own(module)
+    if not own.get("_parameters") and not own.get("_buffers"):
+        return []
     found = [
         (name, "parameter", parameter, True)
         for name, parameter in _registry(own, "_parameters")
@@ -197,6 +200,6 @@ def _own(module: nn.Module) -> dict[str, Any]:
     own: dict[str, Any] = object.__getattribute__(module, "__dict__")
     # A module that torch.jit.trace made keeps nothing itself, but all in the scripted module behind it.
     behind = own.get("_actual_script_module")
-    if isinstance(behind, torch.jit.ScriptModule):
+    if behind is not None and isinstance(behind, torch.jit.ScriptModule):
         own = object.__getattribute__(behind, "__dict__")
     return own
