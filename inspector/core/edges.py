@@ -87,6 +87,8 @@ class Edges(Record, frozen=True, kw_only=True):
 
     def told(self, length: int) -> tuple[list[int], list[int], int]:
         """First pixels, last pixels and shift of one period of the first `length` positions; none where it is long."""
+        if len(self.lo) == 1 and length:
+            return [self.lo[0]], [self.hi[0]], self.shift
         period = length if self.listed else min(length, len(self.lo))
         told = [self.at(u) for u in range(period)] if period <= TOLD else []
         return [low for low, _ in told], [high for _, high in told], self.shift

@@ -102,7 +102,7 @@ class _Assembly:
                     sequence.append((None, child))
                 deeper[child].append(item)
         opaque = call if call is not None and call.is_opaque else opaque
-        for called, child in self._order(path, sequence):
+        for called, child in self._order(path, sequence) if sequence or path in self.children else ():
             if called is not None and called.is_function:
                 self._function(called, index, depth + 1)
             elif called is not None:
@@ -115,9 +115,8 @@ class _Assembly:
         ran = call or opaque
         changes |= {"subtree": len(self.rows) - index, "reached": ran is not None and not ran.failed}
         # A container that is never called itself: what is called below it.
-        for field, amounts in (("flops", self.flops), ("activation_bytes", self.made)):
-            counted = [amounts[id(one)] for one in ([call] if call else below) if id(one) in amounts]
-            changes[field] = sum(counted) if counted else None
+        of = [call] if call else below
+        changes |= {"flops": _sum_of(of, self.flops), "activation_bytes": _sum_of(of, self.made)}
         if call is not None:
             changes |= _of_call(call)
             changes |= {"dtype": row.dtype or call.dtype, "device": row.device or call.device}
@@ -181,6 +180,13 @@ class _Assembly:
         number = self.counts[path, type_]
         self.counts[path, type_] += 1
         return number
+
+
+def _sum_of(calls: list[CallRecord], amounts: dict[int, int]) -> int | None:
+    if len(calls) == 1:
+        return amounts.get(id(calls[0]))
+    counted = [amounts[id(call)] for call in calls if id(call) in amounts]
+    return sum(counted) if counted else None
 
 
 def flops_of(root: CallRecord | None) -> dict[int, int]:

@@ -5,10 +5,10 @@ Only for plain calls: where anything is unusual, or would be refused, torch is a
 
 from collections.abc import Callable
 from functools import lru_cache
-from math import prod
 from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import conv_flop_count
 
 from inspector.core.fields import Shape
@@ -22,6 +22,10 @@ class Known(NamedTuple):
     shape: Shape
     dtype: torch.dtype
     flops: int
+
+
+QUICKER_THAN_LOOKED_UP = {torch.cat}
+"""Functions of many tensors: a rule takes less than putting together what they all are."""
 
 
 def known_result(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Known | None:
@@ -91,9 +95,10 @@ def _convolved(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Know
 
 
 def _is_plain(tensor: Any) -> bool:
-    if not isinstance(tensor, torch.Tensor) or not tensor.is_meta or not tensor.ndim or not prod(tensor.shape):
+    if type(tensor) not in (torch.Tensor, nn.Parameter) or not tensor.is_meta:
         return False
-    return tensor.stride() == contiguous_strides(tensor.shape)
+    shape = tensor.shape
+    return bool(shape) and 0 not in shape and tensor.stride() == contiguous_strides(shape)
 
 
 _RULES: dict[Any, Callable[[Any, tuple[Any, ...], dict[str, Any]], Known | None]] = {

@@ -197,11 +197,10 @@ class Recorder(TorchFunctionMode):
             return self.run(func, args, kwargs)
         caller = self._stack[-1]
         began = time.perf_counter()
-        name = called_name(func, sys._getframe(1)) if callable(func) else None
-        visible = name is not None and not caller.is_torch_leaf
+        name = None if caller.is_torch_leaf or not callable(func) else called_name(func, sys._getframe(1))
         record = None
-        if visible:
-            record = CallRecord(caller.path, name or "", None, (args, kwargs))
+        if name is not None:
+            record = CallRecord(caller.path, name, None, (args, kwargs))
             record.source = self._source_of(sys._getframe(1))
         record_started = time.perf_counter()
         overhead_before = self._overhead

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from inspector.engine.pytorch.costs import OperationCounter
-from inspector.engine.pytorch.known_shapes import contiguous_strides, known_result
+from inspector.engine.pytorch.known_shapes import QUICKER_THAN_LOOKED_UP, contiguous_strides, known_result
 from inspector.engine.pytorch.op_calls import canonical_name
 
 Run = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
@@ -61,6 +61,9 @@ class RepeatedCalls:
         """What `func` returns for these arguments. Raises what it raises."""
         if func in self._asking or not _is_plain_moment() or not _is_of_torch(func):
             return self._run(func, args, kwargs)
+        if func in QUICKER_THAN_LOOKED_UP and (known := known_result(func, args, kwargs)) is not None:
+            with _NO_DISPATCH():
+                return _empty(_New(known.shape, contiguous_strides(known.shape), known.dtype))
         tensors: list[torch.Tensor] = []
         try:
             key = (func, torch.get_default_dtype(), _described((args, kwargs), tensors, _exactly))

@@ -151,7 +151,7 @@ def _stand_ins(model: nn.Module) -> Iterator[None]:
                 if tensor is None or tensor.is_meta:
                     continue
                 if id(tensor) not in made:
-                    stand_in = as_meta(tensor.detach()) if tensor.layout == torch.strided else tensor
+                    stand_in = as_meta(tensor) if tensor.layout == torch.strided else tensor
                     if isinstance(tensor, nn.Parameter):
                         stand_in = nn.Parameter(stand_in, requires_grad=tensor.requires_grad)
                     made[id(tensor)] = stand_in
