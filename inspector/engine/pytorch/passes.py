@@ -4,17 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import nn
 
 from inspector.core.errors import NO_FAILURES
-from inspector.core.recipe import InputSpec
 from inspector.core.table import Note
-from inspector.engine.drawing_inputs import draw_inputs
 from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
+from inspector.engine.pytorch.inputs.arguments import device_of_inputs
 from inspector.engine.pytorch.meta_calls import NeedsValuesError
-from inspector.engine.pytorch.places import first_tensor
 from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.shape_pass import (
     has_lazy,
@@ -72,22 +69,3 @@ def run_shapes(
 def full_recorder(model: nn.Module) -> Recorder:
     """A recorder of all that the table shows."""
     return Recorder(model, FieldTracker, formula_of, device=device_of_inputs(model), costs=True)
-
-
-def arguments_for(model: nn.Module, specs: list[InputSpec], seed: int) -> Arguments:
-    """What the model is called with: values for `specs`, where its inputs go."""
-    device = device_of_inputs(model)
-    tensors = [tensor.to(device) for tensor in draw_inputs(specs, seed)]
-    named = {spec.name: tensor for spec, tensor in zip(specs, tensors, strict=True) if spec.name}
-    return [tensor for spec, tensor in zip(specs, tensors, strict=True) if not spec.name], named
-
-
-def tensors_of_arguments(arguments: Arguments) -> list[torch.Tensor]:
-    """The tensors that the model is called with."""
-    return [*arguments[0], *arguments[1].values()]
-
-
-def device_of_inputs(model: nn.Module) -> str:
-    """Where inputs go: the device of the first tensor that the model holds."""
-    tensor = first_tensor(model)
-    return "cpu" if tensor is None else str(tensor.device)
