@@ -67,6 +67,7 @@ class TorchModel(LiveModel):
     def open(cls, recipe: Recipe) -> "TorchModel":
         """Open what `recipe` names: construct, load the weights, move, set the mode."""
         opened = open_module(recipe)
+        torchvision_operators.use_python_operators()
         load = load_weights(opened.model, recipe.weights) if recipe.weights else None
         if recipe.device:
             placing.move(opened.model, recipe.device)
@@ -137,6 +138,7 @@ class TorchModel(LiveModel):
         if torchvision_operators.install().declared is not None:
             lacking = torchvision_operators.UNAVAILABLE
             text = f"torchvision's compiled operators do not load beside this torch; not available: {lacking}"
+            text += f"; run in Python instead: {torchvision_operators.IN_PYTHON}"
             notes.append(Note(code="torchvision-operators", message=text))
         devices = _devices(tensors)
         if len(devices) > 1:

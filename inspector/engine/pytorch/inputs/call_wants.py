@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from inspector.engine.pytorch.inputs.origins import OriginTracker
-from inspector.engine.pytorch.inputs.usual import usual_sizes
-from inspector.engine.pytorch.inputs.wants import Want
+from inspector.engine.pytorch.inputs.usual import SEQUENCE, usual_sizes
+from inspector.engine.pytorch.inputs.wants import INSERTED, Want
 from inspector.engine.pytorch.op_calls import canonical_name, each
 from inspector.engine.pytorch.structure import dtype_name
 
@@ -397,6 +397,14 @@ def _item(call: Call) -> list[Want]:
     x, index = call.args[0], call.args[1]
     items = index if isinstance(index, tuple) else (index,)
     found: list[Want] = []
+    if call.name == "setitem" and isinstance(call.args[2], torch.Tensor) and call.tracker.origins_of(call.args[2]):
+        region, value = x[index].shape, call.args[2]
+        fitting = _broadcast(tuple(value.shape), tuple(region))
+        if fitting is not None:
+            found += call.want(value, shape=fitting)
+        elif value.ndim > len(region):
+            found += call.want(value, shape=tuple(region))
+        return found
     for item in items:
         if isinstance(item, torch.Tensor) and item.dtype not in (*INTEGERS, torch.bool, torch.uint8):
             found += call.want(item, dtype="int64", high=x.shape[0] if x.ndim else None)
@@ -571,9 +579,27 @@ def preferred(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], tracker
         x, weight = call.tensor(0, "input"), call.tensor(1, "weight")
         if x is not None and weight is not None and x.ndim == weight.ndim - 1:
             return [replace(want, why=f"{name} of a batch") for want in _WANTED[name](call)]
+    elif name in ("lstm", "gru", "rnn_tanh", "rnn_relu") and isinstance(args[0], torch.Tensor) and args[0].ndim == 3:
+        return _unbatched(call, args[0])
     elif name in ("view", "reshape") and isinstance(args[0], torch.Tensor):
         return _suspicious_view(call, args[0])
     return []
+
+
+def _unbatched(call: Call, x: torch.Tensor) -> list[Want]:
+    """A sequence that the layer made a batch of one of: its input may well be one."""
+    found = []
+    for want in call.want(x, why=f"{call.name} of a batch"):
+        for origin in want.origins:
+            kept = [place for place, axis in enumerate(origin.axes) if axis != INSERTED]
+            if len(kept) == 2:
+                axes = tuple(origin.axes[place] for place in kept)
+                got = tuple(want.got[place] for place in kept)
+                lifted = replace(origin, axes=axes)
+                found.append(
+                    replace(want, origins=(lifted,), got=got, shape=(None,) * 3, free=(None, SEQUENCE, got[-1]))
+                )
+    return found
 
 
 def _suspicious_view(call: Call, x: torch.Tensor) -> list[Want]:

@@ -114,7 +114,7 @@ def _of_annotation(name: str, annotation: Any, batch: int, dtype: str) -> list[I
         return _of_annotation(name, inner[0], batch, dtype) if inner else []
     if origin in (list, tuple) or annotation in (list, tuple):
         parts = [each for each in arguments if each is not Ellipsis]
-        count = len(parts) if origin is tuple and Ellipsis not in arguments and parts else 2
+        count = len(parts) if origin is tuple and Ellipsis not in arguments and parts else 1
         if parts and parts[0] in (int, float, bool, str):
             return [InputSpec(name=name, value=str([1] * count))]
         return [_plain(f"{name}[{place}]", [batch, SEQUENCE], dtype) for place in range(count)]

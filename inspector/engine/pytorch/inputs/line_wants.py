@@ -66,10 +66,10 @@ def _function_tree(frame: FrameType) -> ast.AST | None:
         return None
 
 
-def wants_of_line(problem: BaseException, line: Line) -> list[Want]:
+def wants_of_line(problem: BaseException, line: Line, innermost: bool) -> list[Want]:
     """What the values in the line should have been, likely reasons first."""
     found: list[Want] = []
-    for reason in (_unpacked, _looked_up, _asserted, _as_number):
+    for reason in (_unpacked, _looked_up, _asserted, _as_number) if innermost else (_asserted,):
         found += reason(problem, line)
     return found
 
@@ -86,11 +86,17 @@ def _want(line: Line, value: Any, **wanted: Any) -> list[Want]:
 def _unpacked(problem: BaseException, line: Line) -> list[Want]:
     """``b, c, h, w = x.shape`` wants four axes; ``a, b = x`` wants two tensors."""
     opcode = line.frame.f_code.co_code[line.lasti]
-    if dis.opname[opcode] != "UNPACK_SEQUENCE" or not isinstance(problem, ValueError):
+    if dis.opname[opcode] not in ("UNPACK_SEQUENCE", "UNPACK_EX") or not isinstance(problem, ValueError):
         return []
     count = line.frame.f_code.co_code[line.lasti + 1]
     statement = line.statement((ast.Assign, ast.For, ast.comprehension))
     source = getattr(statement, "value", None) or getattr(statement, "iter", None)
+    if isinstance(statement, ast.Assign) and isinstance(source, ast.Tuple):
+        # ``b, c, *_, device = *x.shape, x.device``
+        names = [each for each in getattr(statement.targets[0], "elts", []) if not isinstance(each, ast.Starred)]
+        beside = [each for each in source.elts if not isinstance(each, ast.Starred)]
+        count = len(names) - len(beside)
+        source = next((each.value for each in source.elts if isinstance(each, ast.Starred)), None)
     shaped = _shaped(source, line)
     if shaped is not None:
         targets = statement.targets[0] if isinstance(statement, ast.Assign) else None
@@ -106,7 +112,7 @@ def _unpacked(problem: BaseException, line: Line) -> list[Want]:
 
 def _free_sizes(targets: ast.AST | None, count: int) -> tuple[int | None, ...]:
     """Usual sizes for axes by how the model calls them: ``b, t, c, h, w``."""
-    names = [each.id.lower() for each in getattr(targets, "elts", []) if isinstance(each, ast.Name)]
+    names = [each.id.lower() for each in getattr(targets, "elts", []) if isinstance(each, ast.Name)][:count]
     if count == 5 and len(names) == 5 and (names[1].startswith(("t", "s", "f", "n", "l"))):
         return (None, 8, 3, 64, 64)
     sizes: tuple[int | None, ...] = {4: (None, None, 64, 64), 5: (None, None, 16, 64, 64)}.get(count, (None,) * count)
@@ -246,7 +252,12 @@ def _compared(line: Line, node: ast.expr, value: Any, target: Any, symbol: str) 
     wanted = {"==": target, "<=": target, "<": target - 1, ">=": target, ">": target + 1}.get(symbol)
     rank = _ranked(node, line)
     if rank is not None and wanted is not None:
-        free = (None, None, *usual_sizes(wanted - 2, 3)) if wanted in (4, 5) else (None,) * wanted
+        free: tuple[int | None, ...] = (None,) * wanted
+        if wanted in (4, 5):
+            free = (None, None, *usual_sizes(wanted - 2, 3))
+        elif wanted == 3 and any(origin.name.endswith("]") for origin in line.tracker.origins_of(rank)):
+            # One image of a list of them.
+            free = (3, *usual_sizes(2, 3))
         return _want(line, rank, shape=(None,) * wanted, free=free)
     axis = _axis(node, line)
     if axis is not None and wanted is not None:
@@ -319,7 +330,7 @@ def _unpacked_name(name: str, line: Line) -> tuple[torch.Tensor, int] | None:
 
 def _as_number(problem: BaseException, line: Line) -> list[Want]:
     """``range(steps)``, ``torch.zeros(n)``, ``f"{mode}"``: a tensor where Python wants a number."""
-    if not isinstance(problem, TypeError | ValueError):
+    if not isinstance(problem, TypeError):
         return []
     node = line.expression() or line.statement((ast.stmt,))
     found: list[Want] = []

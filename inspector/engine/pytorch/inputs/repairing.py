@@ -13,8 +13,18 @@ Guess = tuple[InputSpec, ...]
 DEFAULT_SIZES: tuple[int, ...] = (1, 16, 16, 16, 16)
 
 
+MOST_AXES, MOST_ELEMENTS = 6, 1 << 26
+
+
 def repairs(guess: Guess, want: Want, batch: int, pinned: frozenset[str]) -> Iterator[Guess]:
     """Guesses that give the call what it wants; the inputs in `pinned` stay as they are."""
+    for repaired in _all_repairs(guess, want, batch, pinned):
+        shapes = [spec.shape for spec in repaired if spec.shape]
+        if all(len(shape) <= MOST_AXES and prod(shape) <= MOST_ELEMENTS for shape in shapes):
+            yield repaired
+
+
+def _all_repairs(guess: Guess, want: Want, batch: int, pinned: frozenset[str]) -> Iterator[Guess]:
     origins = [origin for origin in want.origins if origin.name not in pinned]
     for origin in origins:
         spec = _spec(guess, origin.name)
@@ -119,7 +129,7 @@ def _all_reshaped(guess: Guess, origins: list[Origin], want: Want, batch: int) -
                 else size
                 for place, size in enumerate(shape)
             )
-            made = _whole(spec, share, want, batch)
+            made = _whole(spec, share, want, batch, origin)
             if made is not None:
                 together.append(replace(spec, shape=made))
         else:
@@ -187,6 +197,10 @@ def _whole(
             full.append(_size_now(shape, len(wanted), place))
     if origin is None or len(origin.axes) != len(want.got):
         return full
+    lacking = len(wanted) - len(want.got)
+    if len(shape) != len(want.got) and MIXED in origin.axes:
+        # It has become another thing on the way, as indices become vectors: as many axes more or fewer.
+        return [*shape, *(16 for _ in range(lacking))] if lacking > 0 else shape[:lacking] or None
     # Axes that the model put in, or took away, on the way from the input to this call.
     inserted = [place for place, axis in enumerate(origin.axes) if axis == INSERTED and place < len(full)]
     kept = [size for place, size in enumerate(full) if place not in inserted]
@@ -208,6 +222,11 @@ def _by_size(guess: Guess, spec: InputSpec, origin: Origin, want: Want) -> Itera
     for place, size in enumerate(want.shape or ()):
         if place >= len(want.got) or size is None or size == want.got[place] or origin.axes[place] >= 0:
             continue
+        at = len(shape) - len(want.got) + place
+        if origin.axes[place] == MIXED and 0 < at < len(shape) and shape[at] + size - want.got[place] > 0:
+            # A part of what was joined: longer or shorter by what is missing.
+            wanted = shape[at] + size - want.got[place]
+            yield _with(guess, replace(spec, shape=[*shape[:at], wanted, *shape[at + 1 :]]))
         for axis in reversed(range(1, len(shape))):
             if shape[axis] == want.got[place]:
                 yield _with(guess, replace(spec, shape=[*shape[:axis], size, *shape[axis + 1 :]]))

@@ -71,7 +71,7 @@ def find(
     `budget` tries.
     """
     order = count()
-    solved: set[tuple[str, int, tuple[int, ...]]] = set()
+    solved: set[tuple[str, int, int | None, tuple[int, ...]]] = set()
     for start in starts:
         steps = [_Step((0, 0, 0, next(order)), start, 0)]
         left = budget
@@ -93,7 +93,7 @@ def find(
                 continue
             failed, want = step.solve
             numbers = numbers_of(want)
-            what = (failed.site, numbers[1] if numbers else 0, want.got)
+            what = (failed.site, numbers[1] if numbers else 0, want.multiple, want.got)
             if what in solved or len(solved) >= MOST_SOLVED:
                 continue
             solved.add(what)

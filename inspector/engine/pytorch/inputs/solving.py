@@ -24,10 +24,10 @@ def solved_guesses(search: "Search", failed: Outcome, want: Want, pinned: frozen
     if numbers is None:
         return
     for tied in _groups(failed.guess, want, pinned):
-        places = _moving(search, failed, numbers, tied)
+        places = _moving(search, failed, want, numbers, tied)
         if not places:
             continue
-        solution = _solved(search, failed, numbers, tied, places)
+        solution = _solved(search, failed, want, numbers, tied, places)
         if solution is not None:
             yield solution
 
@@ -59,13 +59,15 @@ def resized(guess: Guess, tied: Sequence[str], sizes: dict[int, int]) -> Guess:
     )
 
 
-def _moving(search: "Search", failed: Outcome, numbers: tuple[int, int], tied: list[str]) -> list[int]:
+def _moving(search: "Search", failed: Outcome, want: Want, numbers: tuple[int, int], tied: list[str]) -> list[int]:
     """The axes whose sizes move the number, by making each longer."""
     shape = next(spec.shape for spec in failed.guess if spec.name == tied[0]) or []
-    found = []
-    for axis in range(1 if len(shape) > 1 else 0, len(shape)):
+    found: list[int] = []
+    for axis in (*range(1, len(shape)), 0):
+        if axis == 0 and found:
+            continue
         longer = search(resized(failed.guess, tied, {axis: shape[axis] * 2}))
-        got = got_at(longer, failed, numbers[1])
+        got = got_at(longer, failed, want)
         if longer.works or (got is not None and got != numbers[0]):
             found.append(axis)
     if not found:
@@ -73,34 +75,35 @@ def _moving(search: "Search", failed: Outcome, numbers: tuple[int, int], tied: l
         axes = list(range(2, len(shape)))
         if len(axes) > 1:
             longer = search(resized(failed.guess, tied, {axis: shape[axis] * 2 for axis in axes}))
-            got = got_at(longer, failed, numbers[1])
+            got = got_at(longer, failed, want)
             if longer.works or (got is not None and got != numbers[0]):
                 found = axes
     return found
 
 
-def got_at(outcome: Outcome, failed: Outcome, wanted: int) -> int | None:
+def got_at(outcome: Outcome, failed: Outcome, want: Want) -> int | None:
     """The number at the same place in another try; the wanted one where it came past it, None where not so far."""
+    numbers = numbers_of(want)
     if outcome.works or (outcome.progress > failed.progress and outcome.site != failed.site):
-        return wanted
-    if outcome.site != failed.site:
+        return numbers[1] if numbers is not None else None
+    if outcome.site != failed.site or numbers is None:
         return None
-    for want in outcome.wants:
-        numbers = numbers_of(want)
-        if numbers is not None and numbers[1] == wanted:
-            return numbers[0]
+    for other in outcome.wants:
+        found = numbers_of(other)
+        if found is not None and found[1] == numbers[1] and other.multiple == want.multiple:
+            return found[0]
     return None
 
 
 def _solved(
-    search: "Search", failed: Outcome, numbers: tuple[int, int], tied: list[str], axes: list[int]
+    search: "Search", failed: Outcome, want: Want, numbers: tuple[int, int], tied: list[str], axes: list[int]
 ) -> Guess | None:
     shape = next(spec.shape for spec in failed.guess if spec.name == tied[0]) or []
     got, wanted = numbers
 
     def probe(sizes: Sequence[int]) -> Trial:
         made = search(resized(failed.guess, tied, dict(zip(axes, sizes, strict=True))))
-        number = got_at(made, failed, wanted)
+        number = got_at(made, failed, want)
         if number is None:
             return Trial(works=False)
         return Trial(works=number == wanted, mismatch=Mismatch(got=number, wanted=wanted, sizes=made.flattened))

@@ -13,6 +13,7 @@ from inspector.engine.pytorch.inputs.call_wants import preferred, wants_of
 from inspector.engine.pytorch.inputs.line_wants import Line, wants_of_line
 from inspector.engine.pytorch.inputs.module_wants import wants_of_layer
 from inspector.engine.pytorch.inputs.origins import OriginTracker
+from inspector.engine.pytorch.inputs.pattern_wants import wants_of_pattern
 from inspector.engine.pytorch.inputs.repairing import Guess, numbers_of
 from inspector.engine.pytorch.inputs.wants import Want
 from inspector.engine.pytorch.nested import shapes_in
@@ -38,6 +39,8 @@ class Outcome:
     kind: type[BaseException] | None = None
     said: str = ""
     outputs: list[list[int]] = field(default_factory=list)
+    needs_values: bool = False
+    """Whether it took a real pass although that is not cheap."""
     flattened: tuple[int, ...] = ()
     """Where the failing call was given a map made flat: the spatial sizes of that map."""
 
@@ -63,9 +66,10 @@ def attempt(model: nn.Module, guess: Guess, seed: int) -> Outcome:
     if made.problem is None:
         return Outcome(
             guess=guess, works=True, layers=layers, calls=len(calls), wants=tuple(tracker.noticed),
-            outputs=shapes_in(made.output),
+            outputs=shapes_in(made.output), needs_values=bool(made.notes),
         )  # fmt: skip
-    wants = _wants(made.problem, made.recorder, tracker)
+    # What earlier calls would rather have taken comes last: it may be what the failure is due to.
+    wants = [*_wants(made.problem, made.recorder, tracker), *tracker.noticed[:4]]
     source = user_source(made.problem.__traceback__)
     failed = made.recorder.failed
     outcome = Outcome(
@@ -86,35 +90,41 @@ def attempt(model: nn.Module, guess: Guess, seed: int) -> Outcome:
 
 def _flattened(recorder: Recorder, wants: list[Want]) -> tuple[int, ...]:
     numbers = next((pair for want in wants if (pair := numbers_of(want)) is not None), None)
-    found: tuple[int, ...] = ()
+    # That of the most axes, for a map is made flat by and by.
+    found: list[int] = []
     for call in calls_of(recorder.root) if numbers is not None else ():
         for shape in call.output_shapes:
-            if len(shape) > 2 and numbers is not None and prod(shape[1:]) == numbers[0]:
-                found = tuple(shape[2:])
-    return found
+            if len(shape) > 2 and numbers is not None and prod(shape[1:]) == numbers[0] and len(shape) >= len(found):
+                found = shape
+    return tuple(found[2:])
 
 
 def _wants(problem: BaseException, recorder: Recorder, tracker: OriginTracker) -> list[Want]:
     call = recorder.failed_call
     found: list[Want] = []
     frames: list[FrameType] = []
-    line: Line | None = None
+    lines: list[Line] = []
     trace = problem.__traceback__
     while trace is not None:
         frames.append(trace.tb_frame)
         if is_user_file(trace.tb_frame.f_code.co_filename):
-            line = Line(trace.tb_frame, trace, tracker)
+            lines.append(Line(trace.tb_frame, trace, tracker))
         trace = trace.tb_next
     with torch._C.DisableTorchFunction():
-        own = line_wants = []
-        if line is not None:
-            try:
-                line_wants = wants_of_line(problem, line)
-            except Exception:  # a line that does not read as expected tells nothing
-                line_wants = []
-        own = wants_of_layer(frames, tracker)
+        line_wants: list[Want] = []
+        # The innermost line first; those that called it may say what it was called with.
+        for line in reversed(lines[-4:]):
+            line_wants += _of_line(problem, line, line is lines[-1])
+        own = [*wants_of_pattern(frames, tracker), *wants_of_layer(frames, tracker)]
     found += own
     if call is not None and call.problem is problem:
         found += wants_of(call.func, call.args, call.kwargs, tracker, problem)
         return [*found, *line_wants]
-    return [*line_wants, *found]
+    return [*own, *line_wants, *found[len(own) :]]
+
+
+def _of_line(problem: BaseException, line: Line, innermost: bool) -> list[Want]:
+    try:
+        return wants_of_line(problem, line, innermost)
+    except Exception:  # a line that does not read as expected tells nothing
+        return []
