@@ -15,7 +15,7 @@ from inspector.engine.pytorch.inputs import inferring
 from inspector.engine.pytorch.inputs.arguments import arguments_for
 from inspector.engine.pytorch.inputs.first_guesses import required_parameters
 from inspector.engine.pytorch.inputs.showing import as_inputs, is_complete
-from inspector.engine.pytorch.passes import full_recorder, run_shapes
+from inspector.engine.pytorch.passes import Pass, full_recorder, run_shapes
 from inspector.engine.pytorch.recording import CallRecord, calls_of
 from inspector.engine.pytorch.running import named_tensors
 from inspector.engine.pytorch.signatures import no_forward, refuse_unknown_names
@@ -45,6 +45,8 @@ class Inferred:
     inputs: list[Input]
     arguments: Arguments
     notes: list[Note] = field(default_factory=list)
+    made: Pass | None = None
+    """The pass on it, if there was one that recorded all that the table shows."""
 
 
 def trace(model: nn.Module, target: str, given: list[InputSpec], before: Trace, seed: int, progress: Progress) -> Trace:
@@ -95,12 +97,12 @@ def infer(model: nn.Module, target: str, given: list[InputSpec], seed: int, prog
     arguments = arguments_for(model, specs, seed)
     where = found.example.where if found.example else ""
     inputs = as_inputs(model, specs, "declared" if where else "inferred", found.solutions, where)
-    return Inferred(specs=specs, inputs=inputs, arguments=arguments, notes=notes)
+    return Inferred(specs=specs, inputs=inputs, arguments=arguments, notes=notes, made=found.made)
 
 
 def _pass(model: nn.Module, found: Inferred, seed: int) -> Trace:
     """The shape pass whose calls the table shows."""
-    made = run_shapes(model, found.arguments, seed, full_recorder)
+    made = found.made or run_shapes(model, found.arguments, seed, full_recorder)
     failure, outputs = None, []
     if made.problem is not None:
         failure = describe_failure(made.problem, model, made.recorder)

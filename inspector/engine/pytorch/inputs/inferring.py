@@ -21,6 +21,7 @@ from inspector.engine.pytorch.inputs.repairing import Guess, repairs
 from inspector.engine.pytorch.inputs.searching import OutOfTriesError, Search, find
 from inspector.engine.pytorch.inputs.solutions import Solutions, solutions_of
 from inspector.engine.pytorch.inputs.trying import Outcome, attempt
+from inspector.engine.pytorch.passes import Pass
 
 MOST_IMPROVEMENTS = 8
 
@@ -36,6 +37,8 @@ class Found:
     solutions: dict[str, Solutions] = field(default_factory=dict)
     tried: list[Outcome] = field(default_factory=list)
     """What was tried, in order."""
+    made: Pass | None = None
+    """The pass on it, if it recorded all that the table shows."""
 
 
 def infer(model: nn.Module, target: str, given: list[InputSpec], seed: int, progress: Progress) -> Found:
@@ -54,9 +57,9 @@ def infer(model: nn.Module, target: str, given: list[InputSpec], seed: int, prog
     if found is None:
         return Found(guess=None, tried=list(search.outcomes.values()))
     pinned = frozenset(spec.name for spec in fixed)
-    if found.needs_values:
+    if found.made is not None:
         # Every pass costs seconds: what runs is enough.
-        return Found(guess=found.guess, example=example, tried=list(search.outcomes.values()))
+        return Found(guess=found.guess, example=example, tried=list(search.outcomes.values()), made=found.made)
     try:
         found = _improved(search, found, pinned, _batch(model))
         solutions = solutions_of(search, found, pinned)
@@ -74,7 +77,9 @@ def _first_that_works(
     model: nn.Module, target: str, fixed: Guess, search: Search
 ) -> tuple[Outcome | None, Example | None]:
     pinned = frozenset(spec.name for spec in fixed)
-    for example in declared_examples(model, target, _batch(model)):
+    usual = first_guesses(model, _batch(model), floating_dtypes(model)[0])
+    examples = declared_examples(model, target, _batch(model), usual[0] if usual else ())
+    for example in examples:
         outcome = search(_with_fixed(example.guess, fixed))
         if outcome.works:
             return outcome, example

@@ -17,14 +17,14 @@ from inspector.engine.pytorch.inputs.pattern_wants import wants_of_pattern
 from inspector.engine.pytorch.inputs.repairing import Guess, numbers_of
 from inspector.engine.pytorch.inputs.wants import Want
 from inspector.engine.pytorch.nested import shapes_in
-from inspector.engine.pytorch.passes import run_shapes
+from inspector.engine.pytorch.passes import Pass, full_recorder, run_shapes
 from inspector.engine.pytorch.recording import Recorder, calls_of
 from inspector.engine.pytorch.source_lines import is_user_file, user_source
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of a try; holds nothing of the pass itself."""
+    """What came of a try; holds nothing of the pass itself, but where that took long."""
 
     guess: Guess
     works: bool
@@ -39,8 +39,8 @@ class Outcome:
     kind: type[BaseException] | None = None
     said: str = ""
     outputs: list[list[int]] = field(default_factory=list)
-    needs_values: bool = False
-    """Whether it took a real pass although that is not cheap."""
+    made: Pass | None = None
+    """Of a try that took a real pass although that is not cheap: all that the table shows, not to be run again."""
     flattened: tuple[int, ...] = ()
     """Where the failing call was given a map made flat: the spatial sizes of that map."""
 
@@ -59,14 +59,21 @@ def attempt(model: nn.Module, guess: Guess, seed: int) -> Outcome:
         trackers.append(OriginTracker(names, inputs, preferred))
         return trackers[-1]
 
-    made = run_shapes(model, arguments, seed, lambda module: Recorder(module, follow))
+    recorders: list[Recorder] = []
+
+    def record(module: nn.Module) -> Recorder:
+        # The second one is that of a real pass after one on meta came to nothing: it may take seconds.
+        recorders.append(full_recorder(module, follow) if recorders else Recorder(module, follow))
+        return recorders[-1]
+
+    made = run_shapes(model, arguments, seed, record)
     calls = list(calls_of(made.recorder.root))
     layers = sum(1 for call in calls if call.module is not None and call.module._parameters and call.output_shapes)
     tracker = trackers[-1] if trackers else OriginTracker([], [], preferred)
     if made.problem is None:
         return Outcome(
             guess=guess, works=True, layers=layers, calls=len(calls), wants=tuple(tracker.noticed),
-            outputs=shapes_in(made.output), needs_values=bool(made.notes),
+            outputs=shapes_in(made.output), made=made if made.notes else None,
         )  # fmt: skip
     # What earlier calls would rather have taken comes last: it may be what the failure is due to.
     wants = [*_wants(made.problem, made.recorder, tracker), *tracker.noticed[:4]]
