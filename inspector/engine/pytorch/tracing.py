@@ -14,7 +14,7 @@ from inspector.engine.pytorch.failing import describe_failure
 from inspector.engine.pytorch.inputs import inferring
 from inspector.engine.pytorch.inputs.arguments import arguments_for
 from inspector.engine.pytorch.inputs.first_guesses import required_parameters
-from inspector.engine.pytorch.inputs.showing import as_inputs, is_complete
+from inspector.engine.pytorch.inputs.showing import as_inputs, is_complete, still_known
 from inspector.engine.pytorch.passes import Pass, full_recorder, run_shapes
 from inspector.engine.pytorch.recording import CallRecord, calls_of
 from inspector.engine.pytorch.running import named_tensors
@@ -57,7 +57,8 @@ def trace(model: nn.Module, target: str, given: list[InputSpec], before: Trace, 
     refuse_unknown_names(model, given)
     if given and is_complete(model, given):
         arguments = arguments_for(model, given, seed)
-        found = Inferred(specs=given, inputs=as_inputs(model, given, "given"), arguments=arguments)
+        inputs = still_known(before.inputs, as_inputs(model, given, "given"))
+        found = Inferred(specs=given, inputs=inputs, arguments=arguments)
     else:
         inferred = infer(model, target, given, seed, progress)
         if inferred is None:

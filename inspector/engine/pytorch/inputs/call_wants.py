@@ -351,7 +351,7 @@ def view_wants(call: Call, x: torch.Tensor, target: list[int]) -> list[Want]:
         found += call.want(x, shape=sizes, free=tuple(None for _ in sizes))
         if -1 not in target and target and target[0] > 1 and x.numel() < fixed:
             found += call.want(x, shape=tuple(target))
-    if x.ndim and target and target[-1] > 0 and x.shape[-1] != target[-1]:
+    if 0 < x.ndim <= len(target) and target[-1] > 0 and x.shape[-1] != target[-1]:
         found += _last(call, x, target[-1])
         # (B, T, heads·size) as (B, T, heads, size).
         for merged in (2, 3):

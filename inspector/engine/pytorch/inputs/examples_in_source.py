@@ -314,7 +314,7 @@ def _renamed(spec: InputSpec, name: str) -> InputSpec:
 
 _BATCH = r"(?:[bBnN]|bs|BS|batch|Batch|batch_size|N_batch|\d+|\?|None|-1|\*)"
 _LISTED = re.compile(rf"[\[(]\s*{_BATCH}\s*((?:,\s*\d+\s*)+),?\s*[\])]")
-_CROSSED = re.compile(r"(?<![\w.])(?:[bBnN]|batch|batch_size|\d+)((?:\s*[xX×*]\s*\d+)+)(?![\w.])")
+_CROSSED = re.compile(r"(?<![\w.])(?:[bBnN]|batch|batch_size|\d+)((?:\s*[xX×]\s*\d+)+)(?![\w.])")
 
 
 def shapes_in_words(text: str) -> list[tuple[int, list[int]]]:

@@ -20,6 +20,7 @@ from inspector.engine.pytorch.inputs.first_guesses import (
 from inspector.engine.pytorch.inputs.repairing import Guess, repairs
 from inspector.engine.pytorch.inputs.searching import OutOfTriesError, Search, find
 from inspector.engine.pytorch.inputs.solutions import Solutions, solutions_of
+from inspector.engine.pytorch.inputs.solving import solved_guesses
 from inspector.engine.pytorch.inputs.trying import Outcome, attempt
 from inspector.engine.pytorch.passes import Pass
 
@@ -129,6 +130,11 @@ def _improved(search: Search, found: Outcome, pinned: frozenset[str], batch: int
     while tried < MOST_IMPROVEMENTS:
         better = None
         for want in found.wants:
+            if want.multiple is not None and not want.grow:
+                solved = [search(guess) for guess in solved_guesses(search, found, want, pinned)]
+                better = next((one for one in solved if one.works and len(one.wants) < len(found.wants)), None)
+                tried += 1
+                break
             for guess in repairs(found.guess, want, batch, pinned):
                 if search.knows(guess) or guess == found.guess:
                     continue

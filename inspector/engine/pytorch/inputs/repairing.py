@@ -235,7 +235,8 @@ def _by_size(guess: Guess, spec: InputSpec, origin: Origin, want: Want) -> Itera
 def numbers_of(want: Want) -> tuple[int, int] | None:
     """The size that the call was given and the one it wants, where no axis of an input is that size."""
     if want.multiple is not None and not want.grow and want.shape is None:
-        return prod(want.got), want.multiple
+        # Of one sample, where the first axis is the samples.
+        return prod(want.got[1:] if len(want.got) > 2 else want.got), want.multiple
     wanted = want.shape
     if wanted is None or len(wanted) != len(want.got):
         return None

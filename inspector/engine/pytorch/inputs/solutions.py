@@ -113,7 +113,7 @@ class _Exploration:
             self._tries -= 1
         made = self._search(guess)
         self._seen[size] = made
-        return made.works
+        return made.is_sound if self._found.is_sound else made.works
 
     def _edge(self, inside: int, outside: int) -> int | None:
         """The last size that works towards `outside`, which does not; None where there were too few tries."""

@@ -84,6 +84,11 @@ def _moving(search: "Search", failed: Outcome, want: Want, numbers: tuple[int, i
 def got_at(outcome: Outcome, failed: Outcome, want: Want) -> int | None:
     """The number at the same place in another try; the wanted one where it came past it, None where not so far."""
     numbers = numbers_of(want)
+    if want.multiple is not None:
+        # What was viewed as several samples went on without a complaint.
+        noticed = [other for other in outcome.wants if other.multiple == want.multiple and not other.grow]
+        if noticed and (found := numbers_of(noticed[0])) is not None:
+            return found[0]
     if outcome.works or (outcome.progress > failed.progress and outcome.site != failed.site):
         return numbers[1] if numbers is not None else None
     if outcome.site != failed.site or numbers is None:

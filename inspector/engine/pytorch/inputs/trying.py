@@ -45,6 +45,11 @@ class Outcome:
     """Where the failing call was given a map made flat: the spatial sizes of that map."""
 
     @property
+    def is_sound(self) -> bool:
+        """Whether it works, and no view made several samples of one without a word."""
+        return self.works and all(want.multiple is None for want in self.wants)
+
+    @property
     def progress(self) -> tuple[int, int]:
         """How far it came."""
         return self.layers, self.calls
