@@ -17,6 +17,7 @@ from inspector.core.recipe import InputSpec
 from inspector.engine.pytorch.inputs.examples_in_source import examples_of_calls, shapes_in_words
 from inspector.engine.pytorch.inputs.first_guesses import required_parameters
 from inspector.engine.pytorch.inputs.repairing import Guess
+from inspector.engine.pytorch.signatures import unwrapped
 from inspector.engine.pytorch.source_lines import is_user_file
 
 MOST_EXAMPLES = 12
@@ -122,6 +123,7 @@ def _source_of(model: nn.Module, target: str) -> tuple[str, str]:
 
 
 def _of_calls(model: nn.Module, target: str, batch: int) -> Iterator[tuple[list[InputSpec], str]]:
+    model = unwrapped(model)
     file, text = _source_of(model, target)
     made_by = {type(model).__name__, target.rpartition(":")[2]}
     for example in examples_of_calls(text, made_by):
@@ -133,6 +135,7 @@ def _of_calls(model: nn.Module, target: str, batch: int) -> Iterator[tuple[list[
 
 def _of_words(model: nn.Module, names: list[str], batch: int) -> Iterator[tuple[list[InputSpec], str]]:
     """Shapes in the docstrings and comments of the model's class."""
+    model = unwrapped(model)
     file, _ = _source_of(model, "")
     try:
         lines, first = inspect.getsourcelines(type(model)) if file else ([], 0)

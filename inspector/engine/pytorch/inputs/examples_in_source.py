@@ -34,11 +34,16 @@ class SourceExample:
 
 
 def examples_of_calls(text: str, names: set[str]) -> list[SourceExample]:
-    """What the file's own main block and functions call a model with; that of a model in `names` first."""
+    """What the file's own main block and functions call a model with; that of a model in `names` first.
+
+    What a model made by anything else is called with is left out, but that of a function of the file: it may well
+    return one in `names`.
+    """
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):
         return []
+    makers = {"", *names, *(node.name for node in tree.body if isinstance(node, ast.FunctionDef))}
     found: list[tuple[int, SourceExample]] = []
     module: Environment = {}
     for scope in _scopes(tree):
@@ -48,7 +53,8 @@ def examples_of_calls(text: str, names: set[str]) -> list[SourceExample]:
                 reader.assign(node.targets[0], node.value)
             elif isinstance(node, ast.Call):
                 for example, model in reader.examples(node):
-                    found.append((0 if model in names else 1, example))
+                    if model in makers:
+                        found.append((0 if model in names else 1, example))
         if scope is tree:
             module = reader.known
     found.sort(key=lambda pair: pair[0])
