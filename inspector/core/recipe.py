@@ -19,23 +19,28 @@ SMALLEST_SEED, LARGEST_SEED = -(2**63), 2**64 - 1
 
 
 class InputSpec(Record, frozen=True, kw_only=True):
-    """One input: a shape with dtype and distribution, or a file."""
+    """One input: a shape with dtype and distribution, a file, or a plain Python value."""
 
     name: str = ""
+    """An argument's, or that of a part of one: see `inspector.core.input_names`."""
     shape: list[int] | None = None
-    """None where the values come from `file`."""
+    """None where the values come from `file`, or where it is no tensor."""
     dtype: str = "float32"
     distribution: str = "normal"
     low: float | None = None
     """Bounds of ``range(lo,hi)``: integers in [lo, hi) for integer dtypes, uniform numbers for the others."""
     high: float | None = None
     file: str | None = None
+    value: str | None = None
+    """The Python literal that is given instead of a tensor."""
 
     def __str__(self) -> str:
         """The spec as it is typed after ``--input``."""
         prefix = f"{self.name}=" if self.name else ""
         if self.file is not None:
             return f"{prefix}@{self.file}"
+        if self.value is not None:
+            return f"{self.name}=={self.value}"
         shape = "x".join(map(str, self.shape or [])) or "()"
         distribution = f"range({self.low:g},{self.high:g})" if self.distribution == "range" else self.distribution
         tail = "" if distribution == "normal" else f"~{distribution}"
@@ -67,19 +72,24 @@ _SPEC = re.compile(
     r"(?:(?P<name>[^=@].*?)=)?"
     r"(?:@(?P<file>.+)|(?P<shape>\(\)|\d+(?:[xX×]\d+)*)(?::(?P<dtype>\w+))?(?:~(?P<distribution>\w+(?:\([^)]*\))?))?)$"
 )
+_VALUE = re.compile(r"(?P<name>[^=@][^=]*?)==(?P<value>.+)$")
 _RANGE = re.compile(r"range\(\s*([^,\s]+)\s*,\s*([^,\s]+)\s*\)$")
 
 
 def parse_input(text: str) -> InputSpec:
-    """Read ``[NAME=]SHAPE[:DTYPE][~DISTRIBUTION]`` or ``[NAME=]@FILE``.
+    """Read ``[NAME=]SHAPE[:DTYPE][~DISTRIBUTION]``, ``[NAME=]@FILE`` or ``NAME==VALUE``.
 
     Raises RequestError naming the part that is wrong.
     """
+    plain = _VALUE.match(text.strip())
+    if plain:
+        return InputSpec(name=plain["name"], value=_plain_value(text, plain["value"]))
     found = _SPEC.match(text.strip())
     if not found:
         raise RequestError(
             f"--input {text!r} is not an input: write [NAME=]SHAPE[:DTYPE][~DISTRIBUTION], "
-            "for example 1x3x224x224 or ids=2x16:int64~range(0,30522), or [NAME=]@FILE"
+            "for example 1x3x224x224 or ids=2x16:int64~range(0,30522), or [NAME=]@FILE, "
+            "or NAME==VALUE for what is no tensor, for example steps==5"
         )
     name = found["name"] or ""
     if found["file"]:
@@ -104,6 +114,16 @@ def parse_inputs(text: str) -> list[InputSpec]:
     if len(set(names)) < len(names):
         raise RequestError(f"two inputs have the same name among {', '.join(names)}; each name once")
     return inputs
+
+
+def _plain_value(text: str, value: str) -> str:
+    try:
+        return repr(ast.literal_eval(value.strip()))
+    except (ValueError, TypeError, SyntaxError, RecursionError):
+        hint = f"; did you mean the text {value!r} in quotes?" if value.isidentifier() else ""
+        raise RequestError(
+            f"--input {text!r}: {value} is not a Python literal (a number, text in quotes, list, …){hint}"
+        ) from None
 
 
 def _parse_distribution(spec: str, text: str) -> tuple[str, float | None, float | None]:

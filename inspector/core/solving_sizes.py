@@ -61,15 +61,22 @@ def solve_sizes(start: Sequence[int], first: Mismatch, probe: Probe, usual: Sequ
     found = _sizes_reaching(got, wanted, side, beginning, len(start))
     if found is not None:
         return Solution(sizes=[_preferred(found, usual)] * len(start), ranges=[found] * len(start))
+    hits: list[list[int]] = []
     for target in _targets(first):
         ranges = []
         for axis in axes:
 
             def length(size: int, axis: int = axis) -> int | None:
-                trial = probe([size if other == axis else start[other] for other in axes])
+                sizes = [size if other == axis else start[other] for other in axes]
+                trial = probe(sizes)
+                if trial.works:
+                    hits.append(sizes)
                 return trial.mismatch.sizes[axis] if trial.mismatch and trial.mismatch.sizes else None
 
             one = _sizes_reaching(length, target[axis], start[axis], first.sizes[axis], 1)
+            if hits:
+                # With the other axes as they are, which is a solution too.
+                return Solution(sizes=hits[0], ranges=[range(size, size + 1) for size in hits[0]])
             if one is None:
                 break
             ranges.append(one)

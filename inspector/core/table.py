@@ -166,6 +166,16 @@ class ModelInfo(Record, frozen=True, kw_only=True):
     devices: list[str] = []
 
 
+class SizeRange(Record, frozen=True, kw_only=True):
+    """Sizes of an input on which the model runs as well, the same along `axes`."""
+
+    axes: list[int]
+    low: int
+    high: int | None
+    """None where there is no largest one."""
+    step: int = 1
+
+
 class Input(Record, frozen=True, kw_only=True):
     """One input of the model, as the last pass used it."""
 
@@ -176,6 +186,14 @@ class Input(Record, frozen=True, kw_only=True):
     alternatives: list[list[int]] = []
     spec: str = ""
     """How it is typed after ``--input``, with its distribution; "" before any pass."""
+    reason: str = ""
+    """Why this one was taken."""
+    equation: str = ""
+    """What its sizes solve: ``16·⌊(h − 12)/4⌋·⌊(w − 12)/4⌋ = 400``."""
+    solutions: str = ""
+    """All sizes that do, in words: ``h and w from 32 to 35``."""
+    sizes: list[SizeRange] = []
+    """The same in numbers, to step through."""
 
 
 class Output(Record, frozen=True, kw_only=True):

@@ -190,7 +190,17 @@ def source_place(source: Source) -> str:
     return f"{printable(file)}:{source.line}"
 
 
+def why_this_input(one: Input) -> list[str]:
+    """Why an input was taken, which others do, and the equation that they solve, a line each."""
+    lines = [printable(one.reason)] if one.reason else []
+    if one.solutions:
+        lines.append(f"{one.solutions}: {one.equation}" if one.equation else one.solutions)
+    return lines
+
+
 def model_input(one: Input) -> str:
-    """An input of the model: ``x 1×3×32×32``, with its dtype where that is not float32."""
+    """An input of the model: ``x 1×3×32×32``, with its dtype where that is not float32; ``steps == 4``."""
+    if "==" in one.spec and one.shape is None:
+        return printable(one.spec.replace("==", " == "))
     dtype = "" if one.dtype == "float32" else f" {one.dtype}"
     return f"{printable(one.name)} {shape(one.shape)}{dtype}".lstrip()

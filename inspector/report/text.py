@@ -162,6 +162,8 @@ def _print_head(console: Console, table: ModelTable) -> None:
     console.print(Text(head, style="bold"))
     for one in table.inputs:
         console.print(Text(f"input {wording.model_input(one)}"))
+        for line in wording.why_this_input(one):
+            console.print(Text(f"  {line}", style="dim"))
     console.print()
 
 

@@ -148,13 +148,21 @@ def previous_input(app: NNInspectApp) -> None:
 def _step_input(app: NNInspectApp, by: int) -> None:
     if app.table is None:
         return
-    stepped = []
-    for one in app.table.inputs:
-        shapes = ([one.shape] if one.shape and one.shape not in one.alternatives else []) + one.alternatives
-        at = shapes.index(one.shape) if one.shape in shapes else 0
-        stepped.append(as_spec(one, shapes[(at + by) % len(shapes)] if shapes else None))
-    app.inputs = stepped
+    app.inputs = [as_spec(one, next_shape(one, by)) for one in app.table.inputs]
     app.trace_again()
+
+
+def next_shape(one: Input, by: int) -> list[int] | None:
+    """The shape `by` steps on among those that do: all of a range that ends, else those that were tried."""
+    shape = one.shape
+    ending = next((sizes for sizes in one.sizes if sizes.high is not None), None)
+    if shape and ending is not None and ending.high is not None:
+        sizes = range(ending.low, ending.high + 1, ending.step)
+        size = sizes[((shape[ending.axes[0]] - ending.low) // ending.step + by) % len(sizes)]
+        return [size if axis in ending.axes else old for axis, old in enumerate(shape)]
+    shapes = ([shape] if shape and shape not in one.alternatives else []) + one.alternatives
+    at = shapes.index(shape) if shape in shapes else 0
+    return shapes[(at + by) % len(shapes)] if shapes else None
 
 
 def initialise(app: NNInspectApp) -> None:

@@ -10,7 +10,8 @@ from inspector.tui.dialog import Dialog, entry
 
 HINT = """\
 [NAME=]SHAPE[:DTYPE][~DISTRIBUTION] or [NAME=]@FILE; several are separated by ;
-for example 1x3x224x224 or ids=2x16:int64~range(0,30522)
+for example 1x3x224x224 or ids=2x16:int64~range(0,30522); steps==4 is no tensor
+images[0]= batch["image"]= batch.image= are parts of one argument
 nothing: let it be worked out"""
 
 

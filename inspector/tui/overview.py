@@ -118,8 +118,10 @@ def _model(page: Page, table: ModelTable) -> None:
     if totals.macs is not None:
         page.fact("operations", f"{wording.count(totals.macs)} multiply-adds in one pass")
     for one in table.inputs:
-        origin = {"given": "as given", "inferred": "worked out", "declared": "declared by the model"}[one.origin]
+        origin = {"given": "as given", "inferred": "worked out", "declared": "declared"}[one.origin]
         page.fact("input", f"{wording.model_input(one)}  ({origin})")
+        for line in wording.why_this_input(one):
+            page.fact("", line, MUTED)
         if one.alternatives:
             page.fact("", f"[ and ] step through {', '.join(map(wording.shape, one.alternatives[:6]))}", MUTED)
     for output in table.outputs:

@@ -69,7 +69,7 @@ def no_window(app: NNInspectApp) -> str:
 
 def no_other_input(app: NNInspectApp) -> str:
     """Only inputs that were tried are stepped through."""
-    if app.table is not None and any(one.alternatives for one in app.table.inputs):
+    if app.table is not None and any(one.alternatives or one.sizes for one in app.table.inputs):
         return ""
     return nothing_to_run(app) or "no other input shape is known to work; press t to write one"
 

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-Arguments = tuple[list[torch.Tensor], dict[str, torch.Tensor]]
-"""Positional and named inputs."""
+Arguments = tuple[list[Any], dict[str, Any]]
+"""Positional and named inputs: tensors, structures of them, and plain values."""
 
 
 def call_model(model: nn.Module, arguments: Arguments) -> Any:

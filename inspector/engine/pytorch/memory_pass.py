@@ -21,7 +21,7 @@ from inspector.engine.pytorch.calling import Arguments, call_model
 from inspector.engine.pytorch.gpu_kernels import Run, gpu_attention, with_gpu_dropout
 from inspector.engine.pytorch.live_storages import LiveStorages
 from inspector.engine.pytorch.meta_calls import MetaCalls, NeedsValuesError, as_meta
-from inspector.engine.pytorch.nested import tensors_in
+from inspector.engine.pytorch.nested import tensors_in, with_tensors
 from inspector.engine.pytorch.recording import CallRecord, Recorder
 from inspector.engine.pytorch.untouched import untouched
 from inspector.engine.random_state import seeded
@@ -71,7 +71,7 @@ def memory_pass(
 
     Raises NeedsValuesError where the control flow needs values, NothingToTrainError, else what the model raises.
     """
-    meta = [as_meta(tensor) for tensor in arguments[0]], {n: as_meta(t) for n, t in arguments[1].items()}
+    meta = with_tensors(arguments, as_meta)
     run = with_gpu_dropout(MetaCalls(torch.device(device), None, repeated=False))
     with untouched(model), _modes_kept(model), _stand_ins(model, dtype), gpu_attention(), seeded(seed):
         for module in model.modules():
@@ -146,12 +146,13 @@ def _cast(arguments: Arguments, dtype: torch.dtype | None) -> Arguments:
     def cast(tensor: torch.Tensor) -> torch.Tensor:
         return tensor.to(dtype) if dtype is not None and tensor.is_floating_point() else tensor
 
-    return [cast(tensor) for tensor in arguments[0]], {name: cast(tensor) for name, tensor in arguments[1].items()}
+    made: Arguments = with_tensors(arguments, cast)
+    return made
 
 
 def _passed(model: nn.Module, arguments: Arguments, training: bool, run: Run) -> Ran:
     model.train(training)
-    inputs = [*arguments[0], *arguments[1].values()]
+    inputs = list(tensors_in(arguments))
     held = Held(list(model.parameters()), [*model.buffers(), *_unregistered(model)], inputs)
     watch = _Watch(model, held)
     watch.recorder.run = run

@@ -22,11 +22,12 @@ from inspector.core.table import Note, Output, Row
 from inspector.core.wording import shape
 from inspector.engine.live import Progress
 from inspector.engine.pytorch.calling import Arguments
-from inspector.engine.pytorch.inferring_inputs import as_inputs, required_inputs
+from inspector.engine.pytorch.inputs.arguments import arguments_for, device_of_inputs
+from inspector.engine.pytorch.inputs.showing import as_inputs
 from inspector.engine.pytorch.memory_pass import NothingToTrainError, Ran, memory_pass, real_memory_pass
 from inspector.engine.pytorch.memory_rows import PassRows
 from inspector.engine.pytorch.meta_calls import NeedsValuesError
-from inspector.engine.pytorch.passes import arguments_for, device_of_inputs, tensors_of_arguments
+from inspector.engine.pytorch.nested import tensors_in, with_tensors
 from inspector.engine.pytorch.shape_pass import has_lazy, materialised_copy
 from inspector.engine.pytorch.storages import bytes_made
 from inspector.engine.pytorch.structure import dtype_name, static_rows
@@ -44,7 +45,6 @@ class Subject:
     module: nn.Module
     arguments: Arguments
     specs: list[InputSpec]
-    names: list[str]
     device: str
     seed: int
     static: list[Row]
@@ -55,8 +55,7 @@ def subject_of(model: nn.Module, specs: list[InputSpec], seed: int, rows: list[R
     """A model called with inputs as specified; a copy of one whose parameters have no shape yet."""
     arguments = arguments_for(model, specs, seed)
     module = materialised_copy(model, arguments, seed) if has_lazy(model) else model
-    names, device = required_inputs(module), device_of_inputs(module)
-    return Subject(module, arguments, specs, names, device, seed, static_rows(module), rows)
+    return Subject(module, arguments, specs, device_of_inputs(module), seed, static_rows(module), rows)
 
 
 def memory_report(subject: Subject, settings: MemorySettings, progress: Progress) -> MemoryReport:
@@ -107,7 +106,7 @@ def _passed(subject: Subject, batch: int | None, dtype: torch.dtype | None, trai
         raise RequestError("no output depends on any parameter in a differentiable way") from None
     except BaseException as problem:
         message = (str(problem).strip().splitlines() or [""])[0]
-        tried = tensors_of_arguments(_with_batch(subject.arguments, batch, _empty_rows))
+        tried = tensors_in(_with_batch(subject.arguments, batch, _empty_rows))
         where = f"{'in train mode ' if training else ''}on {', '.join(shape(tensor.shape) for tensor in tried)}"
         where += f" in {dtype_name(dtype)}" if dtype is not None else ""
         raise RequestError(f"the model does not run {where}: {type(problem).__name__}: {message}") from problem
@@ -117,7 +116,7 @@ def _with_batch(
     arguments: Arguments, batch: int | None, resized: Callable[[torch.Tensor, int], torch.Tensor]
 ) -> Arguments:
     """The inputs with another first axis, those that have the same first axis as the first input."""
-    tensors = tensors_of_arguments(arguments)
+    tensors = list(tensors_in(arguments))
     if batch is None or not tensors or not tensors[0].ndim:
         return arguments
     size = tensors[0].shape[0]
@@ -125,7 +124,8 @@ def _with_batch(
     def change(tensor: torch.Tensor) -> torch.Tensor:
         return resized(tensor, batch) if tensor.ndim and tensor.shape[0] == size else tensor
 
-    return [change(tensor) for tensor in arguments[0]], {name: change(t) for name, t in arguments[1].items()}
+    made: Arguments = with_tensors(arguments, change)
+    return made
 
 
 def _empty_rows(tensor: torch.Tensor, batch: int) -> torch.Tensor:
@@ -174,8 +174,11 @@ def _report(
     notes: list[Note],
 ) -> MemoryReport:
     held = inference.held
-    named = as_inputs(subject.specs, held.inputs, subject.names, "given", [])
-    inputs = [Output(name=one.name, shape=one.shape, dtype=one.dtype) for one in named]
+    named = [one for one in as_inputs(subject.module, subject.specs, "given") if one.shape is not None]
+    inputs = [
+        Output(name=one.name, shape=list(tensor.shape), dtype=dtype_name(tensor.dtype))
+        for one, tensor in zip(named, held.inputs, strict=False)
+    ]
     called = PassRows(subject.static, subject.rows, inference.root)
     outputs = called.told(lambda call: call.output_bytes)
     report = MemoryReport(

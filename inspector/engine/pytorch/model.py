@@ -29,12 +29,12 @@ from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.pytorch import editing, placing, torchvision_operators
 from inspector.engine.pytorch.assembling import bytes_made_by, flops_of, rows_with_calls
 from inspector.engine.pytorch.comparing import compared
-from inspector.engine.pytorch.inferring_inputs import as_inputs, required_inputs
+from inspector.engine.pytorch.inputs.arguments import arguments_for, device_of_inputs
+from inspector.engine.pytorch.inputs.showing import as_inputs, is_complete
 from inspector.engine.pytorch.layer_formulas import with_own_formulas
 from inspector.engine.pytorch.memory_report import memory_report, subject_of
 from inspector.engine.pytorch.naming import explain_keys
 from inspector.engine.pytorch.opening import Opened, open_module
-from inspector.engine.pytorch.passes import arguments_for, device_of_inputs, tensors_of_arguments
 from inspector.engine.pytorch.places import Inventory, empty_names, holdings_of, inventory_of, places_of
 from inspector.engine.pytorch.recording import CallRecord, Recorder, take_flops
 from inspector.engine.pytorch.rehearsing import what_if
@@ -67,6 +67,7 @@ class TorchModel(LiveModel):
     def open(cls, recipe: Recipe) -> "TorchModel":
         """Open what `recipe` names: construct, load the weights, move, set the mode."""
         opened = open_module(recipe)
+        torchvision_operators.use_python_operators()
         load = load_weights(opened.model, recipe.weights) if recipe.weights else None
         if recipe.device:
             placing.move(opened.model, recipe.device)
@@ -137,6 +138,7 @@ class TorchModel(LiveModel):
         if torchvision_operators.install().declared is not None:
             lacking = torchvision_operators.UNAVAILABLE
             text = f"torchvision's compiled operators do not load beside this torch; not available: {lacking}"
+            text += f"; run in Python instead: {torchvision_operators.IN_PYTHON}"
             notes.append(Note(code="torchvision-operators", message=text))
         devices = _devices(tensors)
         if len(devices) > 1:
@@ -157,7 +159,7 @@ class TorchModel(LiveModel):
 
     def trace(self, inputs: list[InputSpec], progress: Progress) -> ModelTable:
         given = inputs or self.recipe.inputs
-        self._trace = trace(self.module, given, self._trace, self.recipe.seed, progress)
+        self._trace = trace(self.module, self.recipe.target, given, self._trace, self.recipe.seed, progress)
         self._table = None
         return self.table()
 
@@ -171,8 +173,7 @@ class TorchModel(LiveModel):
         tensors = tensors_of(self.module)
         run = run_forward(self.module, arguments, seed, backward, tensors, progress, self._trace.calls)
         if inputs:
-            values = tensors_of_arguments(arguments)
-            shown = as_inputs(specs, values, required_inputs(self.module), "given", [])
+            shown = as_inputs(self.module, specs, "given")
             self._trace = replace(self._trace, inputs=shown, specs=specs)
         if run.recorder.root is not None:
             # Counting takes time of its own, so it was done when shapes were worked out.
@@ -201,10 +202,13 @@ class TorchModel(LiveModel):
         nothing = no_forward(self.module)
         if nothing is not None:
             raise RequestError(f"{nothing}; name a model that has one")
-        refuse_unknown_names(self.module, inputs or self.recipe.inputs)
-        if inputs or self._trace.specs or self.recipe.inputs:
-            return inputs or self._trace.specs or self.recipe.inputs
-        found = infer(self.module, self.recipe.seed, progress)
+        given = inputs or self.recipe.inputs
+        refuse_unknown_names(self.module, given)
+        if not inputs and self._trace.specs:
+            return self._trace.specs
+        if given and is_complete(self.module, given):
+            return given
+        found = infer(self.module, self.recipe.target, given, self.recipe.seed, progress)
         if found is None:
             raise RequestError(no_input(self.module).message)
         self._trace = replace(self._trace, specs=found.specs, inputs=found.inputs)

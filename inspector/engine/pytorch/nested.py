@@ -1,6 +1,7 @@
 """The tensors in what a function is given and returns."""
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -12,6 +13,25 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
     found: list[torch.Tensor] = []
     _collect(value, found)
     return iter(found)
+
+
+def with_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """The same structure with other tensors in it; what holds none is kept as it is."""
+    if isinstance(value, torch.Tensor):
+        return change(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(with_tensors(part, change) for part in value))
+    if isinstance(value, list | tuple):
+        return type(value)(with_tensors(part, change) for part in value)
+    if isinstance(value, dict):
+        return {name: with_tensors(part, change) for name, part in value.items()}
+    if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+        changed = copy.copy(value)
+        for name in value.__dataclass_fields__:
+            # Past a frozen class's own refusal: it is a copy, which nobody has seen.
+            object.__setattr__(changed, name, with_tensors(getattr(value, name, None), change))
+        return changed
+    return value
 
 
 def any_tensor(value: Any) -> bool:

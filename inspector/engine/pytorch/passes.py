@@ -8,14 +8,12 @@ import torch
 from torch import nn
 
 from inspector.core.errors import NO_FAILURES
-from inspector.core.recipe import InputSpec
-from inspector.core.table import Note
-from inspector.engine.drawing_inputs import draw_inputs
+from inspector.core.table import Note, ReceptiveField
 from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
+from inspector.engine.pytorch.inputs.arguments import device_of_inputs
 from inspector.engine.pytorch.meta_calls import NeedsValuesError
-from inspector.engine.pytorch.places import first_tensor
-from inspector.engine.pytorch.recording import Recorder
+from inspector.engine.pytorch.recording import Fields, Recorder
 from inspector.engine.pytorch.shape_pass import (
     has_lazy,
     is_cheap,
@@ -69,25 +67,27 @@ def run_shapes(
     return Pass(recorder=recorder, output=output, materialised=materialised, notes=notes)
 
 
-def full_recorder(model: nn.Module) -> Recorder:
-    """A recorder of all that the table shows."""
-    return Recorder(model, FieldTracker, formula_of, device=device_of_inputs(model), costs=True)
+def full_recorder(model: nn.Module, follow: Callable[[list[torch.Tensor]], Fields] | None = None) -> Recorder:
+    """A recorder of all that the table shows; `follow` makes one more that is told of every call."""
+
+    def fields(inputs: list[torch.Tensor]) -> Fields:
+        return FieldTracker(inputs) if follow is None else _Both(FieldTracker(inputs), follow(inputs))
+
+    return Recorder(model, fields, formula_of, device=device_of_inputs(model), costs=True)
 
 
-def arguments_for(model: nn.Module, specs: list[InputSpec], seed: int) -> Arguments:
-    """What the model is called with: values for `specs`, where its inputs go."""
-    device = device_of_inputs(model)
-    tensors = [tensor.to(device) for tensor in draw_inputs(specs, seed)]
-    named = {spec.name: tensor for spec, tensor in zip(specs, tensors, strict=True) if spec.name}
-    return [tensor for spec, tensor in zip(specs, tensors, strict=True) if not spec.name], named
+class _Both:
+    """Tells two of every call; receptive fields are those of the first."""
 
+    def __init__(self, fields: Fields, other: Fields) -> None:
+        self._fields = fields
+        self._other = other
 
-def tensors_of_arguments(arguments: Arguments) -> list[torch.Tensor]:
-    """The tensors that the model is called with."""
-    return [*arguments[0], *arguments[1].values()]
+    def observe(self, func: Any, args: Any, kwargs: Any, result: Any, path: str) -> None:
+        """Take note of a function call."""
+        self._fields.observe(func, args, kwargs, result, path)
+        self._other.observe(func, args, kwargs, result, path)
 
-
-def device_of_inputs(model: nn.Module) -> str:
-    """Where inputs go: the device of the first tensor that the model holds."""
-    tensor = first_tensor(model)
-    return "cpu" if tensor is None else str(tensor.device)
+    def field_of(self, value: object) -> Callable[[], ReceptiveField | None] | None:
+        """What tells, after the pass, the receptive field of the first tensor in `value`."""
+        return self._fields.field_of(value)

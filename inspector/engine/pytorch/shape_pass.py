@@ -21,6 +21,7 @@ from torch.nn.parameter import UninitializedBuffer, is_lazy
 from inspector.engine.collection import no_collection
 from inspector.engine.pytorch.calling import Arguments, call_model
 from inspector.engine.pytorch.meta_calls import MetaCalls, NeedsValuesError, as_meta
+from inspector.engine.pytorch.nested import tensors_in, with_tensors
 from inspector.engine.pytorch.places import modules_of, own_tensors
 from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.untouched import untouched
@@ -36,13 +37,12 @@ def meta_pass(model: nn.Module, arguments: Arguments, recorder: Recorder, device
 
     Raises NeedsValuesError where the model's control flow needs values, else whatever its forward raises.
     """
-    positional = [as_meta(tensor) for tensor in arguments[0]]
-    named = {name: as_meta(tensor) for name, tensor in arguments[1].items()}
+    on_meta = with_tensors(arguments, as_meta)
     with no_collection(), untouched(model), _looked_through(model), _stand_ins(model), seeded(seed), torch.no_grad():
         try:
             recorder.run = MetaCalls(torch.device(device), recorder.counter)
             with recorder:
-                return call_model(model, (positional, named))
+                return call_model(model, on_meta)
         except NotImplementedError as problem:
             raise NeedsValuesError(str(problem)) from problem
         except RuntimeError as problem:
@@ -75,8 +75,7 @@ def is_cheap(model: nn.Module, arguments: Arguments) -> bool:
     tensors = [tensor for tensor in {id(tensor): tensor for tensor in held}.values() if not is_lazy(tensor)]
     if any(tensor.device.type != "cpu" for tensor in tensors):
         return False
-    inputs = [*arguments[0], *arguments[1].values()]
-    positions = max((_positions(tensor) for tensor in inputs), default=1)
+    positions = max((_positions(tensor) for tensor in tensors_in(arguments)), default=1)
     multiplications = 0
     for tensor in tensors:
         multiplications += tensor.numel() * (

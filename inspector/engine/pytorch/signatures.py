@@ -1,11 +1,14 @@
 """What a model's forward takes, by its signature."""
 
 import inspect
+import typing
+from typing import Any
 
 import torch
 from torch import nn
 
 from inspector.core.errors import RequestError
+from inspector.core.input_names import argument_of
 from inspector.core.recipe import InputSpec
 from inspector.engine.pytorch.places import child_modules
 from inspector.engine.pytorch.wrappers import wrapper_of
@@ -23,9 +26,37 @@ def refuse_unknown_names(model: nn.Module, inputs: list[InputSpec]) -> None:
     """Raise RequestError where an input is named like none of forward's arguments."""
     names = _argument_names(model)
     for spec in inputs:
-        if names is not None and spec.name and spec.name not in names:
+        if names is not None and spec.name and argument_of(spec.name) not in names:
             takes = f"takes {', '.join(names)}" if names else "takes no arguments by name"
-            raise RequestError(f"--input {spec}: the model has no argument {spec.name!r}; its forward {takes}")
+            raise RequestError(
+                f"--input {spec}: the model has no argument {argument_of(spec.name)!r}; its forward {takes}"
+            )
+
+
+def parameters_of(model: nn.Module) -> list[inspect.Parameter]:
+    """Forward's parameters; none where they cannot be known."""
+    if isinstance(model, torch.jit.ScriptModule):
+        method: Any = model.forward
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        return [
+            inspect.Parameter(each.name, kind, default=each.default_value)
+            if each.has_default_value()
+            else inspect.Parameter(each.name, kind)
+            for each in method.schema.arguments[1:]
+        ]
+    try:
+        return list(inspect.signature(unwrapped(model).forward).parameters.values())
+    except (TypeError, ValueError):
+        return []
+
+
+def annotations_of(model: nn.Module) -> dict[str, Any]:
+    """What forward's parameters are annotated with, as far as the names in it can be resolved."""
+    plain = {each.name: each.annotation for each in parameters_of(model) if each.annotation is not each.empty}
+    try:
+        return plain | typing.get_type_hints(unwrapped(model).forward)
+    except Exception:  # a name that only a type checker imports
+        return plain
 
 
 def unwrapped(model: nn.Module) -> nn.Module:

@@ -2,7 +2,9 @@
 
 On a CPU-only torch the torchvision wheel's extension does not load, and its Python code then fails at import with
 ``operator torchvision::nms does not exist`` because it registers fake implementations for operators that nobody has
-defined. Declaring the two operators first is enough; calling one then fails with torch's own message.
+defined. Declaring the two operators first is enough for that. `nms`, without which no detection model runs, is given
+an implementation in Python; torchvision has one of its own of `roi_align`. Calling another one fails with torch's own
+message.
 """
 
 import importlib.machinery
@@ -18,8 +20,10 @@ _DECLARATIONS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
-UNAVAILABLE = "nms, roi_align, roi_pool, ps_roi_align, ps_roi_pool, deform_conv2d"
+UNAVAILABLE = "roi_pool, ps_roi_align, ps_roi_pool, deform_conv2d"
 """The operations that torchvision then lacks."""
+IN_PYTHON = "nms, roi_align"
+"""Those that run as Python instead."""
 
 
 class TorchvisionFinder:
@@ -36,6 +40,8 @@ class TorchvisionFinder:
             self.declared = torch.library.Library("torchvision", "FRAGMENT")
             for declaration in _DECLARATIONS:
                 self.declared.define(declaration)
+            for backend in ("CPU", "CUDA"):
+                self.declared.impl("nms", nms, backend)
         return None
 
 
@@ -47,6 +53,32 @@ def install() -> TorchvisionFinder:
     finder = TorchvisionFinder()
     sys.meta_path.insert(0, finder)
     return finder
+
+
+def use_python_operators() -> None:
+    """Let torchvision call `nms` although it did not load its own; without effect where nothing was declared."""
+    boxes = sys.modules.get("torchvision.ops.boxes")
+    if install().declared is not None and hasattr(boxes, "_assert_has_ops"):
+        # What it asks there is whether the library was loaded, not whether the operator exists.
+        vars(boxes)["_assert_has_ops"] = lambda: None
+
+
+def nms(dets: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:
+    """Indices of the boxes (x1, y1, x2, y2) kept, by falling score: each overlaps no better one above the threshold.
+
+    Overlap is the area of the intersection over that of the union, as in ``torchvision.ops.nms``.
+    """
+    areas = (dets[:, 2] - dets[:, 0]) * (dets[:, 3] - dets[:, 1])
+    order = torch.sort(scores, descending=True, stable=True).indices
+    kept: list[torch.Tensor] = []
+    while order.numel():
+        best, order = order[0], order[1:]
+        kept.append(best)
+        low = torch.maximum(dets[order, :2], dets[best, :2])
+        high = torch.minimum(dets[order, 2:], dets[best, 2:])
+        shared = (high - low).clamp(min=0).prod(dim=1)
+        order = order[~(shared / (areas[order] + areas[best] - shared) > iou_threshold)]
+    return torch.stack(kept) if kept else order
 
 
 def _extension_loads() -> bool:

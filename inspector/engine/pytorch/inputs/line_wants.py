@@ -1,0 +1,426 @@
+"""What a line of the user's own code wants, where Python refuses it: unpacking, keys, attributes, assertions.
+
+Read from the failing expression and the values of its names; nothing is called or run again.
+"""
+
+import ast
+import dis
+import linecache
+import operator
+from collections.abc import Callable, Iterator
+from types import FrameType, TracebackType
+from typing import Any
+
+import torch
+from torch import nn
+
+from inspector.engine.pytorch.inputs.origins import OriginTracker
+from inspector.engine.pytorch.inputs.usual import usual_sizes
+from inspector.engine.pytorch.inputs.wants import Want
+from inspector.engine.pytorch.nested import tensors_in
+
+
+class Line:
+    """The line of a frame in which an exception was raised."""
+
+    def __init__(self, frame: FrameType, trace: TracebackType, tracker: OriginTracker) -> None:
+        self.frame = frame
+        self.tracker = tracker
+        self.lasti = trace.tb_lasti
+        self.lineno = trace.tb_lineno
+        positions = list(frame.f_code.co_positions())
+        at = trace.tb_lasti // 2
+        self.position = positions[at] if at < len(positions) else (None, None, None, None)
+        self.tree = _function_tree(frame)
+
+    def expression(self) -> ast.AST | None:
+        """The sub-expression that was being evaluated."""
+        line, end, column, end_column = self.position
+        for node in ast.walk(self.tree) if self.tree is not None else ():
+            if isinstance(node, ast.expr | ast.stmt) and (
+                (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset) == (line, end, column, end_column)
+            ):
+                return node
+        return None
+
+    def statement(self, kinds: type[ast.AST] | tuple[type[ast.AST], ...]) -> ast.AST | None:
+        """The innermost statement of a kind around the line."""
+        found = [
+            node
+            for node in (ast.walk(self.tree) if self.tree is not None else ())
+            if isinstance(node, kinds)
+            and getattr(node, "lineno", 0) <= self.lineno <= (getattr(node, "end_lineno", 0) or 0)
+        ]
+        return max(found, key=lambda node: getattr(node, "lineno", 0), default=None)
+
+    def value(self, node: ast.AST | None) -> Any:
+        """What an expression stands for; NotImplemented where that cannot be told without calling something."""
+        return value_of(node, self.frame)
+
+
+def _function_tree(frame: FrameType) -> ast.AST | None:
+    lines = linecache.getlines(frame.f_code.co_filename)
+    try:
+        return ast.parse("".join(lines))
+    except (SyntaxError, ValueError):
+        return None
+
+
+def wants_of_line(problem: BaseException, line: Line, innermost: bool) -> list[Want]:
+    """What the values in the line should have been, likely reasons first."""
+    found: list[Want] = []
+    for reason in (_unpacked, _looked_up, _asserted, _as_number) if innermost else (_asserted,):
+        found += reason(problem, line)
+    return found
+
+
+def _want(line: Line, value: Any, **wanted: Any) -> list[Want]:
+    """A want for a tensor, or for the structure that it stands in."""
+    origins = line.tracker.origins_of(value) if isinstance(value, torch.Tensor) else ()
+    if not origins:
+        return []
+    wanted.setdefault("why", f"line {line.lineno}")
+    return [Want(origins=origins, got=tuple(value.shape), **wanted)]
+
+
+def _unpacked(problem: BaseException, line: Line) -> list[Want]:
+    """``b, c, h, w = x.shape`` wants four axes; ``a, b = x`` wants two tensors."""
+    opcode = line.frame.f_code.co_code[line.lasti]
+    if dis.opname[opcode] not in ("UNPACK_SEQUENCE", "UNPACK_EX") or not isinstance(problem, ValueError):
+        return []
+    count = line.frame.f_code.co_code[line.lasti + 1]
+    statement = line.statement((ast.Assign, ast.For, ast.comprehension))
+    source = getattr(statement, "value", None) or getattr(statement, "iter", None)
+    if isinstance(statement, ast.Assign) and isinstance(source, ast.Tuple):
+        # ``b, c, *_, device = *x.shape, x.device``
+        names = [each for each in getattr(statement.targets[0], "elts", []) if not isinstance(each, ast.Starred)]
+        beside = [each for each in source.elts if not isinstance(each, ast.Starred)]
+        count = len(names) - len(beside)
+        source = next((each.value for each in source.elts if isinstance(each, ast.Starred)), None)
+    shaped = _shaped(source, line)
+    if shaped is not None:
+        targets = statement.targets[0] if isinstance(statement, ast.Assign) else None
+        free = _free_sizes(targets, count)
+        return _want(line, shaped, shape=(None,) * count, free=free)
+    value = line.value(source)
+    if isinstance(value, torch.Tensor):
+        parts = tuple(f"[{number}]" for number in range(count))
+        wanted = (count, *(None for _ in value.shape[1:]))
+        return _want(line, value, parts=parts) + _want(line, value, shape=wanted)
+    return _more_parts(line, value, tuple(f"[{number}]" for number in range(count)))
+
+
+def _free_sizes(targets: ast.AST | None, count: int) -> tuple[int | None, ...]:
+    """Usual sizes for axes by how the model calls them: ``b, t, c, h, w``."""
+    names = [each.id.lower() for each in getattr(targets, "elts", []) if isinstance(each, ast.Name)][:count]
+    if count == 5 and len(names) == 5 and (names[1].startswith(("t", "s", "f", "n", "l"))):
+        return (None, 8, 3, 64, 64)
+    sizes: tuple[int | None, ...] = {4: (None, None, 64, 64), 5: (None, None, 16, 64, 64)}.get(count, (None,) * count)
+    return sizes
+
+
+def _shaped(node: ast.AST | None, line: Line) -> torch.Tensor | None:
+    """The tensor of which a node is the shape: ``x.shape``, ``x.size()``, ``list(x.shape)``, ``x.shape[-2:]``."""
+    if isinstance(node, ast.Attribute) and node.attr == "shape":
+        value = line.value(node.value)
+        return value if isinstance(value, torch.Tensor) else None
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "size" and not node.args:
+            value = line.value(node.func.value)
+            return value if isinstance(value, torch.Tensor) else None
+        return _shaped(node.args[0], line) if len(node.args) == 1 else None
+    if isinstance(node, ast.Subscript):
+        return None if isinstance(node.slice, ast.Slice) else _shaped(node.value, line)
+    return None
+
+
+def _looked_up(problem: BaseException, line: Line) -> list[Want]:
+    """``x["image"]``, ``x.image``, ``x[1]`` and ``x.shape[3]`` of something that has it not."""
+    found: list[Want] = []
+    node = line.expression()
+    if isinstance(problem, AttributeError) and isinstance(node, ast.Attribute | ast.Call):
+        attribute = node.func if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else node
+        if isinstance(attribute, ast.Attribute):
+            value = line.value(attribute.value)
+            if isinstance(value, torch.Tensor):
+                if attribute.attr in ("keys", "items", "values", "get", "pop"):
+                    return _want(line, value, parts=('["x"]',))
+                return _want(line, value, parts=(f".{attribute.attr}",))
+            if value is None:
+                return []
+            return _more_parts(line, value, (f".{attribute.attr}",))
+    if isinstance(node, ast.Subscript):
+        value, key = line.value(node.value), line.value(node.slice)
+        shaped = _shaped(node.value, line)
+        if shaped is not None and isinstance(key, int):
+            rank = key + 1 if key >= 0 else -key
+            return _want(line, shaped, shape=(None,) * rank, free=(None,) * rank)
+        part = f'["{key}"]' if isinstance(key, str) else f"[{key}]"
+        if isinstance(value, torch.Tensor):
+            return _want(line, value, parts=(part,))
+        if isinstance(value, dict | list | tuple):
+            found += _more_parts(line, value, (part,))
+    return found
+
+
+def _more_parts(line: Line, value: Any, parts: tuple[str, ...]) -> list[Want]:
+    """One more part beside those that a structure has: told by the tensors in it."""
+    for tensor in tensors_in(value):
+        origins = line.tracker.origins_of(tensor)
+        if origins:
+            return [Want(origins=origins, got=tuple(tensor.shape), parts=parts, why=f"line {line.lineno}")]
+    return []
+
+
+_FALSE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}  # fmt: skip
+
+
+def comparisons(problem: BaseException, line: Line) -> Iterator[tuple[ast.expr, str, Any, ast.expr, Any]]:
+    """The comparisons that let an assertion fail or led to a raise: left, operator that should hold, its values."""
+    opposite = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+    names = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
+    statement = line.statement((ast.Assert, ast.Raise))
+    if isinstance(statement, ast.Assert):
+        test, wanted = statement.test, True
+    elif isinstance(statement, ast.Raise):
+        around = line.statement(ast.If)
+        if not isinstance(around, ast.If):
+            return
+        test, wanted = around.test, False
+    else:
+        return
+    for node in ast.walk(test):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            for left, op, right in zip(sides, node.ops, sides[1:], strict=False):
+                if type(op) not in _FALSE:
+                    continue
+                one, other = line.value(left), line.value(right)
+                if one is NotImplemented or other is NotImplemented:
+                    continue
+                try:
+                    holds = bool(_FALSE[type(op)](one, other))
+                except Exception:
+                    continue
+                if holds != wanted:
+                    symbol = names[type(op)] if wanted else opposite[names[type(op)]]
+                    yield left, symbol, one, right, other
+
+
+def _asserted(problem: BaseException, line: Line) -> list[Want]:
+    """``assert x.shape[1] == self.dim``, ``if T > self.block_size: raise``, ``assert isinstance(x, list)``."""
+    found: list[Want] = []
+    for left, symbol, one, right, other in comparisons(problem, line):
+        for side_node, value, target, side in ((left, one, other, symbol), (right, other, one, _mirrored(symbol))):
+            found += _compared(line, side_node, value, target, side)
+    statement = line.statement((ast.Assert,))
+    for node in ast.walk(statement) if isinstance(statement, ast.Assert) else ():
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance":
+            value = line.value(node.args[0])
+            kinds = ast.unparse(node.args[1])
+            if "list" in kinds or "tuple" in kinds:
+                found += _want(line, value, parts=("[0]", "[1]")) + _want(line, value, parts=("[0]",))
+            elif "int" in kinds or "float" in kinds:
+                found += _want(line, value, plain=("4", "0.5"))
+    return found
+
+
+def _mirrored(symbol: str) -> str:
+    return {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(symbol, symbol)
+
+
+def _compared(line: Line, node: ast.expr, value: Any, target: Any, symbol: str) -> list[Want]:
+    """`node`, worth `value`, should be in the relation `symbol` to `target`."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and target == 0:
+        divisor = line.value(node.right)
+        axis = _axis(node.left, line)
+        if axis is not None and isinstance(divisor, int):
+            return _want(line, axis[0], grow=(axis[1],), multiple=divisor)
+        return []
+    if isinstance(value, tuple | list | torch.Size) and isinstance(target, tuple | list | torch.Size):
+        shaped = _shaped_slice(node, line)
+        if shaped is not None and len(value) == len(target):
+            x, start = shaped
+            sizes = dict(zip(range(start, start + len(target)), target, strict=True))
+            return _want(line, x, shape=tuple(sizes.get(place) for place in range(x.ndim)))
+        return []
+    if not isinstance(target, int) or not isinstance(value, int) or isinstance(value, bool):
+        return []
+    wanted = {"==": target, "<=": target, "<": target - 1, ">=": target, ">": target + 1}.get(symbol)
+    rank = _ranked(node, line)
+    if rank is not None and wanted is not None:
+        free: tuple[int | None, ...] = (None,) * wanted
+        if wanted in (4, 5):
+            free = (None, None, *usual_sizes(wanted - 2, 3))
+        elif wanted == 3 and any(origin.name.endswith("]") for origin in line.tracker.origins_of(rank)):
+            # One image of a list of them.
+            free = (3, *usual_sizes(2, 3))
+        return _want(line, rank, shape=(None,) * wanted, free=free)
+    axis = _axis(node, line)
+    if axis is not None and wanted is not None:
+        return _want(line, axis[0], shape=tuple(wanted if at == axis[1] else None for at in range(axis[0].ndim)))
+    return []
+
+
+def _shaped_slice(node: ast.AST, line: Line) -> tuple[torch.Tensor, int] | None:
+    whole = _shaped(node, line)
+    if whole is not None:
+        return whole, 0
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+        x = _shaped(node.value, line)
+        start = line.value(node.slice.lower) if node.slice.lower is not None else 0
+        if x is not None and isinstance(start, int):
+            return x, start % max(1, x.ndim)
+    return None
+
+
+def _ranked(node: ast.AST, line: Line) -> torch.Tensor | None:
+    """The tensor whose number of axes a node is: ``x.ndim``, ``x.dim()``, ``len(x.shape)``."""
+    if isinstance(node, ast.Attribute) and node.attr == "ndim":
+        value = line.value(node.value)
+        return value if isinstance(value, torch.Tensor) else None
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Attribute) and node.func.attr in ("dim", "ndimension"):
+            value = line.value(node.func.value)
+            return value if isinstance(value, torch.Tensor) else None
+        if isinstance(node.func, ast.Name) and node.func.id == "len" and node.args:
+            return _shaped(node.args[0], line)
+    return None
+
+
+def _axis(node: ast.AST, line: Line) -> tuple[torch.Tensor, int] | None:
+    """The tensor and axis whose size a node is: ``x.shape[2]``, ``x.size(2)``, ``len(x)``, or a name it was given."""
+    if isinstance(node, ast.Subscript):
+        x, key = _shaped(node.value, line), line.value(node.slice)
+        if x is not None and isinstance(key, int) and -x.ndim <= key < x.ndim:
+            return x, key % x.ndim
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "size" and len(node.args) == 1:
+            x, key = line.value(node.func.value), line.value(node.args[0])
+            if isinstance(x, torch.Tensor) and isinstance(key, int) and -x.ndim <= key < x.ndim:
+                return x, key % x.ndim
+        if isinstance(node.func, ast.Name) and node.func.id == "len" and node.args:
+            x = line.value(node.args[0])
+            return (x, 0) if isinstance(x, torch.Tensor) and x.ndim else None
+    if isinstance(node, ast.Name):
+        return _unpacked_name(node.id, line)
+    return None
+
+
+def _unpacked_name(name: str, line: Line) -> tuple[torch.Tensor, int] | None:
+    """The axis that a local name was given: ``b, c, h, w = x.shape`` or ``h = x.size(2)``."""
+    for node in ast.walk(line.tree) if line.tree is not None else ():
+        if not isinstance(node, ast.Assign) or node.lineno > line.lineno:
+            continue
+        for target in node.targets:
+            if isinstance(target, ast.Tuple):
+                names = [each.id if isinstance(each, ast.Name) else "" for each in target.elts]
+                x = _shaped(node.value, line)
+                if name in names and x is not None and x.ndim == len(names):
+                    return x, names.index(name)
+            elif isinstance(target, ast.Name) and target.id == name and not isinstance(node.value, ast.Name):
+                found = _axis(node.value, line)
+                if found is not None:
+                    return found
+    return None
+
+
+def _as_number(problem: BaseException, line: Line) -> list[Want]:
+    """``range(steps)``, ``torch.zeros(n)``, ``f"{mode}"``: a tensor where Python wants a number."""
+    if not isinstance(problem, TypeError):
+        return []
+    node = line.expression() or line.statement((ast.stmt,))
+    found: list[Want] = []
+    for inner in ast.walk(node) if node is not None else ():
+        if isinstance(inner, ast.Name):
+            value = line.value(inner)
+            if isinstance(value, torch.Tensor) and any(one.same_values for one in line.tracker.origins_of(value)):
+                found += _want(line, value, plain=("4", "1", "0.5", "None"))
+    return found
+
+
+def value_of(node: ast.AST | None, frame: FrameType) -> Any:
+    """The value of names, attributes, items, constants and arithmetic on them; NotImplemented for all else."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.Name):
+        for names in (frame.f_locals, frame.f_globals):
+            if node.id in names:
+                return names[node.id]
+        return NotImplemented
+    if isinstance(node, ast.Attribute):
+        return _attribute(value_of(node.value, frame), node.attr)
+    if isinstance(node, ast.Tuple | ast.List):
+        values = [value_of(each, frame) for each in node.elts]
+        return NotImplemented if any(value is NotImplemented for value in values) else tuple(values)
+    if isinstance(node, ast.Subscript):
+        owner, key = value_of(node.value, frame), value_of(node.slice, frame)
+        if isinstance(owner, tuple | list | dict | nn.ModuleList) and key is not NotImplemented:
+            try:
+                return owner[key]
+            except (LookupError, TypeError):
+                return NotImplemented
+    if isinstance(node, ast.Slice):
+        ends = [value_of(end, frame) if end is not None else None for end in (node.lower, node.upper, node.step)]
+        return NotImplemented if any(end is NotImplemented for end in ends) else slice(*ends)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        inner = value_of(node.operand, frame)
+        return -inner if isinstance(inner, int | float) else NotImplemented
+    if isinstance(node, ast.BinOp):
+        left, right = value_of(node.left, frame), value_of(node.right, frame)
+        function = _ARITHMETIC.get(type(node.op))
+        if function is not None and isinstance(left, int | float) and isinstance(right, int | float):
+            try:
+                return function(left, right)
+            except (ArithmeticError, ValueError):
+                return NotImplemented
+    if isinstance(node, ast.Call):
+        return _known_call(node, frame)
+    return NotImplemented
+
+
+_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv,
+    ast.Div: operator.truediv, ast.Mod: operator.mod,
+}  # fmt: skip
+
+
+def _known_call(node: ast.Call, frame: FrameType) -> Any:
+    """``x.size(1)``, ``x.size()``, ``x.dim()`` and ``len(x)``."""
+    if isinstance(node.func, ast.Attribute):
+        x = value_of(node.func.value, frame)
+        if isinstance(x, torch.Tensor):
+            with torch._C.DisableTorchFunction():
+                if node.func.attr == "dim":
+                    return x.ndim
+                if node.func.attr == "size" and not node.args:
+                    return tuple(x.shape)
+                axis = value_of(node.args[0], frame) if node.func.attr == "size" else None
+                if isinstance(axis, int) and -x.ndim <= axis < x.ndim:
+                    return x.shape[axis]
+    elif isinstance(node.func, ast.Name) and node.func.id == "len" and len(node.args) == 1:
+        value = value_of(node.args[0], frame)
+        if isinstance(value, torch.Tensor):
+            return value.shape[0] if value.ndim else NotImplemented
+        if isinstance(value, tuple | list | dict | str | nn.ModuleList):
+            return len(value)
+    return NotImplemented
+
+
+def _attribute(owner: Any, name: str) -> Any:
+    if owner is NotImplemented:
+        return owner
+    if isinstance(owner, torch.Tensor):
+        return {"shape": tuple(owner.shape), "ndim": owner.ndim}.get(name, NotImplemented)
+    if isinstance(owner, nn.Module):
+        for held in (owner._parameters, owner._buffers, owner._modules):
+            if name in held:
+                return held[name]
+    plain = getattr(owner, "__dict__", {})
+    if name in plain:
+        return plain[name]
+    of_class = getattr(type(owner), "__dict__", {}).get(name, NotImplemented)
+    return of_class if isinstance(of_class, int | float | str | tuple) else NotImplemented
