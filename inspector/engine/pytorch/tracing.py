@@ -19,6 +19,7 @@ from inspector.engine.pytorch.passes import Pass, full_recorder, run_shapes
 from inspector.engine.pytorch.recording import CallRecord, calls_of
 from inspector.engine.pytorch.running import named_tensors
 from inspector.engine.pytorch.signatures import no_forward, refuse_unknown_names
+from inspector.engine.pytorch.untouched import values_untouched_throughout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,8 @@ def no_input(model: nn.Module) -> Note:
 
 def infer(model: nn.Module, target: str, given: list[InputSpec], seed: int, progress: Progress) -> Inferred | None:
     """An input that the model runs on, else one whose failure is worth showing; None where there is neither."""
-    found = inferring.infer(model, target, given, seed, progress)
+    with values_untouched_throughout(model):
+        found = inferring.infer(model, target, given, seed, progress)
     notes, guess = [], found.guess
     if guess is None:
         shown = worth_showing([outcome for outcome in found.tried if not outcome.works])

@@ -16,6 +16,12 @@ VALUES_KEPT_BELOW = 1 << 29
 _MUTABLE = {list, dict, set, collections.deque, collections.OrderedDict}
 
 
+_Kept = list[tuple[torch.Tensor, torch.Tensor]]
+"""Tensors and copies of them."""
+_kept_throughout: dict[int, _Kept] = {}
+"""Of models whose values an enclosing `values_untouched_throughout` will put back, by their identity."""
+
+
 @contextmanager
 def untouched(model: nn.Module, values: bool = False) -> Iterator[None]:
     """Put every module's attributes, flags, tensors and gradients back on leaving.
@@ -23,16 +29,37 @@ def untouched(model: nn.Module, values: bool = False) -> Iterator[None]:
     With `values` also what the tensors hold, which only a pass on real values can change.
     """
     attributes = [_Attributes(module) for module in modules_of(model)]
-    kept = _kept_values(model) if values else []
+    kept: _Kept = []
+    if values and id(model) not in _kept_throughout:
+        kept = _kept_values(model)
+    elif values and not _kept_throughout[id(model)]:
+        _kept_throughout[id(model)] = _kept_values(model)
     try:
         yield
     finally:
         for saved in attributes:
             saved.restore()
-        with torch.no_grad():
-            for tensor, copy in kept:
-                if not torch.equal(tensor, copy) or tensor.is_floating_point():
-                    tensor.detach().copy_(copy)
+        _put_back(kept)
+
+
+@contextmanager
+def values_untouched_throughout(model: nn.Module) -> Iterator[None]:
+    """Many passes: what the tensors hold is copied once, before the first that may change it, and put back at last."""
+    if id(model) in _kept_throughout:
+        yield
+        return
+    _kept_throughout[id(model)] = []
+    try:
+        yield
+    finally:
+        _put_back(_kept_throughout.pop(id(model)))
+
+
+def _put_back(kept: _Kept) -> None:
+    with torch.no_grad():
+        for tensor, copy in kept:
+            if not torch.equal(tensor, copy) or tensor.is_floating_point():
+                tensor.detach().copy_(copy)
 
 
 class _Attributes:
@@ -73,7 +100,7 @@ def _is_as_before(value: Any, copy: Any) -> bool:
     return not isinstance(value, dict) or all(map(is_, value.values(), copy.values()))
 
 
-def _kept_values(model: nn.Module) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def _kept_values(model: nn.Module) -> _Kept:
     tensors: list[torch.Tensor] = [tensor for tensor in model.buffers() if not tensor.is_meta]
     parameters = [tensor for tensor in model.parameters() if not (nn.parameter.is_lazy(tensor) or tensor.is_meta)]
     if sum(tensor.numel() * tensor.element_size() for tensor in parameters) < VALUES_KEPT_BELOW:
