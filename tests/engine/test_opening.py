@@ -151,12 +151,15 @@ def test_a_module_of_a_package_is_found():
         opened("torch.nothing:Net")
 
 
-def test_a_factory_that_downloads_in_vain_says_how_to_do_without(tmp_path):
+def test_a_factory_that_downloads_in_vain_makes_the_model_without_or_says_how(tmp_path):
     file = write(
         tmp_path,
         "from urllib.error import URLError\n\ndef net(weights_backbone='best', width=3):\n"
         "    if weights_backbone:\n        raise URLError('offline')\n    return nn.Linear(width, 1)\n",
     )
+    found = opened(f"{file}:net")
+    assert (found.model.in_features, found.build(1).in_features) == (3, 3)
+    assert "weights_backbone=None" in found.left_out
     with pytest.raises(RequestError, match="--args 'weights_backbone=None'"):
-        opened(f"{file}:net")
+        opened(f"{file}:net", arguments="weights_backbone='other'")
     assert opened(f"{file}:net", arguments="weights_backbone=None").model.in_features == 3

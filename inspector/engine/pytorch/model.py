@@ -45,7 +45,7 @@ from inspector.engine.pytorch.signatures import no_forward, refuse_unknown_names
 from inspector.engine.pytorch.source_lines import function_source, script_source
 from inspector.engine.pytorch.structure import opaque_places, static_rows, submodule, totals_of
 from inspector.engine.pytorch.tensors import tensors_of
-from inspector.engine.pytorch.tracing import Trace, count_calls, infer, no_input, trace
+from inspector.engine.pytorch.tracing import Trace, count_calls, infer, trace
 from inspector.engine.pytorch.weights import load_weights
 from inspector.engine.values import read_values
 
@@ -135,6 +135,8 @@ class TorchModel(LiveModel):
 
     def _standing_notes(self, inventory: Inventory, tensors: list[Tensor]) -> list[Note]:
         notes = []
+        if self._opened.left_out:
+            notes.append(Note(code="not-downloaded", message=self._opened.left_out))
         if torchvision_operators.install().declared is not None:
             lacking = torchvision_operators.UNAVAILABLE
             text = f"torchvision's compiled operators do not load beside this torch; not available: {lacking}"
@@ -209,8 +211,8 @@ class TorchModel(LiveModel):
         if given and is_complete(self.module, given):
             return given
         found = infer(self.module, self.recipe.target, given, self.recipe.seed, progress)
-        if found is None:
-            raise RequestError(no_input(self.module).message)
+        if isinstance(found, Note):
+            raise RequestError(found.message)
         self._trace = replace(self._trace, specs=found.specs, inputs=found.inputs)
         return found.specs
 

@@ -6,6 +6,7 @@ import difflib
 import inspect
 import shlex
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from urllib.error import URLError
@@ -23,12 +24,18 @@ Factory = Callable[..., object]
 class Opened:
     """A model and how to build it once more."""
 
-    def __init__(self, model: nn.Module, name: str, build: Callable[[int], nn.Module]) -> None:
+    def __init__(self, model: nn.Module, name: str, build: Callable[[int], nn.Module], left_out: str = "") -> None:
         self.model = model
         self.name = name
         """What the user calls it: the class, function or variable."""
         self.build = build
         """Build another one with this seed; a copy where the target is an instance."""
+        self.left_out = left_out
+        """What it was made without, because it could not be downloaded, as a sentence."""
+
+
+class _NotDownloadedError(RequestError):
+    """A constructor wanted to download weights."""
 
 
 def open_module(recipe: Recipe) -> Opened:
@@ -53,11 +60,20 @@ def open_module(recipe: Recipe) -> Opened:
     factory: Factory = found
     _check_arguments(factory, positional, named, name, recipe)
 
-    def build(seed: int) -> nn.Module:
+    def build(seed: int, more: dict[str, object] | None = None) -> nn.Module:
         with seeded(seed):
-            return _construct(factory, positional, named, name, target)
+            return _construct(factory, positional, {**named, **(more or {})}, name, target)
 
-    return Opened(build(recipe.seed), name, build)
+    try:
+        return Opened(build(recipe.seed), name, build)
+    except _NotDownloadedError as problem:
+        # Weights that are asked for by default only: the same model without them is better than none.
+        asking = {key: value for key, value in _asking_for_weights(factory).items() if key not in named}
+        if not asking or positional:
+            raise
+        without = partial(build, more=asking)
+        left_out = f"made with {_as_typed([], asking)}: {problem.__cause__ or problem}"
+        return Opened(without(recipe.seed), name, without, f"weights could not be downloaded; {left_out}")
 
 
 def _named(module: ModuleType, target: Target) -> tuple[str, object]:
@@ -227,7 +243,7 @@ def _construct(
     except SystemExit as leaving:
         raise ModelEndedError(f"{call} in {target.location} ended the process: sys.exit({leaving.code!r})") from None
     except URLError as problem:
-        raise RequestError(
+        raise _NotDownloadedError(
             f"{call} in {target.location} downloads weights, and that fails: {problem.reason}; {_without(factory)}"
         ) from problem
     except BaseException as problem:
@@ -247,13 +263,18 @@ def _construct(
 
 def _without(factory: Factory) -> str:
     """How to construct it without weights, if its signature says which arguments ask for them."""
+    asking = _as_typed([], _asking_for_weights(factory))
+    return f"leave them out with --args {asking!r}" if asking else "go online, or give it with --args"
+
+
+def _asking_for_weights(factory: Factory) -> dict[str, object]:
+    """The arguments that ask for weights by default, each with the value that does not."""
     signature = _signature(factory)
-    asking = [
-        f"{name}={'False' if parameter.default is True else None}"
+    return {
+        name: False if parameter.default is True else None
         for name, parameter in (signature.parameters.items() if signature else ())
         if name.startswith(("weights", "pretrained")) and parameter.default not in (None, False, parameter.empty)
-    ]
-    return f"leave them out with --args {', '.join(asking)!r}" if asking else "go online, or give it with --args"
+    }
 
 
 def _user_line(problem: BaseException) -> str:

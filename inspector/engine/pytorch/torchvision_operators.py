@@ -77,7 +77,8 @@ def nms(dets: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch
         low = torch.maximum(dets[order, :2], dets[best, :2])
         high = torch.minimum(dets[order, 2:], dets[best, 2:])
         shared = (high - low).clamp(min=0).prod(dim=1)
-        order = order[~(shared / (areas[order] + areas[best] - shared) > iou_threshold)]
+        # In double, as the compiled one compares.
+        order = order[~((shared / (areas[order] + areas[best] - shared)).double() > iou_threshold)]
     return torch.stack(kept) if kept else order
 
 

@@ -1,12 +1,14 @@
 """Works out shapes and receptive fields, on a given input or on one that is worked out too."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import msgspec
 from torch import nn
 
 from inspector.core.recipe import InputSpec
 from inspector.core.table import Failure, Input, Note, Output
+from inspector.core.wording import things
 from inspector.engine.live import Progress
 from inspector.engine.pytorch.attempts import worth_showing
 from inspector.engine.pytorch.calling import Arguments
@@ -15,6 +17,7 @@ from inspector.engine.pytorch.inputs import inferring
 from inspector.engine.pytorch.inputs.arguments import arguments_for
 from inspector.engine.pytorch.inputs.first_guesses import required_parameters
 from inspector.engine.pytorch.inputs.showing import as_inputs, is_complete, still_known
+from inspector.engine.pytorch.inputs.trying import Outcome
 from inspector.engine.pytorch.passes import Pass, full_recorder, run_shapes
 from inspector.engine.pytorch.recording import CallRecord, calls_of
 from inspector.engine.pytorch.running import named_tensors
@@ -62,8 +65,8 @@ def trace(model: nn.Module, target: str, given: list[InputSpec], before: Trace, 
         found = Inferred(specs=given, inputs=inputs, arguments=arguments)
     else:
         inferred = infer(model, target, given, seed, progress)
-        if inferred is None:
-            return _untraced(before, no_input(model))
+        if isinstance(inferred, Note):
+            return _untraced(before, inferred)
         found = inferred
     progress(0, None, "working out shapes")
     made = _pass(model, found, seed)
@@ -77,29 +80,37 @@ def _untraced(before: Trace, why: Note) -> Trace:
     return replace(before, root=None, outputs=[], failure=None, notes=[why])
 
 
-def no_input(model: nn.Module) -> Note:
-    """Says that no input was found."""
+def _no_input(model: nn.Module, tried: list[Outcome]) -> Note:
+    """Says that no input was found, what was tried, and where that which came furthest failed."""
     names = [each.name for each in required_parameters(model)]
     wanted = f" for {', '.join(names)}" if names else ""
     text = f"no input was found that the model runs on; give one{wanted} with --input, for example 1x3x224x224"
+    failed = [outcome for outcome in tried if not outcome.works]
+    if failed:
+        furthest = max(failed, key=lambda outcome: outcome.progress)
+        place = f" at {Path(furthest.site).name}" if furthest.site else ""
+        text += f"; {things(len(failed), 'input')} tried, {' '.join(map(str, furthest.guess)) or 'none'} came furthest"
+        text += f" and failed{place}: {furthest.kind.__name__ if furthest.kind else ''}: {furthest.said}"
     return Note(code="no-input", message=text)
 
 
-def infer(model: nn.Module, target: str, given: list[InputSpec], seed: int, progress: Progress) -> Inferred | None:
-    """An input that the model runs on, else one whose failure is worth showing; None where there is neither."""
+def infer(model: nn.Module, target: str, given: list[InputSpec], seed: int, progress: Progress) -> Inferred | Note:
+    """An input that the model runs on, else one whose failure is worth showing, else the note that there is neither."""
     with values_untouched_throughout(model):
         found = inferring.infer(model, target, given, seed, progress)
     notes, guess = [], found.guess
     if guess is None:
         shown = worth_showing([outcome for outcome in found.tried if not outcome.works])
         if shown is None:
-            return None
+            return _no_input(model, found.tried)
         guess = shown.guess
-        notes.append(no_input(model))
+        notes.append(_no_input(model, found.tried))
+    elif found.other_batch:
+        notes.append(Note(code="batch-size", message=found.other_batch))
     specs = inferring.as_typed(model, guess)
     arguments = arguments_for(model, specs, seed)
     where = found.example.where if found.example else ""
-    inputs = as_inputs(model, specs, "declared" if where else "inferred", found.solutions, where)
+    inputs = as_inputs(model, specs, "declared" if where else "inferred", found.solutions, where, given)
     return Inferred(specs=specs, inputs=inputs, arguments=arguments, notes=notes, made=found.made)
 
 
@@ -136,7 +147,7 @@ def _with_suggested_input(
 ) -> Trace:
     """Beside a failure on a given input: one on which the model runs, if there is."""
     found = infer(model, target, [], seed, progress)
-    if found is None or not found.specs or found.notes:
+    if isinstance(found, Note) or not found.specs or any(note.code == "no-input" for note in found.notes):
         return made
     typed = " ".join(f"--input '{spec}'" for spec in found.specs)
     suggestions = [*failure.suggestions, f"the model runs with {typed}"]

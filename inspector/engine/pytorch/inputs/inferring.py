@@ -9,6 +9,7 @@ from torch import nn
 from inspector.core.input_names import argument_of
 from inspector.core.recipe import InputSpec
 from inspector.engine.live import Progress
+from inspector.engine.pytorch.inputs.batches import with_other_batch
 from inspector.engine.pytorch.inputs.candidates import candidates, floating_dtypes
 from inspector.engine.pytorch.inputs.declared import Example, declared_examples
 from inspector.engine.pytorch.inputs.first_guesses import (
@@ -25,6 +26,7 @@ from inspector.engine.pytorch.inputs.trying import Outcome, attempt
 from inspector.engine.pytorch.passes import Pass
 
 MOST_IMPROVEMENTS = 8
+MOST_CALLS_FOR_A_BATCH = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,8 @@ class Found:
     solutions: dict[str, Solutions] = field(default_factory=dict)
     tried: list[Outcome] = field(default_factory=list)
     """What was tried, in order."""
+    other_batch: str = ""
+    """What a pass on twice as many samples showed, if that was not what it should."""
     made: Pass | None = None
     """The pass on it, if it recorded all that the table shows."""
 
@@ -64,9 +68,11 @@ def infer(model: nn.Module, target: str, given: list[InputSpec], seed: int, prog
     try:
         found = _improved(search, found, pinned, _batch(model))
         solutions = solutions_of(search, found, pinned)
+        other_batch = "" if fixed or found.calls > MOST_CALLS_FOR_A_BATCH else with_other_batch(search, found)
     except OutOfTriesError:
-        solutions = {}
-    return Found(guess=found.guess, example=example, solutions=solutions, tried=list(search.outcomes.values()))
+        solutions, other_batch = {}, ""
+    tried_ones = list(search.outcomes.values())
+    return Found(guess=found.guess, example=example, solutions=solutions, tried=tried_ones, other_batch=other_batch)
 
 
 def _batch(model: nn.Module) -> int:

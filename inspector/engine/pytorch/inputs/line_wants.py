@@ -7,7 +7,7 @@ import ast
 import dis
 import linecache
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -246,7 +246,7 @@ def _compared(line: Line, node: ast.expr, value: Any, target: Any, symbol: str) 
             x, start = shaped
             sizes = dict(zip(range(start, start + len(target)), target, strict=True))
             return _want(line, x, shape=tuple(sizes.get(place) for place in range(x.ndim)))
-        return []
+        return _each_compared(line, node, target)
     if not isinstance(target, int) or not isinstance(value, int) or isinstance(value, bool):
         return []
     wanted = {"==": target, "<=": target, "<": target - 1, ">=": target, ">": target + 1}.get(symbol)
@@ -263,6 +263,19 @@ def _compared(line: Line, node: ast.expr, value: Any, target: Any, symbol: str) 
     if axis is not None and wanted is not None:
         return _want(line, axis[0], shape=tuple(wanted if at == axis[1] else None for at in range(axis[0].ndim)))
     return []
+
+
+def _each_compared(line: Line, node: ast.AST, target: Sequence[Any]) -> list[Want]:
+    """``(h, w) == (84, 84)``: every name by itself, all together."""
+    if not isinstance(node, ast.Tuple) or len(node.elts) != len(target):
+        return []
+    axes = [_axis(each, line) for each in node.elts]
+    known = [(axis, size) for axis, size in zip(axes, target, strict=True) if axis is not None]
+    if not known:
+        return []
+    x = known[0][0][0]
+    sizes = {axis[1]: size for axis, size in known if axis[0] is x and isinstance(size, int)}
+    return _want(line, x, shape=tuple(sizes.get(place) for place in range(x.ndim)))
 
 
 def _shaped_slice(node: ast.AST, line: Line) -> tuple[torch.Tensor, int] | None:

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-import msgspec
+from msgspec.structs import replace
 from torch import nn
 
 from inspector.core.input_names import argument_of
@@ -28,8 +28,9 @@ def as_inputs(
     origin: Literal["given", "inferred", "declared"],
     solutions: Mapping[str, Solutions] | None = None,
     where: str = "",
+    given: Sequence[InputSpec] = (),
 ) -> list[Input]:
-    """The inputs as the table shows them; `where` says where they are declared."""
+    """The inputs as the table shows them; `where` says where they are declared, but for those that were `given`."""
     names = [each.name for each in required_parameters(model)]
     free = iter([name for name in names if name not in {argument_of(spec.name) for spec in specs}])
     shown = []
@@ -37,15 +38,16 @@ def as_inputs(
         shape, dtype = _shape_and_dtype(spec)
         name = spec.name or next(free, f"input{place}")
         known = (solutions or {}).get(name, Solutions())
+        is_given = any(replace(spec, name="") == replace(one, name="") for one in given)
         shown.append(
             Input(
                 name=name,
                 shape=shape,
                 dtype=dtype,
-                origin=origin,
+                origin="given" if is_given else origin,
                 spec=str(spec),
                 alternatives=known.alternatives,
-                reason=f"declared in {where}" if where else known.reason,
+                reason=f"declared in {where}" if where and not is_given else known.reason,
                 equation=known.equation,
                 solutions=known.words,
                 sizes=known.sizes,
@@ -75,7 +77,7 @@ def _still_known(old: Input, new: Input) -> Input:
     shapes = [old.shape, *(shape for shape in old.alternatives if shape != old.shape)]
     if new.shape not in shapes and not any(fits(new.shape, old.shape, sizes) for sizes in old.sizes):
         return new
-    return msgspec.structs.replace(
+    return replace(
         new,
         alternatives=shapes if old.alternatives else [],
         equation=old.equation,

@@ -15,6 +15,8 @@ MOST_CALLS_TO_EXPLORE = 8000
 """Of all tries together, so that a large model has fewer tries, and the same ones on every machine."""
 LEAST_TRIES = 3
 MOST_ALTERNATIVES = 8
+MOST_USUAL = 3
+"""Usual sizes to step through where any will do: each is tried."""
 STEPS = (2, 4, 8, 16, 32, 64, 128)
 _NAMES = {1: ["t"], 2: ["h", "w"], 3: ["d", "h", "w"]}
 
@@ -215,7 +217,7 @@ class _Exploration:
         """Shapes of usual sizes that were tried or must do."""
         current = self._shape[self._axes[0]]
         sizes = [size for size in self._usual_sizes() if size >= low and size % step == 0 and size != current]
-        return self._shapes([size for size in sizes[:MOST_ALTERNATIVES] if self._works(size)])
+        return self._shapes([size for size in sizes[:MOST_USUAL] if self._works(size)])
 
     def _shapes(self, sizes: Sequence[int]) -> list[list[int]]:
         return [[size if axis in self._axes else old for axis, old in enumerate(self._shape)] for size in sizes]
