@@ -61,6 +61,7 @@ def test_a_file_of_weights_is_summarised_without_torch(tmp_path):
     assert json.loads(done.stdout)["tensors"][0]["shape"] == [2, 3]
 
 
+@pytest.mark.slow
 def test_a_small_model_is_traced_without_the_compiler_and_without_sympy():
     code = (
         "import sys\nfrom inspector.core.recipe import Recipe\nfrom inspector.engine.opening import open_live\n"

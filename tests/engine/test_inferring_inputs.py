@@ -98,6 +98,7 @@ class Positioned(nn.Module):
         return self.patches(x).flatten(2).transpose(1, 2) + self.positions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "side"),
     [
@@ -120,6 +121,7 @@ def test_the_input_is_solved_for_whatever_size_the_model_was_made_for(module, si
     assert min(sides) <= side <= max(sides)
 
 
+@pytest.mark.slow
 def test_sides_of_different_length_are_solved_for_too():
     # 6·5·23 = 690 features: no square gives as many.
     module = made_for(3, 30, 102)

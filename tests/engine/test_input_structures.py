@@ -12,6 +12,8 @@ from inspector.engine.pytorch.inputs.arguments import arguments_for
 from inspector.engine.pytorch.model import TorchModel
 from inspector.engine.pytorch.opening import Opened
 
+pytestmark = pytest.mark.slow
+
 
 def silent(done, total, text):
     """Progress nobody watches."""

@@ -229,6 +229,7 @@ def test_open_sizes_are_tried_until_the_shapes_fit(tmp_path):
     assert [(one.shape, one.origin) for one in table.inputs] == [([1, 1, 28, 28], "inferred")]
 
 
+@pytest.mark.slow
 def test_where_no_size_fits_the_failure_names_the_node_and_what_reached_it(tmp_path):
     table = image_net(tmp_path, 17).trace([], quiet)
     assert table.failure.path == "head"

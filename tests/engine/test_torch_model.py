@@ -170,6 +170,7 @@ def test_memory_that_nobody_has_written_has_no_numbers():
     assert report.first_nonfinite.source.text == "return room / 0"
 
 
+@pytest.mark.slow
 def test_a_failed_forward_keeps_the_rows_and_tells_operands():
     class Net(nn.Module):
         def __init__(self):
@@ -235,6 +236,7 @@ def test_an_input_of_another_dtype_fails_as_torch_does(layer, width):
     assert "float16 and float32" in failure.explanation
 
 
+@pytest.mark.slow
 def test_a_failing_call_tells_its_own_operands_only():
     class Net(nn.Module):
         def __init__(self):

@@ -142,6 +142,7 @@ async def test_the_window_that_names_the_log_opens_it():
         assert ui.app.log_view.total == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(40, 24), (80, 24), (160, 45)])
 async def test_what_was_said_can_be_read_again_in_full(size):
     client = FakeClient()

@@ -9,6 +9,8 @@ from inspector.core.results import SourceReport
 from inspector.core.table import Note
 from inspector.worker import protocol
 
+pytestmark = pytest.mark.slow
+
 FACTS = {
     "1": ["⌊(32 + 2·0 − 1·(5 − 1) − 1)/1⌋ + 1 = 28", "unit u sees pixels u … u + 4", "lenet.py:11"],
     "2": ["conv1.weight", "6×3×5×5", "model.conv1.weight", "450 elements, 1.76 KiB"],

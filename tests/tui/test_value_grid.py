@@ -66,6 +66,7 @@ def test_vectors_and_single_elements_have_no_rows(index, text):
     assert lines[-1].split() == [number(one) for one in TENSOR[tuple(text)].reshape(-1).tolist()]
 
 
+@pytest.mark.slow
 async def test_the_table_fits_the_panel_also_after_a_resize():
     client = FakeClient(lenet())
     weight = torch.randn(6, 3, 5, 5, generator=GENERATOR)
