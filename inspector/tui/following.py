@@ -3,17 +3,21 @@
 from collections.abc import Callable
 from typing import Any
 
+from textual.screen import Screen
+
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
 from inspector.tui.conversation import Conversation
+from inspector.tui.page import ERROR, Page, TextPanel
 from inspector.worker.protocol import Request
 
 
 class Following:
-    """Sends requests one after the other and shows each answer, or the exception in its place."""
+    """Sends requests one after the other and shows each answer, or why there is none, in a dialog's ``#preview``."""
 
-    def __init__(self, conversation: Conversation, show: Callable[[Any], None]) -> None:
+    def __init__(self, conversation: Conversation, dialog: Screen[Any], page_of: Callable[[Any], Page]) -> None:
         self._conversation = conversation
-        self._show = show
+        self._dialog = dialog
+        self._page_of = page_of
         self._next: Request[Any] | None = None
         self._asking = False
 
@@ -37,6 +41,18 @@ class Following:
                     answer = await self._conversation.client.request(request)
                 except (RequestError, ModelEndedError, RequestCancelledError) as problem:
                     answer = problem
-                self._show(answer)
+                self.show(answer)
         finally:
             self._asking = False
+
+    def show(self, answer: Any) -> None:
+        """Show an answer, or an exception in its place."""
+        if not self._dialog.is_attached:
+            self.stop()
+            return
+        if isinstance(answer, Exception):
+            page = Page()
+            page.paragraph(str(answer) or "cancelled", ERROR)
+        else:
+            page = self._page_of(answer)
+        self._dialog.query_one("#preview", TextPanel).show(page)

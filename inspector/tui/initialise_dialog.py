@@ -20,7 +20,7 @@ from inspector.tui import plots
 from inspector.tui.conversation import Conversation
 from inspector.tui.dialog import Dialog, Entry, entry, labelled
 from inspector.tui.following import Following
-from inspector.tui.page import CODE, ERROR, MUTED, WARNING, Page, TextPanel
+from inspector.tui.page import CODE, MUTED, WARNING, Page, TextPanel
 from inspector.tui.view import View
 from inspector.worker.protocol import Preview
 
@@ -41,7 +41,7 @@ class InitialiseDialog(Dialog[Edit]):
             (where for where, _ in self._targets if prefer_tensor and ":" not in where), self._targets[0][0]
         )
         self._shown: str | None = None
-        self._following = Following(conversation, self._show)
+        self._following = Following(conversation, self, preview_page)
 
     def compose(self) -> ComposeResult:
         """Fields on the left, preview on the right."""
@@ -104,17 +104,6 @@ class InitialiseDialog(Dialog[Edit]):
             return
         self.wrong("")
         self._following.want(Preview(edit=edit))
-
-    def _show(self, answer: InitPreview | Exception) -> None:
-        if not self.is_attached:
-            self._following.stop()
-            return
-        page = Page()
-        if isinstance(answer, Exception):
-            page.paragraph(str(answer) or "cancelled", ERROR)
-        else:
-            page = preview_page(answer)
-        self.query_one("#preview", TextPanel).show(page)
 
     def result(self) -> Edit:
         """The edit as filled in."""

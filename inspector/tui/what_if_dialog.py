@@ -30,7 +30,7 @@ from inspector.core.wording import printable
 from inspector.tui.conversation import Conversation
 from inspector.tui.dialog import Dialog, Entry, Tick, entry, labelled
 from inspector.tui.following import Following
-from inspector.tui.page import ERROR, Page, TextPanel
+from inspector.tui.page import TextPanel
 from inspector.tui.what_if_page import what_if_page
 from inspector.worker.protocol import WhatIf
 
@@ -54,7 +54,7 @@ class WhatIfDialog(Dialog[None]):
         self.title_text = f"What if: {title}"
         self._proposal = proposal
         self._first = report
-        self._following = Following(conversation, self._show)
+        self._following = Following(conversation, self, what_if_page)
 
     def compose(self) -> ComposeResult:
         """Settings on the left, what they change on the right."""
@@ -88,7 +88,7 @@ class WhatIfDialog(Dialog[None]):
 
     def on_mount(self) -> None:
         """Show the operation as it is."""
-        self._show(self._first)
+        self._following.show(self._first)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Another number."""
@@ -116,17 +116,6 @@ class WhatIfDialog(Dialog[None]):
     def _typed(self, name: str) -> str:
         widget = self.query_one(f"#{name}")
         return written(widget.value) if isinstance(widget, Tick) else self.text(name)
-
-    def _show(self, answer: WhatIfReport | Exception) -> None:
-        if not self.is_attached:
-            self._following.stop()
-            return
-        page = Page()
-        if isinstance(answer, Exception):
-            page.paragraph(str(answer) or "cancelled", ERROR)
-        else:
-            page = what_if_page(answer)
-        self.query_one("#preview", TextPanel).show(page)
 
     def action_keep_size(self) -> None:
         """Choose the padding that keeps the size."""
