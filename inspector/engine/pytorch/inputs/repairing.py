@@ -13,7 +13,7 @@ Guess = tuple[InputSpec, ...]
 DEFAULT_SIZES: tuple[int, ...] = (1, 16, 16, 16, 16)
 
 
-MOST_AXES, MOST_ELEMENTS = 6, 1 << 26
+MOST_AXES, MOST_ELEMENTS = 6, 1 << 23
 
 
 def repairs(guess: Guess, want: Want, batch: int, pinned: frozenset[str]) -> Iterator[Guess]:
@@ -106,8 +106,7 @@ def _grown(guess: Guess, spec: InputSpec, origin: Origin, want: Want) -> Iterato
         return
     for factor in (2, 4):
         longer = [size * factor if at in axes else size for at, size in enumerate(shape)]
-        if prod(longer) <= 1 << 26:
-            yield _with(guess, replace(spec, shape=longer))
+        yield _with(guess, replace(spec, shape=longer))
 
 
 def _all_reshaped(guess: Guess, origins: list[Origin], want: Want, batch: int) -> Iterator[Guess]:

@@ -8,12 +8,15 @@ import torch
 from torch import nn
 
 from inspector.engine.pytorch.importing import first_line
+from inspector.engine.pytorch.inputs import layer_call_wants, tensor_call_wants  # noqa: F401 - each registers its own
 from inspector.engine.pytorch.inputs.arguments import named_arguments_for
-from inspector.engine.pytorch.inputs.call_wants import preferred, wants_of
-from inspector.engine.pytorch.inputs.line_wants import Line, wants_of_line
+from inspector.engine.pytorch.inputs.call_wants import wants_of
+from inspector.engine.pytorch.inputs.failing_lines import Line
+from inspector.engine.pytorch.inputs.line_wants import wants_of_line
 from inspector.engine.pytorch.inputs.module_wants import wants_of_layer
 from inspector.engine.pytorch.inputs.origins import OriginTracker
 from inspector.engine.pytorch.inputs.pattern_wants import wants_of_pattern
+from inspector.engine.pytorch.inputs.preferences import preferred
 from inspector.engine.pytorch.inputs.repairing import Guess, numbers_of
 from inspector.engine.pytorch.inputs.wants import Want
 from inspector.engine.pytorch.nested import shapes_in
