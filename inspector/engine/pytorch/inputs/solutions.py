@@ -216,7 +216,9 @@ class _Exploration:
     def _usual(self, low: int, step: int) -> list[list[int]]:
         """Shapes of usual sizes that were tried or must do."""
         current = self._shape[self._axes[0]]
-        sizes = [size for size in self._usual_sizes() if size >= low and size % step == 0 and size != current]
+        # A recurrent layer works step by step: sequences stay short.
+        most = 8 * current if len(self._axes) == 1 else max(self._usual_sizes())
+        sizes = [size for size in self._usual_sizes() if low <= size <= most and size % step == 0 and size != current]
         return self._shapes([size for size in sizes[:MOST_USUAL] if self._works(size)])
 
     def _shapes(self, sizes: Sequence[int]) -> list[list[int]]:
