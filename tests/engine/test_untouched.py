@@ -1,5 +1,7 @@
 """What tensors hold is put back, once after each pass or once after many."""
 
+import collections
+
 import pytest
 import torch
 from torch import nn
@@ -41,3 +43,31 @@ def test_without_a_pass_on_values_nothing_is_copied(monkeypatch):
     model = nn.Linear(2, 3)
     with values_untouched_throughout(model), untouched(model):
         pass
+
+
+class Caching(nn.Module):
+    """Keeps what it saw in containers inside others."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = [{"key": torch.zeros(2), "seen": []}]
+        self.counts = (collections.Counter(), collections.defaultdict(list))
+
+    def forward(self, x):
+        self.layers[0]["key"] += 1
+        self.layers[0]["seen"].append(x)
+        self.layers.append({})
+        self.counts[0]["calls"] += 1
+        self.counts[1]["shapes"].append(x.shape)
+        return x
+
+
+@pytest.mark.parametrize("values", [True, False])
+def test_containers_in_containers_are_as_before(values):
+    model = Caching()
+    with untouched(model, values=values):
+        model(torch.ones(2))
+    assert [list(layer) for layer in model.layers] == [["key", "seen"]]
+    assert model.layers[0]["seen"] == []
+    assert model.counts == (collections.Counter(), {})
+    assert model.layers[0]["key"].tolist() == ([0, 0] if values else [1, 1])

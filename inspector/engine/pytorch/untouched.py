@@ -9,11 +9,15 @@ from typing import Any
 import torch
 from torch import nn
 
+from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.places import modules_of, own_tensors
 
 VALUES_KEPT_BELOW = 1 << 29
 """Parameters are copied before a real pass where all of them are smaller than this many bytes; buffers always."""
-_MUTABLE = {list, dict, set, collections.deque, collections.OrderedDict}
+_MUTABLE = {list, dict, set, collections.deque, collections.OrderedDict, collections.defaultdict, collections.Counter}
+MOST_CONTAINERS = 100_000
+_OF_MODULES = frozenset(nn.Module().__dict__)
+"""What every module has: its registries and hooks, which hold no containers."""
 
 
 _Kept = list[tuple[torch.Tensor, torch.Tensor]]
@@ -68,7 +72,7 @@ class _Attributes:
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self.own = dict(module.__dict__)
-        held = [value for value in self.own.values() if type(value) in _MUTABLE]
+        held = list(_containers(self.own))
         self.contents: list[tuple[Any, Any]] = [(value, value.copy()) for value in held if value]
         self.empty = [value for value in held if not value]
         parameters = [tensor for _, kind, tensor, _ in own_tensors(module) if kind == "parameter"]
@@ -93,6 +97,27 @@ class _Attributes:
                 tensor.grad = gradient
 
 
+def _containers(attributes: dict[str, Any]) -> Iterator[Any]:
+    """The lists, dictionaries and sets in a module's attributes, those inside others too."""
+    waiting: list[Any] = []
+    for name, value in attributes.items():
+        if name in _OF_MODULES:
+            if type(value) in _MUTABLE:
+                yield value
+        elif type(value) in _MUTABLE or type(value) is tuple:
+            waiting.append(value)
+    seen: set[int] = set()
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen or len(seen) > MOST_CONTAINERS:
+            continue
+        seen.add(id(value))
+        if type(value) is not tuple:
+            yield value
+        parts = value.values() if isinstance(value, dict) else value
+        waiting += [part for part in parts if type(part) in _MUTABLE or type(part) is tuple]
+
+
 def _is_as_before(value: Any, copy: Any) -> bool:
     """Whether a container holds the very same things in the same order."""
     if len(value) != len(copy) or not all(map(is_, value, copy)):
@@ -105,12 +130,7 @@ def _kept_values(model: nn.Module) -> _Kept:
     parameters = [tensor for tensor in model.parameters() if not (nn.parameter.is_lazy(tensor) or tensor.is_meta)]
     if sum(tensor.numel() * tensor.element_size() for tensor in parameters) < VALUES_KEPT_BELOW:
         tensors += parameters
-    for module in model.modules():
-        tensors += [tensor for value in module.__dict__.values() for tensor in _plain_tensors(value)]
+    for module in modules_of(model):
+        own = {name: value for name, value in module.__dict__.items() if name not in _OF_MODULES}
+        tensors += [tensor for tensor in tensors_in(list(own.values())) if not tensor.is_meta]
     return [(tensor, tensor.detach().clone()) for tensor in tensors if not nn.parameter.is_lazy(tensor)]
-
-
-def _plain_tensors(value: object) -> list[torch.Tensor]:
-    """Tensors that a module holds without having registered them."""
-    held = value if isinstance(value, list | tuple) else [value]
-    return [tensor for tensor in held if isinstance(tensor, torch.Tensor) and not tensor.is_meta]
