@@ -4,9 +4,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
+from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from inspector.engine.pytorch.known_shapes import contiguous_strides, known_result
+from inspector.engine.pytorch.known_shapes import known_result
 
 CONVOLUTIONS = [torch.conv1d, torch.conv2d, torch.conv3d]
 
@@ -19,7 +21,11 @@ def by_torch(func, args, kwargs):
             result = func(*args, **kwargs)
     except (RuntimeError, IndexError, TypeError):
         return None
-    return tuple(result.shape), result.stride(), result.dtype, counter.get_total_flops()
+    several = isinstance(result, tuple)
+    tensors = list(result) if several else [result]
+    assert len({tensor.dtype for tensor in tensors}) == 1
+    laid_out = [(tuple(tensor.shape), tensor.stride()) for tensor in tensors]
+    return laid_out, tensors[0].dtype, counter.get_total_flops(), several
 
 
 def agrees(func, args, kwargs):
@@ -27,7 +33,7 @@ def agrees(func, args, kwargs):
     known = known_result(func, args, kwargs)
     if known is None:
         return False
-    assert by_torch(func, args, kwargs) == (known.shape, contiguous_strides(known.shape), known.dtype, known.flops)
+    assert by_torch(func, args, kwargs) == tuple(known)
     return True
 
 
@@ -52,6 +58,26 @@ def test_convolutions(data):
     padding = data.draw(st.one_of(each, st.sampled_from([0, "same", "valid"])))
     args = (image, meta(channels, taken, *kernel), bias, data.draw(each), padding, data.draw(each), groups)
     agrees(CONVOLUTIONS[axes - 1], args, {})
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_recurrences(data):
+    layer = data.draw(st.sampled_from([nn.LSTM, nn.GRU, nn.RNN]))
+    features, hidden, layers = data.draw(few), data.draw(few), data.draw(st.integers(1, 2))
+    options = {name: data.draw(st.booleans()) for name in ("bias", "batch_first", "bidirectional")}
+    module = layer(features, hidden, layers, device="meta", **options)
+    seen = []
+
+    class Watching(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            if func in (torch.lstm, torch.gru, torch.rnn_tanh):
+                seen.append(agrees(func, args, kwargs or {}))
+            return func(*args, **(kwargs or {}))
+
+    with torch.no_grad(), Watching():
+        module(meta(data.draw(few), data.draw(few), features))
+    assert seen == [True]
 
 
 @settings(max_examples=60, deadline=None)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 
 from inspector.core.table import Row
-from inspector.engine.pytorch.recording import CallRecord, calls_of
+from inspector.engine.pytorch.recording import CallRecord, callers_first, made_by
 
 
 def rows_with_calls(static: list[Row], root: CallRecord | None) -> tuple[list[Row], list[CallRecord | None]]:
@@ -200,10 +200,13 @@ def bytes_made_by(root: CallRecord | None) -> dict[int, int]:
 
 
 def summed(root: CallRecord | None, own: Callable[[CallRecord], int | None]) -> dict[int, int]:
-    """Of each call, by the record's identity, its own amount and those of all below it; none where there is none."""
+    """Of each call, by the record's identity, its own amount and those of the calls that it led to; none for none.
+
+    A module that is registered elsewhere counts for who called it, wherever its row stands.
+    """
     found: dict[int, int] = {}
-    for call in reversed(list(calls_of(root))):
-        counted = [found[id(below)] for below in call.children if id(below) in found]
+    for call in reversed(list(callers_first(root))):
+        counted = [found[id(one)] for one in made_by(call) if id(one) in found]
         amount = own(call)
         if counted or amount is not None:
             found[id(call)] = sum(counted) + (amount or 0)

@@ -87,5 +87,5 @@ def _listed(found: dict[str, torch.Tensor]) -> list[Operand]:
             device="cpu" if tensor.is_meta else str(tensor.device),
         )
         for text, tensor in islice(found.items(), MOST_OPERANDS)
-        if not nn.parameter.is_lazy(tensor)
+        if not nn.parameter.is_lazy(tensor) and not tensor.is_nested
     ]

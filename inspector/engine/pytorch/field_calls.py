@@ -49,6 +49,8 @@ class FieldTracker:
             outputs = [args[0]] if assigned else list(tensors_in(result))
             if not outputs:
                 return
+            if any(output.is_nested for output in outputs):
+                return
             if len(outputs) == 1 and self._passes_through(func, args, kwargs, outputs[0]):
                 return
             if name == "getitem" and isinstance(args[0], torch.Tensor) and outputs[0]._base is args[0]:

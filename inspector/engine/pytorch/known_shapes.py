@@ -1,4 +1,4 @@
-"""Results on meta that need no torch: of tensors joined and of convolutions, which it works out in Python.
+"""Results on meta that need no torch: of tensors joined, convolutions and recurrences, which it works out in Python.
 
 Only for plain calls: where anything is unusual, or would be refused, torch is asked.
 """
@@ -17,11 +17,14 @@ from inspector.engine.pytorch.op_calls import read_call
 
 
 class Known(NamedTuple):
-    """A contiguous tensor, and the floating-point operations that making it takes."""
+    """New tensors, and the floating-point operations that making them takes."""
 
-    shape: Shape
+    tensors: list[tuple[Shape, Shape]]
+    """The shape and the strides of each."""
     dtype: torch.dtype
-    flops: int
+    flops: int = 0
+    several: bool = False
+    """Whether they come as a tuple, as one tensor does not."""
 
 
 QUICKER_THAN_LOOKED_UP = {torch.cat}
@@ -66,7 +69,7 @@ def _joined(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Known |
         if tensor.dtype != first.dtype or shape[:axis] != before or shape[axis + 1 :] != after:
             return None
         length += shape[axis]
-    return Known((*before, length, *after), first.dtype, 0)
+    return Known([_contiguous((*before, length, *after))], first.dtype)
 
 
 def _convolved(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Known | None:
@@ -91,7 +94,41 @@ def _convolved(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Know
             return None
         sizes.append((size + p + q - d * (k - 1) - 1) // s + 1)
     shape = (image.shape[0], channels, *sizes)
-    return Known(shape, image.dtype, conv_flop_count(list(image.shape), list(weight.shape), list(shape)))
+    flops = conv_flop_count(list(image.shape), list(weight.shape), list(shape))
+    return Known([_contiguous(shape)], image.dtype, flops)
+
+
+def _recurrent(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Known | None:
+    """The sequence, then the last state of each layer and direction: torch on meta goes through it step by step."""
+    if len(args) != 9 or kwargs or type(args[2]) not in (list, tuple):
+        return None
+    sequence, state, weights, has_biases, layers, _, _, both_ways, batch_first = args
+    states = list(state) if type(state) in (list, tuple) else [state]
+    directions = 2 if both_ways else 1
+    tensors = [sequence, *states, *weights]
+    if len(weights) != layers * directions * (4 if has_biases else 2) or not all(map(_is_plain, tensors)):
+        return None
+    if sequence.ndim != 3 or len({tensor.dtype for tensor in tensors}) > 1:
+        return None
+    steps, batch = (sequence.shape[1], sequence.shape[0]) if batch_first else sequence.shape[:2]
+    hidden, flops = states[0].shape[-1], 0
+    gates = _GATES[func] * hidden
+    for number in range(layers * directions):
+        taken = sequence.shape[2] if number < directions else hidden * directions
+        own = weights[number * (4 if has_biases else 2) :][: 4 if has_biases else 2]
+        if [tuple(each.shape) for each in own] != [(gates, taken), (gates, hidden), (gates,), (gates,)][: len(own)]:
+            return None
+        flops += 2 * steps * batch * (own[0].numel() + own[1].numel())
+    last = (layers * directions, batch, hidden)
+    if any(tuple(each.shape) != last for each in states):
+        return None
+    width = hidden * directions
+    along = ((batch, steps, width), (width, batch * width, 1)) if batch_first else _contiguous((steps, batch, width))
+    return Known([along, *[_contiguous(last)] * len(states)], sequence.dtype, flops, several=True)
+
+
+def _contiguous(shape: Shape) -> tuple[Shape, Shape]:
+    return shape, contiguous_strides(shape)
 
 
 def _is_plain(tensor: Any) -> bool:
@@ -101,9 +138,11 @@ def _is_plain(tensor: Any) -> bool:
     return bool(shape) and 0 not in shape and tensor.stride() == contiguous_strides(shape)
 
 
+_GATES = {torch.lstm: 4, torch.gru: 3, torch.rnn_tanh: 1, torch.rnn_relu: 1}
 _RULES: dict[Any, Callable[[Any, tuple[Any, ...], dict[str, Any]], Known | None]] = {
     torch.cat: _joined,
     torch.conv1d: _convolved,
     torch.conv2d: _convolved,
     torch.conv3d: _convolved,
+    **dict.fromkeys(_GATES, _recurrent),
 }

@@ -13,7 +13,7 @@ from inspector.engine.pytorch.meta_gaps import refuse_as_elsewhere
 from inspector.engine.pytorch.mixed_dtypes import mixed_dtypes
 from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.op_calls import canonical_name
-from inspector.engine.pytorch.repeated_calls import RepeatedCalls
+from inspector.engine.pytorch.repeated_calls import RepeatedCalls, autocasting
 
 _MOVES = {torch.Tensor.cpu, torch.Tensor.cuda}
 _DEVICE_OF = torch.Tensor.device.__get__
@@ -36,7 +36,11 @@ class MetaCalls:
 
     def __call__(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What `func` returns. Raises NeedsValuesError where only values would tell, else what `func` raises."""
-        return self._device if func == _DEVICE_OF else self._run(func, args, kwargs)
+        if func == _DEVICE_OF:
+            return self._device
+        if autocasting():
+            raise NeedsValuesError("autocast chooses dtypes by the device, not for tensors without values")
+        return self._run(func, args, kwargs)
 
     def _on_meta(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if func in self._constructors:

@@ -73,4 +73,12 @@ _WITHOUT_TENSORS = {type(None), int, float, bool, str, torch.dtype, torch.device
 
 def shapes_in(value: Any) -> list[list[int]]:
     """The shapes of the tensors in a value."""
-    return [list(tensor.shape) for tensor in tensors_in(value)]
+    return shapes_of(list(tensors_in(value)))
+
+
+def shapes_of(tensors: list[torch.Tensor]) -> list[list[int]]:
+    """Their shapes; nested tensors, which have none, are left out."""
+    try:
+        return [list(tensor.shape) for tensor in tensors]
+    except RuntimeError:
+        return [list(tensor.shape) for tensor in tensors if not tensor.is_nested]

@@ -13,6 +13,7 @@ from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
 from inspector.engine.pytorch.inputs.arguments import device_of_inputs
 from inspector.engine.pytorch.meta_calls import NeedsValuesError
+from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.recording import Fields, Recorder
 from inspector.engine.pytorch.shape_pass import (
     has_lazy,
@@ -51,6 +52,9 @@ def run_shapes(
             output = meta_pass(model, arguments, recorder, device_of_inputs(model), seed)
             return Pass(recorder=recorder, output=output, materialised=materialised)
         except NeedsValuesError as problem:
+            if any(tensor.is_meta for tensor in tensors_in(arguments)) and device_of_inputs(model) != "meta":
+                # A guess so large that its values were never drawn.
+                return Pass(recorder=recorder, problem=problem, materialised=materialised)
             why = str(problem).splitlines()[0]
             notes = [Note(code="real-pass", message=f"run for real, because the model needs values: {why}")]
         except NO_FAILURES:

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from inspector.core.table import FormulaLine, ReceptiveField, Source
 from inspector.engine.pytorch.costs import OperationCounter
 from inspector.engine.pytorch.function_names import called_name
-from inspector.engine.pytorch.nested import any_tensor, tensors_in
+from inspector.engine.pytorch.nested import any_tensor, shapes_of, tensors_in
 from inspector.engine.pytorch.places import holdings_of, modules_of, places_of
 from inspector.engine.pytorch.source_lines import line_of, user_frame
 from inspector.engine.pytorch.storages import bytes_made
@@ -72,7 +72,7 @@ class CallRecord:
         self.called: list[CallRecord] = []
         """The modules it called itself, wherever they are registered."""
         tensors = list(tensors_in(inputs))
-        self.input_shapes = [list(tensor.shape) for tensor in tensors]
+        self.input_shapes = shapes_of(tensors)
         self.input_ids = list(map(id, tensors))
         """Who made a tensor is worked out after a failure, from these and `output_ids`, in the order of the calls."""
         self.output_shapes: list[list[int]] = []
@@ -253,7 +253,7 @@ class Recorder(TorchFunctionMode):
 
     def _finish(self, record: CallRecord, inputs: Any, output: Any) -> None:
         outputs = list(tensors_in(output))
-        record.output_shapes = [list(tensor.shape) for tensor in outputs]
+        record.output_shapes = shapes_of(outputs)
         record.output_ids = list(map(id, outputs))
         if outputs:
             first = outputs[0]
@@ -357,6 +357,20 @@ def calls_of(root: CallRecord | None) -> Iterator[CallRecord]:
         call = waiting.pop()
         yield call
         waiting += reversed(call.children)
+
+
+def made_by(call: CallRecord) -> list[CallRecord]:
+    """The functions and modules that a call called itself."""
+    return [below for below in call.children if below.is_function] + call.called
+
+
+def callers_first(root: CallRecord | None) -> Iterator[CallRecord]:
+    """A call and all that it led to, each after the one that made it."""
+    waiting = [root] if root is not None else []
+    while waiting:
+        call = waiting.pop()
+        yield call
+        waiting += made_by(call)
 
 
 def take_flops(known: CallRecord | None, call: CallRecord) -> None:

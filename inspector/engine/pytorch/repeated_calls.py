@@ -63,7 +63,7 @@ class RepeatedCalls:
             return self._run(func, args, kwargs)
         if func in QUICKER_THAN_LOOKED_UP and (known := known_result(func, args, kwargs)) is not None:
             with _NO_DISPATCH():
-                return _empty(_New(known.shape, contiguous_strides(known.shape), known.dtype))
+                return _empty(_New(*known.tensors[0], known.dtype))
         tensors: list[torch.Tensor] = []
         try:
             key = (func, torch.get_default_dtype(), _described((args, kwargs), tensors, _exactly))
@@ -93,8 +93,8 @@ class RepeatedCalls:
         alike = None
         known = known_result(func, args, kwargs)
         if known is not None:
-            new = _New(known.shape, contiguous_strides(known.shape), known.dtype)
-            return self._given(_Outcome([new], None, known.flops), key, tensors)
+            parts: list[_New | int | None] = [_New(shape, stride, known.dtype) for shape, stride in known.tensors]
+            return self._given(_Outcome(parts, tuple if known.several else None, known.flops), key, tensors)
         if canonical_name(func) in _ELEMENTWISE:
             alike = (func, _described((args, kwargs), [], _Pattern()))
             place = self._alike.get(alike)
@@ -223,6 +223,11 @@ def _empty(part: _New) -> torch.Tensor:
 _ANY_AUTOCAST: Any = getattr(torch._C, "_is_any_autocast_enabled", None)
 _TRANSFORMATION: Any = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", None)
 _NO_DISPATCH: Any = getattr(torch._C, "_DisableTorchDispatch", None)
+
+
+def autocasting() -> bool:
+    """Whether torch.autocast is on, for any device."""
+    return _ANY_AUTOCAST is not None and bool(_ANY_AUTOCAST())
 
 
 def _is_plain_moment() -> bool:

@@ -73,9 +73,10 @@ def is_cheap(model: nn.Module, arguments: Arguments) -> bool:
     """
     held = [tensor for module in modules_of(model) for _, kind, tensor, _ in own_tensors(module) if kind == "parameter"]
     tensors = [tensor for tensor in {id(tensor): tensor for tensor in held}.values() if not is_lazy(tensor)]
-    if any(tensor.device.type != "cpu" for tensor in tensors):
+    inputs = list(tensors_in(arguments))
+    if any(tensor.device.type != "cpu" for tensor in [*tensors, *inputs]):
         return False
-    positions = max((_positions(tensor) for tensor in tensors_in(arguments)), default=1)
+    positions = max(map(_positions, inputs), default=1)
     multiplications = 0
     for tensor in tensors:
         multiplications += tensor.numel() * (

@@ -3,13 +3,15 @@
 import ast
 import typing
 from dataclasses import fields, is_dataclass, make_dataclass
+from math import prod
 from typing import Any
 
+import torch
 from torch import nn
 
 from inspector.core.input_names import Part, split_name
 from inspector.core.recipe import InputSpec
-from inspector.engine.drawing_inputs import draw_inputs
+from inspector.engine.drawing_inputs import draw_inputs, dtype_of
 from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.places import first_tensor
@@ -24,9 +26,14 @@ def arguments_for(model: nn.Module, specs: list[InputSpec], seed: int) -> Argume
     return named_arguments_for(model, specs, seed)[0]
 
 
-def named_arguments_for(model: nn.Module, specs: list[InputSpec], seed: int) -> tuple[Arguments, list[str]]:
-    """What the model is called with, and of the tensors in it, in order, the names of their specs."""
-    values = _drawn(specs, seed, device_of_inputs(model))
+def named_arguments_for(
+    model: nn.Module, specs: list[InputSpec], seed: int, most_drawn: int | None = None
+) -> tuple[Arguments, list[str]]:
+    """What the model is called with, and of the tensors in it, in order, the names of their specs.
+
+    Tensors of more than `most_drawn` elements have no values: they are on meta.
+    """
+    values = _drawn(specs, seed, device_of_inputs(model), most_drawn)
     positional = [value for spec, value in zip(specs, values, strict=True) if not spec.name]
     parts: dict[str, list[tuple[tuple[Part, ...], Any]]] = {}
     for spec, value in zip(specs, values, strict=True):
@@ -49,9 +56,19 @@ def named_arguments_for(model: nn.Module, specs: list[InputSpec], seed: int) -> 
     return arguments, [names.get(id(tensor), "") for tensor in tensors_in(arguments)]
 
 
-def _drawn(specs: list[InputSpec], seed: int, device: str) -> list[Any]:
-    tensors = iter(draw_inputs([spec for spec in specs if spec.value is None], seed))
-    return [next(tensors).to(device) if spec.value is None else ast.literal_eval(spec.value) for spec in specs]
+def _drawn(specs: list[InputSpec], seed: int, device: str, most: int | None) -> list[Any]:
+    large = [most is not None and spec.file is None and prod(spec.shape or []) > most for spec in specs]
+    drawn = [spec for spec, is_large in zip(specs, large, strict=True) if spec.value is None and not is_large]
+    tensors = iter(draw_inputs(drawn, seed))
+    values: list[Any] = []
+    for spec, is_large in zip(specs, large, strict=True):
+        if spec.value is not None:
+            values.append(ast.literal_eval(spec.value))
+        elif is_large:
+            values.append(torch.empty(spec.shape or [], dtype=dtype_of(spec), device="meta"))
+        else:
+            values.append(next(tensors).to(device))
+    return values
 
 
 def device_of_inputs(model: nn.Module) -> str:

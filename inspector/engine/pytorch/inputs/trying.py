@@ -24,6 +24,9 @@ from inspector.engine.pytorch.passes import Pass, full_recorder, run_shapes
 from inspector.engine.pytorch.recording import Recorder, calls_of
 from inspector.engine.pytorch.source_lines import is_user_file, user_source
 
+MOST_DRAWN = 1 << 22
+"""Elements of a guess up to which its values are drawn: what larger ones come to is seen on meta."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -60,7 +63,7 @@ class Outcome:
 
 def attempt(model: nn.Module, guess: Guess, seed: int) -> Outcome:
     """Run the model on `guess`."""
-    arguments, names = named_arguments_for(model, list(guess), seed)
+    arguments, names = named_arguments_for(model, list(guess), seed, MOST_DRAWN)
     trackers: list[OriginTracker] = []
 
     def follow(inputs: list[torch.Tensor]) -> OriginTracker:
