@@ -6,6 +6,7 @@ import random
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestCancelledError, RequestError
@@ -545,3 +546,51 @@ def test_an_exception_that_cannot_be_printed_is_a_failure_like_others():
     model = live(Net())
     assert model.forward([InputSpec(shape=[1, 4])], 0, False, silent).table.failure.type == "SilentError"
     assert model.trace([InputSpec(shape=[1, 4])], silent).failure.type == "SilentError"
+
+
+class Padding(nn.Module):
+    """Goes through a nested tensor, which has no shape."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(8, 4)
+
+    def forward(self, x):
+        return self.layer(torch.nested.nested_tensor([x[:2], x[:1]])).to_padded_tensor(0.0)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_nested_tensor_has_no_shape_to_show_and_does_not_end_the_pass():
+    table = live(Padding()).trace([InputSpec(shape=[4, 8])], silent)
+    assert table.failure is None
+    assert table.outputs[0].shape == [2, 2, 4]
+    assert next(row for row in table.rows if row.path == "layer").output_shapes == []
+
+
+def test_under_autocast_the_dtypes_are_those_of_the_device():
+    class Casting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2000, 2000)
+
+        def forward(self, x):
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                return torch.relu(self.layer(x))
+
+    module = Casting()
+    table = live(module).trace([InputSpec(shape=[200, 2000])], silent)
+    assert table.outputs[0].dtype == str(module(torch.zeros(200, 2000)).dtype).removeprefix("torch.")
+    assert [note.code for note in table.notes] == ["real-pass"]
+
+
+def test_a_call_counts_for_the_module_that_made_it():
+    shared = nn.Linear(8, 8)
+    module = nn.Sequential(nn.Sequential(nn.Linear(8, 8), shared), nn.Sequential(nn.Linear(8, 8), shared))
+    counter = FlopCounterMode(display=False)
+    with counter:
+        module(torch.zeros(4, 8))
+    counts = counter.get_flop_counts()
+    flops = {row.path: row.flops for row in live(module).trace([InputSpec(shape=[4, 8])], silent).rows if not row.call}
+    assert flops["0"] == sum(counts["Sequential.0"].values())
+    assert flops["1"] == sum(counts["Sequential.1"].values())
+    assert flops[""] == counter.get_total_flops()

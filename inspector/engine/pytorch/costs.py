@@ -37,7 +37,8 @@ class OperationCounter(TorchDispatchMode):
         kwargs = kwargs or {}
         packet = getattr(func, "_overloadpacket", func)
         formula = _FORMULAS.get(packet)
-        if formula is None and packet is not func:
+        # Nested tensors have their own kernels, and no sizes that a decomposition could ask for.
+        if formula is None and packet is not func and not any(getattr(value, "is_nested", False) for value in args):
             with self:
                 # An operation made of others counts as those.
                 result = func.decompose(*args, **kwargs)
