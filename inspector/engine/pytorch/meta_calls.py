@@ -9,6 +9,7 @@ import torch
 from torch.utils._device import _device_constructors
 
 from inspector.engine.pytorch.costs import OperationCounter
+from inspector.engine.pytorch.counted_positions import note_positions, refuse_positions_beyond
 from inspector.engine.pytorch.meta_gaps import refuse_as_elsewhere
 from inspector.engine.pytorch.mixed_dtypes import mixed_dtypes
 from inspector.engine.pytorch.nested import tensors_in
@@ -40,7 +41,10 @@ class MetaCalls:
             return self._device
         if autocasting():
             raise NeedsValuesError("autocast chooses dtypes by the device, not for tensors without values")
-        return self._run(func, args, kwargs)
+        refuse_positions_beyond(func, args, kwargs)
+        result = self._run(func, args, kwargs)
+        note_positions(func, args, kwargs, result)
+        return result
 
     def _on_meta(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if func in self._constructors:

@@ -1,0 +1,74 @@
+"""Positions counted by ``torch.arange`` keep their range where nothing else has values: a table may be too short.
+
+The most frequent limit on the length of a text stands in a table of positions, which on meta accepts any index.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import torch
+
+from inspector.engine.pytorch.op_calls import canonical_name
+
+_ATTRIBUTE = "_counted_positions"
+_KEEPING = {
+    "unsqueeze", "expand", "expand_as", "view", "view_as", "reshape", "flatten", "repeat", "repeat_interleave", "to",
+    "long", "int", "contiguous", "clone", "detach", "t", "x.T",
+}  # fmt: skip
+"""Functions whose result holds every value of their first argument."""
+
+
+def refuse_positions_beyond(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Raise what an embedding does on values where counted positions go beyond its table."""
+    if _role(func) != "table":
+        return
+    given = args[0] if args else kwargs.get("input")
+    table = args[1] if len(args) > 1 else kwargs.get("weight")
+    span = _span_of(given)
+    if span is not None and isinstance(table, torch.Tensor) and not 0 <= span[0] <= span[1] < table.shape[0]:
+        raise IndexError("index out of range in self")
+
+
+def note_positions(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> None:
+    """Keep, with the result of a call, which positions it counts."""
+    role = _role(func)
+    if role is None or role == "table" or not isinstance(result, torch.Tensor):
+        return
+    if role == "count":
+        span = _counted(args, kwargs)
+    else:
+        span = _span_of(args[0] if args else None)
+        if span is not None and role == "item" and not _takes_all(args[1]):
+            return
+        if span is not None and role == "shift":
+            by = args[1] if len(args) == 2 and not kwargs else None
+            span = (span[0] + by, span[1] + by) if type(by) is int else None
+    if span is not None:
+        result.__dict__[_ATTRIBUTE] = span
+
+
+@cache
+def _role(func: Any) -> str | None:
+    name = canonical_name(func)
+    if name in _KEEPING:
+        return "keep"
+    return {"arange": "count", "embedding": "table", "add": "shift", "radd": "shift", "getitem": "item"}.get(name)
+
+
+def _takes_all(index: Any) -> bool:
+    """Whether an index only adds axes, as ``x[None, :]`` does."""
+    items = index if isinstance(index, tuple) else (index,)
+    return all(item is None or item is Ellipsis or (type(item) is slice and item == slice(None)) for item in items)
+
+
+def _counted(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[int, int] | None:
+    numbers = [*args, *(kwargs[name] for name in ("start", "end", "step") if name in kwargs)]
+    if not 1 <= len(numbers) <= 3 or any(type(number) is not int for number in numbers):
+        return None
+    values = range(*numbers)
+    return (min(values), max(values)) if values else None
+
+
+def _span_of(value: Any) -> tuple[int, int] | None:
+    return value.__dict__.get(_ATTRIBUTE) if isinstance(value, torch.Tensor) else None
