@@ -446,4 +446,9 @@ BUGS = [
         "x = self.conv(x)\nb, c, h, w = x.shape\nx = x.permute(0, 1, 3, 2).reshape(b, c, h * w)\n"
         "return self.rnn(x)[0]  # FAILS",
     ),
+    bug(
+        "a squeeze that took the batch", "bn", "1x3x8x8",
+        "self.conv = nn.Conv2d(3, 16, 3)\nself.bn = nn.BatchNorm1d(16)",
+        "x = F.adaptive_avg_pool2d(self.conv(x), 1).squeeze()\nreturn self.bn(x)  # FAILS",
+    ),
 ]  # fmt: skip

@@ -1,11 +1,13 @@
 """Where and why a forward failed: the module, the user's line, the operands with their shapes, what to do."""
 
 import ast
+from collections.abc import Sequence
 from itertools import islice
 
 import torch
 from torch import nn
 
+from inspector.core.recipe import InputSpec
 from inspector.core.table import Failure, Operand
 from inspector.engine.pytorch.explaining import explain
 from inspector.engine.pytorch.explaining.scene import Scene
@@ -18,10 +20,12 @@ from inspector.engine.pytorch.recording import FailedCall, Recorder
 MOST_OPERANDS = 16
 
 
-def describe_failure(problem: BaseException, model: nn.Module, recorder: Recorder) -> Failure:
-    """The failure as a record; the exception's tensors are let go of afterwards."""
+def describe_failure(
+    problem: BaseException, model: nn.Module, recorder: Recorder, specs: Sequence[InputSpec] = ()
+) -> Failure:
+    """The failure as a record; the exception's tensors are let go of afterwards. `specs` say what the inputs may be."""
     forget_sources()
-    scene = Scene(problem, model, recorder)
+    scene = Scene(problem, model, recorder, specs)
     why, fixes = explain(scene)
     called = scene.record
     failure = Failure(

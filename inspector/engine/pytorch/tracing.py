@@ -135,7 +135,7 @@ def _pass(model: nn.Module, found: Inferred, seed: int) -> Trace:
     made = found.made or run_shapes(model, found.arguments, seed, full_recorder)
     failure, outputs = None, []
     if made.problem is not None:
-        failure = describe_failure(made.problem, model, made.recorder)
+        failure = describe_failure(made.problem, model, made.recorder, found.specs)
     else:
         outputs = [
             Output(name=name, shape=list(tensor.shape), dtype=str(tensor.dtype).removeprefix("torch."))

@@ -6,6 +6,7 @@ from inspector.engine.pytorch.explaining import (  # noqa: F401 - each registers
     devices_and_dtypes,
     indexing,
     joining,
+    lost_batches,
     normalising,
     products,
     python_errors,
