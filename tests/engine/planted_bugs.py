@@ -60,6 +60,18 @@ BLOCKS = """class Block(nn.Module):
 
 """
 
+GATE = """class Gate(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x):
+        weight = torch.sigmoid(self.conv(x))
+        y = weight * x
+
+
+"""
+
 BUGS = [
     bug(
         "flatten size", "fc", "2x3x28x28",
@@ -413,5 +425,30 @@ BUGS = [
     bug(
         "loss of float classes", "", "4x8 y=4x1",
         "self.fc = nn.Linear(8, 3)", "def x, y\nreturn F.cross_entropy(self.fc(x), (y[:, 0] > 0).float())  # FAILS",
+    ),
+    bug(
+        "batch_first missing beside first states", "lstm", "8x20x5",
+        "self.lstm = nn.LSTM(5, 32, 2)\nself.fc = nn.Linear(32, 3)",
+        "h = torch.zeros(2, x.size(0), 32)\nc = torch.zeros(2, x.size(0), 32)\n"
+        "out, _ = self.lstm(x, (h, c))  # FAILS\nreturn self.fc(out[:, -1])",
+    ),
+    bug(
+        "a forward without a return", "", "2x4x8x8",
+        "self.gate = Gate()", "x = x + self.gate(x)  # FAILS\nreturn x", before=GATE,
+    ),
+    bug(
+        "None by a name from a forward without a return", "", "2x4x8x8",
+        "self.gate = Gate()", "y = self.gate(x)\nreturn y.mean((2, 3))  # FAILS", before=GATE,
+    ),
+    bug(
+        "a map's wrong axes together before a recurrent layer", "rnn", "2x1x40x100",
+        "self.conv = nn.Conv2d(1, 16, 3, 4, 1)\nself.rnn = nn.GRU(160, 24, batch_first=True)",
+        "x = self.conv(x)\nb, c, h, w = x.shape\nx = x.permute(0, 1, 3, 2).reshape(b, c, h * w)\n"
+        "return self.rnn(x)[0]  # FAILS",
+    ),
+    bug(
+        "a squeeze that took the batch", "bn", "1x3x8x8",
+        "self.conv = nn.Conv2d(3, 16, 3)\nself.bn = nn.BatchNorm1d(16)",
+        "x = F.adaptive_avg_pool2d(self.conv(x), 1).squeeze()\nreturn self.bn(x)  # FAILS",
     ),
 ]  # fmt: skip

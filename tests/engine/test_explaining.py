@@ -138,6 +138,23 @@ def test_the_line_is_the_innermost_of_the_models_own(make, path, line, told):
     assert told in failure.explanation
 
 
+def test_a_table_is_made_for_all_that_the_input_may_ask_for():
+    model = nn.Sequential(nn.Embedding(5000, 4))
+    recorder = Recorder(model)
+    spec = parse_input("2x16:int64~range(0,30522)")
+    with pytest.raises(IndexError) as raised:
+        for_real(model, drawn([str(spec)]), recorder)
+    failure = describe_failure(raised.value, model, recorder, [spec])
+    assert failure.fixes[0].statement == "model[0] = nn.Embedding(30522, 4)"
+
+
+def test_a_squeeze_is_mended_for_any_batch(tmp_path):
+    bug = next(bug for bug in BUGS if bug.name == "a squeeze that took the batch")
+    failure = failure_of(bug.source, bug.inputs, bug.training, tmp_path, for_real)
+    assert ".flatten(1)" in failure.fixes[0].edits[0].after
+    run(failure.fixes[0], bug.source, ["3x3x8x8"], bug.training)
+
+
 SHAPES_ALONE = ["flatten size", "view size", "channels of a convolution", "cat of branches", "residual in a stack"]
 
 

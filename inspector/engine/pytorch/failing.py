@@ -1,11 +1,13 @@
 """Where and why a forward failed: the module, the user's line, the operands with their shapes, what to do."""
 
 import ast
+from collections.abc import Sequence
 from itertools import islice
 
 import torch
 from torch import nn
 
+from inspector.core.recipe import InputSpec
 from inspector.core.table import Failure, Operand
 from inspector.engine.pytorch.explaining import explain
 from inspector.engine.pytorch.explaining.scene import Scene
@@ -18,10 +20,12 @@ from inspector.engine.pytorch.recording import FailedCall, Recorder
 MOST_OPERANDS = 16
 
 
-def describe_failure(problem: BaseException, model: nn.Module, recorder: Recorder) -> Failure:
-    """The failure as a record; the exception's tensors are let go of afterwards."""
+def describe_failure(
+    problem: BaseException, model: nn.Module, recorder: Recorder, specs: Sequence[InputSpec] = ()
+) -> Failure:
+    """The failure as a record; the exception's tensors are let go of afterwards. `specs` say what the inputs may be."""
     forget_sources()
-    scene = Scene(problem, model, recorder)
+    scene = Scene(problem, model, recorder, specs)
     why, fixes = explain(scene)
     called = scene.record
     failure = Failure(
@@ -51,13 +55,33 @@ def _operands_of(scene: Scene, call: FailedCall) -> list[Operand]:
         own = scene.own_tensors.get(key, tensor)
         node = scene.node_of(tensor)
         text = written.get(id(own), key) or (ast.unparse(node) if node is not None else "")
-        found.setdefault(text or f"operand {number} of {canonical_name(call.func)}", tensor)
+        found.setdefault(text or _given_as(scene, tensor, number, call), tensor)
     return _listed(found)
 
 
+def _given_as(scene: Scene, tensor: torch.Tensor, number: int, call: FailedCall) -> str:
+    """An operand that the line does not write: what the failing layer was given, else by its place in the call."""
+    given = list(tensors_in(scene.given)) if scene.module is not None else []
+    place = next((place for place, one in enumerate(given, start=1) if one is tensor), None)
+    if place is None:
+        return f"operand {number} of {canonical_name(call.func)}"
+    return _input_of(scene, place, len(given))
+
+
+def _input_of(scene: Scene, place: int, count: int) -> str:
+    return f"the input of {scene.path}" if count == 1 else f"input {place} of {scene.path}"
+
+
 def _operands_near(scene: Scene) -> list[Operand]:
-    """The tensors that the failing expression names; where it names none, the frame's local tensors."""
-    return _listed(_named_tensors(scene) or _local_tensors(scene))
+    """What the failed layer was given and what the expression names; where there is neither, the frame's tensors."""
+    given = list(tensors_in(scene.given)) if scene.module is not None else []
+    named = _named_tensors(scene)
+    found: dict[str, torch.Tensor] = {}
+    for place, tensor in enumerate(given, start=1):
+        if not any(tensor is one for one in named.values()):
+            node = scene.node_of(tensor)
+            found[ast.unparse(node) if node is not None else _input_of(scene, place, len(given))] = tensor
+    return _listed(found | named or _local_tensors(scene))
 
 
 def _local_tensors(scene: Scene) -> dict[str, torch.Tensor]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 from torch import nn
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from inspector.core.recipe import InputSpec
 from inspector.core.table import Failure, Input, Note, Output
@@ -84,7 +85,7 @@ def _no_input(model: nn.Module, tried: list[Outcome]) -> Note:
     """Says that no input was found, what was tried, and where that which came furthest failed."""
     names = [each.name for each in required_parameters(model)]
     wanted = f" for {', '.join(names)}" if names else ""
-    text = f"no input was found that the model runs on; give one{wanted} with --input, for example 1x3x224x224"
+    text = f"no input was found that the model runs on; give one{wanted} with --input, for example {_example(model)}"
     failed = [outcome for outcome in tried if not outcome.works]
     if failed:
         furthest = max(failed, key=lambda outcome: outcome.progress)
@@ -92,6 +93,21 @@ def _no_input(model: nn.Module, tried: list[Outcome]) -> Note:
         text += f"; {things(len(failed), 'input')} tried, {' '.join(map(str, furthest.guess)) or 'none'} came furthest"
         text += f" and failed{place}: {furthest.kind.__name__ if furthest.kind else ''}: {furthest.said}"
     return Note(code="no-input", message=text)
+
+
+def _example(model: nn.Module) -> str:
+    """An input to write as an example: for what the model's first layer takes, as far as it is one of torch's."""
+    for module in model.modules():
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag):
+            return f"1x16:int64~range(0,{module.num_embeddings})"
+        if isinstance(module, nn.modules.conv._ConvNd) and not isinstance(module, LazyModuleMixin):
+            sides = {1: "1000", 2: "224x224", 3: "16x112x112"}[len(module.kernel_size)]
+            return f"1x{module.in_channels}x{sides}"
+        if isinstance(module, nn.RNNBase):
+            return f"1x16x{module.input_size}"
+        if isinstance(module, nn.Linear) and not isinstance(module, LazyModuleMixin):
+            return f"1x{module.in_features}"
+    return "1x3x224x224"
 
 
 def infer(model: nn.Module, target: str, given: list[InputSpec], seed: int, progress: Progress) -> Inferred | Note:
@@ -119,7 +135,7 @@ def _pass(model: nn.Module, found: Inferred, seed: int) -> Trace:
     made = found.made or run_shapes(model, found.arguments, seed, full_recorder)
     failure, outputs = None, []
     if made.problem is not None:
-        failure = describe_failure(made.problem, model, made.recorder)
+        failure = describe_failure(made.problem, model, made.recorder, found.specs)
     else:
         outputs = [
             Output(name=name, shape=list(tensor.shape), dtype=str(tensor.dtype).removeprefix("torch."))

@@ -2,9 +2,11 @@
 
 from inspector.core.table import Fix
 from inspector.engine.pytorch.explaining import (  # noqa: F401 - each registers its rules, the most specific first
+    absent_returns,
     devices_and_dtypes,
     indexing,
     joining,
+    lost_batches,
     normalising,
     products,
     python_errors,

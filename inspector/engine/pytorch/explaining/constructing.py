@@ -130,6 +130,8 @@ def constructor(module: nn.Module, settings: Mapping[str, object]) -> str:
         if name in ("device", "dtype") or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
             continue
         value = settings.get(name, _setting(module, name))
+        if name not in settings and parameter.default is None and getattr(module, name, _UNKNOWN) is None:
+            value = None
         if value is _UNKNOWN or (parameter.default is not parameter.empty and value == parameter.default):
             positional = False
             continue

@@ -24,14 +24,27 @@ def indices_beyond_a_table(scene: Scene) -> Explained | None:
     why = f"the table has {entries} entries (0 to {entries - 1}), {scene.with_shape(given)} asks for {wrong}"
     fixes: list[Fix] = []
     if scene.module is not None and top >= entries and least >= 0:
-        fixes.append(scene.changed(num_embeddings=top + 1))
-    elif scene.module is None and (fix := parameter_fix(scene, weight, 0, top + 1)):
+        fixes.append(scene.changed(num_embeddings=_needed(scene, given)))
+    elif scene.module is None and (fix := parameter_fix(scene, weight, 0, _needed(scene, given))):
         fixes.append(fix)
     if scene.flow.maker(given) is scene.root and scene.root is not None:
         sizes = "x".join(map(str, given.shape))
         fixes.append(Fix(text=f"give indices of the table: --input '{sizes}:int64~range(0,{entries})'"))
     fixes.append(scene.wrapped(given, f"{{}}.clamp(0, {entries - 1})", "or clamp them"))
     return Explained(why, fixes)
+
+
+def _needed(scene: Scene, given: torch.Tensor) -> int:
+    """How many entries the indices need: all that the input's declared range allows, else those that were drawn."""
+    most = int(given.max()) + 1
+    if scene.flow.maker(given) is not scene.root:
+        return most
+    ends = [
+        int(spec.high)
+        for spec in scene.specs
+        if spec.distribution == "range" and spec.high is not None and spec.shape == list(given.shape)
+    ]
+    return max([most, *ends]) if len(ends) == 1 else most
 
 
 @explains("getitem setitem", signature="input index")

@@ -235,7 +235,7 @@ def tuples_and_none_for_tensors(scene: Scene) -> Explained | None:
     for value, node in candidates:
         if isinstance(value, torch.Tensor | str | int | float | torch.Size) or isinstance(node, ast.Constant):
             continue
-        if node is not None and not _is_operand(scene, node):
+        if (node is not None and not _is_operand(scene, node)) or _is_state(scene, value):
             continue
         written = f"`{text_of(scene.file, node)}`" if node is not None else "its argument"
         if value is None and scene.layer is not None:
@@ -248,6 +248,13 @@ def tuples_and_none_for_tensors(scene: Scene) -> Explained | None:
             why = f"{written} is a {kind} of {len(value)} ({parts}) where a tensor is taken{_returned_by(scene, value)}"
             return Explained(why, _first_part(scene, value, node))
     return None
+
+
+def _is_state(scene: Scene, value: Any) -> bool:
+    """Whether a value is the first states of a recurrent layer, which may be a pair or None."""
+    args, kwargs = scene.given
+    recurrent = isinstance(scene.layer, nn.RNNBase | nn.RNNCellBase)
+    return recurrent and any(value is state for state in (*args[1:], *kwargs.values()))
 
 
 def _is_operand(scene: Scene, node: ast.expr) -> bool:

@@ -4,7 +4,7 @@ import ast
 import builtins
 import inspect
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from types import FrameType, TracebackType
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from inspector.core.recipe import InputSpec
 from inspector.core.table import Fix, Source
 from inspector.core.wording import shape as shape_text
 from inspector.engine.pytorch import calling
@@ -35,9 +36,13 @@ UNKNOWN = object()
 class Scene:
     """Where a pass failed. No line of the user's is run again: values are those that the frame still has."""
 
-    def __init__(self, problem: BaseException, model: nn.Module, recorder: Recorder) -> None:
+    def __init__(
+        self, problem: BaseException, model: nn.Module, recorder: Recorder, specs: Sequence[InputSpec] = ()
+    ) -> None:
         self.problem = problem
         self.model = model
+        self.specs = specs
+        """What the inputs were drawn by, as far as that is known."""
         self.root = recorder.root
         self.record: CallRecord | None = recorder.failed
         """The innermost call that was open."""

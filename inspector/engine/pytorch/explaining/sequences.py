@@ -59,10 +59,28 @@ def features_of_a_recurrent_layer(scene: Scene) -> Explained | None:
         fixes.append(
             scene.wrapped(given, "{}.transpose(1, 2)", f"axis 1 has {module.input_size}: swap it with the last")
         )
+    fixes += _other_axes_together(scene, given, module.input_size)
     if given.ndim == 2 and module.input_size == 1:
         fixes.append(scene.wrapped(given, "{}.unsqueeze(-1)", "the axis of features is missing: add it"))
     fixes += feature_fixes(scene, given, given.shape[-1], module.input_size, "input_size", None)
     return Explained(why, fixes)
+
+
+def _other_axes_together(scene: Scene, given: torch.Tensor, wanted: int) -> list[Fix]:
+    """A map of which two axes were put together, where two others have as many features as are taken."""
+    maker = scene.flow.maker(given)
+    before = maker.input_shapes[0] if maker is not None and maker.is_function and maker.input_shapes else []
+    if len(before) != 4 or list(given.shape) != [before[0], before[1], before[2] * before[3]]:
+        return []
+    _, first, second, third = before
+    if first * third == wanted:
+        form, positions = f"{{}}.unflatten(2, (-1, {third})).transpose(1, 2).flatten(2)", second
+    elif first * second == wanted:
+        form, positions = f"{{}}.unflatten(2, ({second}, -1)).permute(0, 3, 1, 2).flatten(2)", third
+    else:
+        return []
+    why = f"other axes of the map have {wanted} together: keep the one of {positions} as the positions"
+    return [scene.wrapped(given, form, why)]
 
 
 @explains(nn.RNNBase)
@@ -154,11 +172,11 @@ def features_of_attention(scene: Scene) -> Explained | None:
     query, key, value = (_argument(scene, place, name) for place, name in enumerate(("query", "key", "value")))
     if not all(isinstance(one, torch.Tensor) for one in (query, key, value)):
         return None
-    for name, tensor, setting in (("query", query, "embed_dim"), ("key", key, "kdim"), ("value", value, "vdim")):
+    for name, tensor, setting in (("queries", query, "embed_dim"), ("keys", key, "kdim"), ("values", value, "vdim")):
         wanted, got = getattr(module, setting), tensor.shape[-1]
         if got == wanted:
             continue
-        why = f"the {name}s take {wanted} features ({setting}), {scene.with_shape(tensor)} has {got}"
+        why = f"the {name} take {wanted} features ({setting}), {scene.with_shape(tensor)} has {got}"
         fixes: list[Fix] = []
         if tensor.ndim == 3 and wanted == tensor.shape[1]:
             fixes.append(scene.wrapped(tensor, "{}.transpose(1, 2)", f"axis 1 has {wanted}: swap it with the last"))
