@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from inspector.core import wording
 from inspector.core.edits import Edit
 from inspector.core.memory import MemorySettings
 from inspector.core.recipe import InputSpec, parse_input
@@ -132,7 +133,8 @@ def choose_input(app: NNInspectApp) -> None:
             app.inputs = chosen
             app.trace_again()
 
-    app.push_screen(InputDialog(current_inputs(app)), use)
+    used = app.table.inputs if app.table is not None else []
+    app.push_screen(InputDialog(current_inputs(app), used), use)
 
 
 def next_input(app: NNInspectApp) -> None:
@@ -148,8 +150,17 @@ def previous_input(app: NNInspectApp) -> None:
 def _step_input(app: NNInspectApp, by: int) -> None:
     if app.table is None:
         return
-    app.inputs = [as_spec(one, next_shape(one, by)) for one in app.table.inputs]
-    app.trace_again()
+    before = app.table.inputs
+    shapes = [next_shape(one, by) for one in before]
+    app.inputs = [as_spec(one, shape) for one, shape in zip(before, shapes, strict=True)]
+    place = next((place_among(one, shape) for one, shape in zip(before, shapes, strict=True) if shape), "")
+
+    async def step() -> None:
+        await app.trace()
+        if app.table is not None and app.table.failure is None:
+            app.say(place)
+
+    app.conversation.spawn(step())
 
 
 def next_shape(one: Input, by: int) -> list[int] | None:
@@ -163,6 +174,19 @@ def next_shape(one: Input, by: int) -> list[int] | None:
     shapes = ([shape] if shape and shape not in one.alternatives else []) + one.alternatives
     at = shapes.index(shape) if shape in shapes else 0
     return shapes[(at + by) % len(shapes)] if shapes else None
+
+
+def place_among(one: Input, shape: list[int]) -> str:
+    """Which of the sizes that do a shape of this input has: ``x 1×3×33×33: 33 of 32…35``."""
+    ending = next((sizes for sizes in one.sizes if sizes.high is not None), None)
+    if ending is not None:
+        step = f" by {ending.step}" if ending.step > 1 else ""
+        among = f"{shape[ending.axes[0]]} of {ending.low}…{ending.high}{step}"
+    else:
+        shapes = sorted([*([one.shape] if one.shape and one.shape not in one.alternatives else []), *one.alternatives])
+        among = f"{shapes.index(shape) + 1} of {len(shapes)} to step through"
+    solutions = f" ({one.solutions})" if one.solutions and ending is None else ""
+    return f"{wording.model_input(msgspec.structs.replace(one, shape=shape))}: {among}{solutions}"
 
 
 def initialise(app: NNInspectApp) -> None:

@@ -1,13 +1,15 @@
 """Changing and running the model through the dialogs: what is sent to the engine, and what is said then."""
 
+import msgspec
 import pytest
 import torch
-from fake_client import FakeClient
+from fake_client import FakeClient, lenet
 from screen_text import session
 from textual import events
 
 from inspector.core.edits import Edit
 from inspector.core.recipe import InputSpec
+from inspector.core.table import SizeRange
 from inspector.engine.values import read_values
 from inspector.worker import protocol
 
@@ -173,6 +175,32 @@ async def test_brackets_step_through_the_inputs_that_work(key, shape):
     async with session() as ui:
         await ui.press(name)
         assert ui.client.asked_for(protocol.Trace)[-1].inputs == [InputSpec(name="x", shape=shape)]
+
+
+async def test_stepping_says_which_of_the_sizes_that_do_it_now_is():
+    async with session(lenet_of(range(32, 36))) as ui:
+        assert "x 1×3×33×33: 33 of 32…35" in await ui.press("right_square_bracket")
+    async with session() as ui:
+        assert "x 1×3×33×33: 2 of 2 to step through" in await ui.press("right_square_bracket")
+
+
+def lenet_of(sides):
+    """The LeNet that takes images of these sizes, as the engine says it."""
+    table = lenet()
+    sizes = SizeRange(axes=[2, 3], low=sides[0], high=sides[-1])
+    known = msgspec.structs.replace(
+        table.inputs[0], sizes=[sizes], reason="32 is the usual size among 32…35", solutions="h and w from 32 to 35",
+        equation="16·⌊(h − 12)/4⌋·⌊(w − 12)/4⌋ = 400",
+    )  # fmt: skip
+    return msgspec.structs.replace(table, inputs=[known])
+
+
+async def test_the_input_dialog_says_why_this_input_and_which_others_do():
+    async with session(lenet_of(range(32, 36)), size=(80, 24)) as ui:
+        text = await ui.press("t")
+        assert "32 is the usual size among 32…35" in text
+        assert "h and w from 32 to 35: 16·⌊(h − 12)/4⌋·⌊(w − 12)/4⌋ = 400" in text
+        assert "let it be worked out" in text
 
 
 async def test_the_input_dialog_takes_specs_as_typed_after_input():

@@ -1,6 +1,6 @@
 """All sizes on which a model runs, beside the one taken, and the equation that they solve."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from inspector.core.recipe import InputSpec
@@ -18,6 +18,11 @@ MOST_ALTERNATIVES = 8
 MOST_USUAL = 3
 """Usual sizes to step through where any will do: each is tried."""
 STEPS = (2, 4, 8, 16, 32, 64, 128)
+NEIGHBOURS = (1, 2, 3, 4, 8, 16)
+"""How far off sizes are tried before it is said that any will do: networks that halve a map n times and join the halves
+again take the sizes near each multiple of 2ⁿ, the first few of which may all work."""
+FAR = 64
+"""Times the size of a sequence: tables of positions end somewhere."""
 _NAMES = {1: ["t"], 2: ["h", "w"], 3: ["d", "h", "w"]}
 
 
@@ -85,6 +90,8 @@ class _Exploration:
         self._axes = axes if len({shape[axis] for axis in axes}) == 1 else axes[-2:]
         self._square = len({shape[axis] for axis in self._axes}) == 1
         self._seen: dict[int, Outcome] = {}
+        self._tried: dict[int, bool] = {}
+        self._has_others = any(spec.value is None and spec.name not in tied for spec in found.guess)
 
     def solutions(self) -> Solutions | None:
         """What was found; None where nothing can be said."""
@@ -93,14 +100,32 @@ class _Exploration:
         size = self._shape[self._axes[0]]
         if size < 1:
             return None
-        larger, above = self._works(2 * size), self._works(size + 1)
-        if larger is None or above is None:
+        larger = self._works(2 * size)
+        if larger is None:
             return None
-        if larger and above:
-            return self._unbounded(size)
-        if larger:
+        if not larger:
+            return self._bounded(size, 2 * size)
+        near = self._all_work(size + far for far in NEIGHBOURS)
+        if near is None:
+            return None
+        if not near:
             return self._stepped(size)
-        return self._bounded(size)
+        if self._is_short_of_an_end(size):
+            return self._bounded(size, FAR * size)
+        return self._unbounded(size)
+
+    def _all_work(self, sizes: Iterable[int]) -> bool | None:
+        """None where there are too few tries left to say."""
+        for size in sizes:
+            works = self._works(size)
+            if not works:
+                return works
+        return True
+
+    def _is_short_of_an_end(self, size: int) -> bool:
+        """Whether a sequence may not be of any length; not tried where a model goes through it step by step."""
+        in_one_go = self._seen[2 * size].calls <= self._found.calls
+        return len(self._shape) < 4 and in_one_go and self._works(FAR * size) is False
 
     def _works(self, size: int) -> bool | None:
         """None where there are no tries left."""
@@ -115,17 +140,21 @@ class _Exploration:
             self._tries -= 1
         made = self._search(guess)
         self._seen[size] = made
-        return made.is_sound if self._found.is_sound else made.works
+        self._tried[size] = made.is_sound if self._found.is_sound else made.works
+        return self._tried[size]
 
-    def _edge(self, inside: int, outside: int) -> int | None:
-        """The last size that works towards `outside`, which does not; None where there were too few tries."""
+    def _edge(self, inside: int, outside: int, unit: int = 1) -> int | None:
+        """The last size that works towards `outside`, which does not; None where there were too few tries.
+
+        All in units of `unit`.
+        """
         step = 1 if outside > inside else -1
         reach = step
         while abs(outside - inside) > 1:
             probe = inside + reach
             if abs(probe - inside) >= abs(outside - inside):
                 probe = (inside + outside) // 2
-            works = self._works(probe)
+            works = self._works(probe * unit)
             if works is None:
                 return None
             if works:
@@ -135,46 +164,55 @@ class _Exploration:
         return inside
 
     def _unbounded(self, size: int) -> Solutions | None:
+        reason = f"{size} is a usual size" if size in self._usual_sizes() else f"{size} is an ordinary size"
         low = self._edge(size, 0)
-        if low is None:
-            return Solutions(reason="usual, and any other size near it works as well", alternatives=self._usual(1, 1))
+        if low is None or not self._all_work(low + far for far in NEIGHBOURS):
+            return Solutions(reason=reason, alternatives=self._usual(1, 1))
         words = f"{self._named()} of any size from {low}" if low > 1 else f"{self._named()} of any size"
         return Solutions(
             sizes=[SizeRange(axes=self._axes, low=low, high=None)],
             words=words,
-            reason=f"{size} is a usual size" if size in self._usual_sizes() else f"{size} is an ordinary size",
+            reason=reason,
             alternatives=self._usual(low, 1),
         )
 
     def _stepped(self, size: int) -> Solutions | None:
         for step in STEPS:
-            works = self._works(size + step)
+            works = self._all_work(size + times * step for times in (1, 2, 3, 5))
             if works is None:
                 return None
             if works and size % step == 0:
-                low = size
-                while low > step and self._works(low - step):
-                    low -= step
+                lowest = self._edge(size // step, 0, step)
+                if lowest is None:
+                    return None
+                low = lowest * step
+                others = any(made for other, made in self._tried.items() if other > low and other % step)
                 return Solutions(
                     sizes=[SizeRange(axes=self._axes, low=low, high=None, step=step)],
-                    words=f"{self._named()} a multiple of {step}, from {low}",
+                    words=f"{self._named()} a multiple of {step}, from {low}{', and some others' if others else ''}",
                     reason=f"{size} is such a multiple",
                     alternatives=self._usual(low, step),
                 )
         return None
 
-    def _bounded(self, size: int) -> Solutions | None:
-        low, high = self._edge(size, 0), self._edge(size, 2 * size)
+    def _bounded(self, size: int, outside: int) -> Solutions | None:
+        low, high = self._edge(size, 0), self._edge(size, outside)
         if low is None or high is None:
             return None
         equation = self._equation(low, high)
         if low == high:
+            if self._has_others:
+                # With another input changed along with it, as maps in one ratio are, it may do.
+                return None
             return Solutions(
                 sizes=[SizeRange(axes=self._axes, low=low, high=high)],
                 equation=equation,
                 words=f"{self._named()} {low} only",
                 reason="the only size that the model runs on",
             )
+        between = _spread(range(low, high + 1)) + [size + far for far in NEIGHBOURS if size + far <= high]
+        if not self._all_work(between):
+            return None
         taken = "the usual size" if size in self._usual_sizes() else "the roundest size"
         return Solutions(
             sizes=[SizeRange(axes=self._axes, low=low, high=high)],
