@@ -59,7 +59,7 @@ def _interval(window: Interval | None, field: ReceptiveField, axis: int) -> str:
     text = f"{bound}{wording.step(window[0])} … {wording.step(window[1])}"
     real = inside(window, along.pixels)
     if real is None:
-        return f"{text}, all of it padding"
+        return f"{text}, all of it beyond the border, where padding is"
     return text if real == window else f"{text}  ({real[0]} … {real[1]} in the image)"
 
 

@@ -25,7 +25,7 @@ def refuse_positions_beyond(func: Any, args: Sequence[Any], kwargs: Mapping[str,
         return
     given = args[0] if args else kwargs.get("input")
     table = args[1] if len(args) > 1 else kwargs.get("weight")
-    span = _span_of(given)
+    span = counted_span(given)
     if span is not None and isinstance(table, torch.Tensor) and not 0 <= span[0] <= span[1] < table.shape[0]:
         raise IndexError("index out of range in self")
 
@@ -38,7 +38,7 @@ def note_positions(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], re
     if role == "count":
         span = _counted(args, kwargs)
     else:
-        span = _span_of(args[0] if args else None)
+        span = counted_span(args[0] if args else None)
         if span is not None and role == "item" and not _takes_all(args[1]):
             return
         if span is not None and role == "shift":
@@ -70,5 +70,6 @@ def _counted(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[int, int] 
     return (min(values), max(values)) if values else None
 
 
-def _span_of(value: Any) -> tuple[int, int] | None:
+def counted_span(value: Any) -> tuple[int, int] | None:
+    """The least and the largest of the positions that a tensor counts; None where it is not known to count any."""
     return value.__dict__.get(_ATTRIBUTE) if isinstance(value, torch.Tensor) else None

@@ -5,6 +5,7 @@ import ast
 import torch
 
 from inspector.core.table import Fix
+from inspector.engine.pytorch.counted_positions import counted_span
 from inspector.engine.pytorch.explaining.registry import Explained, explains
 from inspector.engine.pytorch.explaining.scene import Scene
 from inspector.engine.pytorch.explaining.settings import parameter_fix
@@ -15,9 +16,10 @@ from inspector.engine.pytorch.explaining.user_source import text_of
 def indices_beyond_a_table(scene: Scene) -> Explained | None:
     """An index for which the table of an embedding has no entry."""
     given, weight = scene.argument("input"), scene.argument("weight")
-    if given.is_meta or given.numel() == 0:
+    span = counted_span(given) if given.is_meta else _span(given)
+    if span is None:
         return None
-    entries, top, least = weight.shape[0], int(given.max()), int(given.min())
+    entries, (least, top) = weight.shape[0], span
     if least >= 0 and top < entries:
         return None
     wrong = top if top >= entries else least
@@ -34,9 +36,15 @@ def indices_beyond_a_table(scene: Scene) -> Explained | None:
     return Explained(why, fixes)
 
 
+def _span(given: torch.Tensor) -> tuple[int, int] | None:
+    """The least and the largest index."""
+    return (int(given.min()), int(given.max())) if given.numel() else None
+
+
 def _needed(scene: Scene, given: torch.Tensor) -> int:
     """How many entries the indices need: all that the input's declared range allows, else those that were drawn."""
-    most = int(given.max()) + 1
+    span = counted_span(given) if given.is_meta else _span(given)
+    most = span[1] + 1 if span is not None else 1
     if scene.flow.maker(given) is not scene.root:
         return most
     ends = [
