@@ -62,7 +62,8 @@ def _transposed(axis: str, size: int | None, k: int, s: int, p: int, d: int, ext
     if size is None:
         return FormulaLine(axis=axis, text=text, output=None, notes=[*overlap])
     output = (size - 1) * s - 2 * p + d * (k - 1) + extra + 1
-    return _line(axis, text, output, [*window_notes.restoring(size, k, s, p, d, extra), *overlap])
+    lost = window_notes.written_nowhere(axis, size, k, s, p, d, output)
+    return _line(axis, text, output, [*window_notes.restoring(size, k, s, p, d, extra), *lost, *overlap])
 
 
 def pooling(

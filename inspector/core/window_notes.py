@@ -99,6 +99,21 @@ def uneven_overlap(k: int, s: int, d: int) -> tuple[str, ...]:
     return (f"outputs are sums of {taps} taps by turns: a checkerboard (Odena et al. 2016)",)
 
 
+def written_nowhere(axis: str, size: int, k: int, s: int, p: int, d: int, output: int) -> list[str]:
+    """Which positions of a transposed convolution's input its padding cuts off: every tap falls outside the output."""
+
+    def is_lost(position: int) -> bool:
+        return not any(0 <= position * s - p + tap * d < output for tap in range(k))
+
+    before = next((place for place in range(size) if not is_lost(place)), size)
+    behind = next((place for place in range(size - before) if not is_lost(size - 1 - place)), 0)
+    inside = sum(map(is_lost, range(before, size - behind))) if d > 1 and k > 1 else 0
+    lost = before + behind + inside
+    if not lost or output < 1:
+        return []
+    return [f"{lost} of {_some(size, axis)} of the input {_is(lost)} cut off by the padding"]
+
+
 def unpooled_from(size: int, k: int, s: int, p: int) -> list[str]:
     """Which sizes the matching pooling turns into `size`."""
     least = (size - 1) * s - 2 * p + k

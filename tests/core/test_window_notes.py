@@ -65,6 +65,16 @@ def test_which_output_padding_restores_the_size() -> None:
 
 
 @settings(max_examples=150, deadline=None)
+@given(sizes, kernels, strides, paddings, dilations)
+def test_positions_that_a_transposed_convolution_cuts_off(size: int, k: int, s: int, p: int, d: int) -> None:
+    assume((size - 1) * s - 2 * p + d * (k - 1) + 1 > 0)
+    given_ones = torch.ones(1, 1, size, requires_grad=True)
+    F.conv_transpose1d(given_ones, torch.ones(1, 1, k), None, s, p, 0, 1, d).sum().backward()
+    (line,) = geometry.transposed_convolution([size], [k], [s], [p], [d], [0])
+    assert numbers(line.notes, r"^(\d+) of .* cut off by the padding$") == given_ones.grad[0, 0].tolist().count(0)
+
+
+@settings(max_examples=150, deadline=None)
 @given(kernels, strides, dilations)
 def test_how_many_taps_of_a_transposed_convolution_meet(k: int, s: int, d: int) -> None:
     taps = F.conv_transpose1d(torch.ones(1, 1, 40), torch.ones(1, 1, k), None, s, 0, 0, 1, d)[0, 0]
