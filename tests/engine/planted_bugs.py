@@ -72,6 +72,22 @@ GATE = """class Gate(nn.Module):
 
 """
 
+MASKED = """class Attention(nn.Module):
+    def __init__(self, features{0}):
+        super().__init__()
+        self.qk = nn.Linear(features, 2 * features)
+        self.register_buffer("mask", torch.tril(torch.ones({1}, {1})).view(1, {1}, {1}))
+
+    def forward(self, x):
+        length = x.shape[1]
+        q, k = self.qk(x).chunk(2, dim=-1)
+        weights = q @ k.transpose(-2, -1)
+        weights = weights.masked_fill(self.mask[:, :length, :length] == 0, float("-inf"))  # FAILS
+        return weights.softmax(-1) @ x
+
+
+"""
+
 BUGS = [
     bug(
         "flatten size", "fc", "2x3x28x28",
@@ -450,5 +466,19 @@ BUGS = [
         "a squeeze that took the batch", "bn", "1x3x8x8",
         "self.conv = nn.Conv2d(3, 16, 3)\nself.bn = nn.BatchNorm1d(16)",
         "x = F.adaptive_avg_pool2d(self.conv(x), 1).squeeze()\nreturn self.bn(x)  # FAILS",
+    ),
+    bug(
+        "a causal mask that is too short", "attention", "2x12x8",
+        "self.attention = Attention(8)", "return self.attention(x)", before=MASKED.format(", size=8", "size"),
+    ),
+    bug(
+        "a causal mask too short in its constructor call", "attention", "2x12x8",
+        "length = 8\nself.attention = Attention(8, 8)",
+        "return self.attention(x)", before=MASKED.format(", size", "size"),
+    ),
+    bug(
+        "a causal mask made for a setting", "attention.1", "2x12x8",
+        "self.attention = nn.Sequential(nn.Linear(8, 8), Attention(8))",
+        "return self.attention(x)", before="class CONFIG:\n    size = 8\n\n\n" + MASKED.format("", "CONFIG.size"),
     ),
 ]  # fmt: skip

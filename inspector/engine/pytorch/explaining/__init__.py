@@ -3,6 +3,7 @@
 from inspector.core.table import Fix
 from inspector.engine.pytorch.explaining import (  # noqa: F401 - each registers its rules, the most specific first
     absent_returns,
+    bounded_tables,
     devices_and_dtypes,
     indexing,
     joining,

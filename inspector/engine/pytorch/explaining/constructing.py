@@ -46,7 +46,7 @@ class Making:
 
 def making_of(model: nn.Module, path: str) -> Making | None:
     """The call that made the module at `path`; None where the user's own source has no single one."""
-    owner, steps = _owner_of(model, path)
+    owner, steps = owner_of(model, path)
     if owner is None or not steps:
         return None
     module = model.get_submodule(path)
@@ -192,7 +192,7 @@ def _settings_edits(model: nn.Module, path: str, made: Making, settings: Mapping
     edits: list[Edit] = []
     added = []
     for name, value in settings.items():
-        node = _argument(made.call, cls, name)
+        node = argument_of(made.call, cls, name)
         text = literal(value)
         if made.is_shared:
             known = _expression_for(model, path, made, value, node)
@@ -213,7 +213,8 @@ def _settings_edits(model: nn.Module, path: str, made: Making, settings: Mapping
     return edits
 
 
-def _argument(call: ast.Call, cls: Any, name: str) -> ast.expr | None:
+def argument_of(call: ast.Call, cls: Any, name: str) -> ast.expr | None:
+    """The expression that a call gives for a constructor's argument; None where it gives none."""
     for keyword in call.keywords:
         if keyword.arg == name:
             return keyword.value
@@ -228,7 +229,7 @@ def _expression_for(model: nn.Module, path: str, made: Making, value: object, wr
 
     In code that makes several modules a number would be right for one only.
     """
-    owner, _ = _owner_of(model, path)
+    owner, _ = owner_of(model, path)
     if owner is None or isinstance(value, bool):
         return None
     prefix = next(name for name, module in model.named_modules() if module is owner)
@@ -248,7 +249,7 @@ def known_names(
         if made is None or (within is not None and function_around(made.file, made.call) is not within):
             continue
         for parameter in parameters_of(type(module)):
-            node = _argument(made.call, type(module), parameter)
+            node = argument_of(made.call, type(module), parameter)
             if node is not None and node is not wrong and not isinstance(node, ast.Constant):
                 names.setdefault(_setting(module, parameter), ast.unparse(node))
     return names
@@ -259,13 +260,13 @@ def calls_with(model: nn.Module, path: str, parameter: str) -> tuple[str, ast.ex
 
     Its file, the argument, the call and the name of the class.
     """
-    owner, _ = _owner_of(model, path)
+    owner, _ = owner_of(model, path)
     found = []
     for function, definition in _definitions(type(owner)) if owner is not None else ():
         for node in ast.walk(definition):
             cls = _value(node.func, function.__globals__) if isinstance(node, ast.Call) else None
             if isinstance(cls, type) and parameter in parameters_of(cls):
-                argument = _argument(node, cls, parameter)  # type: ignore[arg-type]  # a call, as it has a class
+                argument = argument_of(node, cls, parameter)  # type: ignore[arg-type]  # a call, as it has a class
                 if argument is not None:
                     found.append((function.__code__.co_filename, argument, node, cls.__name__))
     return found[0] if len(found) == 1 else None  # type: ignore[return-value]  # as above
@@ -294,7 +295,7 @@ def registered_value(model: nn.Module, key: str) -> tuple[str, ast.expr] | None:
 # Finding the call
 
 
-def _owner_of(model: nn.Module, path: str) -> tuple[nn.Module | None, list[str]]:
+def owner_of(model: nn.Module, path: str) -> tuple[nn.Module | None, list[str]]:
     """The nearest module above whose class has source of the user's own, and the names that lead down from it."""
     steps = path.split(".") if path else []
     for length in range(len(steps) - 1, -1, -1):

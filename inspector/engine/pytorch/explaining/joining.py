@@ -4,22 +4,20 @@ import ast
 from itertools import combinations
 
 import torch
+from torch import nn
 
 from inspector.core.table import Fix
 from inspector.core.wording import shape
 from inspector.engine.pytorch.explaining.branch_sizes import changes_of, shrinking
 from inspector.engine.pytorch.explaining.producers import branches
 from inspector.engine.pytorch.explaining.projecting import projection
-from inspector.engine.pytorch.explaining.registry import Explained, explains
+from inspector.engine.pytorch.explaining.registry import ELEMENTWISE, Explained, explains
 from inspector.engine.pytorch.explaining.scene import Scene
 from inspector.engine.pytorch.explaining.settings import made_size, parameter_fix, resized_producers, taken_next
 from inspector.engine.pytorch.explaining.user_source import text_of
 from inspector.engine.pytorch.recording import CallRecord
 
-_ELEMENTWISE = (
-    "add sub mul div iadd radd isub rsub imul rmul idiv rdiv truediv rtruediv itruediv true_divide "
-    "maximum minimum where pow eq lt gt le ge ne lerp addcmul mse_loss and or masked_fill"
-)
+_PRODUCTS = ("@", "matmul", "bmm", "einsum", "baddbmm")
 
 
 @explains("cat concat concatenate stack hstack vstack", signature="tensors dim")
@@ -113,7 +111,7 @@ def _other_ranks(scene: Scene, tensors: list[torch.Tensor]) -> Explained:
     return Explained(why, fixes)
 
 
-@explains(_ELEMENTWISE, signature="left right third")
+@explains(ELEMENTWISE, signature="left right third")
 def broadcast_sizes(scene: Scene) -> Explained | None:
     """A sum or product of tensors whose sizes do not broadcast."""
     candidates = [scene.argument(name) for name in ("left", "right", "third")]
@@ -210,7 +208,7 @@ def _fitting(scene: Scene, left: torch.Tensor, right: torch.Tensor, axes: list[i
     if 0 in axes and joins:
         fixes += _batch(scene, left, right)
     spatial = [axis for axis in axes if axis >= 2]
-    is_map = left.ndim >= 4 or (left.ndim == 3 and axes == [2])
+    is_map = (left.ndim >= 4 or (left.ndim == 3 and axes == [2])) and not _is_product(scene, left, right)
     if spatial and is_map and not {0, 1} & set(axes):
         fixes += _fitting_maps(scene, left, right)
     elif axes == [1] and left.ndim == 3:
@@ -223,6 +221,18 @@ def _fitting(scene: Scene, left: torch.Tensor, right: torch.Tensor, axes: list[i
             if axis not in spatial or not is_map:
                 fixes += _fitting_features(scene, left, right, axis)
     return _distinct(fixes)
+
+
+def _is_product(scene: Scene, *tensors: torch.Tensor) -> bool:
+    """Whether one is a matrix of attention or another product, whose axes are no places of a map."""
+    for tensor in tensors:
+        maker = scene.flow.maker(tensor)
+        for call in scene.flow.chain(maker) if maker is not None else ():
+            if isinstance(call.module, nn.modules.conv._ConvNd):
+                break
+            if call.is_function and any(word in call.type for word in _PRODUCTS):
+                return True
+    return False
 
 
 def _distinct(fixes: list[Fix]) -> list[Fix]:

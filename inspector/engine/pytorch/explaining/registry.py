@@ -16,6 +16,12 @@ from inspector.core.table import Fix
 if TYPE_CHECKING:
     from inspector.engine.pytorch.explaining.scene import Scene
 
+ELEMENTWISE = (
+    "add sub mul div iadd radd isub rsub imul rmul idiv rdiv truediv rtruediv itruediv true_divide "
+    "maximum minimum where pow eq lt gt le ge ne lerp addcmul mse_loss and or masked_fill"
+)
+"""Functions whose operands are broadcast."""
+
 
 @dataclass(frozen=True)
 class Explained:
