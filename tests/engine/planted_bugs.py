@@ -88,6 +88,20 @@ MASKED = """class Attention(nn.Module):
 
 """
 
+INVERTED = """class Inverted(nn.Module):
+    def __init__(self, before, after, stride):
+        super().__init__()
+        self.use_shortcut = stride == 1
+        self.conv = nn.Sequential(nn.Conv2d(before, 12, 1), nn.ReLU(), nn.Conv2d(12, after, 3, stride, 1))
+
+    def forward(self, x):
+        if self.use_shortcut:
+            return x + self.conv(x)  # FAILS
+        return self.conv(x)
+
+
+"""
+
 BUGS = [
     bug(
         "flatten size", "fc", "2x3x28x28",
@@ -480,5 +494,18 @@ BUGS = [
         "a causal mask made for a setting", "attention.1", "2x12x8",
         "self.attention = nn.Sequential(nn.Linear(8, 8), Attention(8))",
         "return self.attention(x)", before="class CONFIG:\n    size = 8\n\n\n" + MASKED.format("", "CONFIG.size"),
+    ),
+    bug(
+        "a wrong size made in a loop", "net.2", "4x20",
+        "sizes = [20, 16, 12, 5]\nlayers = []\nfor before, after in zip(sizes, sizes[1:]):\n"
+        "    layers.append(nn.Linear(before, after))\n    layers.append(nn.ReLU())\n"
+        "    layers.append(nn.BatchNorm1d(before))\nself.net = nn.Sequential(*layers)",
+        "return self.net(x)  # FAILS",
+    ),
+    bug(
+        "a shortcut taken where the channels change", "blocks.0", "1x3x16x16",
+        "self.stem = nn.Conv2d(3, 8, 3, 2, 1)\n"
+        "self.blocks = nn.Sequential(Inverted(8, 4, 1), Inverted(4, 6, 2), Inverted(6, 6, 1))",
+        "return self.blocks(self.stem(x))", before=INVERTED,
     ),
 ]  # fmt: skip

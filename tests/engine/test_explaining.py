@@ -23,7 +23,7 @@ def failure_of(source, inputs, training, folder, forward):
     recorder = Recorder(model)
     with pytest.raises(Exception) as raised:  # noqa: PT011 - whatever torch or the network raises
         forward(model, drawn(inputs), recorder)
-    return describe_failure(raised.value, model, recorder)
+    return describe_failure(raised.value, model, recorder, [parse_input(spec) for spec in inputs])
 
 
 def on_meta(model, arguments, recorder):

@@ -10,6 +10,7 @@ from torch import nn
 from inspector.core.recipe import InputSpec
 from inspector.core.table import Failure, Operand
 from inspector.engine.pytorch.explaining import explain
+from inspector.engine.pytorch.explaining.made_in_loops import for_all_of_a_loop
 from inspector.engine.pytorch.explaining.scene import Scene
 from inspector.engine.pytorch.explaining.user_source import forget_sources
 from inspector.engine.pytorch.importing import first_line
@@ -27,6 +28,8 @@ def describe_failure(
     forget_sources()
     scene = Scene(problem, model, recorder, specs)
     why, fixes = explain(scene)
+    if specs:
+        why, fixes = for_all_of_a_loop(scene, why, fixes, explain)
     called = scene.record
     failure = Failure(
         path=scene.path,

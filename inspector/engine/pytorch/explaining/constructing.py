@@ -92,6 +92,9 @@ def finished(text: str, edits: list[Edit], statements: Sequence[str] = (), place
     lines = edited(edits)
     where = [f"line {one.line} of {os.path.basename(one.file)}: {_changed_lines(one)}" for one in lines]
     told = "; ".join([*where, *statements, *places])
+    if any(one.before.count("\n") != one.after.count("\n") for one in lines):
+        # The last line first: each can be made in turn, none moves the lines of the next.
+        lines.reverse()
     return Fix(text=f"{text} — {told}" if told else text, edits=lines, statement="; ".join(statements))
 
 
@@ -277,6 +280,15 @@ def class_definition(cls: type, name: str) -> tuple[str, ast.FunctionDef] | None
     for function, definition in _definitions(cls):
         if function.__name__ == name:
             return function.__code__.co_filename, definition
+    return None
+
+
+def type_called(owner: type, method: str, call: ast.Call) -> type | None:
+    """The class that a call in a method of a user's class makes something of; None where the source does not say."""
+    for function, _ in _definitions(owner):
+        if function.__name__ == method:
+            made = _value(call.func, function.__globals__)
+            return made if isinstance(made, type) else None
     return None
 
 

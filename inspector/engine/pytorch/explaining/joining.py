@@ -362,6 +362,12 @@ def _multiple(scene: Scene, makers: list[CallRecord | None]) -> list[Fix]:
     return [Fix(text=f"or give inputs whose sides are multiples of {steps}: --input '{'x'.join(map(str, better))}'")]
 
 
+def _is_behind(scene: Scene, call: CallRecord, tensor: torch.Tensor) -> bool:
+    """Whether a tensor is made from what a call returned."""
+    maker = scene.flow.maker(tensor)
+    return maker is not None and any(one is call for one in scene.flow.back(maker))
+
+
 def _fitting_features(scene: Scene, left: torch.Tensor, right: torch.Tensor, axis: int) -> list[Fix]:
     """Channels or features that differ: a projection of the shortcut, or the layer that made them otherwise."""
     fixes: list[Fix] = []
@@ -375,6 +381,9 @@ def _fitting_features(scene: Scene, left: torch.Tensor, right: torch.Tensor, axi
             continue
         made = made_size(scene, tensor, place % tensor.ndim)
         if made is None:
+            continue
+        if _is_behind(scene, made[0], other):
+            # The other operand is made from what this layer gives too: it would change with it.
             continue
         fix = resized_producers(scene, made, tensor.shape[place], other.shape[place], tensor)
         if fix is not None:

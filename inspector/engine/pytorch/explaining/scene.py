@@ -16,6 +16,7 @@ from inspector.core.recipe import InputSpec
 from inspector.core.table import Fix, Source
 from inspector.core.wording import shape as shape_text
 from inspector.engine.pytorch import calling
+from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.explaining.constructing import (
     changed_layers,
     finished,
@@ -109,6 +110,11 @@ class Scene:
     def given(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """What the failed layer was called with."""
         return self._given.get(id(self.layer), ((), {}))
+
+    def given_to(self, module: nn.Module) -> Arguments:
+        """What a module whose call failed was called with."""
+        args, kwargs = self._given[id(module)]
+        return list(args), kwargs
 
     @cached_property
     def layer(self) -> nn.Module | None:

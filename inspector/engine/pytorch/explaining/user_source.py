@@ -146,10 +146,14 @@ def _lines(edits: list[Edit]) -> SourceEdit:
             end_column = edit.node.end_col_offset or 0
         head, tail = changed[start][: edit.node.col_offset], changed[end][end_column:]
         changed[start : end + 1] = [head + edit.text.encode() + tail]
-    before = b"".join(lines).decode(errors="replace").rstrip("\n")
-    return SourceEdit(
-        file=edits[0].file, line=first, before=before, after=b"".join(changed).decode(errors="replace").rstrip("\n")
-    )
+    before, after = (b"".join(each).decode(errors="replace").rstrip("\n").split("\n") for each in (lines, changed))
+    # Only the lines that differ, but one at least, which says where.
+    while len(before) > 1 and len(after) > 1 and before[0] == after[0]:
+        del before[0], after[0]
+        first += 1
+    while len(before) > 1 and len(after) > 1 and before[-1] == after[-1]:
+        del before[-1], after[-1]
+    return SourceEdit(file=edits[0].file, line=first, before="\n".join(before), after="\n".join(after))
 
 
 def _bytes(file: str) -> list[bytes]:
