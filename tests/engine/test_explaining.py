@@ -13,6 +13,7 @@ from inspector.engine.pytorch.failing import describe_failure
 from inspector.engine.pytorch.opening import open_module
 from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.shape_pass import meta_pass, real_pass
+from inspector.engine.pytorch.tracing import example_input
 
 
 def failure_of(source, inputs, training, folder, forward):
@@ -153,6 +154,31 @@ def test_a_squeeze_is_mended_for_any_batch(tmp_path):
     failure = failure_of(bug.source, bug.inputs, bug.training, tmp_path, for_real)
     assert ".flatten(1)" in failure.fixes[0].edits[0].after
     run(failure.fixes[0], bug.source, ["3x3x8x8"], bug.training)
+
+
+def test_the_operands_name_what_a_layer_in_a_sequential_was_given():
+    model = nn.Sequential(nn.Embedding(9, 4), nn.LSTM(8, 8, batch_first=True), nn.BatchNorm1d(3))
+    for inputs, path in ((["2x5:int64"], "1"), (["2x5"], "2")):
+        part = model if path == "1" else nn.Sequential(*[nn.Identity()] * 2, model[2])
+        recorder = Recorder(part)
+        with pytest.raises(RuntimeError) as raised:
+            for_real(part, drawn(inputs), recorder)
+        assert describe_failure(raised.value, part, recorder).operands[0].text == f"the input of {path}"
+
+
+@pytest.mark.parametrize(
+    ("layer", "example"),
+    [
+        (nn.Embedding(50, 4), "1x16:int64~range(0,50)"),
+        (nn.Conv1d(2, 4, 3), "1x2x1000"),
+        (nn.Conv2d(3, 4, 3), "1x3x224x224"),
+        (nn.LSTM(6, 4), "1x16x6"),
+        (nn.Linear(7, 4), "1x7"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else value,
+)
+def test_the_example_of_an_input_is_one_for_the_first_layer(layer, example):
+    assert example_input(nn.Sequential(nn.ReLU(), layer, nn.Linear(4, 4))) == example
 
 
 SHAPES_ALONE = ["flatten size", "view size", "channels of a convolution", "cat of branches", "residual in a stack"]

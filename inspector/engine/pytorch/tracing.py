@@ -85,7 +85,9 @@ def _no_input(model: nn.Module, tried: list[Outcome]) -> Note:
     """Says that no input was found, what was tried, and where that which came furthest failed."""
     names = [each.name for each in required_parameters(model)]
     wanted = f" for {', '.join(names)}" if names else ""
-    text = f"no input was found that the model runs on; give one{wanted} with --input, for example {_example(model)}"
+    text = (
+        f"no input was found that the model runs on; give one{wanted} with --input, for example {example_input(model)}"
+    )
     failed = [outcome for outcome in tried if not outcome.works]
     if failed:
         furthest = max(failed, key=lambda outcome: outcome.progress)
@@ -95,7 +97,7 @@ def _no_input(model: nn.Module, tried: list[Outcome]) -> Note:
     return Note(code="no-input", message=text)
 
 
-def _example(model: nn.Module) -> str:
+def example_input(model: nn.Module) -> str:
     """An input to write as an example: for what the model's first layer takes, as far as it is one of torch's."""
     for module in model.modules():
         if isinstance(module, nn.Embedding | nn.EmbeddingBag):
