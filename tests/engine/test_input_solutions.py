@@ -108,6 +108,27 @@ def test_a_sequence_is_not_said_to_be_of_any_length_where_positions_end():
     assert [sizes.low, sizes.high] == [ran[0], ran[-1]]
 
 
+class Levels(nn.Module):
+    """Goes through its batch, of volumes, and convolves each as a batch of maps: the first axis is channels."""
+
+    def __init__(self):
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(64, 2, 1) for _ in range(2))
+
+    def forward(self, levels):
+        return [conv(level) for conv, level in zip(self.convs, levels, strict=False)]
+
+
+@pytest.mark.slow
+def test_what_holds_of_three_axes_together_is_not_said_of_two():
+    module = Levels()
+    (levels,) = inputs_of(module)
+    shape = levels.shape
+    assert runs(module, shape)
+    assert runs(module, [*shape[:-2], 5, 5])
+    assert "only" not in levels.solutions
+
+
 class Patched(nn.Module):
     """Patches of an image that is not square, to each of which its own position is added."""
 
