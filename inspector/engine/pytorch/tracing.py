@@ -19,6 +19,7 @@ from inspector.engine.pytorch.inputs.arguments import arguments_for
 from inspector.engine.pytorch.inputs.first_guesses import required_parameters
 from inspector.engine.pytorch.inputs.showing import as_inputs, is_complete, still_known
 from inspector.engine.pytorch.inputs.trying import Outcome
+from inspector.engine.pytorch.inputs.unsolvable import unsolvable
 from inspector.engine.pytorch.passes import Pass, full_recorder, run_shapes
 from inspector.engine.pytorch.recording import CallRecord, calls_of
 from inspector.engine.pytorch.running import named_tensors
@@ -94,6 +95,8 @@ def _no_input(model: nn.Module, tried: list[Outcome]) -> Note:
         place = f" at {Path(furthest.site).name}" if furthest.site else ""
         text += f"; {things(len(failed), 'input')} tried, {' '.join(map(str, furthest.guess)) or 'none'} came furthest"
         text += f" and failed{place}: {furthest.kind.__name__ if furthest.kind else ''}: {furthest.said}"
+        why = unsolvable(failed)
+        text += f"; {why}" if why else ""
     return Note(code="no-input", message=text)
 
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from inspector.core.input_names import argument_of
 from inspector.core.recipe import InputSpec
+from inspector.engine.pytorch.inputs.constructed import image_sizes
 from inspector.engine.pytorch.inputs.examples_in_source import examples_of_calls, shapes_in_words
 from inspector.engine.pytorch.inputs.first_guesses import required_parameters
 from inspector.engine.pytorch.inputs.repairing import Guess
@@ -40,6 +41,7 @@ def declared_examples(model: nn.Module, target: str, batch: int, usual: Guess) -
         _of_configuration(model, batch),
         _of_weights(target, batch),
         _of_calls(model, target, batch),
+        image_sizes(model, batch),
         _of_words(model, names, batch),
     )
     for specs, where in (pair for source in sources for pair in source):

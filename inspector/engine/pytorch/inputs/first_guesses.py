@@ -80,6 +80,11 @@ def first_guesses(model: nn.Module, batch: int, dtype: str) -> list[Guess]:
     return guesses
 
 
+def is_state(name: str) -> bool:
+    """Whether a recurrent layer's state is usually called so."""
+    return name.lower() in _STATES
+
+
 def takes_any_number(model: nn.Module) -> bool:
     """Whether its inputs are ``*inputs``."""
     return [each.kind for each in required_parameters(model)] == [inspect.Parameter.VAR_POSITIONAL]

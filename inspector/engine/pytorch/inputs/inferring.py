@@ -9,17 +9,19 @@ from torch import nn
 from inspector.core.input_names import argument_of
 from inspector.core.recipe import InputSpec
 from inspector.engine.live import Progress
-from inspector.engine.pytorch.inputs.batches import with_other_batch
+from inspector.engine.pytorch.inputs.batches import also_with_other_batch, with_other_batch
 from inspector.engine.pytorch.inputs.candidates import candidates, floating_dtypes
+from inspector.engine.pytorch.inputs.constructed import guesses_by_sizes
 from inspector.engine.pytorch.inputs.declared import Example, declared_examples
 from inspector.engine.pytorch.inputs.first_guesses import (
     first_guesses,
+    is_state,
     optional_parameters,
     required_parameters,
     takes_any_number,
 )
 from inspector.engine.pytorch.inputs.repairing import Guess, repairs
-from inspector.engine.pytorch.inputs.searching import OutOfTriesError, Search, find
+from inspector.engine.pytorch.inputs.searching import PATIENCE, OutOfPatienceError, OutOfTriesError, Search, find
 from inspector.engine.pytorch.inputs.solutions import Solutions, solutions_of
 from inspector.engine.pytorch.inputs.solving import solved_guesses
 from inspector.engine.pytorch.inputs.trying import Outcome, attempt
@@ -27,6 +29,8 @@ from inspector.engine.pytorch.passes import Pass
 
 MOST_IMPROVEMENTS = 8
 MOST_CALLS_FOR_A_BATCH = 2000
+PATIENCE_LATER = 20
+"""With another number of samples, where most of what can be learned was learned before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +65,15 @@ def infer(model: nn.Module, target: str, given: list[InputSpec], seed: int, prog
         found, example = None, None
     if found is None:
         return Found(guess=None, tried=list(search.outcomes.values()))
+    search.be_patient_for(None)
     pinned = frozenset(spec.name for spec in fixed)
     if found.made is not None:
         # Every pass costs seconds: what runs is enough.
         return Found(guess=found.guess, example=example, tried=list(search.outcomes.values()), made=found.made)
     try:
         found = _improved(search, found, pinned, _batch(model))
+        if found.calls <= MOST_CALLS_FOR_A_BATCH:
+            found = also_with_other_batch(search, found, pinned)
         solutions = solutions_of(search, found, pinned)
         other_batch = "" if fixed or found.calls > MOST_CALLS_FOR_A_BATCH else with_other_batch(search, found)
     except OutOfTriesError:
@@ -90,12 +97,32 @@ def _first_that_works(
         outcome = search(_with_fixed(example.guess, fixed))
         if outcome.works:
             return outcome, example
+    if not fixed:
+        for guess in guesses_by_sizes(model, _batch(model)):
+            outcome = search(guess)
+            if outcome.works:
+                return outcome, None
     extras = _extras(model, fixed)
-    for batch in (_batch(model), 2 * _batch(model)):
-        found = find(search, (_with_fixed(guess, fixed) for guess in _starts(model, batch)), batch, pinned, extras)
+    for place, batch in enumerate(_batches(model, fixed)):
+        search.be_patient_for(PATIENCE_LATER if place else PATIENCE)
+        starts = (_with_fixed(guess, fixed) for guess in _starts(model, batch))
+        try:
+            found = find(search, starts, batch, pinned, extras)
+        except OutOfPatienceError:
+            continue
         if found is not None:
             return found, None
     return None, None
+
+
+def _batches(model: nn.Module, fixed: Guess) -> list[int]:
+    """How many samples to try: first as many as what was given has, along the second axis of a state."""
+    given: list[int] = []
+    for spec in fixed:
+        if spec.shape:
+            state = len(spec.shape) == 3 and is_state(argument_of(spec.name))
+            given.append(spec.shape[1 if state else 0])
+    return list(dict.fromkeys([*given, _batch(model), 2 * _batch(model)]))
 
 
 def _starts(model: nn.Module, batch: int) -> Iterator[Guess]:

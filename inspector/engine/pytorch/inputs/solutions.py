@@ -204,11 +204,15 @@ class _Exploration:
             if self._has_others:
                 # With another input changed along with it, as maps in one ratio are, it may do.
                 return None
+            if len(self._axes) == 3:
+                # One of three axes may not be of space.
+                self._axes, self._tried = self._axes[-2:], {}
+                return self.solutions()
             return Solutions(
                 sizes=[SizeRange(axes=self._axes, low=low, high=high)],
                 equation=equation,
-                words=f"{self._named()} {low} only",
-                reason="the only size that the model runs on",
+                words=f"{' = '.join(self._names())} = {low} only",
+                reason=f"the only {'size' if len(self._axes) == 1 else 'square'} that the model runs on",
             )
         between = _spread(range(low, high + 1)) + [size + far for far in NEIGHBOURS if size + far <= high]
         if not self._all_work(between):
