@@ -508,4 +508,10 @@ BUGS = [
         "self.blocks = nn.Sequential(Inverted(8, 4, 1), Inverted(4, 6, 2), Inverted(6, 6, 1))",
         "return self.blocks(self.stem(x))", before=INVERTED,
     ),
+    bug(
+        "two views of moved axes", "", "2x3x8x8",
+        "self.conv = nn.Conv2d(3, 4, 3, padding=1)",
+        "x = self.conv(x).permute(0, 2, 3, 1)\nx = x.view(2, 32, 8)  # FAILS\n"
+        "x = x.transpose(1, 2)\nreturn x.view(2, -1)",
+    ),
 ]  # fmt: skip

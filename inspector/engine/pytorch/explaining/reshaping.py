@@ -12,7 +12,7 @@ from inspector.engine.pytorch.explaining.constructing import changed_layers
 from inspector.engine.pytorch.explaining.flattening import unbatched_flatten
 from inspector.engine.pytorch.explaining.registry import Explained, explains
 from inspector.engine.pytorch.explaining.scene import Scene, bracketed
-from inspector.engine.pytorch.explaining.user_source import Edit, edited, text_of
+from inspector.engine.pytorch.explaining.user_source import Edit, edited, function_around, text_of
 
 
 @explains("view reshape view_as reshape_as")
@@ -59,14 +59,34 @@ def _view(scene: Scene) -> tuple[torch.Tensor | None, list[int] | None, list[ast
     return given, [int(size) for size in rest], nodes
 
 
+_MOVES = ("transpose", "permute", "movedim", "moveaxis", "swapaxes", "swapdims", "t")
+
+
 def _as_reshape(scene: Scene) -> list[Fix]:
     node = scene.node
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != "view":
         return []
     whole, owner = text_of(scene.file, node), text_of(scene.file, node.func)
     text = f"{owner[: -len('view')]}reshape{whole[len(owner) :]}"
-    fix = scene.replaced("reshape instead of view", (node, text))
+    later = [(one.func, f"{text_of(scene.file, one.func)[: -len('view')]}reshape") for one in _later_views(scene, node)]
+    fix = scene.replaced("reshape instead of view", (node, text), *later)
     return [fix] if fix is not None else []
+
+
+def _later_views(scene: Scene, failed: ast.Call) -> list[ast.Call]:
+    """Views further down in the forward with a move of axes before them, which fail for the same reason."""
+    function = function_around(scene.file, failed)
+    calls = [
+        (node.func.attr, node)
+        for node in (ast.walk(function) if function is not None else ())
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.lineno > (failed.end_lineno or failed.lineno)
+    ]
+    moves = [call.end_lineno or call.lineno for name, call in calls if name in _MOVES]
+    views = [call for name, call in calls if name == "view" and any(line <= call.lineno for line in moves)]
+    # One inside another's text cannot be changed beside it.
+    return [one for one in views if not any(other in ast.walk(one) for other in views if other is not one)]
 
 
 def _flattened(scene: Scene, given: torch.Tensor, sizes: list[int]) -> list[Fix]:
