@@ -111,8 +111,22 @@ def _first_that_works(
         except OutOfPatienceError:
             continue
         if found is not None:
-            return found, None
+            return _with_fewer(search, found, batch, _batch(model), pinned), None
     return None, None
+
+
+def _with_fewer(search: Search, found: Outcome, batch: int, fewer: int, pinned: frozenset[str]) -> Outcome:
+    """With as few samples as there usually are, if that works too and merely was not come to."""
+    search.be_patient_for(None)
+    if batch == fewer or pinned:
+        return found
+    outcome = search(
+        tuple(
+            replace(spec, shape=[fewer, *spec.shape[1:]]) if spec.shape and spec.shape[0] == batch else spec
+            for spec in found.guess
+        )
+    )
+    return outcome if outcome.works else found
 
 
 def _batches(model: nn.Module, fixed: Guess) -> list[int]:
