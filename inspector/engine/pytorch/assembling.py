@@ -1,7 +1,6 @@
 """Joins the static rows and the calls of a pass into one table in preorder."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable
 
 import msgspec
 
@@ -38,7 +37,7 @@ class _Assembly:
         self.counts: dict[tuple[str, str], int] = defaultdict(int)
 
     def run(self, root: CallRecord | None) -> tuple[list[Row], list[CallRecord | None]]:
-        self.flops, self.made = flops_of(root), bytes_made_by(root)
+        self.flops, self.made = _amounts_of(root)
         if root is not None:
             self._find_places(root, root.path, root.place)
             self._find_elsewhere(root)
@@ -189,28 +188,26 @@ def _sum_of(calls: list[CallRecord], amounts: dict[int, int]) -> int | None:
     return sum(counted) if counted else None
 
 
-def flops_of(root: CallRecord | None) -> dict[int, int]:
-    """The operations of each call with all below it, by the record's identity; none where nothing was counted."""
-    return summed(root, lambda call: call.flops)
+def _amounts_of(root: CallRecord | None) -> tuple[dict[int, int], dict[int, int]]:
+    """The operations, and the bytes newly taken for outputs, of each call by the record's identity; none for none.
 
-
-def bytes_made_by(root: CallRecord | None) -> dict[int, int]:
-    """The bytes that each call with all below it newly took for outputs, likewise."""
-    return summed(root, lambda call: call.made_bytes)
-
-
-def summed(root: CallRecord | None, own: Callable[[CallRecord], int | None]) -> dict[int, int]:
-    """Of each call, by the record's identity, its own amount and those of the calls that it led to; none for none.
-
-    A module that is registered elsewhere counts for who called it, wherever its row stands.
+    Of a call with all those that it led to: a module that is registered elsewhere counts for who called it, wherever
+    its row stands.
     """
-    found: dict[int, int] = {}
+    flops: dict[int, int] = {}
+    made: dict[int, int] = {}
     for call in reversed(list(callers_first(root))):
-        counted = [found[id(one)] for one in made_by(call) if id(one) in found]
-        amount = own(call)
-        if counted or amount is not None:
-            found[id(call)] = sum(counted) + (amount or 0)
-    return found
+        number = id(call)
+        if call.flops is not None:
+            flops[number] = flops.get(number, 0) + call.flops
+        if call.made_bytes is not None:
+            made[number] = made.get(number, 0) + call.made_bytes
+        for below in made_by(call):
+            if id(below) in flops:
+                flops[number] = flops.get(number, 0) + flops[id(below)]
+            if id(below) in made:
+                made[number] = made.get(number, 0) + made[id(below)]
+    return flops, made
 
 
 def _of_call(call: CallRecord) -> dict[str, object]:

@@ -27,7 +27,7 @@ from inspector.engine.collection import no_collection
 from inspector.engine.devices import existing_devices
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.pytorch import editing, placing, torchvision_operators
-from inspector.engine.pytorch.assembling import bytes_made_by, flops_of, rows_with_calls
+from inspector.engine.pytorch.assembling import rows_with_calls
 from inspector.engine.pytorch.comparing import compared
 from inspector.engine.pytorch.inputs.arguments import arguments_for, device_of_inputs
 from inspector.engine.pytorch.inputs.showing import as_inputs, is_complete
@@ -101,7 +101,7 @@ class TorchModel(LiveModel):
             model=info,
             inputs=self._trace.inputs,
             outputs=self._trace.outputs,
-            totals=self._with_costs(totals),
+            totals=self._with_costs(totals, rows[0]),
             rows=rows,
             tensors=tensors,
             failure=self._trace.failure,
@@ -110,15 +110,12 @@ class TorchModel(LiveModel):
         )
         return table, calls
 
-    def _with_costs(self, totals: Totals) -> Totals:
-        root = self._trace.root
+    def _with_costs(self, totals: Totals, root: Row) -> Totals:
         if self._trace.failure is not None:
             return totals
-        made = bytes_made_by(root).get(id(root))
-        flops = flops_of(root).get(id(root))
         # Every formula counts a multiply-add as two.
-        macs = None if flops is None else flops // 2
-        return msgspec.structs.replace(totals, flops=flops, macs=macs, activation_bytes=made)
+        macs = None if root.flops is None else root.flops // 2
+        return msgspec.structs.replace(totals, flops=root.flops, macs=macs, activation_bytes=root.activation_bytes)
 
     def _shaped(self, rows: list[Row], tensors: list[Tensor], totals: Totals) -> tuple[list[Row], list[Tensor], Totals]:
         """With the shapes that the last pass gave to lazy tensors in a copy, those marked."""

@@ -1,7 +1,7 @@
 """Looking at a model changes nothing in it: what a pass may change is put back afterwards."""
 
 import collections
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from operator import is_
 from typing import Any
@@ -17,7 +17,9 @@ VALUES_KEPT_BELOW = 1 << 29
 _MUTABLE = {list, dict, set, collections.deque, collections.OrderedDict, collections.defaultdict, collections.Counter}
 MOST_CONTAINERS = 100_000
 _OF_MODULES = frozenset(nn.Module().__dict__)
-"""What every module has: its registries and hooks, which hold no containers."""
+"""What every module has."""
+_REGISTRIES = tuple(name for name, value in nn.Module().__dict__.items() if type(value) in _MUTABLE)
+"""Of these its registries and hooks, which hold no containers."""
 
 
 _Kept = list[tuple[torch.Tensor, torch.Tensor]]
@@ -72,9 +74,19 @@ class _Attributes:
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self.own = dict(module.__dict__)
-        held = list(_containers(self.own))
-        self.contents: list[tuple[Any, Any]] = [(value, value.copy()) for value in held if value]
-        self.empty = [value for value in held if not value]
+        self.contents: list[tuple[Any, Any]] = []
+        self.empty: list[Any] = []
+        for name in _REGISTRIES:
+            value = self.own.get(name)
+            if type(value) not in _MUTABLE:  # a scripted module has others, or none
+                continue
+            if value:
+                self.contents.append((value, value.copy()))
+            else:
+                self.empty.append(value)
+        if len(self.own) > len(_OF_MODULES):
+            others = (self.own[name] for name in self.own.keys() - _OF_MODULES)
+            self.contents += [(value, value.copy()) for value in _containers(others)]
         parameters = [tensor for _, kind, tensor, _ in own_tensors(module) if kind == "parameter"]
         self.flags = [(tensor, tensor.requires_grad, tensor.grad) for tensor in parameters]
 
@@ -83,8 +95,8 @@ class _Attributes:
         if held.keys() != self.own.keys() or not all(map(is_, held.values(), self.own.values())):
             held.clear()
             held.update(self.own)
-        for value in self.empty:
-            if value:
+        if any(self.empty):
+            for value in self.empty:
                 value.clear()
         for value, copy in self.contents:
             if not _is_as_before(value, copy):
@@ -97,15 +109,9 @@ class _Attributes:
                 tensor.grad = gradient
 
 
-def _containers(attributes: dict[str, Any]) -> Iterator[Any]:
-    """The lists, dictionaries and sets in a module's attributes, those inside others too."""
-    waiting: list[Any] = []
-    for name, value in attributes.items():
-        if name in _OF_MODULES:
-            if type(value) in _MUTABLE:
-                yield value
-        elif type(value) in _MUTABLE or type(value) is tuple:
-            waiting.append(value)
+def _containers(values: Iterable[Any]) -> Iterator[Any]:
+    """The lists, dictionaries and sets among values, those inside others too."""
+    waiting: list[Any] = [value for value in values if type(value) in _MUTABLE or type(value) is tuple]
     seen: set[int] = set()
     while waiting:
         value = waiting.pop()
