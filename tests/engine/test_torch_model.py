@@ -580,7 +580,7 @@ def test_under_autocast_the_dtypes_are_those_of_the_device():
     module = Casting()
     table = live(module).trace([InputSpec(shape=[200, 2000])], silent)
     assert table.outputs[0].dtype == str(module(torch.zeros(200, 2000)).dtype).removeprefix("torch.")
-    assert [note.code for note in table.notes] == ["real-pass"]
+    assert "real-pass" in [note.code for note in table.notes]
 
 
 def test_a_call_counts_for_the_module_that_made_it():
