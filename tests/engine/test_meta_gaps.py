@@ -37,6 +37,16 @@ class Positions(nn.Module):
         return x + self.table(self.count(x))
 
 
+def clamped_through_a_view(positions: torch.Tensor) -> torch.Tensor:
+    positions.unsqueeze(0).clamp_(max=7)
+    return positions
+
+
+def assigned(positions: torch.Tensor) -> torch.Tensor:
+    positions[7:] = 7
+    return positions
+
+
 COUNTS = {
     "plain": lambda x: torch.arange(x.shape[1]),
     "from one on": lambda x: torch.arange(1, x.shape[1] + 1).unsqueeze(0),
@@ -45,6 +55,9 @@ COUNTS = {
     "shifted": lambda x: torch.arange(x.shape[1]).repeat(x.shape[0], 1) + 1,
     "clamped": lambda x: torch.arange(x.shape[1]).clamp(max=7),
     "modulo": lambda x: (torch.arange(x.shape[1]) + 5) % 8,
+    "clamped in place": lambda x: torch.arange(x.shape[1]).clamp_(max=7),
+    "clamped through a view": lambda x: clamped_through_a_view(torch.arange(x.shape[1])),
+    "assigned": lambda x: assigned(torch.arange(x.shape[1])),
     "the first of them": lambda x: torch.arange(100)[: x.shape[1]],
 }
 

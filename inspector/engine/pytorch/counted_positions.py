@@ -13,10 +13,19 @@ from inspector.engine.pytorch.op_calls import canonical_name
 
 _ATTRIBUTE = "_counted_positions"
 _KEEPING = {
-    "unsqueeze", "expand", "expand_as", "view", "view_as", "reshape", "flatten", "repeat", "repeat_interleave", "to",
-    "long", "int", "contiguous", "clone", "detach", "t", "x.T",
+    "unsqueeze", "expand", "expand_as", "view", "view_as", "reshape", "flatten", "repeat", "to", "long", "int",
+    "contiguous", "clone", "detach", "t", "x.T",
 }  # fmt: skip
 """Functions whose result holds every value of their first argument."""
+
+
+class _Span:
+    """What a tensor and its views count; forgotten by all of them once something is written into one."""
+
+    __slots__ = ("ends",)
+
+    def __init__(self, ends: tuple[int, int] | None) -> None:
+        self.ends = ends
 
 
 def refuse_positions_beyond(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
@@ -31,20 +40,21 @@ def refuse_positions_beyond(func: Any, args: Sequence[Any], kwargs: Mapping[str,
 
 
 def note_positions(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> None:
-    """Keep, with the result of a call, which positions it counts."""
+    """Keep, with the result of a call, which positions it counts; forget those of what it wrote into."""
     role = _role(func)
-    if role is None or role == "table" or not isinstance(result, torch.Tensor):
-        return
+    first = args[0] if args else None
+    span = first.__dict__.get(_ATTRIBUTE) if isinstance(first, torch.Tensor) else None
     if role == "count":
-        span = _counted(args, kwargs)
-    else:
-        span = counted_span(args[0] if args else None)
-        if span is not None and role == "item" and not _takes_all(args[1]):
-            return
-        if span is not None and role == "shift":
-            by = args[1] if len(args) == 2 and not kwargs else None
-            span = (span[0] + by, span[1] + by) if type(by) is int else None
-    if span is not None:
+        span = _Span(_counted(args, kwargs))
+    elif span is not None and (role == "write" or (result is first and role != "keep")):
+        span.ends = None
+        return
+    elif span is None or role not in ("keep", "item", "shift") or (role == "item" and not _takes_all(args[1])):
+        return
+    elif role == "shift":
+        by = args[1] if len(args) == 2 and not kwargs and type(args[1]) is int else None
+        span = _Span(None if by is None or span.ends is None else (span.ends[0] + by, span.ends[1] + by))
+    if isinstance(result, torch.Tensor) and not any(isinstance(value, torch.dtype) for value in args):
         result.__dict__[_ATTRIBUTE] = span
 
 
@@ -53,7 +63,12 @@ def _role(func: Any) -> str | None:
     name = canonical_name(func)
     if name in _KEEPING:
         return "keep"
-    return {"arange": "count", "embedding": "table", "add": "shift", "radd": "shift", "getitem": "item"}.get(name)
+    return _ROLES.get(name)
+
+
+_ROLES = {
+    "arange": "count", "embedding": "table", "add": "shift", "radd": "shift", "getitem": "item", "setitem": "write",
+}  # fmt: skip
 
 
 def _takes_all(index: Any) -> bool:
@@ -72,4 +87,5 @@ def _counted(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[int, int] 
 
 def counted_span(value: Any) -> tuple[int, int] | None:
     """The least and the largest of the positions that a tensor counts; None where it is not known to count any."""
-    return value.__dict__.get(_ATTRIBUTE) if isinstance(value, torch.Tensor) else None
+    span = value.__dict__.get(_ATTRIBUTE) if isinstance(value, torch.Tensor) else None
+    return None if span is None else span.ends

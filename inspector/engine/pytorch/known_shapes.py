@@ -34,7 +34,10 @@ QUICKER_THAN_LOOKED_UP = {torch.cat}
 def known_result(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Known | None:
     """What a call returns; None where torch has to say."""
     rule = _RULES.get(func)
-    return None if rule is None else rule(func, args, kwargs)
+    try:
+        return None if rule is None else rule(func, args, kwargs)
+    except Exception:  # written in an unusual way, or wrongly: torch says which
+        return None
 
 
 @lru_cache(1024)

@@ -84,9 +84,8 @@ class _Attributes:
                 self.contents.append((value, value.copy()))
             else:
                 self.empty.append(value)
-        if len(self.own) > len(_OF_MODULES):
-            others = (self.own[name] for name in self.own.keys() - _OF_MODULES)
-            self.contents += [(value, value.copy()) for value in _containers(others)]
+        others = (self.own[name] for name in self.own.keys() - _OF_MODULES)
+        self.contents += [(value, value.copy()) for value in _containers(others)]
         parameters = [tensor for _, kind, tensor, _ in own_tensors(module) if kind == "parameter"]
         self.flags = [(tensor, tensor.requires_grad, tensor.grad) for tensor in parameters]
 
