@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from textual.screen import Screen
-
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
 from inspector.tui.conversation import Conversation
+from inspector.tui.dialog import Dialog
 from inspector.tui.page import ERROR, Page, TextPanel
 from inspector.worker.protocol import Request
 
@@ -14,16 +13,24 @@ from inspector.worker.protocol import Request
 class Following:
     """Sends requests one after the other and shows each answer, or why there is none, in a dialog's ``#preview``."""
 
-    def __init__(self, conversation: Conversation, dialog: Screen[Any], page_of: Callable[[Any], Page]) -> None:
+    def __init__(self, conversation: Conversation, dialog: Dialog[Any], page_of: Callable[[Any], Page]) -> None:
         self._conversation = conversation
         self._dialog = dialog
         self._page_of = page_of
         self._next: Request[Any] | None = None
         self._asking = False
 
-    def want(self, request: Request[Any]) -> None:
-        """Send this request as soon as the one under way is answered, in place of any that waits."""
-        self._next = request
+    def want(self, make: Callable[[], Request[Any]]) -> None:
+        """Send what `make` makes of the fields once the request under way is answered, in place of any that waits.
+
+        Where the fields make none, the dialog says what is wrong with them.
+        """
+        try:
+            self._next = make()
+        except RequestError as problem:
+            self._dialog.wrong(str(problem))
+            return
+        self._dialog.wrong("")
         if not self._asking:
             self._asking = True
             self._conversation.spawn(self._ask())

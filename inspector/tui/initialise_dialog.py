@@ -97,13 +97,7 @@ class InitialiseDialog(Dialog[Edit]):
 
     def _refresh(self) -> None:
         self.query_one("#pattern").display = self.query_one("#where", Select).value == PATTERN
-        try:
-            edit = self.result()
-        except RequestError as problem:
-            self.wrong(str(problem))
-            return
-        self.wrong("")
-        self._following.want(Preview(edit=edit))
+        self._following.want(lambda: Preview(edit=self.result()))
 
     def result(self) -> Edit:
         """The edit as filled in."""

@@ -101,14 +101,11 @@ class WhatIfDialog(Dialog[None]):
         self._refresh()
 
     def _refresh(self) -> None:
-        try:
-            inputs = parse_inputs(self.text(INPUTS))
-            proposal = msgspec.structs.replace(self._proposal, settings=self._settings(), inputs=inputs)
-        except RequestError as problem:
-            self.wrong(str(problem))
-            return
-        self.wrong("")
-        self._following.want(WhatIf(proposal=proposal))
+        self._following.want(self._request)
+
+    def _request(self) -> WhatIf:
+        inputs = parse_inputs(self.text(INPUTS))
+        return WhatIf(proposal=msgspec.structs.replace(self._proposal, settings=self._settings(), inputs=inputs))
 
     def _settings(self) -> Settings:
         return parse_settings({name: self._typed(name) for name in self._texts(self._first.now)}, self._first.now)

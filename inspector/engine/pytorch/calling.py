@@ -2,10 +2,13 @@
 
 import contextlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import nn
+
+from inspector.engine.pytorch.places import modules_of
 
 Arguments = tuple[list[Any], dict[str, Any]]
 """Positional and named inputs: tensors, structures of them, and plain values."""
@@ -18,6 +21,15 @@ def call_model(model: nn.Module, arguments: Arguments) -> Any:
     """
     with _eagerly():
         return model(*arguments[0], **arguments[1])
+
+
+@contextlib.contextmanager
+def looked_through(model: nn.Module) -> Iterator[None]:
+    """DataParallel calls its module itself instead of copies of it on several devices. Inside `untouched`."""
+    for module in modules_of(model):
+        if isinstance(module, nn.DataParallel):
+            module.__dict__["device_ids"] = []
+    yield
 
 
 def _eagerly() -> contextlib.AbstractContextManager[None]:

@@ -10,11 +10,12 @@ from math import prod
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry, sdpa_flop_count
 
+from inspector.engine.pytorch.dispatch_modes import UncompiledDispatchMode
 
-class OperationCounter(TorchDispatchMode):
+
+class OperationCounter(UncompiledDispatchMode):
     """While entered, tells `count` the floating-point operations of each operation that has a formula.
 
     A multiply-add is two operations. Source of the formulas: `torch.utils.flop_counter`.
@@ -24,12 +25,6 @@ class OperationCounter(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         self._count = count
         self.total = 0
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # Else torch wraps the method below so that its first call imports the compiler, which takes most of a second.
-        # Nothing is compiled during a pass. A torch that does not ask this is slower, no more.
-        return False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

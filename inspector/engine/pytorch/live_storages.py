@@ -5,16 +5,16 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from inspector.core.memory import USES, Use
+from inspector.engine.pytorch.dispatch_modes import UncompiledDispatchMode
 from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.storages import identity_of, storage_of
 
 W = TypeVar("W")
 
 
-class LiveStorages(TorchDispatchMode, Generic[W]):
+class LiveStorages(UncompiledDispatchMode, Generic[W]):
     """While entered, follows every storage that an operation makes until it is given back.
 
     Works on meta as on real memory: storages there have sizes too. What an operation needs inside itself is not seen.
@@ -31,11 +31,6 @@ class LiveStorages(TorchDispatchMode, Generic[W]):
         self.most = 0
         self.at_most: tuple[W, dict[Use, int]] | None = None
         """What ran when most was in use, and the bytes of each use then."""
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # As in `inspector.engine.pytorch.costs`: else the first call imports the compiler.
-        return False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

@@ -6,8 +6,7 @@ A model whose control flow needs values is run for real, on a copy.
 """
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,13 +16,14 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
 
 from inspector.core.memory import Use
-from inspector.engine.pytorch.calling import Arguments, call_model
+from inspector.engine.pytorch.calling import Arguments, call_model, looked_through
 from inspector.engine.pytorch.gpu_kernels import Run, gpu_attention, with_gpu_dropout
 from inspector.engine.pytorch.live_storages import LiveStorages
-from inspector.engine.pytorch.meta_calls import MetaCalls, NeedsValuesError, as_meta
+from inspector.engine.pytorch.meta_calls import MetaCalls
 from inspector.engine.pytorch.nested import tensors_in, with_tensors
 from inspector.engine.pytorch.recording import CallRecord, Recorder
-from inspector.engine.pytorch.untouched import untouched
+from inspector.engine.pytorch.stand_ins import as_meta, stand_ins, values_are_missing
+from inspector.engine.pytorch.untouched import modes_kept, untouched
 from inspector.engine.random_state import seeded
 
 Phase = Literal["forward", "backward"]
@@ -73,18 +73,16 @@ def memory_pass(
     """
     meta = with_tensors(arguments, as_meta)
     run = with_gpu_dropout(MetaCalls(torch.device(device), None, repeated=False))
-    with untouched(model), _modes_kept(model), _stand_ins(model, dtype), gpu_attention(), seeded(seed):
-        for module in model.modules():
-            if isinstance(module, nn.DataParallel):
-                module.__dict__["device_ids"] = []
-        try:
-            return _passed(model, _cast(meta, dtype), training, run)
-        except NotImplementedError as problem:
-            raise NeedsValuesError(str(problem)) from problem
-        except RuntimeError as problem:
-            if "meta" in str(problem):
-                raise NeedsValuesError(str(problem)) from problem
-            raise
+    with (
+        untouched(model),
+        modes_kept(model),
+        looked_through(model),
+        stand_ins(model, dtype, for_meta_too=True),
+        gpu_attention(),
+        seeded(seed),
+        values_are_missing(),
+    ):
+        return _passed(model, _cast(meta, dtype), training, run)
 
 
 def real_memory_pass(
@@ -100,46 +98,6 @@ def real_memory_pass(
 
 def _plainly(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return func(*args, **kwargs)
-
-
-@contextmanager
-def _stand_ins(model: nn.Module, dtype: torch.dtype | None) -> Iterator[None]:
-    """Tensors on meta in the places of all others, one for each, so ties stay ties."""
-    made: dict[int, torch.Tensor] = {}
-    places: list[tuple[Any, str, torch.Tensor]] = []
-    for module in model.modules():
-        for held in (module._parameters, module._buffers, module.__dict__):
-            places += [(held, name, tensor) for name, tensor in held.items() if isinstance(tensor, torch.Tensor)]
-    registered = {id(tensor) for tensor in (*model.parameters(), *model.buffers())}
-    try:
-        for held, name, tensor in places:
-            if tensor.layout == torch.strided:
-                if id(tensor) not in made:
-                    # `Module.to` does not reach the others.
-                    made[id(tensor)] = _stand_in(tensor, dtype if id(tensor) in registered else None)
-                held[name] = made[id(tensor)]
-        yield
-    finally:
-        for held, name, tensor in places:
-            held[name] = tensor
-
-
-def _stand_in(tensor: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
-    meta = as_meta(tensor.detach())
-    meta = meta.to(dtype) if dtype is not None and tensor.is_floating_point() else meta
-    return nn.Parameter(meta, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else meta
-
-
-@contextmanager
-def _modes_kept(model: nn.Module) -> Iterator[None]:
-    """Put back which modules are in train mode, also those that TorchScript keeps to itself."""
-    modes = [(module, module.training) for module in model.modules()]
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            if module.training != training:
-                module.training = training
 
 
 def _cast(arguments: Arguments, dtype: torch.dtype | None) -> Arguments:

@@ -26,9 +26,9 @@ from inspector.engine.pytorch.inputs.arguments import arguments_for, device_of_i
 from inspector.engine.pytorch.inputs.showing import as_inputs
 from inspector.engine.pytorch.memory_pass import NothingToTrainError, Ran, memory_pass, real_memory_pass
 from inspector.engine.pytorch.memory_rows import PassRows
-from inspector.engine.pytorch.meta_calls import NeedsValuesError
 from inspector.engine.pytorch.nested import tensors_in, with_tensors
 from inspector.engine.pytorch.shape_pass import has_lazy, materialised_copy
+from inspector.engine.pytorch.stand_ins import NeedsValuesError
 from inspector.engine.pytorch.storages import bytes_made
 from inspector.engine.pytorch.structure import dtype_name, static_rows
 

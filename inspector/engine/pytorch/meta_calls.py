@@ -12,16 +12,13 @@ from inspector.engine.pytorch.costs import OperationCounter
 from inspector.engine.pytorch.counted_positions import note_positions, refuse_positions_beyond
 from inspector.engine.pytorch.meta_gaps import refuse_as_elsewhere
 from inspector.engine.pytorch.mixed_dtypes import mixed_dtypes
-from inspector.engine.pytorch.nested import tensors_in
+from inspector.engine.pytorch.nested import tensors_in, with_tensors
 from inspector.engine.pytorch.op_calls import canonical_name
 from inspector.engine.pytorch.repeated_calls import RepeatedCalls, autocasting
+from inspector.engine.pytorch.stand_ins import NeedsValuesError, as_meta
 
 _MOVES = {torch.Tensor.cpu, torch.Tensor.cuda}
 _DEVICE_OF = torch.Tensor.device.__get__
-
-
-class NeedsValuesError(Exception):
-    """The model asked for the value of a tensor that has none in this pass."""
 
 
 class MetaCalls:
@@ -58,17 +55,12 @@ class MetaCalls:
         elif kwargs.get("device") is not None:
             kwargs = {**kwargs, "device": "meta"}
         if any(not tensor.is_meta for tensor in tensors_in((args, kwargs))):
-            args, kwargs = _all_meta(args), _all_meta(kwargs)
+            args, kwargs = with_tensors((args, kwargs), _on_meta_already)
         refuse_as_elsewhere(func, args, kwargs)
         mixed = mixed_dtypes(func, args, kwargs)
         if mixed:
             raise NeedsValuesError(f"whether {canonical_name(func)} takes {' and '.join(mixed)} shows only then")
         return func(*args, **kwargs)
-
-
-def as_meta(tensor: torch.Tensor) -> torch.Tensor:
-    """A stand-in without values: same shape, strides and dtype."""
-    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
 
 
 def _without_device(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -83,13 +75,5 @@ def _without_device(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tupl
     return tuple(kept), kwargs
 
 
-def _all_meta(value: Any) -> Any:
-    if isinstance(value, torch.Tensor):
-        return value if value.is_meta else as_meta(value.detach())
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(_all_meta(part) for part in value))
-    if isinstance(value, list | tuple):
-        return type(value)(_all_meta(part) for part in value)
-    if isinstance(value, dict):
-        return {name: _all_meta(part) for name, part in value.items()}
-    return value
+def _on_meta_already(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor if tensor.is_meta else as_meta(tensor)

@@ -12,7 +12,6 @@ from inspector.core.table import Note, ReceptiveField
 from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
 from inspector.engine.pytorch.inputs.arguments import device_of_inputs
-from inspector.engine.pytorch.meta_calls import NeedsValuesError
 from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.recording import Fields, Recorder
 from inspector.engine.pytorch.shape_pass import (
@@ -22,6 +21,7 @@ from inspector.engine.pytorch.shape_pass import (
     meta_pass,
     real_pass,
 )
+from inspector.engine.pytorch.stand_ins import NeedsValuesError
 
 
 @dataclass(frozen=True, kw_only=True)

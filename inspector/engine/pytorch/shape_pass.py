@@ -3,14 +3,12 @@
 Meta copies of the model's tensors stand in for them during the pass; the model itself stays where it is.
 (`FakeTensorMode` would do the same, but its first use costs 1.1 s beside the 1.2 s of importing torch.)
 
-The first convolution on meta imports sympy and the first ReLU torch's compiler, 0.75 s together, so a model that
-surely runs faster than that is run for real at once.
+The first activation on meta imports sympy and torch's compiler, 0.75 s together, so a model that surely runs faster
+than that is run for real at once.
 """
 
 import contextlib
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,12 +17,13 @@ from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import UninitializedBuffer, is_lazy
 
 from inspector.engine.collection import no_collection
-from inspector.engine.pytorch.calling import Arguments, call_model
-from inspector.engine.pytorch.meta_calls import MetaCalls, NeedsValuesError, as_meta
+from inspector.engine.pytorch.calling import Arguments, call_model, looked_through
+from inspector.engine.pytorch.meta_calls import MetaCalls
 from inspector.engine.pytorch.nested import tensors_in, with_tensors
 from inspector.engine.pytorch.places import modules_of, own_tensors
 from inspector.engine.pytorch.recording import Recorder
-from inspector.engine.pytorch.untouched import untouched
+from inspector.engine.pytorch.stand_ins import as_meta, stand_ins, values_are_missing
+from inspector.engine.pytorch.untouched import modes_kept, untouched
 from inspector.engine.random_state import seeded
 
 CHEAP_MULTIPLICATIONS = 300_000_000
@@ -38,22 +37,23 @@ def meta_pass(model: nn.Module, arguments: Arguments, recorder: Recorder, device
     Raises NeedsValuesError where the model's control flow needs values, else whatever its forward raises.
     """
     on_meta = with_tensors(arguments, as_meta)
-    with no_collection(), untouched(model), _looked_through(model), _stand_ins(model), seeded(seed), torch.no_grad():
-        try:
-            recorder.run = MetaCalls(torch.device(device), recorder.counter)
-            with recorder:
-                return call_model(model, on_meta)
-        except NotImplementedError as problem:
-            raise NeedsValuesError(str(problem)) from problem
-        except RuntimeError as problem:
-            if "meta" in str(problem):
-                raise NeedsValuesError(str(problem)) from problem
-            raise
+    recorder.run = MetaCalls(torch.device(device), recorder.counter)
+    with (
+        no_collection(),
+        untouched(model),
+        looked_through(model),
+        stand_ins(model),
+        seeded(seed),
+        torch.no_grad(),
+        values_are_missing(),
+        recorder,
+    ):
+        return call_model(model, on_meta)
 
 
 def real_pass(model: nn.Module, arguments: Arguments, recorder: Recorder, seed: int) -> Any:
     """Run `model` on the inputs' values, leaving the model as it was; return its output."""
-    with untouched(model, values=True), _looked_through(model), seeded(seed):
+    with untouched(model, values=True), looked_through(model), seeded(seed):
         try:
             with torch.no_grad(), recorder:
                 return call_model(model, arguments)
@@ -114,52 +114,7 @@ def materialised_copy(model: nn.Module, arguments: Arguments, seed: int) -> nn.M
 
 def materialise(model: nn.Module, arguments: Arguments, seed: int) -> None:
     """Let a forward give the lazy parameters their shapes; what else it does to the model is put back."""
-    with _eval_mode(model), seeded(seed), torch.no_grad(), contextlib.suppress(Exception):
+    with modes_kept(model), seeded(seed), torch.no_grad(), contextlib.suppress(Exception):
+        # No running statistics are updated then, and BatchNorm takes a single sample.
+        model.eval()
         call_model(model, arguments)
-
-
-@contextmanager
-def _eval_mode(model: nn.Module) -> Iterator[None]:
-    """No running statistics are updated, and BatchNorm takes a single sample."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-@contextmanager
-def _looked_through(model: nn.Module) -> Iterator[None]:
-    """DataParallel calls its module itself instead of copies of it on several devices. Inside `untouched`."""
-    for module in modules_of(model):
-        if isinstance(module, nn.DataParallel):
-            module.__dict__["device_ids"] = []
-    yield
-
-
-@contextmanager
-def _stand_ins(model: nn.Module) -> Iterator[None]:
-    """Meta tensors in the places of the parameters and buffers, one for each, so ties stay ties."""
-    made: dict[int, torch.Tensor] = {}
-    places: list[tuple[dict[str, Any], str, torch.Tensor]] = []
-    for module in modules_of(model):
-        dictionaries: list[dict[str, Any]] = [module._parameters, module._buffers]
-        for held in dictionaries:
-            for name, tensor in held.items():
-                if tensor is None or tensor.is_meta:
-                    continue
-                if id(tensor) not in made:
-                    stand_in = as_meta(tensor) if tensor.layout == torch.strided else tensor
-                    if isinstance(tensor, nn.Parameter):
-                        stand_in = nn.Parameter(stand_in, requires_grad=tensor.requires_grad)
-                    made[id(tensor)] = stand_in
-                places.append((held, name, tensor))
-    try:
-        for held, name, tensor in places:
-            held[name] = made[id(tensor)]
-        yield
-    finally:
-        for held, name, tensor in places:
-            held[name] = tensor

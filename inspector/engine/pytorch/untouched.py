@@ -61,6 +61,18 @@ def values_untouched_throughout(model: nn.Module) -> Iterator[None]:
         _put_back(_kept_throughout.pop(id(model)))
 
 
+@contextmanager
+def modes_kept(model: nn.Module) -> Iterator[None]:
+    """Put back which modules are in train mode, also those that TorchScript keeps to itself."""
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            if module.training != training:
+                module.training = training
+
+
 def _put_back(kept: _Kept) -> None:
     with torch.no_grad():
         for tensor, copy in kept:

@@ -1,0 +1,76 @@
+"""Stand-ins on meta for the tensors that a model holds: without values, and so without memory and arithmetic."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from inspector.engine.pytorch.places import modules_of
+
+
+class NeedsValuesError(Exception):
+    """The model asked for the value of a tensor that has none in this pass."""
+
+
+@contextmanager
+def values_are_missing() -> Iterator[None]:
+    """Raise NeedsValuesError where torch says that something cannot be done without values."""
+    try:
+        yield
+    except NotImplementedError as problem:
+        raise NeedsValuesError(str(problem)) from problem
+    except RuntimeError as problem:
+        if "meta" in str(problem):
+            raise NeedsValuesError(str(problem)) from problem
+        raise
+
+
+@contextmanager
+def stand_ins(model: nn.Module, dtype: torch.dtype | None = None, for_meta_too: bool = False) -> Iterator[None]:
+    """Tensors on meta in the places of the model's own, one for each, so ties stay ties.
+
+    With `dtype` those of floating parameters and buffers have it; with `for_meta_too` no tensor stands for itself.
+    """
+    made: dict[int, torch.Tensor] = {}
+    places: list[tuple[dict[str, Any], str, torch.Tensor]] = []
+    for module in modules_of(model):
+        registered: list[dict[str, Any]] = [module._parameters, module._buffers]
+        for held in registered:
+            for name, tensor in held.items():
+                if tensor is None or tensor.layout != torch.strided or (tensor.is_meta and not for_meta_too):
+                    continue
+                if id(tensor) not in made:
+                    made[id(tensor)] = _stand_in(tensor, dtype)
+                places.append((held, name, tensor))
+    for module in modules_of(model):
+        # What a module holds without having registered it; where it is registered elsewhere, it is the same tensor.
+        for name in module.__dict__.keys() - _OF_MODULES:
+            tensor = module.__dict__[name]
+            if isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided:
+                if id(tensor) not in made:
+                    made[id(tensor)] = _stand_in(tensor, None)
+                places.append((module.__dict__, name, tensor))
+    try:
+        for held, name, tensor in places:
+            held[name] = made[id(tensor)]
+        yield
+    finally:
+        for held, name, tensor in places:
+            held[name] = tensor
+
+
+_OF_MODULES = frozenset(nn.Module().__dict__)
+
+
+def as_meta(tensor: torch.Tensor) -> torch.Tensor:
+    """A stand-in without values: same shape, strides and dtype."""
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+
+
+def _stand_in(tensor: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
+    meta = as_meta(tensor)
+    if dtype is not None and tensor.is_floating_point():
+        meta = meta.to(dtype)
+    return nn.Parameter(meta, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else meta
