@@ -20,6 +20,7 @@ from inspector.core.fields import Field, Seen, Whole
 from inspector.core.table import ReceptiveField
 from inspector.engine.pytorch.field_calls import FieldTracker
 from inspector.engine.pytorch.nested import tensors_in
+from inspector.engine.pytorch.op_calls import Returned
 
 
 class Call:
@@ -155,7 +156,7 @@ class _Telling(_Watching):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        self.tracker.observe(func, args, kwargs or {}, result, "here")
+        self.tracker.observe(Returned(func, args, kwargs, result), "here")
         with torch._C.DisableTorchFunction():
             name = getattr(func, "__name__", str(func))
             self.note(name, args[0] if name == "__setitem__" else result)

@@ -15,6 +15,7 @@ from inspector.core.field_axes import window_of
 from inspector.core.table import ReceptiveField
 from inspector.engine.pytorch import torchvision_operators
 from inspector.engine.pytorch.field_calls import FieldTracker
+from inspector.engine.pytorch.op_calls import Returned
 
 
 class Following(TorchFunctionMode):
@@ -28,7 +29,7 @@ class Following(TorchFunctionMode):
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        self.tracker.observe(func, args, kwargs or {}, result, "here")
+        self.tracker.observe(Returned(func, args, kwargs, result), "here")
         return result
 
 
@@ -456,7 +457,7 @@ def test_outputs_in_containers_and_odd_calls_do_not_raise() -> None:
     assert field.size == [2, 2]
     tracker = FieldTracker([IMAGE])
     result = torch.zeros(2, 3)
-    tracker.observe(torch.conv2d, (IMAGE, "nonsense"), {}, result, "")
+    tracker.observe(Returned(torch.conv2d, (IMAGE, "nonsense"), {}, result), "")
     assert told(tracker, result) == ReceptiveField(status="unknown", via="conv2d")
     assert told(tracker, None) is None
 

@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 from inspector.core.table import FormulaLine
 from inspector.engine.pytorch.field_calls import formula_of
 from inspector.engine.pytorch.layer_formulas import static_formula
+from inspector.engine.pytorch.op_calls import Returned
 
 pytestmark = pytest.mark.slow
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -25,7 +26,7 @@ class Formulas(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        self.lines = formula_of(func, args, kwargs, result) or self.lines
+        self.lines = formula_of(Returned(func, args, kwargs, result)) or self.lines
         return result
 
 

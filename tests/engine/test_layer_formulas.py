@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 from inspector.core.table import FormulaLine
 from inspector.engine.pytorch.field_calls import formula_of
 from inspector.engine.pytorch.layer_formulas import static_formula
+from inspector.engine.pytorch.op_calls import Returned
 
 IMAGE, VOLUME, SIGNAL = torch.zeros(2, 4, 17, 23), torch.zeros(2, 4, 9, 11, 13), torch.zeros(2, 4, 19)
 
@@ -24,7 +25,7 @@ class Formulas(TorchFunctionMode):
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        lines = formula_of(func, args, kwargs, result)
+        lines = formula_of(Returned(func, args, kwargs, result))
         if lines:
             first = result[0] if isinstance(result, tuple) else result
             self.found.append((lines, list(first.shape[2:])))
@@ -99,5 +100,5 @@ def test_layers_without_a_window_have_no_formula_and_odd_ones_do_not_raise() -> 
     broken.stride = "wide"  # type: ignore[assignment]
     assert static_formula(broken) is None
     assert static_formula(nn.LazyConv2d(4, 3)) is not None
-    assert formula_of(torch.relu, (IMAGE,), {}, IMAGE) is None
-    assert formula_of(torch.conv2d, ("nonsense",), {}, IMAGE) is None
+    assert formula_of(Returned(torch.relu, (IMAGE,), {}, IMAGE)) is None
+    assert formula_of(Returned(torch.conv2d, ("nonsense",), {}, IMAGE)) is None

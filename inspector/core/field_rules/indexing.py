@@ -159,6 +159,11 @@ def _joined(
     sights: list[tuple[int, Sight | None]], axis: InputAxis, dim: int, path: str, misaligned: dict[InputAxis, str]
 ) -> Sight:
     present = [sight for _, sight in sights if sight is not None]
+    first = present[0]
+    if all(type(sight) is Whole and sight.local is None and not sight.wraps for sight in present):
+        return first
+    if len(present) == len(sights) and type(first) is Seen and first.dim != dim and all(s is first for s in present):
+        return first
     along = [sight for sight in present if isinstance(sight, Seen) and sight.dim == dim]
     if not along or not all(isinstance(sight, Seen) for sight in present):
         if any(sight.local for sight in present if isinstance(sight, Whole)):

@@ -8,8 +8,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from inspector.engine.pytorch.places import modules_of
-
 Arguments = tuple[list[Any], dict[str, Any]]
 """Positional and named inputs: tensors, structures of them, and plain values."""
 
@@ -24,9 +22,9 @@ def call_model(model: nn.Module, arguments: Arguments) -> Any:
 
 
 @contextlib.contextmanager
-def looked_through(model: nn.Module) -> Iterator[None]:
+def looked_through(modules: list[nn.Module]) -> Iterator[None]:
     """DataParallel calls its module itself instead of copies of it on several devices. Inside `untouched`."""
-    for module in modules_of(model):
+    for module in modules:
         if isinstance(module, nn.DataParallel):
             module.__dict__["device_ids"] = []
     yield

@@ -13,7 +13,7 @@ from inspector.core.what_if import NAMES, Operation, Settings
 from inspector.engine.pytorch.field_calls import formula_of
 from inspector.engine.pytorch.formulas import refused_formula
 from inspector.engine.pytorch.nested import shapes_in, tensors_in
-from inspector.engine.pytorch.op_calls import Arguments, arguments_of, each, read_call
+from inspector.engine.pytorch.op_calls import Arguments, Returned, arguments_of, each, read_call
 from inspector.engine.pytorch.recording import CallRecord, Recorder, calls_of
 
 _OPERATIONS = ("conv", "conv_transpose", "pool", "max_unpool", "adaptive_pool")
@@ -123,7 +123,7 @@ class ChangedPass(Recorder):
             raise
         if met is not None:
             met.result = shapes_in(result)[0]
-            met.formula = formula_of(func, args, kwargs, result) or []
+            met.formula = formula_of(Returned(func, args, kwargs, result)) or []
         return result
 
 

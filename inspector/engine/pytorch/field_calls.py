@@ -4,7 +4,7 @@ A `torch.overrides.TorchFunctionMode` shows each function once, however many it 
 ``F.max_pool2d``, attention one ``F.multi_head_attention_forward``. Real, fake and meta tensors do equally well.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 
 from inspector.core.field_rules import apply
 from inspector.core.field_rules.sequences import mixed_everywhere
-from inspector.core.fields import Field, OpCall, Shape, TrackedInputs, merged, unknown
+from inspector.core.fields import Field, OpCall, TrackedInputs, merged, unknown
 from inspector.core.table import FormulaLine, ReceptiveField
 from inspector.engine.pytorch import (  # noqa: F401 - each registers its readers
     mixing_calls,
@@ -21,7 +21,7 @@ from inspector.engine.pytorch import (  # noqa: F401 - each registers its reader
 )
 from inspector.engine.pytorch.formulas import FORMULAS, worked_formula
 from inspector.engine.pytorch.nested import tensors_in
-from inspector.engine.pytorch.op_calls import canonical_name, read_call
+from inspector.engine.pytorch.op_calls import Returned
 
 _ATTRIBUTE = "_receptive_field"
 _PLACE = "_place_in_base"
@@ -40,43 +40,29 @@ class FieldTracker:
         for number, tensor in enumerate(inputs):
             self._put(tensor, self._inputs.seed(number))
 
-    def observe(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | None, result: Any, path: str) -> None:
-        """Take note of a call that returned `result`, made by the module at `path`. Never raises."""
-        with torch._C.DisableTorchFunction():
-            kwargs = kwargs or {}
-            name = canonical_name(func)
-            assigned = name == "setitem"
-            outputs = [args[0]] if assigned else list(tensors_in(result))
-            if not outputs:
+    def observe(self, call: Returned, path: str) -> None:
+        """Take note of a call made by the module at `path`. Never raises."""
+        operands, outputs = call.operands, call.outputs
+        if not outputs or len(call.shapes) < len(outputs):
+            return
+        try:
+            if self._passes_through(call):
                 return
-            if any(output.is_nested for output in outputs):
-                return
-            if len(outputs) == 1 and self._passes_through(func, args, kwargs, outputs[0]):
-                return
-            if name == "getitem" and isinstance(args[0], torch.Tensor) and outputs[0]._base is args[0]:
-                outputs[0].__dict__[_PLACE] = tensor_calls.index_items(args[1], tuple(args[0].shape))
-            operands = [*tensors_in(args), *(tensors_in(kwargs) if kwargs else ())]
-            fields = [self._get(tensor) for tensor in operands]
-            if all(field is None for field in fields):
-                for output in outputs:
-                    self._put(output, None)
-                return
-            try:
-                through = self._through(func, args, kwargs, outputs, path)
-            except Exception:  # an unusual call must not end the pass: what it touches is unknown
-                through = [unknown(fields, name)] * len(outputs)
-            for output, field in zip(outputs, through, strict=False):
-                if any(output is operand for operand in operands):
-                    self._note_write(output, field)
-                self._put(output, field)
+            if call.name == "getitem" and isinstance(call.args[0], torch.Tensor) and outputs[0]._base is call.args[0]:
+                outputs[0].__dict__[_PLACE] = tensor_calls.index_items(call.args[1], tuple(call.args[0].shape))
+            through = self._through(call, path)
+        except Exception:  # an unusual call must not end the pass: what it touches is unknown
+            through = [unknown([self._get(tensor) for tensor in operands], call.name)] * len(outputs)
+        for output, field in zip(outputs, through, strict=False):
+            if any(output is operand for operand in operands):
+                self._note_write(output, field)
+            self._put(output, field)
 
-    def _passes_through(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], output: torch.Tensor) -> bool:
+    def _passes_through(self, call: Returned) -> bool:
         """Hand the only field there is on, where the call works element by element on a tensor of that very shape."""
-        if not tensor_calls.is_elementwise(func):
-            return False
-        operands = list(tensors_in((args, kwargs)))
+        output, operands = call.outputs[0], call.operands
         seeing = [tensor for tensor in operands if _ATTRIBUTE in tensor.__dict__]
-        if len(seeing) != 1 or seeing[0].shape != output.shape:
+        if len(seeing) != 1 or len(call.outputs) > 1 or seeing[0].shape != output.shape or not _is_elementwise(call):
             return False
         if seeing[0] is not output:
             if any(output is operand for operand in operands):
@@ -86,9 +72,8 @@ class FieldTracker:
 
     def field_of(self, value: object) -> Callable[[], ReceptiveField | None] | None:
         """What tells, after the pass, the receptive field of the first tensor in `value`; None where none is known."""
-        with torch._C.DisableTorchFunction():
-            first = next(tensors_in(value), None)
-            field = None if first is None else self._get(first)
+        first = next(tensors_in(value), None)
+        field = None if first is None else self._get(first)
         return None if field is None else partial(self._told, field)
 
     def _told(self, field: Field) -> ReceptiveField | None:
@@ -100,15 +85,13 @@ class FieldTracker:
             self._answers[id(field)] = field, told
         return self._answers[id(field)][1]
 
-    def _through(
-        self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: list[torch.Tensor], path: str
-    ) -> list[Field | None]:
-        name = canonical_name(func)
-        shapes: list[Shape] = [tuple(output.shape) for output in outputs]
-        reading = read_call(func, args, kwargs, shapes)
+    def _through(self, returned: Returned, path: str) -> list[Field | None]:
+        shapes = returned.shapes
+        if all(self._get(tensor) is None for tensor in returned.operands):
+            return [None] * len(shapes)
+        reading = returned.reading
         if reading is None:
-            fields = [self._get(tensor) for tensor in (*tensors_in(args), *tensors_in(kwargs))]
-            return [unknown(fields, name)] * len(outputs)
+            return [unknown([self._get(tensor) for tensor in returned.operands], returned.name)] * len(shapes)
         operands = [
             (tuple(tensor.shape), self._get(tensor)) if isinstance(tensor, torch.Tensor) else ((), None)
             for tensor in reading.operands
@@ -117,7 +100,7 @@ class FieldTracker:
             op=reading.op,
             inputs=operands,
             output_shapes=shapes,
-            settings={"name": name, **reading.settings},
+            settings={"name": returned.name, **reading.settings},
             path=path,
         )
         through = apply(call, self._inputs)
@@ -125,7 +108,7 @@ class FieldTracker:
         weights = [mixed_everywhere(field, path) for field in seeing if field is not None]
         if weights:
             through = [merged([field, *weights], path) for field in through]
-        return through + through[-1:] * (len(outputs) - len(through))
+        return through + through[-1:] * (len(shapes) - len(through))
 
     def _note_write(self, written: torch.Tensor, field: Field | None) -> None:
         """Writing in place through a view, as in ``x[:, 1:] += y``, also changes the tensor it is a view of."""
@@ -149,22 +132,22 @@ class FieldTracker:
             tensor.__dict__.pop(_ATTRIBUTE, None)
 
 
-def formula_of(
-    func: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | None, result: Any
-) -> list[FormulaLine] | None:
+def _is_elementwise(call: Returned) -> bool:
+    if tensor_calls.is_pointwise(call.func):
+        return True
+    # A batch norm in eval mode.
+    return call.reading is not None and call.reading.op == "normalise" and not call.reading.settings.get("dims")
+
+
+def formula_of(call: Returned) -> list[FormulaLine] | None:
     """The output size of a convolution, pooling or linear call, worked through; None for others. Never raises."""
-    if func in _WITHOUT_FORMULA:
+    if call.func in _WITHOUT_FORMULA or not call.shapes:
         return None
-    with torch._C.DisableTorchFunction():
-        try:
-            first = next(tensors_in(result), None)
-            if first is None:
-                return None
-            output = tuple(first.shape)
-            reading = read_call(func, args, kwargs or {}, [output])
-            if reading is None or reading.op not in FORMULAS:
-                _WITHOUT_FORMULA.add(func)
-                return None
-            return worked_formula(reading, output)
-        except Exception:  # no formula is better than no table
+    try:
+        reading = call.reading
+        if reading is None or reading.op not in FORMULAS:
+            _WITHOUT_FORMULA.add(call.func)
             return None
+        return worked_formula(reading, call.shapes[0])
+    except Exception:  # no formula is better than no table
+        return None

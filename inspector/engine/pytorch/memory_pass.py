@@ -74,10 +74,10 @@ def memory_pass(
     meta = with_tensors(arguments, as_meta)
     run = with_gpu_dropout(MetaCalls(torch.device(device), None, repeated=False))
     with (
-        untouched(model),
+        untouched(model) as modules,
         modes_kept(model),
-        looked_through(model),
-        stand_ins(model, dtype, for_meta_too=True),
+        looked_through(modules),
+        stand_ins(modules, dtype, for_meta_too=True),
         gpu_attention(),
         seeded(seed),
         values_are_missing(),

@@ -10,6 +10,8 @@ from torch import nn
 
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:
     """The tensors in nested tuples, lists, dictionaries and dataclasses, in order; not those without a shape yet."""
+    if type(value) in _TENSORS:
+        return iter((value,))
     found: list[torch.Tensor] = []
     _collect(value, found)
     return iter(found)

@@ -6,11 +6,12 @@ layers are never asked for their class.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from inspector.core.fields import Shape
+from inspector.engine.pytorch.nested import tensors_in
 
 Arguments = dict[str, Any]
 
@@ -36,16 +37,20 @@ class Reading:
 
 Reader = Callable[[Arguments, list[Shape]], Reading]
 """(arguments by name, output shapes) to the operation."""
-_READERS: dict[str, tuple[list[tuple[str, Any]], Reader]] = {}
+_Entry = tuple[dict[str, Any], str | None, Reader]
+"""The parameters in order with their defaults, what takes the other arguments if anything does, and the reader."""
+_READERS: dict[str, _Entry] = {}
 
 
 def reads(functions: str, signature: str = "*operands") -> Callable[[Reader], Reader]:
     """Register a reader for functions that share a signature, written ``"input stride=1 mode=constant"``."""
-    parameters = [_parameter(part) for part in signature.split()]
+    names = signature.split()
+    rest = names.pop()[1:] if names[-1].startswith("*") else None
+    defaults = dict(_parameter(part) for part in names)
 
     def register(reader: Reader) -> Reader:
         for function in functions.split():
-            _READERS[function] = (parameters, reader)
+            _READERS[function] = (defaults, rest, reader)
         return reader
 
     return register
@@ -63,7 +68,31 @@ def read_call(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], out
     """Read a call of a torch function; None where there is no entry for it."""
     entry = _entry(function)
     arguments = arguments_of(function, args, kwargs)
-    return None if entry is None or arguments is None else entry[1](arguments, outputs)
+    return None if entry is None or arguments is None else entry[-1](arguments, outputs)
+
+
+class Returned:
+    """A call of a function that has returned: what it was given and came to, read once for all who want to know."""
+
+    __slots__ = ("_reading", "args", "func", "kwargs", "name", "operands", "outputs", "result", "shapes")
+
+    def __init__(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | None, result: Any) -> None:
+        self.func = func
+        self.args = args
+        self.kwargs: Mapping[str, Any] = kwargs or {}
+        self.result = result
+        self.name = canonical_name(func)
+        self.operands = list(tensors_in((args, kwargs) if kwargs else args))
+        self.outputs = [args[0]] if self.name == "setitem" else list(tensors_in(result))
+        self.shapes: list[Shape] = [tuple(output.shape) for output in self.outputs if not output.is_nested]
+        self._reading: Reading | Literal["unread"] | None = "unread"
+
+    @property
+    def reading(self) -> Reading | None:
+        """The call as a canonical operation; raises whatever comes up where its arguments are not as expected."""
+        if self._reading == "unread":
+            self._reading = read_call(self.func, self.args, self.kwargs, self.shapes)
+        return self._reading
 
 
 def arguments_of(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments | None:
@@ -71,17 +100,17 @@ def arguments_of(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) 
     entry = _entry(function)
     if entry is None:
         return None
-    parameters, _ = entry
-    arguments: Arguments = {}
-    for place, (name, default) in enumerate(parameters):
-        if name.startswith("*"):
-            arguments[name[1:]] = list(args[place:])
-        elif place < len(args):
-            arguments[name] = args[place]
-        else:
-            arguments[name] = kwargs.get(name, default)
-            if place == 0 and arguments[name] is None:
-                arguments[name] = kwargs.get("self", kwargs.get("x"))
+    defaults, rest, _ = entry
+    arguments: Arguments = dict(defaults)
+    arguments.update(zip(defaults, args, strict=False))
+    if rest is not None:
+        arguments[rest] = list(args[len(defaults) :])
+    if kwargs:
+        arguments.update({name: value for name, value in kwargs.items() if name in defaults})
+    if not args and defaults:
+        first = next(iter(defaults))
+        if arguments[first] is None:
+            arguments[first] = kwargs.get("self", kwargs.get("x"))
     arguments["kwargs"] = kwargs
     return arguments
 
@@ -89,7 +118,7 @@ def arguments_of(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) 
 def reader_of(function: Any) -> Reader | None:
     """What reads the calls of a torch function; None where there is no entry for it."""
     entry = _entry(function)
-    return None if entry is None else entry[1]
+    return None if entry is None else entry[-1]
 
 
 @cache
@@ -109,7 +138,7 @@ def canonical_name(function: Any) -> str:
 
 
 @cache
-def _entry(function: Any) -> tuple[list[tuple[str, Any]], Reader] | None:
+def _entry(function: Any) -> _Entry | None:
     name = canonical_name(function)
     if name in _READERS:
         return _READERS[name]

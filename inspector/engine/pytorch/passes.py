@@ -13,6 +13,7 @@ from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
 from inspector.engine.pytorch.inputs.arguments import device_of_inputs
 from inspector.engine.pytorch.nested import tensors_in
+from inspector.engine.pytorch.op_calls import Returned
 from inspector.engine.pytorch.recording import Fields, Recorder
 from inspector.engine.pytorch.shape_pass import (
     has_lazy,
@@ -87,10 +88,10 @@ class _Both:
         self._fields = fields
         self._other = other
 
-    def observe(self, func: Any, args: Any, kwargs: Any, result: Any, path: str) -> None:
+    def observe(self, call: Returned, path: str) -> None:
         """Take note of a function call."""
-        self._fields.observe(func, args, kwargs, result, path)
-        self._other.observe(func, args, kwargs, result, path)
+        self._fields.observe(call, path)
+        self._other.observe(call, path)
 
     def field_of(self, value: object) -> Callable[[], ReceptiveField | None] | None:
         """What tells, after the pass, the receptive field of the first tensor in `value`."""

@@ -149,6 +149,16 @@ def own_tensors(module: nn.Module) -> list[tuple[str, str, Tensor, bool]]:
     return found
 
 
+def own_parameters(module: nn.Module) -> list[Tensor]:
+    """The parameters registered directly on `module`."""
+    return _values(_own(module), "_parameters")
+
+
+def own_buffers(module: nn.Module) -> list[Tensor]:
+    """The buffers registered directly on `module`."""
+    return _values(_own(module), "_buffers")
+
+
 def empty_names(module: nn.Module) -> list[str]:
     """Names of parameters and buffers that `module` registers as None."""
     own = _own(module)
@@ -194,6 +204,14 @@ def _registry(own: dict[str, Any], name: str) -> list[tuple[str, Any]]:
         return [(str(key), value) for key, value in registry.items()] if registry is not None else []
     except (AttributeError, TypeError, ValueError):
         return []
+
+
+def _values(own: dict[str, Any], name: str) -> list[Tensor]:
+    registry = own.get(name)
+    if not registry and type(registry) is dict:
+        return []
+    values = registry.values() if type(registry) is dict else [value for _, value in _registry(own, name)]
+    return [value for value in values if isinstance(value, Tensor)]
 
 
 def _own(module: nn.Module) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
 from typing import Any, Protocol
 
@@ -14,7 +15,8 @@ from inspector.core.table import FormulaLine, ReceptiveField, Source
 from inspector.engine.pytorch.costs import OperationCounter
 from inspector.engine.pytorch.function_names import called_name
 from inspector.engine.pytorch.nested import any_tensor, shapes_of, tensors_in
-from inspector.engine.pytorch.places import holdings_of, modules_of, places_of
+from inspector.engine.pytorch.op_calls import Returned
+from inspector.engine.pytorch.places import holdings_of, own_parameters, places_of
 from inspector.engine.pytorch.source_lines import line_of, user_frame
 from inspector.engine.pytorch.storages import bytes_made
 from inspector.engine.pytorch.structure import dtype_name
@@ -23,43 +25,34 @@ from inspector.engine.pytorch.structure import dtype_name
 class CallRecord:
     """One call of a module or a function."""
 
-    __slots__ = (
-        "called",
-        "children",
-        "device",
-        "dtype",
-        "failed",
-        "field",
-        "flops",
-        "formula",
-        "input_ids",
-        "input_shapes",
-        "is_function",
-        "is_opaque",
-        "is_torch_leaf",
-        "made_bytes",
-        "measured",
-        "module",
-        "nested_seconds",
-        "output_bytes",
-        "output_ids",
-        "output_shapes",
-        "path",
-        "place",
-        "places",
-        "seconds",
-        "source",
-        "started",
-        "type",
-    )
+    place: str
+    """Where the caller knows the module, if it is registered in several places; else its path."""
+    places: list[str]
+    """Every place where the module is registered."""
+    inputs: list[torch.Tensor]
+    """While the call runs."""
+    output_bytes: int | None = None
+    made_bytes: int | None = None
+    """Of the memory that its outputs are the first to use; None where it has children, which made it."""
+    dtype: str | None = None
+    device: str | None = None
+    source: Source | None = None
+    formula: list[FormulaLine] | None = None
+    field: Callable[[], ReceptiveField | None] | None = None
+    """Tells the receptive field; to be asked after the pass, which may yet find out which axes are spatial."""
+    flops: int | None = None
+    """Of its own operations, without those of its children; None where none has a formula."""
+    failed: bool = False
+    started: float = 0.0
+    seconds: float | None = None
+    nested_seconds: float = 0.0
+    measured: Any = None
 
     def __init__(self, path: str, type_: str, module: nn.Module | None, inputs: Any) -> None:
         self.path = path
         """A module's name in ``named_modules()``; a function's caller's."""
         self.place = path
-        """Where the caller knows the module, if it is registered in several places."""
         self.places = [path]
-        """Every place where the module is registered."""
         self.type = type_
         self.module = module
         """The module called; None for a function."""
@@ -71,28 +64,12 @@ class CallRecord:
         """Functions it called, and calls of modules registered below it, in order."""
         self.called: list[CallRecord] = []
         """The modules it called itself, wherever they are registered."""
-        tensors = list(tensors_in(inputs))
-        self.input_shapes = shapes_of(tensors)
-        self.input_ids = list(map(id, tensors))
+        self.inputs = list(tensors_in(inputs))
+        self.input_shapes = shapes_of(self.inputs)
+        self.input_ids = list(map(id, self.inputs))
         """Who made a tensor is worked out after a failure, from these and `output_ids`, in the order of the calls."""
         self.output_shapes: list[list[int]] = []
         self.output_ids: list[int] = []
-        self.output_bytes: int | None = None
-        self.made_bytes: int | None = None
-        """Of the memory that its outputs are the first to use; None where it has children, which made it."""
-        self.dtype: str | None = None
-        self.device: str | None = None
-        self.source: Source | None = None
-        self.formula: list[FormulaLine] | None = None
-        self.field: Callable[[], ReceptiveField | None] | None = None
-        """Tells the receptive field; to be asked after the pass, which may yet find out which axes are spatial."""
-        self.flops: int | None = None
-        """Of its own operations, without those of its children; None where none has a formula."""
-        self.failed = False
-        self.started = 0.0
-        self.seconds: float | None = None
-        self.nested_seconds = 0.0
-        self.measured: Any = None
 
 
 class FailedCall:
@@ -113,14 +90,14 @@ class FailedCall:
 class Fields(Protocol):
     """Receptive fields riding on the tensors of a pass: `inspector.engine.pytorch.field_calls.FieldTracker`."""
 
-    def observe(self, func: Any, args: Any, kwargs: Any, result: Any, path: str) -> None:
+    def observe(self, call: Returned, path: str) -> None:
         """Take note of a function call."""
 
     def field_of(self, value: object) -> Callable[[], ReceptiveField | None] | None:
         """What tells, after the pass, the receptive field of the first tensor in `value`."""
 
 
-FormulaOf = Callable[[Any, Any, Any, Any], list[FormulaLine] | None]
+FormulaOf = Callable[[Returned], list[FormulaLine] | None]
 Measure = Callable[[CallRecord, Any], None]
 
 
@@ -155,10 +132,13 @@ class Recorder(TorchFunctionMode):
         """The function being called, if it has a row."""
         self._stack: list[CallRecord] = []
         self._handles: list[Any] = []
+        self._wrapped: list[nn.Module] = []
         self._overhead = 0.0
         self._lines: dict[tuple[str, int], Source] = {}
         self._paths: dict[int, list[str]] = {}
-        for place in places_of(model):
+        places = places_of(model)
+        self._modules = list({id(place.module): place.module for place in places}.values())
+        for place in places:
             self._paths.setdefault(id(place.module), []).append(place.path)
         self.root: CallRecord | None = None
         self.failed: CallRecord | None = None
@@ -169,7 +149,12 @@ class Recorder(TorchFunctionMode):
         """By the module's id, the arguments of each whose forward failed."""
 
     def __enter__(self) -> "Recorder":
-        for module in modules_of(self._model):
+        for module in self._modules:
+            if _is_plain_leaf(module):
+                # Most modules are such, and a call through hooks takes twice as long.
+                module.__dict__["forward"] = partial(self._through, module, module.forward)
+                self._wrapped.append(module)
+                continue
             # Hooks on each module, not global ones: torch's fused transformer paths look for these and step aside.
             # By nn.Module's own methods: a scripted module forbids hooks, and heeds them where Python calls it.
             self._handles.append(nn.Module.register_forward_pre_hook(module, self._before, with_kwargs=True))
@@ -188,6 +173,9 @@ class Recorder(TorchFunctionMode):
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        for module in self._wrapped:
+            module.__dict__.pop("forward", None)
+        self._wrapped.clear()
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -210,7 +198,7 @@ class Recorder(TorchFunctionMode):
         except BaseException as problem:
             self.failed_call = FailedCall(problem, func, args, kwargs, self._model)
             if record is not None:
-                record.failed = True
+                record.failed, record.inputs = True, []
                 self._attach(record, caller)
                 self.failed = self.failed or record
             raise
@@ -237,9 +225,13 @@ class Recorder(TorchFunctionMode):
     def _observe(
         self, func: Any, args: Any, kwargs: Any, result: Any, caller: CallRecord, record: CallRecord | None
     ) -> None:
-        if self._fields is not None:
-            self._fields.observe(func, args, kwargs, result, caller.path)
-        formula = self._formula_of(func, args, kwargs, result) if self._formula_of is not None else None
+        formula = None
+        if self._fields is not None or self._formula_of is not None:
+            with torch._C.DisableTorchFunction():
+                call = Returned(func, args, kwargs, result)
+                if self._fields is not None:
+                    self._fields.observe(call, caller.path)
+                formula = self._formula_of(call) if self._formula_of is not None else None
         if record is None:
             if formula and caller.formula is None:
                 caller.formula = formula
@@ -247,11 +239,11 @@ class Recorder(TorchFunctionMode):
         if type(result) is not torch.Tensor and not record.type.endswith(("=", "_")) and not any_tensor(result):
             return
         record.formula = formula
-        self._finish(record, (args, kwargs), result)
+        self._finish(record, result)
         self._attach(record, caller)
         caller.nested_seconds += record.seconds or 0.0
 
-    def _finish(self, record: CallRecord, inputs: Any, output: Any) -> None:
+    def _finish(self, record: CallRecord, output: Any) -> None:
         outputs = list(tensors_in(output))
         record.output_shapes = shapes_of(outputs)
         record.output_ids = list(map(id, outputs))
@@ -261,12 +253,24 @@ class Recorder(TorchFunctionMode):
             record.device = self._device if first.is_meta and self._device else str(first.device)
         record.output_bytes = sum([tensor.numel() * tensor.element_size() for tensor in outputs])
         if not record.children and not record.called:
-            own = record.module._parameters.values() if record.module is not None else ()
-            record.made_bytes = bytes_made(tensors_in([inputs, *own]), outputs)
-        if self._fields is not None:
-            record.field = self._fields.field_of(output)
+            own = own_parameters(record.module) if record.module is not None else []
+            record.made_bytes = bytes_made(record.inputs + own, outputs)
+        record.inputs = []
+        if self._fields is not None and outputs:
+            record.field = self._fields.field_of(outputs[0])
         if self._measure is not None:
             self._measure(record, output)
+
+    def _through(self, module: nn.Module, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What hooks before and after a call do."""
+        self._before(module, args, kwargs)
+        try:
+            output = forward(*args, **kwargs)
+        except BaseException:
+            self._after(module, args, kwargs, None)
+            raise
+        self._after(module, args, kwargs, output)
+        return output
 
     def _before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         began = time.perf_counter()
@@ -297,15 +301,15 @@ class Recorder(TorchFunctionMode):
         record.seconds = ended - record.started - (self._overhead - record.measured)
         record.measured = None
         if output is None and sys.exc_info()[0] is not None:
-            record.failed = True
+            record.failed, record.inputs = True, []
             self.given[id(module)] = (args, kwargs)
             self.failed = self.failed or record
         else:
             self.failed = None
-            if record.is_opaque and self._fields is not None:
-                self._fields.observe(torchscript, args, kwargs, output, record.path)
             with torch._C.DisableTorchFunction():
-                self._finish(record, (args, kwargs), output)
+                if record.is_opaque and self._fields is not None:
+                    self._fields.observe(Returned(torchscript, args, kwargs, output), record.path)
+                self._finish(record, output)
         if self._stack:
             self._stack[-1].nested_seconds += record.seconds
         self._overhead += time.perf_counter() - ended
@@ -384,6 +388,13 @@ def take_flops(known: CallRecord | None, call: CallRecord) -> None:
         pairs += zip(old.children, new.children, strict=True)
     for old, new in pairs:
         new.flops = old.flops if old is not None else None
+
+
+def _is_plain_leaf(module: nn.Module) -> bool:
+    """Whether a layer of torch's own runs nothing but its class's forward when it is called."""
+    if not is_torch_leaf(module) or isinstance(module, torch.jit.ScriptModule):
+        return False
+    return not (module._forward_hooks or module._forward_pre_hooks or "forward" in module.__dict__)
 
 
 def is_torch_leaf(module: nn.Module | None) -> bool:

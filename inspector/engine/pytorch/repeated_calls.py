@@ -18,6 +18,8 @@ from inspector.engine.pytorch.known_shapes import QUICKER_THAN_LOOKED_UP, contig
 from inspector.engine.pytorch.op_calls import canonical_name
 
 Run = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+MOST_KNOWN = 20_000
+"""A kilobyte or two each."""
 _PLAIN = (torch.dtype, torch.Size, torch.device, torch.memory_format, torch.layout)
 _ELEMENTWISE = {
     "relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "sigmoid", "logsigmoid",
@@ -45,17 +47,35 @@ class _Outcome(NamedTuple):
     flops: int
 
 
+class _Memo(NamedTuple):
+    """What calls came to in passes so far. It is the same for every model."""
+
+    known: dict[Any, _Outcome]
+    alike: dict[Any, int]
+    """Of elementwise calls, by what matters to them: the argument that the result is like, ~n for itself."""
+    asking: set[Any]
+    """Functions that return no tensor: they ask, or write into one."""
+
+    def keep_small(self) -> None:
+        """Forget it all rather than keep more than MOST_KNOWN calls."""
+        if max(len(part) for part in self) > MOST_KNOWN:
+            for part in self:
+                part.clear()
+
+
+_COUNTED, _UNCOUNTED = (_Memo({}, {}, set()) for _ in range(2))
+"""Of passes that count operations, and of those that do not."""
+
+
 class RepeatedCalls:
     """The calls of one pass; `counter` is told of the operations of those that are not run again."""
 
     def __init__(self, run: Run, counter: OperationCounter | None) -> None:
         self._run = run
         self._counter = counter
-        self._known: dict[Any, _Outcome] = {}
-        self._alike: dict[Any, int] = {}
-        """Of elementwise calls, by what matters to them: the argument that the result is like, ~n for itself."""
-        self._asking: set[Any] = set()
-        """Functions that return no tensor: they ask, or write into one."""
+        memo = _COUNTED if counter is not None else _UNCOUNTED
+        memo.keep_small()
+        self._known, self._alike, self._asking = memo
 
     def __call__(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What `func` returns for these arguments. Raises what it raises."""

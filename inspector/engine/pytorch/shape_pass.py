@@ -20,7 +20,7 @@ from inspector.engine.collection import no_collection
 from inspector.engine.pytorch.calling import Arguments, call_model, looked_through
 from inspector.engine.pytorch.meta_calls import MetaCalls
 from inspector.engine.pytorch.nested import tensors_in, with_tensors
-from inspector.engine.pytorch.places import modules_of, own_tensors
+from inspector.engine.pytorch.places import modules_of, own_buffers, own_parameters
 from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.stand_ins import as_meta, stand_ins, values_are_missing
 from inspector.engine.pytorch.untouched import modes_kept, untouched
@@ -40,9 +40,9 @@ def meta_pass(model: nn.Module, arguments: Arguments, recorder: Recorder, device
     recorder.run = MetaCalls(torch.device(device), recorder.counter)
     with (
         no_collection(),
-        untouched(model),
-        looked_through(model),
-        stand_ins(model),
+        untouched(model) as modules,
+        looked_through(modules),
+        stand_ins(modules),
         seeded(seed),
         torch.no_grad(),
         values_are_missing(),
@@ -53,7 +53,7 @@ def meta_pass(model: nn.Module, arguments: Arguments, recorder: Recorder, device
 
 def real_pass(model: nn.Module, arguments: Arguments, recorder: Recorder, seed: int) -> Any:
     """Run `model` on the inputs' values, leaving the model as it was; return its output."""
-    with untouched(model, values=True), looked_through(model), seeded(seed):
+    with untouched(model, values=True) as modules, looked_through(modules), seeded(seed):
         try:
             with torch.no_grad(), recorder:
                 return call_model(model, arguments)
@@ -71,18 +71,23 @@ def is_cheap(model: nn.Module, arguments: Arguments) -> bool:
     A kernel is applied once at every position of the largest input; a matrix at no more than some positions, since a
     model flattens or cuts into patches what it gives to one.
     """
-    held = [tensor for module in modules_of(model) for _, kind, tensor, _ in own_tensors(module) if kind == "parameter"]
-    tensors = [tensor for tensor in {id(tensor): tensor for tensor in held}.values() if not is_lazy(tensor)]
     inputs = list(tensors_in(arguments))
-    if any(tensor.device.type != "cpu" for tensor in [*tensors, *inputs]):
+    if any(tensor.device.type != "cpu" for tensor in inputs):
         return False
     positions = max(map(_positions, inputs), default=1)
+    if positions > CHEAP_MULTIPLICATIONS:
+        return False
     multiplications = 0
-    for tensor in tensors:
-        multiplications += tensor.numel() * (
-            positions if tensor.ndim > 2 else min(positions, MOST_POSITIONS_OF_A_MATRIX)
-        )
-    return max(multiplications, positions) <= CHEAP_MULTIPLICATIONS
+    counted: set[int] = set()
+    for tensor in (tensor for module in modules_of(model) for tensor in own_parameters(module)):
+        if id(tensor) in counted or is_lazy(tensor):
+            continue
+        counted.add(id(tensor))
+        applied = positions if tensor.ndim > 2 else min(positions, MOST_POSITIONS_OF_A_MATRIX)
+        multiplications += tensor.numel() * applied
+        if multiplications > CHEAP_MULTIPLICATIONS or tensor.device.type != "cpu":
+            return False
+    return True
 
 
 def _positions(tensor: torch.Tensor) -> int:
@@ -91,9 +96,10 @@ def _positions(tensor: torch.Tensor) -> int:
 
 def has_lazy(model: nn.Module) -> bool:
     """Whether a forward would still make lazy modules ordinary; loading gives shapes to their tensors only."""
-    modules = modules_of(model)
-    lazy_tensors = any(is_lazy(tensor) for module in modules for _, _, tensor, _ in own_tensors(module))
-    return lazy_tensors or any(isinstance(module, LazyModuleMixin) for module in modules)
+    for module in modules_of(model):
+        if isinstance(module, LazyModuleMixin) or any(map(is_lazy, own_parameters(module) + own_buffers(module))):
+            return True
+    return False
 
 
 def materialised_copy(model: nn.Module, arguments: Arguments, seed: int) -> nn.Module:

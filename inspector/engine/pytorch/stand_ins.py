@@ -1,13 +1,12 @@
 """Stand-ins on meta for the tensors that a model holds: without values, and so without memory and arithmetic."""
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
-
-from inspector.engine.pytorch.places import modules_of
 
 
 class NeedsValuesError(Exception):
@@ -28,14 +27,14 @@ def values_are_missing() -> Iterator[None]:
 
 
 @contextmanager
-def stand_ins(model: nn.Module, dtype: torch.dtype | None = None, for_meta_too: bool = False) -> Iterator[None]:
-    """Tensors on meta in the places of the model's own, one for each, so ties stay ties.
+def stand_ins(modules: list[nn.Module], dtype: torch.dtype | None = None, for_meta_too: bool = False) -> Iterator[None]:
+    """Tensors on meta in the places of those that the modules of a model hold, one for each, so ties stay ties.
 
     With `dtype` those of floating parameters and buffers have it; with `for_meta_too` no tensor stands for itself.
     """
     made: dict[int, torch.Tensor] = {}
     places: list[tuple[dict[str, Any], str, torch.Tensor]] = []
-    for module in modules_of(model):
+    for module in modules:
         registered: list[dict[str, Any]] = [module._parameters, module._buffers]
         for held in registered:
             for name, tensor in held.items():
@@ -44,10 +43,11 @@ def stand_ins(model: nn.Module, dtype: torch.dtype | None = None, for_meta_too: 
                 if id(tensor) not in made:
                     made[id(tensor)] = _stand_in(tensor, dtype)
                 places.append((held, name, tensor))
-    for module in modules_of(model):
+    for module in modules:
         # What a module holds without having registered it; where it is registered elsewhere, it is the same tensor.
-        for name in module.__dict__.keys() - _OF_MODULES:
-            tensor = module.__dict__[name]
+        for name, tensor in module.__dict__.items():
+            if type(tensor) in _OTHERS:  # nearly all: a class of tensors takes its time to say that one is not of it
+                continue
             if isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided:
                 if id(tensor) not in made:
                     made[id(tensor)] = _stand_in(tensor, None)
@@ -61,7 +61,7 @@ def stand_ins(model: nn.Module, dtype: torch.dtype | None = None, for_meta_too: 
             held[name] = tensor
 
 
-_OF_MODULES = frozenset(nn.Module().__dict__)
+_OTHERS = {dict, bool, type(None), int, float, str, tuple, list, set, OrderedDict}
 
 
 def as_meta(tensor: torch.Tensor) -> torch.Tensor:

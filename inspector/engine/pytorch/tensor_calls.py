@@ -39,8 +39,8 @@ def _pointwise(a: Arguments, outputs: list[Shape]) -> Reading:
 
 
 @cache
-def is_elementwise(function: Any) -> bool:
-    """Whether each position of a call's result depends on that position of its operands alone."""
+def is_pointwise(function: Any) -> bool:
+    """Whether each position of a function's result depends on that position of its operands alone."""
     return reader_of(function) is _pointwise
 
 

@@ -10,16 +10,14 @@ import torch
 from torch import nn
 
 from inspector.engine.pytorch.nested import tensors_in
-from inspector.engine.pytorch.places import modules_of, own_tensors
+from inspector.engine.pytorch.places import modules_of, own_parameters
 
 VALUES_KEPT_BELOW = 1 << 29
 """Parameters are copied before a real pass where all of them are smaller than this many bytes; buffers always."""
 _MUTABLE = {list, dict, set, collections.deque, collections.OrderedDict, collections.defaultdict, collections.Counter}
 MOST_CONTAINERS = 100_000
 _OF_MODULES = frozenset(nn.Module().__dict__)
-"""What every module has."""
-_REGISTRIES = tuple(name for name, value in nn.Module().__dict__.items() if type(value) in _MUTABLE)
-"""Of these its registries and hooks, which hold no containers."""
+"""What every module has: its registries and hooks hold no containers."""
 
 
 _Kept = list[tuple[torch.Tensor, torch.Tensor]]
@@ -29,19 +27,20 @@ _kept_throughout: dict[int, _Kept] = {}
 
 
 @contextmanager
-def untouched(model: nn.Module, values: bool = False) -> Iterator[None]:
-    """Put every module's attributes, flags, tensors and gradients back on leaving.
+def untouched(model: nn.Module, values: bool = False) -> Iterator[list[nn.Module]]:
+    """Put every module's attributes, flags, tensors and gradients back on leaving; gives the modules, each once.
 
     With `values` also what the tensors hold, which only a pass on real values can change.
     """
-    attributes = [_Attributes(module) for module in modules_of(model)]
+    modules = modules_of(model)
+    attributes = [_Attributes(module) for module in modules]
     kept: _Kept = []
     if values and id(model) not in _kept_throughout:
         kept = _kept_values(model)
     elif values and not _kept_throughout[id(model)]:
         _kept_throughout[id(model)] = _kept_values(model)
     try:
-        yield
+        yield modules
     finally:
         for saved in attributes:
             saved.restore()
@@ -85,21 +84,24 @@ class _Attributes:
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
-        self.own = dict(module.__dict__)
+        self.own = module.__dict__.copy()
         self.contents: list[tuple[Any, Any]] = []
         self.empty: list[Any] = []
-        for name in _REGISTRIES:
-            value = self.own.get(name)
-            if type(value) not in _MUTABLE:  # a scripted module has others, or none
-                continue
-            if value:
-                self.contents.append((value, value.copy()))
-            else:
-                self.empty.append(value)
-        others = (self.own[name] for name in self.own.keys() - _OF_MODULES)
-        self.contents += [(value, value.copy()) for value in _containers(others)]
-        parameters = [tensor for _, kind, tensor, _ in own_tensors(module) if kind == "parameter"]
-        self.flags = [(tensor, tensor.requires_grad, tensor.grad) for tensor in parameters]
+        others = []
+        for name, value in self.own.items():
+            kind = type(value)
+            if kind in _MUTABLE:
+                if not value:
+                    self.empty.append(value)
+                elif name in _OF_MODULES:
+                    self.contents.append((value, value.copy()))
+                else:
+                    others.append(value)
+            elif kind is tuple:
+                others.append(value)
+        if others:
+            self.contents += [(value, value.copy()) for value in _containers(others)]
+        self.flags = [(tensor, tensor.requires_grad, tensor.grad) for tensor in own_parameters(module)]
 
     def restore(self) -> None:
         held = self.module.__dict__
@@ -121,8 +123,8 @@ class _Attributes:
 
 
 def _containers(values: Iterable[Any]) -> Iterator[Any]:
-    """The lists, dictionaries and sets among values, those inside others too."""
-    waiting: list[Any] = [value for value in values if type(value) in _MUTABLE or type(value) is tuple]
+    """The lists, dictionaries and sets among containers and tuples, and those inside them."""
+    waiting = list(values)
     seen: set[int] = set()
     while waiting:
         value = waiting.pop()

@@ -12,7 +12,7 @@ import torch
 from inspector.core.table import ReceptiveField
 from inspector.engine.pytorch.inputs.wants import INSERTED, MIXED, Origin, Want
 from inspector.engine.pytorch.nested import tensors_in
-from inspector.engine.pytorch.op_calls import canonical_name
+from inspector.engine.pytorch.op_calls import Returned
 
 _ATTRIBUTE = "_came_from"
 _SAME_VALUES = {
@@ -34,25 +34,22 @@ class OriginTracker:
         for name, tensor in zip(names, inputs, strict=False):
             self._put(tensor, (Origin(name=name, axes=tuple(range(tensor.ndim)), same_values=True),))
 
-    def observe(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | None, result: Any, path: str) -> None:
+    def observe(self, call: Returned, path: str) -> None:
         """Take note of a call. Never raises."""
-        with torch._C.DisableTorchFunction():
-            kwargs = kwargs or {}
-            outputs = list(tensors_in(result))
-            operands = [*tensors_in(args), *tensors_in(kwargs)]
-            came = [(tensor, self.origins_of(tensor)) for tensor in operands]
-            if not any(origins for _, origins in came):
-                for output in outputs:
-                    if not any(output is operand for operand in operands):
-                        self._put(output, ())
-                return
-            try:
-                self.noticed += self._notice(func, args, kwargs, self)
-                for output in outputs:
-                    if not any(output is operand for operand in operands):
-                        self._put(output, _through(canonical_name(func), args, kwargs, came, output))
-            except Exception:  # an unusual call must not end the pass
-                return
+        outputs, operands = list(tensors_in(call.result)), call.operands
+        came = [(tensor, self.origins_of(tensor)) for tensor in operands]
+        if not any(origins for _, origins in came):
+            for output in outputs:
+                if not any(output is operand for operand in operands):
+                    self._put(output, ())
+            return
+        try:
+            self.noticed += self._notice(call.func, call.args, call.kwargs, self)
+            for output in outputs:
+                if not any(output is operand for operand in operands):
+                    self._put(output, _through(call.name, call.args, call.kwargs, came, output))
+        except Exception:  # an unusual call must not end the pass
+            return
 
     def field_of(self, value: object) -> Callable[[], ReceptiveField | None] | None:
         """No receptive fields here."""
