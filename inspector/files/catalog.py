@@ -3,6 +3,18 @@
 from inspector.core.table import Note, Record
 
 
+class Piece(Record, frozen=True, kw_only=True):
+    """A part of a tensor that lies in a file of its own: a box of it, beginning at `at`."""
+
+    at: list[int]
+    shape: list[int]
+    file: str
+    start: int
+    """Byte of the file at which a small archive of ``torch.save`` with this part begins."""
+    bytes: int
+    """Of that archive."""
+
+
 class CatalogTensor(Record, frozen=True, kw_only=True):
     """A tensor that a file declares; no value has been read."""
 
@@ -26,6 +38,14 @@ class CatalogTensor(Record, frozen=True, kw_only=True):
     """What its elements take; for sparse tensors, what is stored."""
     layout: str = "strided"
     requires_grad: bool = False
+    file: str | None = None
+    """The file in which its storage lies; None where its values cannot be read."""
+    record: str | None = None
+    """Of an archive, the member that is its storage."""
+    start: int = 0
+    """Byte at which the storage begins, of the file or of the archive's member."""
+    pieces: list[Piece] = []
+    """Where it is split over several files."""
 
 
 class CatalogContainer(Record, frozen=True, kw_only=True):
@@ -56,6 +76,8 @@ class Catalog(Record, frozen=True, kw_only=True):
     """Every class and function that the pickle names."""
     unsafe_globals: list[str] = []
     """Those that torch's ``weights_only`` reader does not allow by default."""
+    big_endian: bool = False
+    """The order of bytes in the storages."""
     protocol: int | None = None
     """Of the pickle."""
     shards: list[str] = []

@@ -46,7 +46,7 @@ def open(path: Path) -> Catalog:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(f"{path}: its safetensors header is not valid ({error}); the file is damaged") from error
     notes: list[Note] = []
-    tensors = [_tensor(path, key, entry, size - 8 - length, notes) for key, entry in entries.items()]
+    tensors = [_tensor(path, key, entry, 8 + length, size - 8 - length, notes) for key, entry in entries.items()]
     return Catalog(
         path=str(path),
         format="safetensors",
@@ -59,7 +59,7 @@ def open(path: Path) -> Catalog:
     )
 
 
-def _tensor(path: Path, key: str, entry: _Entry, payload: int, notes: list[Note]) -> CatalogTensor:
+def _tensor(path: Path, key: str, entry: _Entry, header_end: int, payload: int, notes: list[Note]) -> CatalogTensor:
     begin, end = entry.data_offsets
     elements = math.prod(entry.shape)
     dtype = SAFETENSORS_DTYPES.get(entry.dtype, entry.dtype.lower())
@@ -90,4 +90,6 @@ def _tensor(path: Path, key: str, entry: _Entry, payload: int, notes: list[Note]
         device="cpu",
         elements=elements,
         bytes=end - begin,
+        file=str(path),
+        start=header_end + begin,
     )

@@ -7,10 +7,13 @@ information, the object, the list of storage keys, then for each storage its ele
 import mmap
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from inspector.core.errors import RequestError
 from inspector.core.table import Note
 from inspector.files.allowed_globals import is_allowed
-from inspector.files.catalog import Catalog
+from inspector.files.catalog import Catalog, CatalogTensor
+from inspector.files.dtypes import ITEM_BYTES
 from inspector.files.inert_pickle import BrokenPickleError, Pickled, read_pickle
 from inspector.files.torch_objects import read_contents
 
@@ -48,6 +51,7 @@ def open(path: Path) -> Catalog:
             raise RequestError(
                 f"{path} is cut off or damaged: a pickle in it cannot be read ({error}); fetch the file again"
             ) from error
+        starts = _starts(data, keys, contents.tensors)
     notes = [*contents.notes]
     # Each storage takes 8 bytes and its elements; the tensors say at least how many those are.
     needed = keys.end + sum(8 + need for need, _ in contents.storages.values())
@@ -65,13 +69,30 @@ def open(path: Path) -> Catalog:
         bytes=size,
         root=contents.root,
         root_type=contents.root_type,
-        tensors=contents.tensors,
+        tensors=[
+            replace(tensor, file=str(path), start=starts[tensor.storage]) if tensor.storage in starts else tensor
+            for tensor in contents.tensors
+        ],
         containers=contents.containers,
         globals=names,
         unsafe_globals=[name for name in names if not is_allowed(name)],
         protocol=_highest(first, pickled),
         notes=notes,
     )
+
+
+def _starts(data: mmap.mmap, keys: Pickled, tensors: list[CatalogTensor]) -> dict[str, int]:
+    """Where each storage's elements begin; those behind one whose element size is not known are left out."""
+    item = {tensor.storage: ITEM_BYTES[tensor.dtype] for tensor in tensors if tensor.storage is not None}
+    starts: dict[str, int] = {}
+    position = keys.end
+    for key in keys.value if isinstance(keys.value, list) else ():
+        count = int.from_bytes(data[position : position + 8], "little", signed=True)
+        if str(key) not in item or count < 0:
+            break
+        starts[str(key)] = position + 8
+        position += 8 + count * item[str(key)]
+    return starts
 
 
 def _highest(*parts: Pickled) -> int:

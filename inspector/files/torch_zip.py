@@ -3,6 +3,8 @@
 import zipfile
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from inspector.core.errors import RequestError
 from inspector.core.table import Note
 from inspector.files.allowed_globals import is_allowed
@@ -34,6 +36,7 @@ def open(path: Path) -> Catalog:
                 )
             with archive.open(f"{prefix}data.pkl") as stream:
                 data = stream.read(MAX_BYTES + 1)
+            big_endian = f"{prefix}byteorder" in records and archive.read(f"{prefix}byteorder") == b"big"
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
         raise RequestError(
             f"{path} begins as a zip archive but its end is missing or damaged ({size:,} bytes are here; {error}): "
@@ -59,10 +62,14 @@ def open(path: Path) -> Catalog:
         bytes=size,
         root="module" if script else contents.root,
         root_type=contents.root_type,
-        tensors=contents.tensors,
+        tensors=[
+            replace(tensor, file=str(path), record=f"{prefix}data/{tensor.storage}") if tensor.storage else tensor
+            for tensor in contents.tensors
+        ],
         containers=contents.containers,
         globals=names,
         unsafe_globals=[name for name in names if not is_allowed(name)],
+        big_endian=big_endian,
         protocol=pickled.protocol,
         notes=[*contents.notes, *_short_records(contents, sizes)],
     )
