@@ -104,6 +104,24 @@ class KeyExplanation(Record, frozen=True, kw_only=True):
     """Whether the state_dict holds it; False for a buffer registered with ``persistent=False``."""
 
 
+class Norms(Record, frozen=True, kw_only=True):
+    """Norms of all elements taken as one vector; None where an element is not finite, or the norm is not."""
+
+    one: float | None
+    """The sum of the absolute values."""
+    two: float | None
+    """The square root of the sum of the squares."""
+    infinity: float | None
+    """The largest absolute value."""
+
+
+class Extreme(Record, frozen=True, kw_only=True):
+    """One element of a tensor, by its index in what was looked at."""
+
+    index: list[int]
+    value: float
+
+
 class ValuesReport(Record, frozen=True, kw_only=True):
     """The values of a tensor, or of a slice of it."""
 
@@ -117,6 +135,10 @@ class ValuesReport(Record, frozen=True, kw_only=True):
     """At most `limit` × `limit` leading values of the last two axes at the slice asked for."""
     row_offset: int = 0
     column_offset: int = 0
+    norms: Norms | None = None
+    """Of the slice; None where it has no values."""
+    largest: list[Extreme] = []
+    """Its elements of largest absolute value, largest first; their indices are those in the slice."""
 
 
 class SourceReport(Record, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import torch
 
-from inspector.core.results import Histogram, Statistics
+from inspector.core.results import Extreme, Histogram, Norms, Statistics
 
 BINS = 32
 CHUNK = 1 << 20
@@ -48,6 +48,49 @@ def statistics(tensor: torch.Tensor, histogram: bool = True, channels: bool = Fa
         dead_units=_dead_units(values) if channels else None,
         histogram=_histogram(finite, low, high) if histogram and finite.numel() else None,
     )
+
+
+@torch.no_grad()
+def norms(tensor: torch.Tensor) -> Norms | None:
+    """The norms of all elements as one vector, in float64; None for tensors without values."""
+    values = _plain(tensor)
+    if values is None or values.numel() == 0:
+        return None
+    flat = values.reshape(-1)
+    low, high = _extremes(flat)
+    most = max(abs(low), abs(high))
+    if not math.isfinite(most):
+        return Norms(one=None, two=None, infinity=None)
+    # By the largest value, so that no square is too large or too small.
+    scale = most or 1.0
+    sums = [
+        (float(part.sum()), float(part.square().sum())) for part in ((chunk / scale).abs() for chunk in _chunks(flat))
+    ]
+    one = math.fsum(absolute for absolute, _ in sums) * scale
+    two = math.sqrt(math.fsum(square for _, square in sums)) * scale
+    return Norms(one=_known(one), two=_known(two), infinity=most)
+
+
+@torch.no_grad()
+def largest(tensor: torch.Tensor, count: int) -> list[Extreme]:
+    """The elements of largest absolute value, largest first, of equal ones the first; none that is not finite."""
+    values = _plain(tensor)
+    if values is None or values.numel() == 0:
+        return []
+    flat, found = values.reshape(-1), list[tuple[float, int]]()
+    for number, chunk in enumerate(_chunks(flat)):
+        size = chunk.abs().nan_to_num(-1.0, -1.0, -1.0)
+        best = size.topk(min(count, len(size)))
+        # topk does not say which of equal ones it takes.
+        least = float(best.values[-1])
+        kept = (size > least).nonzero().flatten().tolist() + (size == least).nonzero().flatten()[:count].tolist()
+        found += [(float(size[at]), number * CHUNK + at) for at in kept if float(size[at]) >= 0]
+        found = sorted(found, key=lambda one: (-one[0], one[1]))[:count]
+    shape = tuple(values.shape)
+    return [
+        Extreme(index=[int(at) for at in torch.unravel_index(torch.tensor(place), shape)], value=float(flat[place]))
+        for _, place in found
+    ]
 
 
 def _plain(tensor: torch.Tensor) -> torch.Tensor | None:

@@ -7,7 +7,9 @@ import torch
 from inspector.core.errors import RequestError
 from inspector.core.results import ValuesReport
 from inspector.core.tensor_index import parse_index
-from inspector.engine.statistics import DENSE_LIMIT, statistics
+from inspector.engine.statistics import DENSE_LIMIT, largest, norms, statistics
+
+LARGEST = 8
 
 
 def read_values(tensor: torch.Tensor, key: str, index: str, limit: int) -> ValuesReport:
@@ -35,6 +37,8 @@ def read_values(tensor: torch.Tensor, key: str, index: str, limit: int) -> Value
         rows=_rows(selected, limit),
         row_offset=starts[0],
         column_offset=starts[1],
+        norms=norms(selected),
+        largest=largest(selected, LARGEST),
     )
 
 

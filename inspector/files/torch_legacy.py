@@ -12,8 +12,7 @@ from msgspec.structs import replace
 from inspector.core.errors import RequestError
 from inspector.core.table import Note
 from inspector.files.allowed_globals import is_allowed
-from inspector.files.catalog import Catalog, CatalogTensor
-from inspector.files.dtypes import ITEM_BYTES
+from inspector.files.catalog import Catalog
 from inspector.files.inert_pickle import BrokenPickleError, Pickled, read_pickle
 from inspector.files.torch_objects import read_contents
 
@@ -51,7 +50,7 @@ def open(path: Path) -> Catalog:
             raise RequestError(
                 f"{path} is cut off or damaged: a pickle in it cannot be read ({error}); fetch the file again"
             ) from error
-        starts = _starts(data, keys, contents.tensors)
+        starts = _starts(keys, contents.declared)
     notes = [*contents.notes]
     # Each storage takes 8 bytes and its elements; the tensors say at least how many those are.
     needed = keys.end + sum(8 + need for need, _ in contents.storages.values())
@@ -81,17 +80,15 @@ def open(path: Path) -> Catalog:
     )
 
 
-def _starts(data: mmap.mmap, keys: Pickled, tensors: list[CatalogTensor]) -> dict[str, int]:
-    """Where each storage's elements begin; those behind one whose element size is not known are left out."""
-    item = {tensor.storage: ITEM_BYTES[tensor.dtype] for tensor in tensors if tensor.storage is not None}
+def _starts(keys: Pickled, declared: dict[str, int]) -> dict[str, int]:
+    """Where each storage's elements begin, behind their count; those behind one that no tensor uses are left out."""
     starts: dict[str, int] = {}
     position = keys.end
     for key in keys.value if isinstance(keys.value, list) else ():
-        count = int.from_bytes(data[position : position + 8], "little", signed=True)
-        if str(key) not in item or count < 0:
+        if str(key) not in declared:
             break
         starts[str(key)] = position + 8
-        position += 8 + count * item[str(key)]
+        position += 8 + declared[str(key)]
     return starts
 
 

@@ -36,6 +36,8 @@ class Contents:
     notes: list[Note] = field(default_factory=list)
     storages: dict[str, tuple[int, str]] = field(default_factory=dict)
     """The bytes that each storage must have by what its tensors say, and one of those tensors."""
+    declared: dict[str, int] = field(default_factory=dict)
+    """The bytes that each storage is declared to have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,7 @@ def _add_tensor(contents: Contents, view: _View, container: list[str], name: str
         return
     last = view.offset + sum((size - 1) * stride for size, stride in zip(view.shape, view.strides, strict=True))
     needed = (last + 1) * item if elements else 0
+    contents.declared[view.storage] = view.storage_bytes
     known, by = contents.storages.get(view.storage, (0, key))
     contents.storages[view.storage] = (max(needed, known), key if needed > known else by)
     if needed > view.storage_bytes:

@@ -1,0 +1,147 @@
+"""A tensor's values as an array over the mapped file: nothing is read until it is looked at."""
+
+import math
+import mmap
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import numpy.typing as npt
+
+from inspector.core.errors import RequestError
+from inspector.files.catalog import Catalog, CatalogTensor
+from inspector.files.dtypes import ITEM_BYTES
+
+Array = npt.NDArray[Any]
+
+MAX_UNPACKED = 1 << 31
+"""Bytes of a compressed member that are unpacked into memory."""
+_LOCAL_HEADER = 30
+_NUMPY: dict[str, Any] = {
+    **{name: np.dtype(name) for name in ("float64", "float32", "float16", "complex64", "complex128", "bool")},
+    **{f"{sign}int{bits}": np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)},
+    **{f"{sign}int{bits}": np.dtype(f"{sign}int8") for sign in ("", "u") for bits in range(1, 8)},
+    **{
+        name: np.dtype(getattr(ml_dtypes, name))
+        for name in (
+            "bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu",
+        )
+    },
+    "complex32": np.dtype("float16"),
+    "qint8": np.dtype("int8"),
+    "quint8": np.dtype("uint8"),
+    "qint32": np.dtype("int32"),
+}  # fmt: skip
+"""How each dtype is stored; quantised ones as the integers that they are made of, complex32 as pairs."""
+
+
+def read_tensor(catalog: Catalog, tensor: CatalogTensor) -> Array:
+    """The values of a tensor, read-only and with its strides, mapped from its file.
+
+    bfloat16 and float8 come as `ml_dtypes`, quantised values as the integers stored, complex32 as complex64. Raises
+    RequestError where the values are not in the file, lie beyond its end, or are kept in a way that is not mapped.
+    """
+    if tensor.pieces:
+        return _assembled(catalog, tensor)
+    if tensor.layout != "strided" or (tensor.file is None and tensor.elements):
+        kept = "on the meta device" if tensor.device == "meta" else f"kept as {tensor.layout}"
+        raise RequestError(f"{tensor.key} is {kept}: its values cannot be shown from the file")
+    stored = _NUMPY.get(tensor.dtype)
+    if stored is None:
+        raise RequestError(f"{tensor.key} is {tensor.dtype}, several values packed into a byte: they cannot be shown")
+    if not tensor.elements:
+        return np.empty(tensor.shape, stored)
+    pair = 2 if tensor.dtype == "complex32" else 1
+    item = stored.itemsize * pair
+    if item != ITEM_BYTES.get(tensor.dtype, item):
+        raise RequestError(f"{tensor.key} is {tensor.dtype}, several values packed into a byte: they cannot be shown")
+    first = tensor.storage_offset * item
+    span = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=True))
+    room = _storage(tensor, first, (span + 1) * item)
+    flat = np.frombuffer(room, stored, count=(span + 1) * pair)
+    if catalog.big_endian:
+        flat = flat.byteswap()
+    if pair == 2:
+        flat = flat.astype(np.float32).view(np.complex64)
+    strides = [stride * flat.itemsize for stride in tensor.strides]
+    values: Array = np.ndarray(tensor.shape, flat.dtype, flat, strides=strides)
+    values.flags.writeable = False
+    return values
+
+
+def _storage(tensor: CatalogTensor, first: int, count: int) -> memoryview:
+    """`count` bytes of a tensor's storage from the byte `first` on."""
+    assert tensor.file is not None
+    path = Path(tensor.file)
+    try:
+        if tensor.record is None:
+            return _mapped(path, tensor.start + first, count, tensor.key)
+        with zipfile.ZipFile(path) as archive:
+            info = archive.getinfo(tensor.record)
+            if first < 0 or tensor.start + first + count > info.file_size:
+                raise _beyond(tensor.key, path)
+            if info.compress_type != zipfile.ZIP_STORED:
+                return _unpacked(archive, info, tensor.start + first, count, tensor.key)
+            begin = data_offset(path, info)
+        return _mapped(path, begin + tensor.start + first, count, tensor.key)
+    except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise RequestError(f"{tensor.key} cannot be read from {path}: {error}; the file is damaged") from error
+    except OSError as error:
+        raise RequestError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _mapped(path: Path, begin: int, count: int, key: str) -> memoryview:
+    if begin < 0 or begin + count > path.stat().st_size:
+        raise _beyond(key, path)
+    page = begin - begin % mmap.ALLOCATIONGRANULARITY
+    with path.open("rb") as stream:
+        mapped = mmap.mmap(stream.fileno(), begin - page + count, access=mmap.ACCESS_READ, offset=page)
+    return memoryview(mapped)[begin - page :]
+
+
+def data_offset(path: Path, info: zipfile.ZipInfo, base: int = 0) -> int:
+    """Where a stored member's bytes begin: behind its local header, whose extra field is torch's padding.
+
+    `base` is where the archive itself begins in the file. Raises BadZipFile where there is no such header.
+    """
+    at = base + info.header_offset
+    with path.open("rb") as stream:
+        stream.seek(at)
+        header = stream.read(_LOCAL_HEADER)
+    if len(header) < _LOCAL_HEADER or not header.startswith(b"PK\x03\x04"):
+        raise zipfile.BadZipFile(f"the header of {info.filename} is not where the archive says")
+    names, extra = int.from_bytes(header[26:28], "little"), int.from_bytes(header[28:30], "little")
+    return at + _LOCAL_HEADER + names + extra
+
+
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, begin: int, count: int, key: str) -> memoryview:
+    if info.file_size > MAX_UNPACKED:
+        raise RequestError(f"{key} is compressed and too large to unpack for a look ({info.file_size:,} bytes)")
+    with archive.open(info) as stream:
+        stream.read(begin)
+        data = stream.read(count)
+    if len(data) < count:
+        raise _beyond(key, Path(archive.filename or ""))
+    return memoryview(data)
+
+
+def _beyond(key: str, path: Path) -> RequestError:
+    return RequestError(f"the values of {key} lie beyond the end of {path}: the file is cut off; fetch it again")
+
+
+def _assembled(catalog: Catalog, tensor: CatalogTensor) -> Array:
+    """The pieces of a distributed tensor put together in memory."""
+    from inspector.files.values.pieces import read_piece
+
+    parts = [(piece, read_piece(catalog, piece, tensor.key)) for piece in tensor.pieces]
+    if len(parts) == 1 and list(parts[0][1].shape) == tensor.shape:
+        return parts[0][1]
+    covered = sum(math.prod(piece.shape) for piece, _ in parts)
+    if covered < tensor.elements:
+        raise RequestError(f"{covered:,} of the {tensor.elements:,} elements of {tensor.key} are in the files here")
+    whole = np.empty(tensor.shape, parts[0][1].dtype)
+    for piece, part in parts:
+        whole[tuple(slice(at, at + size) for at, size in zip(piece.at, piece.shape, strict=True))] = part
+    return whole

@@ -1,0 +1,48 @@
+"""What is told of a tensor's values, read from its file: the same as the engine tells of a model's tensor."""
+
+import numpy as np
+
+from inspector.core.errors import RequestError
+from inspector.core.results import ValuesReport
+from inspector.core.tensor_index import parse_index
+from inspector.files.catalog import Catalog
+from inspector.files.values.reading import Array, read_tensor
+from inspector.files.values.statistics import largest, norms, plain, statistics
+
+LARGEST = 8
+
+
+def values_report(catalog: Catalog, key: str, index: str, limit: int) -> ValuesReport:
+    """Statistics of a slice and its leading values; see `inspector.core.results.ValuesReport`.
+
+    Raises RequestError where there is no such tensor, where its values cannot be read, or where the index does not fit.
+    """
+    tensor = next((tensor for tensor in catalog.tensors if tensor.key == key), None)
+    if tensor is None:
+        raise RequestError(f"{catalog.path} has no tensor {key!r}; `nninspect summary` lists those that it has")
+    parts = parse_index(index, tensor.shape, key)
+    selected = np.asarray(read_tensor(catalog, tensor)[tuple(parts)])
+    kept = [part.start for part in parts if isinstance(part, slice)]
+    starts = [0, 0, *kept][-2:]
+    return ValuesReport(
+        key=key,
+        index=index.strip(),
+        shape=list(selected.shape),
+        dtype=tensor.dtype,
+        device=tensor.device,
+        statistics=statistics(selected),
+        rows=_rows(selected, limit),
+        row_offset=starts[0],
+        column_offset=starts[1],
+        norms=norms(selected),
+        largest=largest(selected, LARGEST),
+    )
+
+
+def _rows(selected: Array, limit: int) -> list[list[float | None]]:
+    while selected.ndim > 2:
+        if selected.shape[0] == 0:
+            return []
+        selected = selected[0]
+    shown = selected.reshape((1,) * (2 - selected.ndim) + selected.shape)[:limit, :limit]
+    return [[float(value) for value in row] for row in plain(shown).tolist()]
