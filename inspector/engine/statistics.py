@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import torch
 
 from inspector.core.results import Extreme, Histogram, Norms, Statistics
+from inspector.core.summing import total
 
 BINS = 32
 CHUNK = 1 << 20
@@ -66,8 +67,8 @@ def norms(tensor: torch.Tensor) -> Norms | None:
     sums = [
         (float(part.sum()), float(part.square().sum())) for part in ((chunk / scale).abs() for chunk in _chunks(flat))
     ]
-    one = math.fsum(absolute for absolute, _ in sums) * scale
-    two = math.sqrt(math.fsum(square for _, square in sums)) * scale
+    one = total(absolute for absolute, _ in sums) * scale
+    two = math.sqrt(total(square for _, square in sums)) * scale
     return Norms(one=_known(one), two=_known(two), infinity=most)
 
 
@@ -133,10 +134,10 @@ def _moments(finite: torch.Tensor) -> tuple[float, float]:
     number = finite.numel()
     if number == 0:
         return math.nan, math.nan
-    mean = math.fsum(float(chunk.sum()) for chunk in _chunks(finite)) / number
+    mean = total(float(chunk.sum()) for chunk in _chunks(finite)) / number
     if number == 1 or not math.isfinite(mean):
         return mean, math.nan
-    squares = math.fsum(float((chunk - mean).square_().sum()) for chunk in _chunks(finite))
+    squares = total(float((chunk - mean).square_().sum()) for chunk in _chunks(finite))
     return mean, math.sqrt(squares / (number - 1)) if math.isfinite(squares) else math.nan
 
 

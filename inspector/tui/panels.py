@@ -27,6 +27,8 @@ from inspector.tui.value_grid import value_grid
 from inspector.tui.view import LISTED_BELOW, View
 from inspector.worker.protocol import Explain, Request, SourceOf, Values
 
+LARGEST_SHOWN = 4
+
 
 class Panel(Protocol):
     """What the side asks of a panel."""
@@ -151,6 +153,7 @@ class ValuesPanel(Vertical):
         page.line((view.spell(report.key), "bold"), (f"  {wording.shape(report.shape)}", ""), f"  {report.dtype}")
         page.line()
         plots.statistics(page, report.statistics)
+        _sizes(page, report)
         if report.rows:
             value_grid(page, report, (view.tensor.shape if view.tensor else None) or [])
         return page
@@ -164,6 +167,16 @@ class ValuesPanel(Vertical):
         """Enter leaves the index, so that keys are keys again."""
         event.stop()
         self.query_one(TextPanel).focus()
+
+
+def _sizes(page: Page, report: ValuesReport) -> None:
+    """The norms, and the elements of largest absolute value."""
+    if report.norms is not None and report.norms.infinity is not None:
+        named = {"‖x‖₁": report.norms.one, "‖x‖₂": report.norms.two, "‖x‖∞": report.norms.infinity}
+        page.fact("norms", ", ".join(f"{name} {wording.number(value)}" for name, value in named.items()))
+    if len(report.largest) > 1:
+        found = report.largest[:LARGEST_SHOWN]
+        page.fact("largest", "\n".join(f"{wording.number(one.value):>10}  at {one.index}" for one in found))
 
 
 class RunPanel(Vertical):

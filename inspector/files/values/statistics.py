@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from inspector.core.results import Extreme, Histogram, Norms, Statistics
+from inspector.core.summing import total
 from inspector.files.values.reading import Array
 
 BINS = 32
@@ -58,7 +59,7 @@ def statistics(array: Array) -> Statistics:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
             with np.errstate(over="ignore"):
                 sums.append(float(finite.sum(dtype=np.float64)))
-    mean = math.fsum(sums) / number if number else math.nan
+    mean = total(sums) / number if number else math.nan
     std = _deviation(array, mean, number)
     return Statistics(
         mean=_known(mean),
@@ -76,7 +77,7 @@ def _deviation(array: Array, mean: float, number: int) -> float:
     if number < 2 or not math.isfinite(mean):
         return math.nan
     with np.errstate(over="ignore"):
-        squares = math.fsum(float(np.square(finite - mean).sum()) for finite in _finite(array))
+        squares = total(float(np.square(finite - mean).sum()) for finite in _finite(array))
     return math.sqrt(squares / (number - 1)) if math.isfinite(squares) else math.nan
 
 
@@ -112,7 +113,7 @@ def norms(array: Array) -> Norms | None:
         size = np.abs(chunk.astype(np.float64)) / scale
         ones.append(float(size.sum()))
         squares.append(float(np.square(size).sum()))
-    return Norms(one=_known(math.fsum(ones) * scale), two=_known(math.sqrt(math.fsum(squares)) * scale), infinity=most)
+    return Norms(one=_known(total(ones) * scale), two=_known(math.sqrt(total(squares)) * scale), infinity=most)
 
 
 def largest(array: Array, count: int) -> list[Extreme]:
@@ -138,8 +139,7 @@ def _piece(array: Array, start: int) -> Array:
 
 def _extreme(array: Array, position: int) -> Extreme:
     index = [int(at) for at in np.unravel_index(position, array.shape)] if array.ndim else []
-    value = array[tuple(index)]
-    return Extreme(index=index, value=float(abs(value)) if array.dtype.kind == "c" else float(value))
+    return Extreme(index=index, value=float(plain(np.asarray(array[tuple(index)]))))
 
 
 def _known(value: float) -> float | None:
