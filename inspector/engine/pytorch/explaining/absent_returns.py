@@ -6,7 +6,8 @@ import os
 from torch import nn
 
 from inspector.core.table import Fix
-from inspector.engine.pytorch.explaining.constructing import class_definition, finished
+from inspector.engine.pytorch.explaining.constructing import finished
+from inspector.engine.pytorch.explaining.makings import class_definition
 from inspector.engine.pytorch.explaining.registry import Explained, explains
 from inspector.engine.pytorch.explaining.scene import Scene
 from inspector.engine.pytorch.explaining.user_source import Edit, function_around, text_of

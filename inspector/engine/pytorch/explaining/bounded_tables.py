@@ -10,14 +10,13 @@ from torch import nn
 
 from inspector.core.table import Fix
 from inspector.core.wording import shape
-from inspector.engine.pytorch.explaining.constructing import (
+from inspector.engine.pytorch.explaining.constructing import finished, statement_for
+from inspector.engine.pytorch.explaining.makings import (
     argument_of,
     class_definition,
-    finished,
     making_of,
     owner_of,
     registered_value,
-    statement_for,
 )
 from inspector.engine.pytorch.explaining.registry import ELEMENTWISE, Explained, explains
 from inspector.engine.pytorch.explaining.scene import Scene, tensors_of

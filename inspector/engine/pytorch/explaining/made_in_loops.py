@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from inspector.core.table import Fix
-from inspector.engine.pytorch.explaining.constructing import class_definition, owner_of, type_called
+from inspector.engine.pytorch.explaining.makings import class_definition, owner_of, type_called
 from inspector.engine.pytorch.explaining.scene import Scene
 from inspector.engine.pytorch.explaining.user_source import is_repeated, text_of
 from inspector.engine.pytorch.recording import Recorder

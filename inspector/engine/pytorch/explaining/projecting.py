@@ -6,13 +6,8 @@ import torch
 from torch import nn
 
 from inspector.core.table import Fix
-from inspector.engine.pytorch.explaining.constructing import (
-    class_definition,
-    finished,
-    known_names,
-    literal,
-    statement_for,
-)
+from inspector.engine.pytorch.explaining.constructing import finished, known_names, literal, statement_for
+from inspector.engine.pytorch.explaining.makings import class_definition
 from inspector.engine.pytorch.explaining.producers import branches
 from inspector.engine.pytorch.explaining.scene import Scene, bracketed
 from inspector.engine.pytorch.explaining.user_source import Edit, text_of, tree_of

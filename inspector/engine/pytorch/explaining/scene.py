@@ -17,11 +17,8 @@ from inspector.core.table import Fix, Source
 from inspector.core.wording import shape as shape_text
 from inspector.engine.pytorch import calling
 from inspector.engine.pytorch.calling import Arguments
-from inspector.engine.pytorch.explaining.constructing import (
-    changed_layers,
-    finished,
-    making_of,
-)
+from inspector.engine.pytorch.explaining.constructing import changed_layers, finished
+from inspector.engine.pytorch.explaining.makings import making_of
 from inspector.engine.pytorch.explaining.producers import Flow
 from inspector.engine.pytorch.explaining.user_source import Edit, Node, node_at, text_of
 from inspector.engine.pytorch.nested import tensors_in

@@ -9,7 +9,8 @@ from torch import nn
 
 from inspector.core.table import Fix
 from inspector.core.wording import shape
-from inspector.engine.pytorch.explaining.constructing import calls_with, finished
+from inspector.engine.pytorch.explaining.constructing import finished
+from inspector.engine.pytorch.explaining.makings import calls_with
 from inspector.engine.pytorch.explaining.registry import Explained, explains
 from inspector.engine.pytorch.explaining.scene import Scene
 from inspector.engine.pytorch.explaining.settings import feature_fixes

@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from inspector.core.table import Fix
-from inspector.engine.pytorch.explaining.constructing import changed_layers, finished, registered_value
+from inspector.engine.pytorch.explaining.constructing import changed_layers, finished
+from inspector.engine.pytorch.explaining.makings import registered_value
+from inspector.engine.pytorch.explaining.producers import latest_first
 from inspector.engine.pytorch.explaining.scene import Scene
 from inspector.engine.pytorch.explaining.user_source import Edit
 from inspector.engine.pytorch.recording import CallRecord
@@ -122,18 +124,10 @@ def takes(module: nn.Module) -> int | None:
 
 def taken_next(scene: Scene) -> int | None:
     """What the layer registered next after those that ran takes; None where it takes any."""
-    ran = {id(call.module) for call in _calls(scene.root) if call.module is not None}
+    ran = {id(call.module) for call in latest_first(scene.root) if call.module is not None}
     modules = list(scene.model.modules())
     last = max((place for place, module in enumerate(modules) if id(module) in ran), default=0)
     for module in modules[last + 1 :]:
         if getattr(nn, type(module).__name__, None) is type(module) and (size := takes(module)) is not None:
             return size
     return None
-
-
-def _calls(root: CallRecord | None) -> Iterator[CallRecord]:
-    waiting = [root] if root is not None else []
-    while waiting:
-        call = waiting.pop()
-        yield call
-        waiting += call.children

@@ -1,0 +1,226 @@
+"""Passes with values: they tell what torch and autograd tell, and leave the model as it was."""
+
+import copy
+import random
+
+import pytest
+import torch
+from live_models import live, silent
+from torch import nn
+
+from inspector.core.errors import RequestCancelledError
+from inspector.core.memory import MemorySettings
+from inspector.core.recipe import InputSpec, Recipe
+from inspector.engine.pytorch.model import TorchModel
+from inspector.engine.pytorch.opening import Opened
+
+
+class Busy(nn.Module):
+    """Changes what a model can change while it runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.norm = nn.BatchNorm2d(4)
+        self.frozen = nn.BatchNorm2d(4).eval()
+        self.seen = []
+        self.count = 0
+        self.plain = torch.zeros(2)
+
+    def forward(self, x):
+        self.seen.append(x.shape)
+        self.count += 1
+        self.last = x
+        self.plain.add_(1)
+        random.random()
+        return self.frozen(self.norm(self.conv(x))) + torch.rand(1)
+
+
+@pytest.mark.parametrize("work", ["trace", "forward", "backward", "clone", "memory", "memory in bfloat16"])
+def test_looking_changes_nothing(work):
+    module = Busy()
+    model = live(module)
+    module.train()
+    module.frozen.eval()
+    module.conv.weight.grad = torch.ones_like(module.conv.weight)
+    gradient = module.conv.weight.grad
+    before = copy.deepcopy(module.state_dict())
+    attributes = {path: set(vars(part)) for path, part in module.named_modules()}
+    states = torch.get_rng_state(), random.getstate()
+    given = [InputSpec(shape=[2, 3, 8, 8])]
+    if work == "trace":
+        model.trace(given, silent)
+    elif work == "clone":
+        model.compare_clone(given, 0, silent)
+    elif work.startswith("memory"):
+        dtype = "bfloat16" if work.endswith("bfloat16") else None
+        assert model.memory(MemorySettings(inputs=given, dtype=dtype, batch=3), silent).training is not None
+    else:
+        report = model.forward(given, 0, work == "backward", silent)
+        assert report.table.failure is None
+    assert all(torch.equal(before[key], value) for key, value in module.state_dict().items())
+    assert (module.training, module.frozen.training, module.seen, module.count) == (True, False, [], 0)
+    assert module.plain.tolist() == [0, 0]
+    assert {path: set(vars(part)) for path, part in module.named_modules()} == attributes
+    assert module.conv.weight.grad is gradient
+    assert gradient.eq(1).all()
+    assert module.conv.bias.grad is None
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert random.getstate() == states[1]
+    assert not any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())
+
+
+def test_forward_agrees_with_torch():
+    module = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)).eval()
+    report = live(module).forward([InputSpec(shape=[3, 4])], 7, False, silent)
+    given = torch.randn(3, 4, generator=torch.Generator().manual_seed(7))
+    hidden = module[1](module[0](given))
+    found = {row.path: run.statistics for row, run in zip(report.table.rows, report.runs, strict=True)}
+    assert found["1"].mean == pytest.approx(float(hidden.double().mean()))
+    assert found["1"].zeros == pytest.approx(float((hidden == 0).double().mean()))
+    assert found["2"].std == pytest.approx(float(module(given).detach().double().std()))
+    assert report.outputs[0].text == str(module(given).detach())
+
+
+def test_gradients_agree_with_autograd():
+    module = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
+    module[0].bias.requires_grad_(False)
+    report = live(module).forward([InputSpec(shape=[3, 4])], 5, True, silent)
+    given = torch.randn(3, 4, generator=torch.Generator().manual_seed(5))
+    output = module(given)
+    direction = torch.randn(output.shape, generator=torch.Generator().manual_seed(5))
+    wanted = torch.autograd.grad((output * direction).sum(), module[0].weight)[0]
+    found = {gradient.key: gradient for gradient in report.gradients}
+    assert found["0.weight"].gradient.max == pytest.approx(float(wanted.max()))
+    assert found["0.weight"].gradient.mean == pytest.approx(float(wanted.mean()), abs=1e-6)
+    assert found["0.bias"].gradient is None
+    assert "frozen" in found["0.bias"].gradient_note
+    hidden = module[0](given)
+    active = module[1](hidden)
+    reaching = torch.autograd.grad((module[2](active) * direction).sum(), [hidden, active])
+    norms = {row.path: run.gradient_norm for row, run in zip(report.table.rows, report.runs, strict=True)}
+    assert norms["0"] == pytest.approx(float(reaching[0].norm()))
+    assert norms["1"] == pytest.approx(float(reaching[1].norm()))
+    assert norms["2"] == norms[""] == pytest.approx(float(direction.norm()))
+
+
+def test_the_first_nonfinite_row_is_where_it_begins():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fine = nn.Identity()
+            self.after = nn.Identity()
+
+        def forward(self, x):
+            return self.after(torch.log(self.fine(x) - 10))
+
+    report = live(Net()).forward([InputSpec(shape=[2, 3])], 0, False, silent)
+    first = report.first_nonfinite
+    assert (first.path, first.call) == ("", 0)
+    assert "torch.log" in first.source.text
+
+
+def test_progress_names_the_call_that_ended_last():
+    module = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.ReLU(), nn.Linear(4, 2)))
+    ended = []
+    for path, part in module.named_modules():
+        part.register_forward_hook(lambda part, args, output, path=path: ended.append(f"{path or 'model'} "))
+    texts = []
+
+    def watch(done, total, text):
+        if text.startswith("after"):
+            texts.append(text)
+            assert done == len(texts)
+
+    live(module).forward([InputSpec(shape=[3, 4])], 0, False, watch)
+    last = ended[-len(texts) :]
+    assert last == ["0 ", "1.0 ", "1.1 ", "1 ", "model "]
+    assert [text.startswith(f"after {path}") for text, path in zip(texts, last, strict=True)] == [True] * 5
+
+
+def test_a_cancelled_forward_is_cancelled_and_did_not_fail():
+    def cancel(done, total, text):
+        raise RequestCancelledError
+
+    with pytest.raises(RequestCancelledError):
+        live(nn.Sequential(nn.Linear(4, 4))).forward([InputSpec(shape=[1, 4])], 0, False, cancel)
+
+
+def test_memory_that_nobody_has_written_has_no_numbers():
+    class Net(nn.Module):
+        def forward(self, x):
+            room = torch.empty_like(x)
+            torch.empty(3), x.new_empty(2), torch.empty_strided((2,), (1,))
+            room[:] = x
+            return room / 0
+
+    # torch writes NaN into what it does not initialise, so that a test can see it.
+    torch.use_deterministic_algorithms(True)
+    try:
+        report = live(Net()).forward([InputSpec(shape=[2, 3])], 0, False, silent)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    runs = {row.type: run for row, run in zip(report.table.rows, report.runs, strict=True)}
+    for name in ("torch.empty_like", "torch.empty", "x.new_empty", "torch.empty_strided"):
+        assert runs[name].seconds is not None
+        assert runs[name].statistics is None
+    assert report.first_nonfinite.source.text == "return room / 0"
+
+
+class Compiles(nn.Module):
+    """Compiles a part of itself, one of its own methods, and nothing of the rest."""
+
+    def __init__(self):
+        super().__init__()
+        self.part = torch.compile(nn.Sequential(nn.Linear(4, 4), nn.ReLU()), backend="eager")
+        self.last = nn.Linear(4, 2)
+
+    @torch.compile
+    def bend(self, x):
+        return x.tanh()
+
+    def forward(self, x):
+        return self.last(self.bend(self.part(x)))
+
+
+@pytest.mark.parametrize(
+    "compiled",
+    [
+        Compiles(),
+        torch.compile(nn.Sequential(nn.Linear(4, 3), nn.ReLU())),
+        nn.DataParallel(torch.compile(nn.Linear(4, 3))),
+    ],
+)
+def test_a_compiled_model_runs_as_torch_runs_it_uncompiled(compiled, capfd):
+    model = live(compiled)
+    table = model.trace([], silent)
+    report = model.forward([InputSpec(shape=[3, 4])], 7, True, silent)
+    given = torch.randn(3, 4, generator=torch.Generator().manual_seed(7))
+    with torch.compiler.set_stance("force_eager"), torch.no_grad():
+        expected = compiled.module._orig_mod(given) if isinstance(compiled, nn.DataParallel) else compiled(given)
+    assert table.failure is None
+    assert [(one.name, one.shape) for one in table.inputs] in ([("x", [1, 4])], [("input", [1, 4])])
+    assert report.outputs[0].text == str(expected)
+    assert all(row.reached for row in report.table.rows)
+    assert all(gradient.gradient_note is None for gradient in report.gradients)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_clone_that_differs_is_told():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.hidden_state = torch.randn(3)
+
+        def forward(self, x):
+            return x + self.hidden_state
+
+    module = Net()
+    recipe = Recipe(target="net.py")
+    model = TorchModel(recipe, Opened(module, "Net", lambda seed: Net()))
+    report = model.compare_clone([InputSpec(shape=[2, 3])], 0, silent)
+    assert not report.equal
+    assert report.max_abs > 0
+    whole = live(nn.Linear(3, 2)).compare_clone([InputSpec(shape=[2, 3])], 0, silent)
+    assert whole.equal
+    assert whole.max_abs == 0
