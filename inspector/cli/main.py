@@ -14,6 +14,7 @@ COMMANDS = {
     "open": "inspector.cli.open",
     "summary": "inspector.cli.summary",
     "forward": "inspector.cli.forward",
+    "check": "inspector.cli.check",
     "keys": "inspector.cli.keys",
     "what-if": "inspector.cli.what_if",
     "init": "inspector.cli.init",

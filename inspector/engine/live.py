@@ -6,7 +6,8 @@ The rest of the program does not know which it talks to. Every method that can b
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from inspector.core.edits import Edit
 from inspector.core.memory import MemoryReport, MemorySettings
@@ -23,6 +24,9 @@ from inspector.core.results import (
 )
 from inspector.core.table import ModelTable, Source
 from inspector.core.what_if import Proposal, WhatIfReport
+
+if TYPE_CHECKING:
+    from inspector.engine.arrays import Array
 
 Progress = Callable[[int, int | None, str], None]
 """Called with (done, total or None, what): may raise `Cancelled` to stop the work."""
@@ -45,6 +49,10 @@ class LiveModel(ABC):
     @abstractmethod
     def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
         """Run once on real values and measure every row."""
+
+    @abstractmethod
+    def arrays(self) -> "Iterator[tuple[str, str, Array | None]]":
+        """Key, dtype and values of each tensor, each memory once; None where it has no values to look at."""
 
     @abstractmethod
     def memory(self, settings: MemorySettings, progress: Progress) -> MemoryReport:

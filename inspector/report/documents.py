@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from inspector.core.findings import CheckReport
 from inspector.core.memory import MemoryReport
 from inspector.core.results import EditReport, ForwardReport, KeyExplanation, SaveReport
 from inspector.core.table import ModelTable
@@ -50,6 +51,11 @@ def init_document(reports: list[EditReport], saved: SaveReport) -> str:
         for report in reports
     ]
     return _json({"rules": rules, "written": saved.path, "tensors": saved.tensors, "bytes": saved.bytes})
+
+
+def check_document(report: CheckReport) -> str:
+    """`check --json`."""
+    return _json(report)
 
 
 def what_if_document(report: WhatIfReport) -> str:

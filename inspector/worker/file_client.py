@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from inspector.core.edits import Journal
-from inspector.core.errors import RequestError
+from inspector.core.errors import RequestCancelledError, RequestError
 from inspector.core.table import ModelTable
 from inspector.worker import protocol
+from inspector.worker.progress import ProgressSink, Rarely
 
 if TYPE_CHECKING:
     from inspector.files.catalog import Catalog
+
+
+R = TypeVar("R")
 
 
 class FileClient:
@@ -21,6 +26,7 @@ class FileClient:
     def __init__(self) -> None:
         self.journal = Journal()
         self.listeners: list[Callable[[protocol.Event], None]] = []
+        self._cancelled = threading.Event()
         self._catalog: Catalog | None = None
         self._table: ModelTable | None = None
 
@@ -37,22 +43,44 @@ class FileClient:
             target = request.recipe.target
             if request.recipe.weights is not None:
                 raise RequestError(f"{target} is a file of tensors, not a model for --weights; name a model first")
-            self._catalog = await asyncio.to_thread(open_catalog, target)
+            self._catalog = await self._work(lambda progress: open_catalog(target))
             self._table = table_of(self._catalog, target)
             return self._table
         if isinstance(request, protocol.Trace) and self._table is not None:
             return self._table
-        if isinstance(request, protocol.Values) and self._catalog is not None:
+        catalog = self._catalog
+        if isinstance(request, protocol.Values) and catalog is not None:
             from inspector.files.values.report import values_report
 
-            asked = request.key, request.index, request.limit
-            return await asyncio.to_thread(values_report, self._catalog, *asked)
+            key, index, limit = request.key, request.index, request.limit
+            return await self._work(lambda progress: values_report(catalog, key, index, limit))
+        if isinstance(request, protocol.Check) and catalog is not None:
+            from inspector.checks.running import check_file
+
+            return await self._work(lambda progress: check_file(catalog, progress))
         raise RequestError(
             "a file of tensors has no model to run or change; open it with its model: nninspect MODEL.py --weights FILE"
         )
 
+    async def _work(self, work: Callable[[ProgressSink], R]) -> R:
+        """Do what reads files in a thread; it is cancelled where it next says how far it is."""
+        loop, cancelled = asyncio.get_running_loop(), self._cancelled
+        cancelled.clear()
+
+        def tell(event: protocol.Event) -> None:
+            for listener in self.listeners:
+                listener(event)
+
+        def progress(done: int, total: int | None, text: str) -> None:
+            if cancelled.is_set():
+                raise RequestCancelledError(f"cancelled while {text}")
+            loop.call_soon_threadsafe(tell, protocol.Progress(0, done, total, text))
+
+        return await asyncio.to_thread(work, Rarely(progress))
+
     async def cancel(self) -> None:
-        """Nothing runs."""
+        """Stop reading."""
+        self._cancelled.set()
 
     async def close(self) -> None:
         """Nothing to end."""

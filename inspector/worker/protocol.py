@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 import msgspec
 
 from inspector.core.edits import Edit
+from inspector.core.findings import CheckReport
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.results import (
@@ -65,6 +66,12 @@ class Memory(Request[MemoryReport], frozen=True, kw_only=True):
 
     settings: MemorySettings = MemorySettings()
     answer: ClassVar[Any] = MemoryReport
+
+
+class Check(Request[CheckReport], frozen=True, kw_only=True):
+    """What is wrong."""
+
+    answer: ClassVar[Any] = CheckReport
 
 
 class CompareClone(Request[CloneReport], frozen=True, kw_only=True):
@@ -151,6 +158,7 @@ AnyRequest = (
     | Trace
     | Forward
     | Memory
+    | Check
     | CompareClone
     | Explain
     | Values

@@ -1,21 +1,17 @@
 """Carries out requests on the engine, which is imported with the first of them."""
 
 import os
-import time
 import traceback
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
 from inspector.engine.user_paths import START
 from inspector.worker import protocol
 from inspector.worker.framing import encode
+from inspector.worker.progress import ProgressSink, Rarely
 
 if TYPE_CHECKING:
     from inspector.engine.session import Session
-
-SECONDS_BETWEEN_PROGRESS = 0.05
-ProgressSink = Callable[[int, int | None, str], None]
 
 
 class Server:
@@ -27,7 +23,7 @@ class Server:
     def answer(self, call: protocol.Call, progress: ProgressSink) -> protocol.Reply | protocol.Refused:
         """Carry out a call; whatever the model's code raises becomes a `Refused`."""
         try:
-            return protocol.Reply(call.id, encode(self._carry_out(call.request, _Rarely(progress))))
+            return protocol.Reply(call.id, encode(self._carry_out(call.request, Rarely(progress))))
         except RequestError as problem:
             # Where the user's code is behind it, its traceback is kept for --debug.
             return protocol.Refused(call.id, "request", str(problem), _traceback(problem.__cause__))
@@ -65,6 +61,10 @@ class Server:
                 return model.forward(inputs, seed, backward, progress)
             case protocol.Memory(settings=settings):
                 return model.memory(settings, progress)
+            case protocol.Check():
+                from inspector.checks.running import check_model
+
+                return check_model(model, progress)
             case protocol.CompareClone(inputs=inputs, seed=seed):
                 return model.compare_clone(inputs, seed, progress)
             case protocol.Explain(keys=keys):
@@ -88,20 +88,6 @@ class Server:
             case protocol.Save(path=path, overwrite=overwrite):
                 return model.save(path, overwrite)
         raise RequestError(f"the worker does not know the request {type(request).__name__}; is it an older nninspect?")
-
-
-class _Rarely:
-    """Passes progress on a few times a second; every report is a chance to be cancelled."""
-
-    def __init__(self, sink: ProgressSink) -> None:
-        self._sink = sink
-        self._last = 0.0
-
-    def __call__(self, done: int, total: int | None, text: str) -> None:
-        now = time.monotonic()
-        if now - self._last >= SECONDS_BETWEEN_PROGRESS:
-            self._last = now
-            self._sink(done, total, text)
 
 
 def _traceback(problem: BaseException | None) -> str:

@@ -1,6 +1,7 @@
 """An ONNX file as a `LiveModel`."""
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -21,6 +22,7 @@ from inspector.core.results import (
 )
 from inspector.core.table import Failure, Input, ModelTable, Source
 from inspector.core.what_if import Proposal, WhatIfReport
+from inspector.engine.arrays import Array, array_of
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.onnx_model.editing import apply_initialise, apply_set_element, preview_initialise
 from inspector.engine.onnx_model.graph import Graph
@@ -142,6 +144,11 @@ class OnnxModel(LiveModel):
     def values(self, key: str, index: str, limit: int) -> ValuesReport:
         """The values of an initializer or constant."""
         return read_values(values_of(self.graph, key), key, index, limit)
+
+    def arrays(self) -> Iterator[tuple[str, str, Array | None]]:
+        """Of the initializers."""
+        for tensor in self.table().tensors:
+            yield tensor.key, tensor.dtype, array_of(values_of(self.graph, tensor.key))
 
     def source(self, path: str, line: Source | None = None) -> SourceReport:
         """The node, or the nodes of a scope, as onnx prints them."""

@@ -1,6 +1,6 @@
 """A PyTorch module as a `LiveModel`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import msgspec
@@ -23,6 +23,7 @@ from inspector.core.results import (
 )
 from inspector.core.table import Load, ModelInfo, ModelTable, Note, Output, Row, Source, Tensor, Totals
 from inspector.core.what_if import Proposal, WhatIfReport
+from inspector.engine.arrays import Array, array_of
 from inspector.engine.collection import no_collection
 from inspector.engine.devices import existing_devices
 from inspector.engine.live import LiveModel, Progress, Undo
@@ -43,7 +44,7 @@ from inspector.engine.pytorch.saving import save_state_dict
 from inspector.engine.pytorch.shape_pass import has_lazy, materialise, real_pass
 from inspector.engine.pytorch.signatures import no_forward, refuse_unknown_names
 from inspector.engine.pytorch.source_lines import function_source, script_source
-from inspector.engine.pytorch.structure import opaque_places, static_rows, submodule, totals_of
+from inspector.engine.pytorch.structure import dtype_name, opaque_places, static_rows, submodule, totals_of
 from inspector.engine.pytorch.tensors import tensors_of
 from inspector.engine.pytorch.tracing import Trace, count_calls, infer, trace
 from inspector.engine.pytorch.weights import load_weights
@@ -237,6 +238,14 @@ class TorchModel(LiveModel):
 
     def values(self, key: str, index: str, limit: int) -> ValuesReport:
         return read_values(self._tensor(key), key, index, limit)
+
+    def arrays(self) -> Iterator[tuple[str, str, Array | None]]:
+        inventory = inventory_of(self.module)
+        seen: set[tuple[object, ...]] = set()
+        for holding, known in zip(inventory.holdings, inventory.identities, strict=True):
+            if known not in seen:
+                seen.add(known)
+                yield holding.key, dtype_name(holding.tensor.dtype), array_of(holding.tensor)
 
     def _tensor(self, key: str) -> torch.Tensor:
         path, _, name = key.rpartition(".")

@@ -1,0 +1,24 @@
+"""The rules of `check`: what each looks for, and where its thresholds come from."""
+
+from inspector.core.table import Record
+
+
+class Rule(Record, frozen=True, kw_only=True):
+    """One kind of defect."""
+
+    id: str
+    """Stable, ``NN402``."""
+    name: str
+    looks_for: str
+    thresholds: str
+    source: str
+
+
+RULES: dict[str, Rule] = {}
+"""By id."""
+
+
+def rule(id: str, name: str, looks_for: str, thresholds: str, source: str) -> Rule:
+    """Register a rule."""
+    made = RULES[id] = Rule(id=id, name=name, looks_for=looks_for, thresholds=thresholds, source=source)
+    return made
