@@ -95,15 +95,6 @@ class Flow:
             at = before[0] if len(before) == 1 or (first and before) else None
 
 
-def latest_first(root: CallRecord | None) -> Iterator[CallRecord]:
-    """A call and all below it, each before those that it made, of which the latest comes first."""
-    waiting = [root] if root is not None else []
-    while waiting:
-        call = waiting.pop()
-        yield call
-        waiting += call.children
-
-
 @dataclass(frozen=True)
 class Branches:
     """Two ways to the operands of one call."""

@@ -10,11 +10,11 @@ from torch import nn
 
 from inspector.core.table import Fix
 from inspector.core.wording import shape
-from inspector.engine.pytorch.explaining.producers import latest_first
 from inspector.engine.pytorch.explaining.python_attributes import called_in_a_loop, returned_by
 from inspector.engine.pytorch.explaining.registry import Explained, explains
 from inspector.engine.pytorch.explaining.scene import UNKNOWN, Scene
 from inspector.engine.pytorch.explaining.user_source import text_of
+from inspector.engine.pytorch.recording import calls_of
 
 
 @explains(TypeError)
@@ -147,7 +147,7 @@ def _maker_of_none(scene: Scene, node: ast.expr | None) -> str:
         return ""
     returned_nothing = [
         call
-        for call in latest_first(scene.root)
+        for call in calls_of(scene.root)
         if call.module is not None and not call.failed and call.seconds is not None and not call.output_shapes
     ]
     return (

@@ -8,11 +8,11 @@ from torch import nn
 from inspector.core.table import Fix
 from inspector.core.wording import shape
 from inspector.engine.pytorch.explaining.constructing import finished
-from inspector.engine.pytorch.explaining.producers import latest_first
 from inspector.engine.pytorch.explaining.python_attributes import nearest
 from inspector.engine.pytorch.explaining.registry import Explained, explains
 from inspector.engine.pytorch.explaining.scene import UNKNOWN, Scene, bracketed
 from inspector.engine.pytorch.explaining.user_source import Edit, statement_around, statements_on_line, text_of
+from inspector.engine.pytorch.recording import calls_of
 
 
 @explains(ValueError)
@@ -29,7 +29,7 @@ def unpacking(scene: Scene) -> Explained | None:
         return Explained(why, _other_axes(scene, statement, len(value), len(names)))
     if isinstance(statement.value, ast.Call):
         called = scene.value(statement.value.func)
-        made = [call for call in latest_first(scene.root) if call.module is called and call.output_shapes]
+        made = [call for call in calls_of(scene.root) if call.module is called and call.output_shapes]
         if isinstance(called, nn.RNNBase) and len(names) == 3:
             texts = [text_of(scene.file, name) for name in names]
             why = "an LSTM returns its output and a pair of states: two values"

@@ -10,10 +10,9 @@ from torch import nn
 from inspector.core.table import Fix
 from inspector.engine.pytorch.explaining.constructing import changed_layers, finished
 from inspector.engine.pytorch.explaining.makings import registered_value
-from inspector.engine.pytorch.explaining.producers import latest_first
 from inspector.engine.pytorch.explaining.scene import Scene
 from inspector.engine.pytorch.explaining.user_source import Edit
-from inspector.engine.pytorch.recording import CallRecord
+from inspector.engine.pytorch.recording import CallRecord, calls_of
 
 _MADE = {
     nn.Linear: ("out_features", -1), nn.Bilinear: ("out_features", -1), nn.Embedding: ("embedding_dim", -1),
@@ -124,7 +123,7 @@ def takes(module: nn.Module) -> int | None:
 
 def taken_next(scene: Scene) -> int | None:
     """What the layer registered next after those that ran takes; None where it takes any."""
-    ran = {id(call.module) for call in latest_first(scene.root) if call.module is not None}
+    ran = {id(call.module) for call in calls_of(scene.root) if call.module is not None}
     modules = list(scene.model.modules())
     last = max((place for place, module in enumerate(modules) if id(module) in ran), default=0)
     for module in modules[last + 1 :]:
