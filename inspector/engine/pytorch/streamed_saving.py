@@ -1,0 +1,72 @@
+"""A state_dict written in torch's own format, one tensor after the other.
+
+`torch.serialization.skip_data` leaves the room for each tensor's bytes in the archive; they are filled in afterwards,
+and their checksums.
+"""
+
+import zipfile
+import zlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import torch
+
+from inspector.files import open_catalog
+from inspector.files.values.reading import data_offset
+from inspector.files.values.writing import Outgoing, write_values
+
+_CHECKSUM_IN_LOCAL_HEADER, _CHECKSUM_IN_DIRECTORY = 14, 16
+_ENTRY = b"PK\x01\x02"
+
+
+def write_torch(path: Path, tensors: Sequence[Outgoing]) -> None:
+    """Write ``torch.save`` of an ordered dictionary of these tensors to `path`."""
+    # Memory that is never touched is never taken.
+    empty = OrderedDict(
+        (tensor.key, torch.empty(tensor.shape, dtype=getattr(torch, tensor.dtype))) for tensor in tensors
+    )
+    with torch.serialization.skip_data():
+        torch.save(empty, path)
+    del empty
+    places = {tensor.key: tensor for tensor in open_catalog(path).tensors}
+    with zipfile.ZipFile(path) as archive:
+        infos = {info.filename: info for info in archive.infolist()}
+        directory = archive.start_dir
+    checksums: dict[str, int] = {}
+    with path.open("r+b") as stream:
+        for tensor in tensors:
+            record = places[tensor.key].record
+            if record is None:
+                continue
+            stream.seek(data_offset(path, infos[record]))
+            checksum = 0
+
+            def add(piece: bytes) -> None:
+                nonlocal checksum
+                checksum = zlib.crc32(piece, checksum)
+
+            write_values(stream, tensor, add)
+            checksums[record] = checksum
+            stream.seek(infos[record].header_offset + _CHECKSUM_IN_LOCAL_HEADER)
+            stream.write(checksum.to_bytes(4, "little"))
+        _fill_directory(stream, directory, checksums)
+
+
+def _fill_directory(stream: BinaryIO, start: int, checksums: dict[str, int]) -> None:
+    """Put the checksums into the archive's directory, which lists every member at its end."""
+    stream.seek(start)
+    directory = bytearray(stream.read())
+    at = 0
+    while directory[at : at + 4] == _ENTRY:
+        name, extra, comment = (
+            int.from_bytes(directory[at + place : at + place + 2], "little") for place in (28, 30, 32)
+        )
+        checksum = checksums.get(directory[at + 46 : at + 46 + name].decode())
+        if checksum is not None:
+            place = at + _CHECKSUM_IN_DIRECTORY
+            directory[place : place + 4] = checksum.to_bytes(4, "little")
+        at += 46 + name + extra + comment
+    stream.seek(start)
+    stream.write(directory)
