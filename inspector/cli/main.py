@@ -15,6 +15,7 @@ COMMANDS = {
     "summary": "inspector.cli.summary",
     "forward": "inspector.cli.forward",
     "check": "inspector.cli.check",
+    "diff": "inspector.cli.diff",
     "keys": "inspector.cli.keys",
     "what-if": "inspector.cli.what_if",
     "init": "inspector.cli.init",

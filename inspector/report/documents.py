@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from inspector.core.differences import DiffReport
 from inspector.core.findings import CheckReport
 from inspector.core.memory import MemoryReport
 from inspector.core.results import EditReport, ForwardReport, KeyExplanation, SaveReport
@@ -56,6 +57,11 @@ def init_document(reports: list[EditReport], saved: SaveReport) -> str:
 def check_document(report: CheckReport) -> str:
     """`check --json`."""
     return _json(report)
+
+
+def diff_document(report: DiffReport) -> str:
+    """`diff --json`."""
+    return _json({"schema_version": 1, **msgspec.to_builtins(report)})
 
 
 def what_if_document(report: WhatIfReport) -> str:

@@ -1,17 +1,17 @@
 """Findings as text."""
 
-from rich.console import Console
 from rich.text import Text
 
 from inspector.core.findings import CheckReport, Finding
 from inspector.core.wording import printable, things
+from inspector.report.console import standard_output
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "blue"}
 
 
 def print_findings(report: CheckReport) -> None:
     """Each finding with its evidence, its fix and when it may be wrong; then the rules that were not applied."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = standard_output(soft_wrap=True)
     for finding in report.findings:
         console.print(_headline(finding))
         for label, text in (

@@ -1,7 +1,5 @@
 """Tables for the command line. Every string from a model goes in as `Text`, which is never parsed as markup."""
 
-import sys
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -10,15 +8,13 @@ from inspector.core import wording
 from inspector.core.memory import MemoryReport
 from inspector.core.results import ForwardReport, KeyExplanation, RowRun
 from inspector.core.table import Failure, ModelTable, Row
+from inspector.report.console import standard_output
 from inspector.report.memory_text import MEMORY_COLUMNS, memory_cells, memory_lines
-
-WIDTH_WITHOUT_TERMINAL = 100_000
-"""Into a pipe nothing is cut; the columns are as wide as what they hold."""
 
 
 def print_table(table: ModelTable, memory: MemoryReport | None = None) -> None:
     """`summary`: the head, the tree, the totals, and what there is to say. With `memory` two columns and its totals."""
-    console = _console()
+    console = standard_output()
     _print_head(console, table)
     more = MEMORY_COLUMNS if memory is not None else []
     columns = ["", "type", "parameters", "output", *more, "receptive field", "device"]
@@ -45,7 +41,7 @@ def print_table(table: ModelTable, memory: MemoryReport | None = None) -> None:
 
 def print_forward(report: ForwardReport) -> None:
     """`forward`: what every row did, then the output."""
-    console = _console()
+    console = standard_output()
     table = report.table
     _print_head(console, table)
     backward = any(run.gradient_norm is not None for run in report.runs)
@@ -77,7 +73,7 @@ def print_forward(report: ForwardReport) -> None:
 
 def print_keys(keys: list[KeyExplanation]) -> None:
     """`keys`: each key, its expression, and a line for each of its parts."""
-    console = _console()
+    console = standard_output()
     for key in keys:
         console.print(Text(wording.printable(key.key), style="bold"))
         console.print(Text(f"  {wording.printable(key.expression)}", style="cyan"))
@@ -86,19 +82,6 @@ def print_keys(keys: list[KeyExplanation]) -> None:
             text = f"  {wording.printable(part.text):<{width}}  {part.kind:<9}  {wording.printable(part.explanation)}"
             console.print(Text(text))
         console.print()
-
-
-class _PipedConsole(Console):
-    """A console that leaves a reader who went away to its caller; rich itself would end the program with status 1."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
-def _console() -> Console:
-    return _PipedConsole(
-        width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False, soft_wrap=False
-    )
 
 
 def _grid(columns: list[str], right: set[str]) -> Table:

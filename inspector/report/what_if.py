@@ -1,15 +1,15 @@
 """`what-if` as text."""
 
-from rich.console import Console
 from rich.text import Text
 
 from inspector.core import wording
 from inspector.core.what_if import NAMES, WhatIfReport, misfit, row_change, row_name, written
+from inspector.report.console import standard_output
 
 
 def print_what_if(report: WhatIfReport) -> None:
     """The operation's settings and formula, then every row that would change."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = standard_output(soft_wrap=True)
     for name in NAMES:
         now, then = getattr(report.now, name), getattr(report.settings, name)
         if now is not None:

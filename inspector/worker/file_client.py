@@ -58,6 +58,12 @@ class FileClient:
             from inspector.checks.running import check_file
 
             return await self._work(lambda progress: check_file(catalog, progress))
+        if isinstance(request, protocol.Diff) and catalog is not None:
+            from inspector.files import open_catalog
+            from inspector.files.values.differing import diff_catalogs
+
+            other = request.other
+            return await self._work(lambda progress: diff_catalogs(catalog, open_catalog(other), progress))
         raise RequestError(
             "a file of tensors has no model to run or change; open it with its model: nninspect MODEL.py --weights FILE"
         )

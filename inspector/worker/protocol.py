@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 
+from inspector.core.differences import DiffReport
 from inspector.core.edits import Edit
 from inspector.core.findings import CheckReport
 from inspector.core.memory import MemoryReport, MemorySettings
@@ -72,6 +73,13 @@ class Check(Request[CheckReport], frozen=True, kw_only=True):
     """What is wrong."""
 
     answer: ClassVar[Any] = CheckReport
+
+
+class Diff(Request[DiffReport], frozen=True, kw_only=True):
+    """How the tensors differ from those of a file."""
+
+    other: str
+    answer: ClassVar[Any] = DiffReport
 
 
 class CompareClone(Request[CloneReport], frozen=True, kw_only=True):
@@ -160,6 +168,7 @@ AnyRequest = (
     | Memory
     | Check
     | CompareClone
+    | Diff
     | Explain
     | Values
     | SourceOf

@@ -1,16 +1,20 @@
 """Carries out requests on the engine, which is imported with the first of them."""
 
 import os
+import tempfile
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inspector.core.differences import DiffReport
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
-from inspector.engine.user_paths import START
+from inspector.engine.user_paths import START, user_path
 from inspector.worker import protocol
 from inspector.worker.framing import encode
 from inspector.worker.progress import ProgressSink, Rarely
 
 if TYPE_CHECKING:
+    from inspector.engine.live import LiveModel
     from inspector.engine.session import Session
 
 
@@ -65,6 +69,8 @@ class Server:
                 from inspector.checks.running import check_model
 
                 return check_model(model, progress)
+            case protocol.Diff(other=other):
+                return _diff(model, other, progress)
             case protocol.CompareClone(inputs=inputs, seed=seed):
                 return model.compare_clone(inputs, seed, progress)
             case protocol.Explain(keys=keys):
@@ -88,6 +94,16 @@ class Server:
             case protocol.Save(path=path, overwrite=overwrite):
                 return model.save(path, overwrite)
         raise RequestError(f"the worker does not know the request {type(request).__name__}; is it an older nninspect?")
+
+
+def _diff(model: "LiveModel", other: str, progress: ProgressSink) -> DiffReport:
+    from inspector.files import open_catalog
+    from inspector.files.values.differing import diff_catalogs
+
+    with tempfile.TemporaryDirectory() as folder:
+        saved = str(Path(folder) / "a.pt")
+        model.save(saved, overwrite=False)
+        return diff_catalogs(open_catalog(saved), open_catalog(user_path(other)), progress)
 
 
 def _traceback(problem: BaseException | None) -> str:

@@ -1,0 +1,59 @@
+"""`nninspect diff A B`: how two models or two files of tensors differ, keys aligned first."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from inspector.cli import options
+from inspector.cli.conversation import converse
+from inspector.core.differences import DiffReport
+from inspector.core.errors import ExitStatus, RequestError
+from inspector.core.recipe import Recipe, parse_arguments, parse_target
+from inspector.worker.client import Client
+from inspector.worker.protocol import Diff, Open, Save
+
+
+@click.command("diff")
+@click.argument("a")
+@click.argument("b")
+@click.option("--args", "arguments", default="", metavar="TEXT", help="Constructor arguments, where A or B is a model.")
+@click.option("--worker", metavar="COMMAND", help="Start the worker with this command, on another machine say.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@options.as_json
+def command(json: bool, a: str, b: str, arguments: str, worker: str | None, debug: bool) -> int:
+    """Print which tensors only one of them has, which are renamed, and which differ, most changed first."""
+    parse_arguments(arguments)
+    typed = click.get_current_context().obj or []
+
+    def recipe_of(target: str) -> Recipe:
+        is_model = parse_target(target).kind != "weights"
+        if parse_target(target).kind == "onnx":
+            raise RequestError(f"diff compares PyTorch models and files of tensors, and {target} is an ONNX model")
+        return Recipe(target=target, arguments=arguments if is_model else "", typed=typed)
+
+    with tempfile.TemporaryDirectory() as folder:
+        other = b
+        if parse_target(b).kind != "weights":
+            other = str(Path(folder) / "b.pt")
+            converse(recipe_of(b), worker, lambda client: _save(client, recipe_of(b), other))
+
+        async def talk(client: Client) -> DiffReport:
+            await client.request(Open(recipe=recipe_of(a)))
+            return await client.request(Diff(other=other))
+
+        report = converse(recipe_of(a), worker, talk)
+    if json:
+        from inspector.report.documents import diff_document
+
+        click.echo(diff_document(report))
+    else:
+        from inspector.report.differences import print_differences
+
+        print_differences(report)
+    return ExitStatus.DONE if report.same else ExitStatus.FOUND
+
+
+async def _save(client: Client, recipe: Recipe, path: str) -> None:
+    await client.request(Open(recipe=recipe))
+    await client.request(Save(path=path))

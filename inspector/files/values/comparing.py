@@ -1,0 +1,77 @@
+"""How the values of two tensors of one shape differ, in bounded memory."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from inspector.files.values.reading import Array
+from inspector.files.values.statistics import CHUNK
+
+
+class Difference(NamedTuple):
+    """Over the elements that are finite in both; see `inspector.core.differences.Changed`."""
+
+    equal: bool
+    """Whether all elements are, NaN being like NaN."""
+    max_abs: float | None
+    relative: float | None
+    cosine: float | None
+    not_finite: int
+
+
+def difference(a: Array, b: Array, tick: Callable[[int], None] = lambda done: None) -> Difference:
+    """Compare two arrays of one shape; `tick` is told how many elements are done, and may raise to end it."""
+    most = squares = squares_a = squares_b = product = 0.0
+    not_finite = done = 0
+    equal = True
+    for first, second in _pieces(a, b):
+        tick(done)
+        done += first.size
+        one, other = _wide(first), _wide(second)
+        alike = (one == other) | (np.isnan(one) & np.isnan(other))
+        equal = equal and bool(alike.all())
+        finite = np.isfinite(one) & np.isfinite(other)
+        not_finite += int((~finite & ~alike).sum())
+        one, other = one[finite], other[finite]
+        if not one.size:
+            continue
+        with np.errstate(over="ignore", invalid="ignore"):
+            gap = one - other
+            most = max(most, float(np.abs(gap).max()))
+            squares, squares_a, squares_b = squares + _square(gap), squares_a + _square(one), squares_b + _square(other)
+            product += float(np.real(np.vdot(one, other)))
+    norms = math.sqrt(squares_a) * math.sqrt(squares_b)
+    return Difference(
+        equal=equal,
+        max_abs=_known(most),
+        relative=_known(math.sqrt(squares) / math.sqrt(squares_a)) if squares_a else None,
+        cosine=_known(max(0.0, 1 - product / norms)) if norms else None,
+        not_finite=not_finite,
+    )
+
+
+def _pieces(a: Array, b: Array) -> Iterator[tuple[Array, Array]]:
+    """The elements of both in the same order, flat, at most CHUNK at a time."""
+    if a.size <= CHUNK:
+        yield a.reshape(-1), b.reshape(-1)
+    elif a.flags.c_contiguous and b.flags.c_contiguous:
+        one, other = a.reshape(-1), b.reshape(-1)
+        for at in range(0, a.size, CHUNK):
+            yield one[at : at + CHUNK], other[at : at + CHUNK]
+    else:
+        for first, second in zip(a, b, strict=True):
+            yield from _pieces(np.asarray(first), np.asarray(second))
+
+
+def _wide(values: Array) -> Array:
+    return values.astype(np.complex128 if values.dtype.kind == "c" else np.float64)
+
+
+def _square(values: Array) -> float:
+    return float(np.real(np.vdot(values, values)))
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

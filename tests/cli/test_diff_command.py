@@ -1,0 +1,55 @@
+"""`nninspect diff` as scripts call it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+COMMAND = str(Path(sys.executable).with_name("nninspect"))
+SAMPLES = Path(__file__).parents[2] / "sample_models"
+
+
+def diff(*arguments: str | Path, status: int) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([COMMAND, "diff", *map(str, arguments)], capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_two_files(tmp_path: Path) -> None:
+    state = {"layer.weight": torch.randn(4, 3), "layer.bias": torch.zeros(4)}
+    torch.save(state, tmp_path / "a.pt")
+    torch.save({f"module.{key}": value + 1 for key, value in state.items()}, tmp_path / "b.pt")
+    document = json.loads(diff(tmp_path / "a.pt", tmp_path / "b.pt", "--json", status=1).stdout)
+    assert (document["same"], document["only_a"], document["only_b"]) == (False, [], [])
+    assert {"a": "layer.bias", "b": "module.layer.bias"} in document["renamed"]
+    assert [one["max_abs"] for one in document["changed"]] == pytest.approx([1, 1])
+    text = diff(tmp_path / "a.pt", tmp_path / "b.pt", status=1).stdout
+    assert "layer.* → module.layer.*   (2 tensors)" in text
+    assert "the same: 2 tensors" in diff(tmp_path / "a.pt", tmp_path / "a.pt", status=0).stdout
+
+
+def test_files_are_compared_without_torch(tmp_path: Path) -> None:
+    torch.save({"x": torch.ones(3)}, tmp_path / "a.pt")
+    code = (
+        "import sys\nfrom inspector.cli.main import run\n"
+        f"assert run(['diff', {str(tmp_path / 'a.pt')!r}, {str(tmp_path / 'a.pt')!r}]) == 0\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+
+@pytest.mark.slow
+def test_a_model_and_its_weights() -> None:
+    model, weights = SAMPLES / "lenet.py", SAMPLES / "lenet.params"
+    for a, b in ((model, weights), (weights, model)):
+        assert json.loads(diff(a, b, "--json", status=0).stdout)["unchanged"] == 10
+
+
+def test_what_cannot_be_compared(tmp_path: Path) -> None:
+    torch.save({"x": torch.ones(3)}, tmp_path / "a.pt")
+    assert "there is no file" in diff(tmp_path / "a.pt", tmp_path / "none.pt", status=2).stderr
+    assert "ONNX model" in diff(tmp_path / "a.pt", SAMPLES / "lenet.onnx", status=2).stderr
