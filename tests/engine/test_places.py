@@ -77,6 +77,24 @@ def test_a_call_counts_for_the_module_that_made_it():
     assert flops[""] == counter.get_total_flops()
 
 
+class CalledByBothNames(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.once = nn.Conv2d(4, 4, 3, stride=2, padding=1)
+        self.again = self.once
+
+    def forward(self, x):
+        for _ in range(3):
+            x = torch.relu(self.once(x))
+        return self.again(x)
+
+
+def test_a_module_with_two_names_stands_where_the_source_calls_it():
+    rows = live(CalledByBothNames()).trace([InputSpec(shape=[1, 4, 32, 32])], silent).rows
+    assert [row.output_shapes[0][-1] for row in rows if row.path == "again"] == [2]
+    assert [row.output_shapes[0][-1] for row in rows if row.path == "once"][:3] == [16, 8, 4]
+
+
 class Hides(nn.Module):
     """Does not let its parts be reached as attributes, nor by its own way of looking for them."""
 

@@ -126,3 +126,22 @@ def test_gradients_autocast_and_vmap_are_left_to_torch():
     with torch.no_grad():
         mapped = torch.vmap(lambda one: repeated(torch.matmul, (one, y), {}))(torch.empty(5, 2, 2, device="meta"))
     assert mapped.shape == (5, 2, 2)
+
+
+def test_the_argument_written_into_is_the_one_given_now():
+    repeated = RepeatedCalls(run, None)
+    a, b, z = on_meta([(3, 4)] * 3)
+    with torch.no_grad():
+        assert repeated(torch.add, (a, a), {"out": a}) is a
+        assert repeated(torch.add, (b, b), {"out": z}) is z
+        assert repeated(torch.broadcast_tensors, (a, a), {})[1] is a
+        assert repeated(torch.broadcast_tensors, (a, b), {})[1] is b
+
+
+def test_sizes_that_do_not_fit_are_refused_whatever_was_known_before():
+    repeated = RepeatedCalls(run, None)
+    scale = torch.empty(1, 64, device="meta").t()
+    with torch.no_grad():
+        repeated(torch.Tensor.mul, (torch.empty(64, 96, device="meta"), scale), {})
+        with pytest.raises(RuntimeError, match="broadcast"):
+            repeated(torch.Tensor.mul, (torch.empty(96, 64, device="meta"), scale), {})

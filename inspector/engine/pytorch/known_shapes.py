@@ -54,7 +54,7 @@ def _joined(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Known |
     tensors, *rest = args
     dim = rest[0] if rest else kwargs.get("dim", 0)
     if (
-        len(rest) > 1
+        len(rest) + len(kwargs) > 1
         or kwargs.keys() - {"dim"}
         or type(dim) is not int
         or type(tensors) not in (list, tuple)

@@ -22,12 +22,13 @@ from inspector.core.table import Note, Output, Row
 from inspector.core.wording import shape
 from inspector.engine.live import Progress
 from inspector.engine.pytorch.calling import Arguments
+from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.inputs.arguments import arguments_for, device_of_inputs
 from inspector.engine.pytorch.inputs.showing import as_inputs
 from inspector.engine.pytorch.memory_pass import NothingToTrainError, Ran, memory_pass, real_memory_pass
 from inspector.engine.pytorch.memory_rows import PassRows
 from inspector.engine.pytorch.nested import tensors_in, with_tensors
-from inspector.engine.pytorch.shape_pass import has_lazy, materialised_copy
+from inspector.engine.pytorch.shape_pass import AFFORDABLE_MULTIPLICATIONS, has_lazy, is_cheap, materialised_copy
 from inspector.engine.pytorch.stand_ins import NeedsValuesError
 from inspector.engine.pytorch.storages import bytes_made
 from inspector.engine.pytorch.structure import dtype_name, static_rows
@@ -88,18 +89,23 @@ def memory_report(subject: Subject, settings: MemorySettings, progress: Progress
 
 def _passed(subject: Subject, batch: int | None, dtype: torch.dtype | None, training: bool, notes: list[Note]) -> Ran:
     """On meta; for real where values are needed. Raises RequestError where the model does not run."""
-    module, seed = subject.module, subject.seed
     try:
         try:
             arguments = _with_batch(subject.arguments, batch, _empty_rows)
-            return memory_pass(module, arguments, training, dtype, subject.device, seed)
+            return memory_pass(subject.module, arguments, training, dtype, subject.device, subject.seed)
         except NeedsValuesError as problem:
-            why = str(problem).splitlines()[0]
-            text = f"memory was followed in a real pass on {subject.device}, because the model needs values: {why}"
-            if all(note.code != "real-memory-pass" for note in notes):
-                notes.append(Note(code="real-memory-pass", message=text))
-            arguments = _with_batch(subject.arguments, batch, _repeated_rows)
-            return real_memory_pass(module, arguments, training, dtype, seed)
+            return _passed_for_real(
+                subject, batch, dtype, training, notes, f"the model needs values: {first_line(problem)}"
+            )
+        except (*NO_FAILURES, NothingToTrainError):
+            raise
+        except BaseException as problem:
+            # A batch larger than the one that was run may be too large to run.
+            if batch is not None or not is_cheap(subject.module, subject.arguments, AFFORDABLE_MULTIPLICATIONS):
+                raise
+            return _passed_for_real(
+                subject, batch, dtype, training, notes, f"without values it fails: {first_line(problem)}"
+            )
     except NO_FAILURES:
         raise
     except NothingToTrainError:
@@ -110,6 +116,17 @@ def _passed(subject: Subject, batch: int | None, dtype: torch.dtype | None, trai
         where = f"{'in train mode ' if training else ''}on {', '.join(shape(tensor.shape) for tensor in tried)}"
         where += f" in {dtype_name(dtype)}" if dtype is not None else ""
         raise RequestError(f"the model does not run {where}: {type(problem).__name__}: {message}") from problem
+
+
+def _passed_for_real(
+    subject: Subject, batch: int | None, dtype: torch.dtype | None, training: bool, notes: list[Note], why: str
+) -> Ran:
+    arguments = _with_batch(subject.arguments, batch, _repeated_rows)
+    ran = real_memory_pass(subject.module, arguments, training, dtype, subject.seed)
+    if all(note.code != "real-memory-pass" for note in notes):
+        text = f"memory was followed in a real pass on {subject.device}, because {why}"
+        notes.append(Note(code="real-memory-pass", message=text))
+    return ran
 
 
 def _with_batch(

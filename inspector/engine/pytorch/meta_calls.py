@@ -3,6 +3,7 @@
 Tensors made inside the model are meta too, and ``x.device`` answers with the model's own.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch.utils._device import _device_constructors
 
 from inspector.engine.pytorch.costs import OperationCounter
 from inspector.engine.pytorch.counted_positions import note_positions, refuse_positions_beyond
-from inspector.engine.pytorch.meta_gaps import refuse_as_elsewhere
+from inspector.engine.pytorch.meta_gaps import laid_out_as_elsewhere, refuse_as_elsewhere
 from inspector.engine.pytorch.mixed_dtypes import mixed_dtypes
 from inspector.engine.pytorch.nested import tensors_in, with_tensors
 from inspector.engine.pytorch.op_calls import canonical_name
@@ -18,7 +19,21 @@ from inspector.engine.pytorch.repeated_calls import RepeatedCalls, autocasting
 from inspector.engine.pytorch.stand_ins import NeedsValuesError, as_meta
 
 _MOVES = {torch.Tensor.cpu, torch.Tensor.cuda}
-_DEVICE_OF = torch.Tensor.device.__get__
+
+
+def _getter(name: str) -> Any:
+    return getattr(torch.Tensor, name).__get__
+
+
+_APPEARANCES: dict[Any, Callable[[torch.device], Any]] = {
+    _getter("device"): lambda device: device,
+    _getter("is_meta"): lambda device: device.type == "meta",
+    _getter("is_cpu"): lambda device: device.type == "cpu",
+    _getter("is_cuda"): lambda device: device.type == "cuda",
+    torch.Tensor.get_device: lambda device: -1 if device.index is None else device.index,
+}
+"""What tells the device of a tensor, by the device where it seems to be."""
+_TELLING_VALUES = {torch.Tensor.__format__, torch.Tensor.numpy, torch.Tensor.__array__, torch.Tensor.tolist}
 
 
 class MetaCalls:
@@ -34,8 +49,10 @@ class MetaCalls:
 
     def __call__(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What `func` returns. Raises NeedsValuesError where only values would tell, else what `func` raises."""
-        if func == _DEVICE_OF:
-            return self._device
+        if func in _APPEARANCES:
+            return _APPEARANCES[func](self._device)
+        if func in _TELLING_VALUES:
+            raise NeedsValuesError(f"{canonical_name(func)} tells values")
         if autocasting():
             raise NeedsValuesError("autocast chooses dtypes by the device, not for tensors without values")
         refuse_positions_beyond(func, args, kwargs)
@@ -60,7 +77,9 @@ class MetaCalls:
         mixed = mixed_dtypes(func, args, kwargs)
         if mixed:
             raise NeedsValuesError(f"whether {canonical_name(func)} takes {' and '.join(mixed)} shows only then")
-        return func(*args, **kwargs)
+        if func is torch.Tensor.type and len(args) == 1 and not kwargs:
+            raise NeedsValuesError("the type's name tells the device")
+        return laid_out_as_elsewhere(func, args, kwargs, func(*args, **kwargs))
 
 
 def _without_device(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What torch refuses on every device but meta."""
+"""What torch does on every device but meta."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -39,3 +39,34 @@ def refuse_as_elsewhere(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any
             "output padding must be smaller than either stride or dilation, but got "
             f"output_padding: {extra}, stride: {stride}, dilation: {dilation}"
         )
+
+
+_CONVOLUTIONS = {*_TRANSPOSED, torch.conv1d, torch.conv2d, torch.conv3d}
+_CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+def laid_out_as_elsewhere(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> Any:
+    """A convolution's result with the channels last where its input or its weight has them so; on meta it has not."""
+    if func not in _CONVOLUTIONS or not isinstance(result, torch.Tensor) or result.ndim not in _CHANNELS_LAST:
+        return result
+    arguments = arguments_of(func, args, kwargs)
+    if arguments is None or not any(_has_channels_last(arguments[name]) for name in ("input", "weight")):
+        return result
+    return result.contiguous(memory_format=_CHANNELS_LAST[result.ndim])
+
+
+def _has_channels_last(tensor: torch.Tensor) -> bool:
+    """As torch decides it where strides leave a choice (``is_channels_last_strides_2d`` in ``c10``).
+
+    From the channels over the last axis to the first, no step is smaller than all before it take together; and a tensor
+    that is a single row of channels is not meant to be so.
+    """
+    if tensor.ndim not in _CHANNELS_LAST or 0 in tensor.shape or tensor.stride(1) == 0:
+        return False
+    taken = 0
+    for axis in (1, *range(tensor.ndim - 1, 1, -1), 0):
+        step = tensor.stride(axis)
+        if step < taken or (axis == 0 and taken == tensor.stride(1)):
+            return False
+        taken = step * tensor.shape[axis]
+    return True

@@ -11,11 +11,13 @@ from inspector.core.errors import NO_FAILURES
 from inspector.core.table import Note, ReceptiveField
 from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
+from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.inputs.arguments import device_of_inputs
 from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.op_calls import Returned
 from inspector.engine.pytorch.recording import Fields, Recorder
 from inspector.engine.pytorch.shape_pass import (
+    AFFORDABLE_MULTIPLICATIONS,
     has_lazy,
     is_cheap,
     materialised_copy,
@@ -39,14 +41,22 @@ class Pass:
 
 
 def run_shapes(
-    model: nn.Module, arguments: Arguments, seed: int, record: Callable[[nn.Module], Recorder] = Recorder
+    model: nn.Module,
+    arguments: Arguments,
+    seed: int,
+    record: Callable[[nn.Module], Recorder] = Recorder,
+    confirm: bool = False,
 ) -> Pass:
-    """On meta tensors; for real where that is cheaper, where values are needed, or where parameters have no shape."""
+    """On meta tensors; for real where that is cheaper, where values are needed, or where parameters have no shape.
+
+    With `confirm` a failure on meta counts only if a real pass that can be afforded fails too.
+    """
     materialised = None
     if has_lazy(model):
         # Looking gives the model no shapes: its copy has them, until a forward gives them to the model itself.
         model = materialised = materialised_copy(model, arguments, seed)
     notes: list[Note] = []
+    failed: Pass | None = None
     if not is_cheap(model, arguments):
         recorder = record(model)
         try:
@@ -61,13 +71,19 @@ def run_shapes(
         except NO_FAILURES:
             raise
         except BaseException as problem:
-            return Pass(recorder=recorder, problem=problem, materialised=materialised)
+            failed = Pass(recorder=recorder, problem=problem, materialised=materialised)
+            if not confirm or not is_cheap(model, arguments, AFFORDABLE_MULTIPLICATIONS):
+                return failed
+            why = f"{type(problem).__name__} {first_line(problem)}".strip()
+            text = f"run for real, because without values it failed where with values it does not: {why}"
+            notes = [Note(code="real-pass", message=text)]
     recorder = record(model)
     try:
         output = real_pass(model, arguments, recorder, seed)
     except NO_FAILURES:
         raise
     except BaseException as problem:
+        notes = [] if failed is not None else notes
         return Pass(recorder=recorder, problem=problem, materialised=materialised, notes=notes)
     return Pass(recorder=recorder, output=output, materialised=materialised, notes=notes)
 

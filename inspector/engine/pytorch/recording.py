@@ -1,9 +1,9 @@
 """Records a pass: modules by hooks, the functions between them by a function mode, in call order."""
 
+import functools
 import sys
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from types import FrameType
 from typing import Any, Protocol
 
@@ -17,7 +17,8 @@ from inspector.engine.pytorch.function_names import called_name
 from inspector.engine.pytorch.nested import any_tensor, shapes_of, tensors_in
 from inspector.engine.pytorch.op_calls import Returned
 from inspector.engine.pytorch.places import holdings_of, own_parameters, places_of
-from inspector.engine.pytorch.source_lines import line_of, user_frame
+from inspector.engine.pytorch.repeated_calls import is_transforming
+from inspector.engine.pytorch.source_lines import called_text, line_of, user_frame
 from inspector.engine.pytorch.storages import bytes_made
 from inspector.engine.pytorch.structure import dtype_name
 
@@ -133,7 +134,10 @@ class Recorder(TorchFunctionMode):
         """The function being called, if it has a row."""
         self._stack: list[CallRecord] = []
         self._handles: list[Any] = []
-        self._wrapped: list[nn.Module] = []
+        self._leaves: set[int] = set()
+        """The identities of the modules that are recorded by the forward of their class, not by hooks."""
+        self._forwards: dict[type[nn.Module], Any] = {}
+        """What those classes define themselves; None where they inherit it."""
         self._overhead = 0.0
         self._lines: dict[tuple[str, int], Source] = {}
         self._paths: dict[int, list[str]] = {}
@@ -153,8 +157,7 @@ class Recorder(TorchFunctionMode):
         for module in self._modules:
             if _is_plain_leaf(module):
                 # Most modules are such, and a call through hooks takes twice as long.
-                module.__dict__["forward"] = partial(self._through, module, module.forward)
-                self._wrapped.append(module)
+                self._leaves.add(id(module))
                 continue
             # Hooks on each module, not global ones: torch's fused transformer paths look for these and step aside.
             # By nn.Module's own methods: a scripted module forbids hooks, and heeds them where Python calls it.
@@ -162,6 +165,7 @@ class Recorder(TorchFunctionMode):
             self._handles.append(
                 nn.Module.register_forward_hook(module, self._after, with_kwargs=True, always_call=True)
             )
+        self._wrap({type(module) for module in self._modules if id(module) in self._leaves})
         super().__enter__()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         if self.counter is not None:
             self.counter.__enter__()  # type: ignore[no-untyped-call]  # as above
@@ -174,9 +178,13 @@ class Recorder(TorchFunctionMode):
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        for module in self._wrapped:
-            module.__dict__.pop("forward", None)
-        self._wrapped.clear()
+        self._leaves.clear()
+        for cls, forward in self._forwards.items():
+            if forward is None:
+                del cls.forward
+            else:
+                cls.forward = forward
+        self._forwards.clear()
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -259,21 +267,34 @@ class Recorder(TorchFunctionMode):
         record.inputs = []
         if self._fields is not None and outputs:
             record.field = self._fields.field_of(outputs[0])
-        if self._measure is not None:
+        if self._measure is not None and not is_transforming():
             self._measure(record, output)
 
-    def _through(self, module: nn.Module, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """What hooks before and after a call do; like them, nothing where forward itself is what was called."""
-        if sys._getframe(1).f_code.co_filename != _CALLING:
-            return forward(*args, **kwargs)
-        self._before(module, args, kwargs)
-        try:
-            output = forward(*args, **kwargs)
-        except BaseException:
-            self._after(module, args, kwargs, None)
-            raise
-        self._after(module, args, kwargs, output)
-        return output
+    def _wrap(self, classes: set[type[nn.Module]]) -> None:
+        """Let the forward of torch's own classes record calls of this model's modules.
+
+        Not an attribute of the modules: the model may copy, save or look at them meanwhile.
+        """
+        for cls in classes:
+            self._forwards[cls] = cls.__dict__.get("forward")
+            cls.forward = self._recording(cls.forward)
+
+    def _recording(self, forward: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(forward)
+        def through(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            # Like hooks, nothing where forward itself is what was called.
+            if id(module) not in self._leaves or sys._getframe(1).f_code.co_filename != _CALLING:
+                return forward(module, *args, **kwargs)
+            self._before(module, args, kwargs)
+            try:
+                output = forward(module, *args, **kwargs)
+            except BaseException:
+                self._after(module, args, kwargs, None)
+                raise
+            self._after(module, args, kwargs, output)
+            return output
+
+        return through
 
     def _before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         began = time.perf_counter()
@@ -328,7 +349,10 @@ class Recorder(TorchFunctionMode):
         return self._lines[at]
 
     def _place_of(self, module: nn.Module) -> str:
-        """The place under which the caller knows a module that is registered in several, the n-th at its n-th call."""
+        """The place under which the caller knows a module that is registered in several.
+
+        The one that its line of source names; else the n-th at its n-th call.
+        """
         places = self._paths.get(id(module), [""])
         if len(places) == 1 or not self._stack:
             return places[0]
@@ -337,6 +361,10 @@ class Recorder(TorchFunctionMode):
         direct = [place for place in places if place.startswith(prefix) and "." not in place.removeprefix(prefix)]
         if not direct:
             return next((place for place in places if place.startswith(prefix)), places[0])
+        written = called_text(user_frame(sys._getframe(2)))
+        named = [place for place in direct if written.endswith(f".{place.rpartition('.')[2]}")]
+        if len(named) == 1:
+            return named[0]
         return direct[sum(earlier.module is module for earlier in caller.called) % len(direct)]
 
     def _attach(self, record: CallRecord, caller: CallRecord) -> None:

@@ -86,7 +86,7 @@ class RepeatedCalls:
                 return _empty(_New(*known.tensors[0], known.dtype))
         tensors: list[torch.Tensor] = []
         try:
-            key = (func, torch.get_default_dtype(), _described((args, kwargs), tensors, _exactly))
+            key = (func, torch.get_default_dtype(), _described((args, kwargs), tensors, _exactly), _twins(tensors))
             outcome = self._known.get(key)
         except (TypeError, RuntimeError):  # something that has no hash, or a tensor that has no strides
             return self._run(func, args, kwargs)
@@ -116,8 +116,8 @@ class RepeatedCalls:
             parts: list[_New | int | None] = [_New(shape, stride, known.dtype) for shape, stride in known.tensors]
             return self._given(_Outcome(parts, tuple if known.several else None, known.flops), key, tensors)
         if canonical_name(func) in _ELEMENTWISE:
-            alike = (func, _described((args, kwargs), [], _Pattern()))
-            place = self._alike.get(alike)
+            alike = _alike(func, args, kwargs)
+            place = None if alike is None else self._alike.get(alike)
             if place is not None:
                 part = ~place if place < 0 else _metadata(tensors[place])
                 return self._given(_Outcome([part], None, 0), key, tensors)
@@ -127,7 +127,7 @@ class RepeatedCalls:
         outcome = _outcome(result, tensors, flops)
         if outcome is None:
             self._asking.add(func)
-        elif _described((args, kwargs), [], _exactly) == key[-1]:
+        elif _described((args, kwargs), [], _exactly) == key[2]:
             # Otherwise it changed an argument's shape or flags, and has to do so each time.
             self._known[key] = outcome
             if alike is not None and outcome.parts is not None and outcome.kind is None and not flops:
@@ -168,6 +168,21 @@ def _described(value: Any, tensors: list[torch.Tensor], describe: Callable[[torc
     raise TypeError(f"a call with a {kind.__name__} is not looked up")
 
 
+def _twins(tensors: list[torch.Tensor]) -> tuple[int, ...]:
+    """Which arguments are the same tensor, as the one written into may be one of those read."""
+    numbers = list(map(id, tensors))
+    return tuple(map(numbers.index, numbers)) if len(set(numbers)) < len(numbers) else ()
+
+
+def _alike(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What matters to an elementwise call; None where it is not known to be only that."""
+    tensors: list[torch.Tensor] = []
+    try:
+        return (func, torch.get_default_dtype(), _described((args, kwargs), tensors, _Pattern()), _twins(tensors))
+    except TypeError:
+        return None
+
+
 def _exactly(tensor: torch.Tensor) -> Any:
     return (tensor.shape, tensor.stride(), tensor.dtype, tensor.requires_grad, tensor.is_meta)
 
@@ -181,7 +196,8 @@ class _Pattern:
     def __call__(self, tensor: torch.Tensor) -> Any:
         shape = tensor.shape
         if not tensor.is_meta or tensor.stride() != contiguous_strides(shape):
-            return _exactly(tensor)
+            # Its sizes and strides matter in other ways, also beside those of the others.
+            raise TypeError("not laid out row by row")
         sizes = self._sizes
         return (tuple([sizes.setdefault(size, len(sizes)) for size in shape]), tensor.dtype)
 
@@ -248,6 +264,11 @@ _NO_DISPATCH: Any = getattr(torch._C, "_DisableTorchDispatch", None)
 def autocasting() -> bool:
     """Whether torch.autocast is on, for any device."""
     return _ANY_AUTOCAST is not None and bool(_ANY_AUTOCAST())
+
+
+def is_transforming() -> bool:
+    """Whether this is inside vmap, grad or the like, where tensors stand for many."""
+    return _TRANSFORMATION is not None and _TRANSFORMATION() is not None
 
 
 def _is_plain_moment() -> bool:

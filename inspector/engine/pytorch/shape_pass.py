@@ -28,6 +28,8 @@ from inspector.engine.random_state import seeded
 
 CHEAP_MULTIPLICATIONS = 300_000_000
 """A real pass below this bound takes some hundredths of a second on one core."""
+AFFORDABLE_MULTIPLICATIONS = 500_000_000_000
+"""A real pass below this bound takes some seconds at most; most take far less, as inner tensors are smaller."""
 MOST_POSITIONS_OF_A_MATRIX = 1024
 
 
@@ -65,8 +67,8 @@ def real_pass(model: nn.Module, arguments: Arguments, recorder: Recorder, seed: 
                 return call_model(model, arguments)
 
 
-def is_cheap(model: nn.Module, arguments: Arguments) -> bool:
-    """Whether a real pass on the CPU costs next to nothing, by a bound on its multiplications.
+def is_cheap(model: nn.Module, arguments: Arguments, bound: int = CHEAP_MULTIPLICATIONS) -> bool:
+    """Whether a real pass on the CPU costs next to nothing, by a `bound` on its multiplications.
 
     A kernel is applied once at every position of the largest input; a matrix at no more than some positions, since a
     model flattens or cuts into patches what it gives to one.
@@ -75,7 +77,7 @@ def is_cheap(model: nn.Module, arguments: Arguments) -> bool:
     if any(tensor.device.type != "cpu" for tensor in inputs):
         return False
     positions = max(map(_positions, inputs), default=1)
-    if positions > CHEAP_MULTIPLICATIONS:
+    if positions > bound:
         return False
     multiplications = 0
     counted: set[int] = set()
@@ -85,7 +87,7 @@ def is_cheap(model: nn.Module, arguments: Arguments) -> bool:
         counted.add(id(tensor))
         applied = positions if tensor.ndim > 2 else min(positions, MOST_POSITIONS_OF_A_MATRIX)
         multiplications += tensor.numel() * applied
-        if multiplications > CHEAP_MULTIPLICATIONS or tensor.device.type != "cpu":
+        if multiplications > bound or tensor.device.type != "cpu":
             return False
     return True
 

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import itertools
 import linecache
 import os
 from collections.abc import Callable
@@ -43,6 +44,19 @@ def user_source(traceback: TracebackType | None) -> Source | None:
             found = line_of(filename, traceback.tb_lineno)
         traceback = traceback.tb_next
     return found
+
+
+def called_text(frame: FrameType | None) -> str:
+    """What a frame is calling now, as its source names it: ``self.conv``; "" where that is not on one line."""
+    if frame is None:
+        return ""
+    positions = list(itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, frame.f_lasti // 2 + 1))
+    line, last, start, end = positions[0] if positions else (None, None, None, None)
+    if line is None or line != last or start is None or end is None:
+        return ""
+    # Columns count bytes.
+    text = linecache.getline(frame.f_code.co_filename, line).encode()[start:end].decode(errors="replace")
+    return text.partition("(")[0].strip()
 
 
 def line_of(file: str, line: int) -> Source:

@@ -20,7 +20,7 @@ def values_are_missing() -> Iterator[None]:
         yield
     except NotImplementedError as problem:
         raise NeedsValuesError(str(problem)) from problem
-    except RuntimeError as problem:
+    except (RuntimeError, TypeError, ValueError) as problem:
         if "meta" in str(problem):
             raise NeedsValuesError(str(problem)) from problem
         raise

@@ -121,7 +121,11 @@ def infer(model: nn.Module, target: str, given: list[InputSpec], seed: int, prog
         found = inferring.infer(model, target, given, seed, progress)
     notes, guess = [], found.guess
     if guess is None:
-        shown = worth_showing([outcome for outcome in found.tried if not outcome.works])
+        failed = [outcome for outcome in found.tried if not outcome.works]
+        shown = worth_showing(failed)
+        if shown is None and given and failed:
+            # What was given is part of every attempt.
+            shown = max(failed, key=lambda outcome: outcome.progress)
         if shown is None:
             return _no_input(model, found.tried)
         guess = shown.guess
@@ -137,7 +141,7 @@ def infer(model: nn.Module, target: str, given: list[InputSpec], seed: int, prog
 
 def _pass(model: nn.Module, found: Inferred, seed: int) -> Trace:
     """The shape pass whose calls the table shows."""
-    made = found.made or run_shapes(model, found.arguments, seed, full_recorder)
+    made = found.made or run_shapes(model, found.arguments, seed, full_recorder, confirm=True)
     failure, outputs = None, []
     if made.problem is not None:
         failure = describe_failure(made.problem, model, made.recorder, found.specs)

@@ -1,7 +1,6 @@
 """Looking at a model changes nothing in it: what a pass may change is put back afterwards."""
 
-import collections
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from operator import is_
 from typing import Any
@@ -9,19 +8,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from inspector.engine.pytorch.nested import tensors_in
+from inspector.engine.pytorch.held_state import MUTABLE, PLAIN, HeldState, is_as_before, lend_iterators
 from inspector.engine.pytorch.places import modules_of, own_parameters
 
 VALUES_KEPT_BELOW = 1 << 29
 """Parameters are copied before a real pass where all of them are smaller than this many bytes; buffers always."""
-_MUTABLE = {list, dict, set, collections.deque, collections.OrderedDict, collections.defaultdict, collections.Counter}
-MOST_CONTAINERS = 100_000
 _OF_MODULES = frozenset(nn.Module().__dict__)
 """What every module has: its registries and hooks hold no containers."""
 
 
-_Kept = list[tuple[torch.Tensor, torch.Tensor]]
-"""Tensors and copies of them."""
+_Kept = list[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]]
+"""Tensors, the memory they had, and copies of what it held; None for those too large to copy."""
 _kept_throughout: dict[int, _Kept] = {}
 """Of models whose values an enclosing `values_untouched_throughout` will put back, by their identity."""
 
@@ -36,9 +33,9 @@ def untouched(model: nn.Module, values: bool = False) -> Iterator[list[nn.Module
     attributes = [_Attributes(module) for module in modules]
     kept: _Kept = []
     if values and id(model) not in _kept_throughout:
-        kept = _kept_values(model)
+        kept = _kept_values(model, attributes)
     elif values and not _kept_throughout[id(model)]:
-        _kept_throughout[id(model)] = _kept_values(model)
+        _kept_throughout[id(model)] = _kept_values(model, attributes)
     try:
         yield modules
     finally:
@@ -74,13 +71,24 @@ def modes_kept(model: nn.Module) -> Iterator[None]:
 
 def _put_back(kept: _Kept) -> None:
     with torch.no_grad():
-        for tensor, copy in kept:
-            if not torch.equal(tensor, copy) or tensor.is_floating_point():
+        for tensor, memory, copy in kept:
+            if _is_elsewhere(tensor, memory):
+                tensor.data = memory
+            if copy is not None and (not torch.equal(tensor, copy) or tensor.is_floating_point()):
                 tensor.detach().copy_(copy)
 
 
+def _is_elsewhere(tensor: torch.Tensor, memory: torch.Tensor) -> bool:
+    """Whether a tensor was given other memory, as ``module.to(…)`` and ``parameter.data = …`` do."""
+    if (tensor.dtype, tensor.device, tensor.layout) != (memory.dtype, memory.device, memory.layout):
+        return True
+    if tensor.layout != torch.strided:
+        return False
+    return (tensor.shape, tensor.stride(), tensor.data_ptr()) != (memory.shape, memory.stride(), memory.data_ptr())
+
+
 class _Attributes:
-    """One module's ``__dict__``, with what its lists, dictionaries and sets hold."""
+    """One module's ``__dict__``, with all that is reachable from it."""
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
@@ -90,17 +98,17 @@ class _Attributes:
         others = []
         for name, value in self.own.items():
             kind = type(value)
-            if kind in _MUTABLE:
-                if not value:
-                    self.empty.append(value)
-                elif name in _OF_MODULES:
+            if name not in _OF_MODULES:
+                if kind not in PLAIN and (kind is not tuple or not all(type(part) is int for part in value)):
+                    others.append(value)
+            elif kind in MUTABLE:
+                if value:
                     self.contents.append((value, value.copy()))
                 else:
-                    others.append(value)
-            elif kind is tuple:
-                others.append(value)
+                    self.empty.append(value)
+        self.held = HeldState(others) if others else None
         if others:
-            self.contents += [(value, value.copy()) for value in _containers(others)]
+            lend_iterators(module.__dict__)
         self.flags = [(tensor, tensor.requires_grad, tensor.grad) for tensor in own_parameters(module)]
 
     def restore(self) -> None:
@@ -111,10 +119,12 @@ class _Attributes:
         if any(self.empty):
             for value in self.empty:
                 value.clear()
-        for value, copy in self.contents:
-            if not _is_as_before(value, copy):
+        for value, kept in self.contents:
+            if not is_as_before(value, kept):
                 value.clear()
-                value.extend(copy) if isinstance(value, list | collections.deque) else value.update(copy)
+                value.update(kept)
+        if self.held is not None:
+            self.held.restore()
         for tensor, requires_grad, gradient in self.flags:
             if tensor.requires_grad != requires_grad:
                 tensor.requires_grad_(requires_grad)
@@ -122,34 +132,16 @@ class _Attributes:
                 tensor.grad = gradient
 
 
-def _containers(values: Iterable[Any]) -> Iterator[Any]:
-    """The lists, dictionaries and sets among containers and tuples, and those inside them."""
-    waiting = list(values)
-    seen: set[int] = set()
-    while waiting:
-        value = waiting.pop()
-        if id(value) in seen or len(seen) > MOST_CONTAINERS:
-            continue
-        seen.add(id(value))
-        if type(value) is not tuple:
-            yield value
-        parts = value.values() if isinstance(value, dict) else value
-        waiting += [part for part in parts if type(part) in _MUTABLE or type(part) is tuple]
-
-
-def _is_as_before(value: Any, copy: Any) -> bool:
-    """Whether a container holds the very same things in the same order."""
-    if len(value) != len(copy) or not all(map(is_, value, copy)):
-        return False
-    return not isinstance(value, dict) or all(map(is_, value.values(), copy.values()))
-
-
-def _kept_values(model: nn.Module) -> _Kept:
-    tensors: list[torch.Tensor] = [tensor for tensor in model.buffers() if not tensor.is_meta]
+def _kept_values(model: nn.Module, attributes: list[_Attributes]) -> _Kept:
+    tensors: list[torch.Tensor] = list(model.buffers())
     parameters = [tensor for tensor in model.parameters() if not (nn.parameter.is_lazy(tensor) or tensor.is_meta)]
-    if sum(tensor.numel() * tensor.element_size() for tensor in parameters) < VALUES_KEPT_BELOW:
+    small = sum(tensor.numel() * tensor.element_size() for tensor in parameters) < VALUES_KEPT_BELOW
+    if small:
         tensors += parameters
-    for module in modules_of(model):
-        own = {name: value for name, value in module.__dict__.items() if name not in _OF_MODULES}
-        tensors += [tensor for tensor in tensors_in(list(own.values())) if not tensor.is_meta]
-    return [(tensor, tensor.detach().clone()) for tensor in tensors if not nn.parameter.is_lazy(tensor)]
+    tensors += [tensor for saved in attributes if saved.held is not None for tensor in saved.held.tensors]
+    kept: _Kept = [
+        (tensor, tensor.data, tensor.detach().clone())
+        for tensor in tensors
+        if not (nn.parameter.is_lazy(tensor) or tensor.is_meta)
+    ]
+    return kept if small else kept + [(tensor, tensor.data, None) for tensor in parameters]
