@@ -22,7 +22,7 @@ from inspector.core.errors import RequestError
 from inspector.core.table import Load, LoadRule, Mismatch
 from inspector.engine.user_paths import user_path
 from inspector.files import open_catalog
-from inspector.files.aligning import Alignment, Shape, align, fits
+from inspector.files.matching.wrappers import Alignment, Shape, align, fits
 from inspector.files.catalog import Catalog
 
 _MAX_DEPTH = 8
