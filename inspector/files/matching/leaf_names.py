@@ -28,9 +28,12 @@ _BENIGN = {
     "attention_mask": "is a mask computed by the model itself",
     "causal_mask": "is a mask computed by the model itself",
     "tril": "is a mask computed by the model itself",
+    "total_ops": "was added by a profiler",
+    "total_params": "was added by a profiler",
     "relative_position_index": "is computed by the model itself",
     "relative_coords_table": "is computed by the model itself",
 }
+_MOST_PARTS = 64
 _MASK_SHAPE = re.compile(r"^1x1x(\d+)x\1$")
 
 
@@ -43,6 +46,8 @@ def benign(name: str, shape: tuple[int, ...] | None) -> str:
 
 def split(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     """The path of the module that a user wrote, and the tensor's name in it, with its parametrization."""
+    if len(tokens) > _MOST_PARTS:
+        return tokens[: _MOST_PARTS - 1], ".".join(tokens[_MOST_PARTS - 1 :])
     for at in range(len(tokens) - 2, -1, -1):
         if tokens[at] == "parametrizations" and at < len(tokens) - 2:
             return tokens[:at], ".".join(tokens[at:])
