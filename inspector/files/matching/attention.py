@@ -24,19 +24,18 @@ _TOGETHER = "qkv"
 
 
 def unite(file: Node, model: Node) -> None:
-    """Where one side keeps attention in three parts and the other in one, give both the one form."""
-    file_nodes, model_nodes = list(file.nodes()), list(model.nodes())
-    split_here = any(_trio(node) for node in file_nodes), any(_trio(node) for node in model_nodes)
-    fused_here = any(_is_fused(node) for node in file_nodes), any(_is_fused(node) for node in model_nodes)
-    if not (split_here[0] and fused_here[1]) and not (split_here[1] and fused_here[0]):
+    """Where attention is kept in more than one of three ways (apart, one layer, one parameter), make it one layer."""
+    nodes = [*file.nodes(), *model.nodes()]
+    ways = {
+        "apart": any(_trio(node) for node in nodes),
+        "layer": any(_fused_children(node) for node in nodes),
+        "parameter": any("in_proj_weight" in node.leaves for node in nodes),
+    }
+    if sum(ways.values()) < 2:
         return
-    for node in (*file_nodes, *model_nodes):
+    for node in nodes:
         _unite_children(node)
         _unite_leaves(node)
-
-
-def _is_fused(node: Node) -> bool:
-    return "in_proj_weight" in node.leaves or bool(_fused_children(node))
 
 
 def _fused_children(node: Node) -> list[Node]:

@@ -1,4 +1,4 @@
-"""Weight norm in the file and a plain weight in the model: g · v / ‖v‖ is the weight, but gives g and v back no more."""
+"""Weight norm in the file and a plain weight in the model: g · v / ‖v‖ is the weight, but does not give them back."""
 
 from collections.abc import Iterable
 

@@ -1,7 +1,7 @@
 """How a tensor's axes differ between frameworks, read off two shapes.
 
-A linear weight is (out, in) in torch and (in, out) in TensorFlow, Flax and GPT-2's Conv1D; a kernel is OIHW in torch and
-HWIO in TensorFlow and Flax (D and W likewise); a 1×1 convolution is a linear layer with axes of one.
+A linear weight is (out, in) in torch and (in, out) in TensorFlow, Flax and GPT-2's Conv1D; a kernel is OIHW in torch
+and HWIO in TensorFlow and Flax (D and W likewise); a 1×1 convolution is a linear layer with axes of one.
 """
 
 from inspector.files.matching.records import Change, Shape
@@ -29,19 +29,11 @@ def layout(file: Shape | None, model: Shape | None) -> Found | None:
     wide, thin = _without_ones(file), _without_ones(model)
     if wide == thin:
         return "squeeze", [Change(op="reshape", shape=list(model))]
-    if len(file) == 2 and thin == file[::-1]:
-        return "transpose", [Change(op="permute", axes=[1, 0]), Change(op="reshape", shape=list(model))]
-    return _kernel_to_linear(file, model)
-
-
-def _kernel_to_linear(file: Shape, model: Shape) -> Found | None:
-    """(1, 1, in, out) as TensorFlow has a 1×1 convolution, and (out, in)."""
-    if len(file) < 3 or len(model) != 2 or any(size != 1 for size in file[:-2]) or file[-2:] != model[::-1]:
-        return None
-    return "kernel_layout", [
-        Change(op="permute", axes=_orders(len(file))[0]),
-        Change(op="reshape", shape=list(model)),
-    ]
+    if len(wide) == 2 and thin == wide[::-1]:
+        flat = [] if len(file) == 2 else [Change(op="reshape", shape=list(wide))]
+        wider = [] if len(model) == 2 else [Change(op="reshape", shape=list(model))]
+        return "transpose", [*flat, Change(op="permute", axes=[1, 0]), *wider]
+    return None
 
 
 def _orders(axes: int) -> list[list[int]]:

@@ -226,7 +226,8 @@ class Pairing:
                     if name in other.children and other.children[name].untouched
                 ]
                 agreeing = sum(node.size for node, same in shared if likeness(node, same) >= _ALIKE)
-                if 2 * agreeing >= child.size and child.size:
+                agreeing += sum(_is_free(other.leaves.get(role), leaf) for role, leaf in child.leaves.items())
+                if 2 * agreeing >= child.size and strong(child):
                     pair = (child, other) if turned else (other, child)
                     self._try(*pair, min(confidence, _BY_FORM))
 
@@ -287,3 +288,7 @@ def _is_open(node: Node | None) -> bool:
 
 def _is_average(node: Node) -> bool:
     return any(word in name.lower() for name in node.path for word in _AVERAGES)
+
+
+def _is_free(leaf: Leaf | None, like: Leaf) -> bool:
+    return leaf is not None and leaf.partner is None and not leaf.benign and leaf.trait == like.trait

@@ -1,4 +1,4 @@
-"""What matching takes and gives: tensors of either side, how a model's values are made of a file's, and the findings."""
+"""What matching takes and gives: tensors of both sides, how a model's values are made of a file's, and the findings."""
 
 from inspector.core.table import LoadRule, Mismatch, Record
 
@@ -33,9 +33,9 @@ class Entry(Record, frozen=True, kw_only=True):
 class Change(Record, frozen=True, kw_only=True):
     """One step from a file's values to the model's, each a function of numpy and torch alike.
 
-    ``join``: the values, one after another along `axis`. ``part``: from `start` to `stop` along `axis`. ``permute``: axes
-    in the order of `axes`. ``reshape``: to `shape`, only ones come or go. ``weight_norm``: of the values g and v,
-    ``g · v / ‖v‖`` with the norm over every axis but `axis`, or over all where `axis` is None.
+    ``join``: the values, one after another along `axis`. ``part``: from `start` to `stop` along `axis`. ``permute``:
+    axes in the order of `axes`. ``reshape``: to `shape`, only ones come or go. ``weight_norm``: of the values g and
+    v, ``g · v / ‖v‖`` with the norm over every axis but `axis`, or over all where `axis` is None.
     """
 
     op: str

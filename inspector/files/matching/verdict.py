@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from inspector.files.matching.records import Entry, Partial
 
 _LITTLE = 0.3
-"""Below this share of the model, the file is another model's (knowledge: a backbone alone fills more)."""
+"""Below this share of the model, the file is another model's ; a backbone alone fills more."""
+_A_FEW = 0.1
+"""Share of the keys; below it, what is not filled is one big part of the right model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,9 @@ def verdict(found: Findings) -> tuple[bool, str]:
         left = sum(part.elements for part in found.partial)
         total = sum(_elements(entry) for entry in found.model) or 1
         unexplained = 1 - found.coverage - left / total
-        if found.coverage < _LITTLE and unexplained > _LITTLE:
-            return True, _not_this_model(share, found.nearest)
-        if unexplained > _LITTLE and found.unused > _LITTLE:
+        unfilled = (len(found.missing) + found.mismatched) / (len(found.model) or 1)
+        foreign = found.coverage < _LITTLE or found.unused > _LITTLE
+        if foreign and unexplained > _LITTLE and unfilled > _A_FEW:
             return True, _not_this_model(share, found.nearest)
     if not found.missing and not found.mismatched and not found.unexpected:
         sentence = f"it loads: all that matters of the model is filled, {share}"
