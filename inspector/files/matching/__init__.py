@@ -1,5 +1,6 @@
 """Which tensors of a file are which of a model, from keys, shapes and dtypes alone."""
 
+from inspector.files.matching.containers import Candidate, candidates
 from inspector.files.matching.diagnosing import diagnose
 from inspector.files.matching.records import (
     LOSSLESS,
@@ -18,10 +19,12 @@ __all__ = [
     "LOSSY",
     "Ambiguity",
     "Benign",
+    "Candidate",
     "Change",
     "Diagnosis",
     "Entry",
     "Partial",
     "Transfer",
+    "candidates",
     "diagnose",
 ]

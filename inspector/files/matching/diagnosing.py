@@ -22,7 +22,7 @@ def diagnose(file: Sequence[Entry], model: Sequence[Entry], allow: frozenset[str
     renamed modules always may. What shapes cannot tell is listed as ambiguous, never decided in silence.
     """
     pairing = _pair(file, model, allow)
-    pairs = [(x, y) for x, y, _ in pairing._below]
+    pairs = [(x, y) for x, y, _ in pairing.pairs]
     made = list(pairing.fits)
     partials = _fold(pairs, made, allow)
     ambiguous = [*_distinct(pairing.ambiguous), *_square(made)]
@@ -64,7 +64,8 @@ def diagnose(file: Sequence[Entry], model: Sequence[Entry], allow: frozenset[str
         mismatched=len(clashing),
         ambiguous=sum(len(one.model) for one in ambiguous),
         partial=partials,
-        nearest=nearest(pairs, clashes),
+        conflicts=len(clashing - {key for part in partials for key in part.keys}),
+        nearest=nearest([(x, y) for x, y, sure in pairing.pairs if sure > 0.8], clashes),
     )
     refused, sentence = verdict(findings)
     return Diagnosis(

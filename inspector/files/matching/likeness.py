@@ -1,9 +1,10 @@
 """How alike two modules are, and in which order those that look the same stand."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from inspector.files.matching.attention import TRIOS
-from inspector.files.matching.tree import Node, numbered
+from inspector.files.matching.tree import Node, generic, numbered
 
 _SMALL = 256
 _MEANING = {
@@ -34,6 +35,23 @@ def strong(node: Node) -> bool:
                 elements *= size
             return elements >= _SMALL and sum(size > 1 for size in leaf.shape or ()) > 1
     return False
+
+
+def shared_with_free(child: Node, other: Node) -> int:
+    """How many leaves of `child` could be those directly below `other` that are not paired, by names or by form."""
+    bag = Counter(("", leaf.trait) for leaf in other.leaves.values() if not leaf.partner and not leaf.benign)
+    forms: Counter[int] = Counter()
+    for node in other.children.values():
+        if node.untouched:
+            forms[node.form] += 1
+            name = generic(node.token)
+            for (path, trait), count in node.bag().items():
+                bag[f"{name}.{path}", trait] += count
+    by_name = sum(min(count, bag[item]) for item, count in child.bag().items())
+    mine = Counter(node.form for node in child.children.values())
+    sizes = {node.form: node.size for node in child.children.values() if strong(node)}
+    by_form = sum(min(count, forms[form]) * sizes.get(form, 0) for form, count in mine.items())
+    return max(by_name, by_form)
 
 
 def families(nodes: Iterable[Node]) -> dict[str, list[Node]]:

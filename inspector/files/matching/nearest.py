@@ -14,7 +14,7 @@ def nearest(pairs: Iterable[tuple[Node, Node]], clashes: Iterable[tuple[Leaf, Le
         theirs, mine = families(x.children.values()), families(y.children.values())
         for stem, members in theirs.items():
             difference = len(members) - len(mine.get(stem, members))
-            if difference and min(member.size for member in (*members, *mine[stem])) > 1:
+            if difference and all(member.children for member in (*members, *mine[stem])):
                 name = ".".join(x.path) or stem.rstrip("#") or "the top"
                 word = "deeper" if difference > 0 else "shallower"
                 blocks = "block" if abs(difference) == 1 else "blocks"
@@ -23,7 +23,8 @@ def nearest(pairs: Iterable[tuple[Node, Node]], clashes: Iterable[tuple[Leaf, Le
     for leaf, other in clashes:
         sizes, sizes_of_model = other.shape or (), leaf.shape or ()
         if len(sizes) == len(sizes_of_model):
-            widths.update({(a, b) for a, b in zip(sizes, sizes_of_model, strict=True) if a != b})
+            channels = zip(sizes[:2], sizes_of_model[:2], strict=True)
+            widths.update({(a, b) for a, b in channels if a != b and min(a, b) > 1})
     for (size, size_of_model), count in widths.most_common(1):
         if count > 1:
             told.append(f"width {size} instead of {size_of_model}")

@@ -8,14 +8,15 @@ paired where its form is on each side once.
 from collections.abc import Iterable, Sequence
 
 from inspector.files.matching import sequences
-from inspector.files.matching.likeness import families, likeness, order, same_meaning, strong
+from inspector.files.matching.likeness import families, likeness, order, same_meaning, shared_with_free, strong
 from inspector.files.matching.records import Ambiguity
 from inspector.files.matching.transferring import Fit, fit
 from inspector.files.matching.tree import Leaf, Node
-from inspector.files.matching.votes import votes
+from inspector.files.matching.votes import Path, votes
 
 _ROUNDS = 12
-_AVERAGES = ("ema", "swa", "teacher", "shadow", "averaged", "momentum", "target")
+AVERAGES = ("ema", "swa", "teacher", "shadow", "averaged")
+"""Parts of a file that are copies of the model, not it."""
 _ALIKE = 0.5
 _BY_NAME, _BY_ORDER, _BY_FORM, _ANYWHERE, _GUESSED = 1.0, 0.95, 0.9, 0.8, 0.5
 _MOST_COMPARED = 48
@@ -30,7 +31,8 @@ class Pairing:
         self.clashes: dict[Leaf, Leaf] = {}
         """Leaf of the model → the file's of the same place, with a shape that does not fit."""
         self.ambiguous: list[Ambiguity] = []
-        self._below: list[tuple[Node, Node, float]] = []
+        self.pairs: list[tuple[Node, Node, float]] = []
+        """Modules of the file and of the model taken for each other, with how sure that is."""
         self._tried: set[tuple[int, int]] = set()
 
     def run(self) -> None:
@@ -41,8 +43,8 @@ class Pairing:
             left = self.model.open
             self._by_votes()
             done = 0
-            while done < len(self._below):
-                self._below_a_pair(*self._below[done])
+            while done < len(self.pairs):
+                self._below_a_pair(*self.pairs[done])
                 done += 1
             self._anywhere()
             if not self.model.open or self.model.open == left:
@@ -64,6 +66,8 @@ class Pairing:
             x, y = self.file.at(front), self.model.at(front_of_model)
             if x is None or y is None or 2 * count < min(x.open, y.open):
                 continue
+            if self._have_partners(x, y, front, front_of_model):
+                continue
             rivals = [
                 (other, other_of_model)
                 for other, other_of_model, others in counted
@@ -75,7 +79,14 @@ class Pairing:
                 return True
         return False
 
-    def _settle(self, x: Node, y: Node, rivals: list[tuple[tuple[str, ...], tuple[str, ...]]]) -> tuple[Node, Node]:
+    def _have_partners(self, x: Node, y: Node, front: Path, front_of_model: Path) -> bool:
+        """Whether each of two parts is already taken for the part of its own name, as layer1 and layer2 are."""
+        namesake, namesake_of_model = self.model.at(front), self.file.at(front_of_model)
+        return (
+            (id(x), id(namesake)) in self._tried and (id(namesake_of_model), id(y)) in self._tried and x.path != y.path
+        )
+
+    def _settle(self, x: Node, y: Node, rivals: list[tuple[Path, Path]]) -> tuple[Node, Node]:
         """Of parts with equally many votes, the one that is no average; ambiguous where that does not tell."""
         xs = [x, *(node for front, _ in rivals if (node := self.file.at(front)) and node is not x)]
         ys = [y, *(node for _, front in rivals if (node := self.model.at(front)) and node is not y)]
@@ -97,7 +108,7 @@ class Pairing:
     def _pair(self, x: Node, y: Node, confidence: float) -> None:
         """Take `x` for `y`: pair their leaves, and their children of the same name or place."""
         self._tried.add((id(x), id(y)))
-        self._below.append((x, y, confidence))
+        self.pairs.append((x, y, confidence))
         for role, leaf in x.leaves.items():
             other = y.leaves.get(role)
             if other is not None:
@@ -116,9 +127,11 @@ class Pairing:
         xs, ys = [x for x in xs if x.open or not x.size], [y for y in ys if y.open or not y.size]
         names, names_of_model = [node.token for node in xs], [node.token for node in ys]
         found = sequences.align(names, names_of_model, lambda i, j: likeness(xs[i], ys[j]))
-        for i, j, rivals in found:
-            if rivals:
-                self._say_ambiguous([xs[k] for k in sorted(rivals)], [ys[j]], "several places fit in this order")
+        unsure = {xs[i].form for i, _, rivals in found if rivals}
+        for form in unsure:
+            like = [[n for n in _siblings(nodes) if n.form == form and n.open] for nodes in (xs, ys)]
+            self._say_ambiguous(*like, "several places fit in this order")
+        for i, j, _ in found:
             self._pair(xs[i], ys[j], confidence if names[i] == names_of_model[j] else min(confidence, _BY_ORDER))
         taken_x, taken_y = {pair.first for pair in found}, {pair.second for pair in found}
         place = {name: j for j, name in enumerate(names_of_model) if j not in taken_y}
@@ -219,17 +232,15 @@ class Pairing:
     def _spliced(self, x: Node, y: Node, confidence: float) -> None:
         """A level that only one side has: children of `x` below a child of `y`, or the other way round."""
         for outer, other, turned in ((y, x, False), (x, y, True)):
-            for child in [node for node in outer.children.values() if node.untouched][:_MOST_COMPARED]:
-                shared = [
-                    (node, other.children[name])
-                    for name, node in child.children.items()
-                    if name in other.children and other.children[name].untouched
-                ]
-                agreeing = sum(node.size for node, same in shared if likeness(node, same) >= _ALIKE)
-                agreeing += sum(_is_free(other.leaves.get(role), leaf) for role, leaf in child.leaves.items())
-                if 2 * agreeing >= child.size and strong(child):
+            for child in [node for node in outer.children.values() if node.untouched and strong(node)][:_MOST_COMPARED]:
+                if 2 * shared_with_free(child, other) > child.size:
                     pair = (child, other) if turned else (other, child)
                     self._try(*pair, min(confidence, _BY_FORM))
+        for one, other, turned in ((x, y, False), (y, x, True)):
+            if len(one.children) == 1 and not one.leaves and one.open and other.open:
+                (child,) = one.children.values()
+                pair = (other, child) if turned else (child, other)
+                self._try(*pair, min(confidence, _BY_FORM))
 
     def _leaves_by_shape(self, x: Node, y: Node, confidence: float) -> None:
         """Tensors of renamed parameters, where each side has one of that shape."""
@@ -287,8 +298,9 @@ def _is_open(node: Node | None) -> bool:
 
 
 def _is_average(node: Node) -> bool:
-    return any(word in name.lower() for name in node.path for word in _AVERAGES)
+    return any(word in name.lower() for name in node.path for word in AVERAGES)
 
 
-def _is_free(leaf: Leaf | None, like: Leaf) -> bool:
-    return leaf is not None and leaf.partner is None and not leaf.benign and leaf.trait == like.trait
+def _siblings(nodes: Sequence[Node]) -> Iterable[Node]:
+    parent = nodes[0].parent
+    return parent.children.values() if parent else nodes

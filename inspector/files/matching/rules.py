@@ -17,7 +17,7 @@ _MOST_PLACES = 6
 @dataclass(slots=True)
 class _Tally:
     tensors: int = 0
-    confidence: float = 1.0
+    confidences: list[float] = field(default_factory=list)
     firsts: set[int] = field(default_factory=set)
     """Of an index shift: the indices in the file that it moves."""
 
@@ -30,7 +30,7 @@ def rules(made: Iterable[tuple[Fit, float]], lossy: frozenset[str]) -> list[Load
         for kind, from_, to, index in dict.fromkeys(told):
             tally = tallies.setdefault((kind, from_, to), _Tally())
             tally.tensors += 1
-            tally.confidence = min(tally.confidence, confidence)
+            tally.confidences.append(confidence)
             tally.firsts.add(index)
     return [
         LoadRule(
@@ -38,12 +38,19 @@ def rules(made: Iterable[tuple[Fit, float]], lossy: frozenset[str]) -> list[Load
             from_=from_,
             to=to,
             tensors=tally.tensors,
-            confidence=tally.confidence if kind != "cast" else 1.0,
+            confidence=_confidence(kind, tally.confidences),
             lossy=kind in lossy or (kind == "cast" and loses(from_, to)),
             condition=f"n ≥ {min(tally.firsts)}" if kind == "index_shift" else "",
         )
         for (kind, from_, to), tally in _few_places(tallies).items()
     ]
+
+
+def _confidence(kind: str, confidences: list[float]) -> float:
+    """That of the least sure tensor; of the surest where a wrapper went, which any of them proves."""
+    if kind == "cast":
+        return 1.0
+    return max(confidences) if kind in ("drop_wrapper", "add_wrapper") else min(confidences)
 
 
 Told = tuple[str, str, str, int]
@@ -71,22 +78,25 @@ def _leaf_kind(name: str, other: str) -> str:
 
 
 def _of_wrappers(path: Path, path_of_model: Path) -> Iterator[Told]:
-    """Wrappers' tokens that one side has, each with the plain path in front of it."""
-    mine, others = list(_wrapped(path)), list(_wrapped(path_of_model))
-    if _plain(path) == _plain(path_of_model):
-        shared = [each for each in mine if each in others]
-        mine = [each for each in mine if each not in shared]
-        others = [each for each in others if each not in shared]
-    for prefix, token in mine:
-        yield "drop_wrapper", f"{prefix}{token}.", prefix, 0
-    for prefix, token in others:
-        yield "add_wrapper", prefix, f"{prefix}{token}.", 0
+    """Wrappers' tokens that one side has at a place, counted from the leaf up, and the other has not."""
+    mine, others = _wrapped(path), _wrapped(path_of_model)
+    for place, prefix in mine.items():
+        if place not in others:
+            yield "drop_wrapper", f"{prefix}{place[0]}.", prefix, 0
+    for place, prefix in others.items():
+        if place not in mine:
+            yield "add_wrapper", prefix, f"{prefix}{place[0]}.", 0
 
 
-def _wrapped(path: Path) -> Iterator[tuple[str, str]]:
-    for at, token in enumerate(path):
-        if token in WRAPPERS:
-            yield "".join(f"{each}." for each in path[:at]), token
+def _wrapped(path: Path) -> dict[tuple[str, int, int], str]:
+    """What is in front of each wrapper, by its token, the names below it, and which of several equal ones it is."""
+    found: dict[tuple[str, int, int], str] = {}
+    for at in range(len(path) - 1, -1, -1):
+        if path[at] in WRAPPERS:
+            below = len(_plain(path[at:]))
+            again = sum((token, names) == (path[at], below) for token, names, _ in found)
+            found[path[at], below, again] = "".join(f"{each}." for each in path[:at])
+    return found
 
 
 def _plain(path: Path) -> Path:
@@ -177,7 +187,7 @@ def _few_places(tallies: dict[tuple[str, str, str], _Tally]) -> dict[tuple[str, 
         for key in keys:
             tally = few.pop(key)
             merged.tensors += tally.tensors
-            merged.confidence = min(merged.confidence, tally.confidence)
+            merged.confidences.extend(tally.confidences)
         sides = (f"*.{token}.", "*.")
         few[(kind, *(sides if kind == "drop_wrapper" else sides[::-1]))] = merged
     return few

@@ -54,7 +54,8 @@ class Node:
     open: int = 0
     """Of these, those without a partner yet."""
     form: int = 0
-    """Equal for subtrees with the same structure, roles and loose shapes, whatever the modules are called."""
+    """Equal for subtrees of the same structure, roles and loose shapes, whatever the modules are called; a module that
+    only holds another has that one's."""
     _bag: Counter[tuple[str, Trait]] | None = None
 
     @property
@@ -156,5 +157,8 @@ def seal(root: Node, forms: dict[object, int]) -> None:
         own = [leaf.trait for leaf in node.leaves.values() if not leaf.benign]
         below = [child for child in node.children.values() if child.size]
         node.size = node.open = len(own) + sum(child.size for child in below)
+        if not own and len(below) == 1:
+            node.form = below[0].form
+            continue
         structure = (tuple(sorted(own, key=repr)), tuple(sorted(child.form for child in below)))
         node.form = forms.setdefault(structure, len(forms))

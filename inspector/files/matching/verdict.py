@@ -9,6 +9,10 @@ _LITTLE = 0.3
 """Below this share of the model, the file is another model's ; a backbone alone fills more."""
 _A_FEW = 0.1
 """Share of the keys; below it, what is not filled is one big part of the right model."""
+_MANY = 0.25
+"""Share of the keys."""
+_SOME = 3
+"""Tensors; fewer with another shape are a change that someone made to the right model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,8 @@ class Findings:
     missing: list[str]
     unexpected: list[str]
     mismatched: int
+    conflicts: int
+    """Of these, how many are no head, vocabulary or the like."""
     ambiguous: int
     partial: list[Partial]
     nearest: str
@@ -34,14 +40,8 @@ def verdict(found: Findings) -> tuple[bool, str]:
     sealed = _cannot_be_renamed(found.file)
     if sealed and found.coverage < 1:
         return True, f"{sealed} ({share} are filled)"
-    if found.mismatched or found.missing:
-        left = sum(part.elements for part in found.partial)
-        total = sum(_elements(entry) for entry in found.model) or 1
-        unexplained = 1 - found.coverage - left / total
-        unfilled = (len(found.missing) + found.mismatched) / (len(found.model) or 1)
-        foreign = found.coverage < _LITTLE or found.unused > _LITTLE
-        if foreign and unexplained > _LITTLE and unfilled > _A_FEW:
-            return True, _not_this_model(share, found.nearest)
+    if (found.mismatched or found.missing) and _is_foreign(found):
+        return True, _not_this_model(share, found.nearest)
     if not found.missing and not found.mismatched and not found.unexpected:
         sentence = f"it loads: all that matters of the model is filled, {share}"
     else:
@@ -56,6 +56,18 @@ def verdict(found: Findings) -> tuple[bool, str]:
     if found.ambiguous:
         sentence += f"; {found.ambiguous} keys could as well go elsewhere"
     return False, sentence
+
+
+def _is_foreign(found: Findings) -> bool:
+    """Whether the file is another model's: little of it fits, or many places have other shapes."""
+    left = sum(part.elements for part in found.partial)
+    unexplained = 1 - found.coverage - left / (sum(_elements(entry) for entry in found.model) or 1)
+    unfilled = (len(found.missing) + found.mismatched) / (len(found.model) or 1)
+    if unexplained > _LITTLE and unfilled > _A_FEW and (found.coverage < _LITTLE or found.unused > _LITTLE):
+        return True
+    if found.conflicts < _SOME:
+        return False
+    return unfilled > _MANY or (unfilled > _A_FEW and unexplained > _A_FEW)
 
 
 def _not_this_model(share: str, nearest: str) -> str:

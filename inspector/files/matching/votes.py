@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from inspector.files.matching.tree import Leaf, Node, Trait, generic
 
 Path = tuple[str, ...]
+_EVERYWHERE = ("weight", "bias", "running_mean", "running_var", "weight#g", "weight#v", "weight#orig", "weight#u", "#")
+"""Roles that many modules have, so that the module's name must speak too."""
 
 
 @dataclass(slots=True)
@@ -64,7 +66,7 @@ def _counts(leaf: Leaf) -> bool:
 
 
 def _end(path: Path) -> tuple[str, ...]:
-    return path[-2:]
+    return path[-1:] if path[-1] not in _EVERYWHERE else path[-2:]
 
 
 def _common_end(one: Path, other: Path) -> int:
@@ -76,4 +78,4 @@ def _common_end(one: Path, other: Path) -> int:
 
 def _telling(end: Path) -> bool:
     """Whether a common end says more than "some module's weight"; an index alone says nothing."""
-    return any(name != "#" for name in end[:-1])
+    return bool(end) and (end[-1] not in _EVERYWHERE or any(name != "#" for name in end[:-1]))

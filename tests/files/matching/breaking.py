@@ -115,7 +115,7 @@ def index_shifted(broken: Broken, random: Random) -> Broken:
 
 def part_renamed(broken: Broken, random: Random) -> Broken:
     """One module, or the modules at the same place in every block; which of three is the query, only its name tells."""
-    told_by_name = {name for trio in TRIOS for name in trio}
+    told_by_name = {*FUSED, *(name for trio in TRIOS for name in trio)}
     names = {p: p[:-1].rpartition(".")[2] for p in _prefixes(broken) if p}
     paths = [p for p, name in names.items() if not name.isdigit() and name not in told_by_name]
     if not paths:
