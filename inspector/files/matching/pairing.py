@@ -8,6 +8,7 @@ paired where its form is on each side once.
 from collections.abc import Iterable, Sequence
 
 from inspector.files.matching import sequences
+from inspector.files.matching.ambiguity import ambiguities, ambiguity
 from inspector.files.matching.likeness import families, likeness, order, same_meaning, shared_with_free, strong
 from inspector.files.matching.records import Ambiguity
 from inspector.files.matching.transferring import Fit, fit
@@ -66,7 +67,7 @@ class Pairing:
             x, y = self.file.at(front), self.model.at(front_of_model)
             if x is None or y is None or 2 * count < min(x.open, y.open):
                 continue
-            if self._have_partners(x, y, front, front_of_model):
+            if self._have_namesakes(front, front_of_model):
                 continue
             rivals = [
                 (other, other_of_model)
@@ -79,12 +80,10 @@ class Pairing:
                 return True
         return False
 
-    def _have_partners(self, x: Node, y: Node, front: Path, front_of_model: Path) -> bool:
-        """Whether each of two parts is already taken for the part of its own name, as layer1 and layer2 are."""
-        namesake, namesake_of_model = self.model.at(front), self.file.at(front_of_model)
-        return (
-            (id(x), id(namesake)) in self._tried and (id(namesake_of_model), id(y)) in self._tried and x.path != y.path
-        )
+    def _have_namesakes(self, front: Path, front_of_model: Path) -> bool:
+        """Whether both sides have both parts by name, as layer1 and layer2, so that neither is the other renamed."""
+        apart = bool(front and front_of_model) and front != front_of_model
+        return apart and self.model.at(front) is not None and self.file.at(front_of_model) is not None
 
     def _settle(self, x: Node, y: Node, rivals: list[tuple[Path, Path]]) -> tuple[Node, Node]:
         """Of parts with equally many votes, the one that is no average; ambiguous where that does not tell."""
@@ -129,8 +128,8 @@ class Pairing:
         found = sequences.align(names, names_of_model, lambda i, j: likeness(xs[i], ys[j]))
         unsure = {xs[i].form for i, _, rivals in found if rivals}
         for form in unsure:
-            like = [[n for n in _siblings(nodes) if n.form == form and n.open] for nodes in (xs, ys)]
-            self._say_ambiguous(*like, "several places fit in this order")
+            like, like_of_model = ([n for n in _siblings(side) if n.form == form and n.open] for side in (xs, ys))
+            self._say_ambiguous(like, like_of_model, "several places fit in this order")
         for i, j, _ in found:
             self._pair(xs[i], ys[j], confidence if names[i] == names_of_model[j] else min(confidence, _BY_ORDER))
         taken_x, taken_y = {pair.first for pair in found}, {pair.second for pair in found}
@@ -256,13 +255,7 @@ class Pairing:
             if len(from_file) == len(of_model) == 1 and big:
                 self._match(from_file[0], of_model[0], min(confidence, _ANYWHERE))
                 continue
-            self.ambiguous.append(
-                Ambiguity(
-                    model=[key for leaf in of_model for key in leaf.keys],
-                    candidates=[key for leaf in from_file for key in leaf.keys],
-                    why="only their shapes speak for it",
-                )
-            )
+            self.ambiguous.append(ambiguity(from_file, of_model, "only their shapes speak for it"))
 
     def _anywhere(self) -> None:
         """Parts that moved: a form that is left once on each side, the largest first."""
@@ -280,17 +273,7 @@ class Pairing:
                 self._try(from_file[0], of_model[0], _ANYWHERE)
 
     def _say_ambiguous(self, xs: Sequence[Node], ys: Sequence[Node], why: str) -> None:
-        """List, for each kind of tensor below `ys`, those below `xs` that would do."""
-        by_trait: dict[object, tuple[list[str], list[str]]] = {}
-        for side, nodes in enumerate((xs, ys)):
-            for node in nodes:
-                for leaf in node.all_leaves():
-                    by_trait.setdefault(leaf.trait, ([], []))[side].extend(leaf.keys)
-        self.ambiguous.extend(
-            Ambiguity(model=keys, candidates=candidates, why=why)
-            for candidates, keys in by_trait.values()
-            if keys and candidates
-        )
+        self.ambiguous.extend(ambiguities(xs, ys, why))
 
 
 def _is_open(node: Node | None) -> bool:
