@@ -212,8 +212,8 @@ class Pairing:
 
     def _by_likeness(self, xs: Sequence[Node], ys: Sequence[Node], confidence: float) -> None:
         """Renamed parts that are not quite the same, by what is below them."""
-        xs = [x for x in xs if x.untouched][:_MOST_COMPARED]
-        ys = [y for y in ys if y.untouched][:_MOST_COMPARED]
+        xs = [x for x in xs if x.untouched and strong(x)][:_MOST_COMPARED]
+        ys = [y for y in ys if y.untouched and strong(y)][:_MOST_COMPARED]
         scores = {(i, j): likeness(x, y) for i, x in enumerate(xs) for j, y in enumerate(ys)}
         for (i, j), score in sorted(scores.items(), key=lambda item: -item[1]):
             if score < _ALIKE:
@@ -238,6 +238,8 @@ class Pairing:
         for one, other, turned in ((x, y, False), (y, x, True)):
             if len(one.children) == 1 and not one.leaves and one.open and other.open:
                 (child,) = one.children.values()
+                if not strong(child):
+                    continue
                 pair = (other, child) if turned else (child, other)
                 self._try(*pair, min(confidence, _BY_FORM))
 
@@ -246,7 +248,7 @@ class Pairing:
         by_shape: dict[object, tuple[list[Leaf], list[Leaf]]] = {}
         for side, (node, other) in enumerate(((x, y), (y, x))):
             for role, leaf in node.leaves.items():
-                if leaf.partner is None and not leaf.benign and role not in other.leaves and leaf.shape:
+                if _is_free(leaf) and role not in other.leaves and leaf.shape and "#" not in role:
                     by_shape.setdefault(leaf.shape, ([], []))[side].append(leaf)
         for from_file, of_model in by_shape.values():
             if not from_file or not of_model:
@@ -278,6 +280,10 @@ class Pairing:
 
 def _is_open(node: Node | None) -> bool:
     return node is not None and node.open > 0
+
+
+def _is_free(leaf: Leaf) -> bool:
+    return leaf.partner is None and not leaf.benign
 
 
 def _is_average(node: Node) -> bool:
