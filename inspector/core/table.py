@@ -290,6 +290,8 @@ class LoadRule(Record, frozen=True, kw_only=True, rename={"from_": "from"}):
     tensors: int
     confidence: float = 1.0
     lossy: bool = False
+    condition: str = ""
+    """For which numbers it holds: "n ≥ 3"; empty for all."""
 
 
 class Load(Record, frozen=True, kw_only=True):

@@ -22,8 +22,8 @@ from inspector.core.errors import RequestError
 from inspector.core.table import Load, LoadRule, Mismatch
 from inspector.engine.user_paths import user_path
 from inspector.files import open_catalog
-from inspector.files.aligning import Alignment, Shape, align, fits
 from inspector.files.catalog import Catalog
+from inspector.files.matching.wrappers import Alignment, Shape, align, fits
 
 _MAX_DEPTH = 8
 _AVERAGES = ("ema", "swa", "teacher", "shadow")

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.files.aligning import WRAPPERS, align, fits
+from inspector.files.matching.wrappers import WRAPPERS, align, fits
 
 NAMES = st.sampled_from(["a", "b", "module", "0", "1", "conv", "model"])
 TREES = st.recursive(
