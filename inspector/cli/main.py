@@ -16,6 +16,7 @@ COMMANDS = {
     "forward": "inspector.cli.forward",
     "check": "inspector.cli.check",
     "diff": "inspector.cli.diff",
+    "repair": "inspector.cli.repair",
     "keys": "inspector.cli.keys",
     "what-if": "inspector.cli.what_if",
     "init": "inspector.cli.init",

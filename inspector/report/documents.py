@@ -7,6 +7,7 @@ import msgspec
 from inspector.core.differences import DiffReport
 from inspector.core.findings import CheckReport
 from inspector.core.memory import MemoryReport
+from inspector.core.repair import RepairReport
 from inspector.core.results import EditReport, ForwardReport, KeyExplanation, SaveReport
 from inspector.core.table import ModelTable
 from inspector.core.what_if import WhatIfReport
@@ -61,6 +62,11 @@ def check_document(report: CheckReport) -> str:
 
 def diff_document(report: DiffReport) -> str:
     """`diff --json`."""
+    return _json({"schema_version": 1, **msgspec.to_builtins(report)})
+
+
+def repair_document(report: RepairReport) -> str:
+    """`repair --json`."""
     return _json({"schema_version": 1, **msgspec.to_builtins(report)})
 
 

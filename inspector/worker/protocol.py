@@ -13,6 +13,7 @@ from inspector.core.edits import Edit
 from inspector.core.findings import CheckReport
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
+from inspector.core.repair import RepairReport
 from inspector.core.results import (
     CloneReport,
     Device,
@@ -80,6 +81,17 @@ class Diff(Request[DiffReport], frozen=True, kw_only=True):
 
     other: str
     answer: ClassVar[Any] = DiffReport
+
+
+class Repair(Request[RepairReport], frozen=True, kw_only=True):
+    """Why a file does not load into the model, and what mends it; with `output` the mended file too."""
+
+    weights: str
+    output: str | None = None
+    allow: list[str] = []
+    partial: bool = False
+    overwrite: bool = False
+    answer: ClassVar[Any] = RepairReport
 
 
 class CompareClone(Request[CloneReport], frozen=True, kw_only=True):
@@ -169,6 +181,7 @@ AnyRequest = (
     | Check
     | CompareClone
     | Diff
+    | Repair
     | Explain
     | Values
     | SourceOf

@@ -69,6 +69,8 @@ class Server:
                 from inspector.checks.running import check_model
 
                 return check_model(model, progress)
+            case protocol.Repair(weights=weights, output=output, allow=allow, partial=partial, overwrite=overwrite):
+                return model.repair(weights, output, progress, allow, partial, overwrite)
             case protocol.Diff(other=other):
                 return _diff(model, other, progress)
             case protocol.CompareClone(inputs=inputs, seed=seed):

@@ -10,6 +10,7 @@ from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
+from inspector.core.repair import RepairReport
 from inspector.core.results import (
     CloneReport,
     Device,
@@ -106,6 +107,11 @@ class OnnxModel(LiveModel):
             seconds=None if result.refusal else result.seconds,
             seed=seed,
         )
+
+    def repair(
+        self, weights: str, output: str | None, progress: Progress, allow: list[str], partial: bool, overwrite: bool
+    ) -> RepairReport:
+        raise RequestError("an ONNX model holds its own weights; name a PyTorch model after --for")
 
     def memory(self, settings: MemorySettings, progress: Progress) -> MemoryReport:
         raise RequestError("memory is worked out for PyTorch models only: ONNX Runtime plans its own use of memory")

@@ -10,6 +10,7 @@ from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe, later_seed
+from inspector.core.repair import RepairReport
 from inspector.core.results import (
     CloneReport,
     Device,
@@ -39,6 +40,7 @@ from inspector.engine.pytorch.opening import Opened, open_module
 from inspector.engine.pytorch.places import Inventory, empty_names, holdings_of, inventory_of, places_of
 from inspector.engine.pytorch.recording import CallRecord, Recorder, take_flops
 from inspector.engine.pytorch.rehearsing import what_if
+from inspector.engine.pytorch.repairing import repair
 from inspector.engine.pytorch.running import Run, previews, run_forward
 from inspector.engine.pytorch.saving import save_state_dict
 from inspector.engine.pytorch.shape_pass import has_lazy, materialise, real_pass
@@ -238,6 +240,11 @@ class TorchModel(LiveModel):
 
     def values(self, key: str, index: str, limit: int) -> ValuesReport:
         return read_values(self._tensor(key), key, index, limit)
+
+    def repair(
+        self, weights: str, output: str | None, progress: Progress, allow: list[str], partial: bool, overwrite: bool
+    ) -> RepairReport:
+        return repair(self.module, weights, output, progress, allow, partial, overwrite)
 
     def arrays(self) -> Iterator[tuple[str, str, Array | None]]:
         inventory = inventory_of(self.module)

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from inspector.core.differences import Changed, DiffReport, Renamed
 from inspector.core.errors import RequestError
-from inspector.files.aligning import align
 from inspector.files.catalog import Catalog, CatalogTensor
+from inspector.files.matching.wrappers import align
 from inspector.files.values.comparing import difference
 from inspector.files.values.reading import read_tensor
 

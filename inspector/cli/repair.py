@@ -1,0 +1,65 @@
+"""`nninspect repair WEIGHTS --for TARGET`: why a checkpoint does not load, what mends it, and the mended file."""
+
+import click
+
+from inspector.cli import options
+from inspector.cli.conversation import converse
+from inspector.core.errors import ExitStatus, RequestError
+from inspector.core.recipe import Recipe, parse_arguments, parse_target
+from inspector.core.repair import RepairReport
+from inspector.worker.client import Client
+from inspector.worker.protocol import Open, Repair
+
+
+@click.command("repair")
+@click.argument("weights")
+@click.option("--for", "target", required=True, metavar="TARGET", help="The model that the file is to be loaded into.")
+@click.option("-o", "--output", metavar="OUT", help="Write the mended state_dict: .safetensors, .pt, .pth …")
+@click.option("--dry-run", is_flag=True, help="Write nothing, also where OUT is given.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT where it exists; WEIGHTS itself is never replaced.")
+@click.option("--partial", is_flag=True, help="Write what fits, and the model's own values for the rest.")
+@click.option("--allow", multiple=True, metavar="RULE", help="A rule that loses information, as proposed; repeatable.")
+@click.option("--args", "arguments", default="", metavar="TEXT", help="Constructor arguments: 'num_classes=10'.")
+@click.option("--worker", metavar="COMMAND", help="Start the worker with this command, on another machine say.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@options.as_json
+def command(
+    json: bool,
+    weights: str,
+    target: str,
+    output: str | None,
+    dry_run: bool,
+    overwrite: bool,
+    partial: bool,
+    allow: tuple[str, ...],
+    arguments: str,
+    worker: str | None,
+    debug: bool,
+) -> int:
+    """Say why WEIGHTS does not load, and the rules that mend it; -o writes the mended file."""
+    parse_arguments(arguments)
+    if parse_target(target).kind == "weights":
+        raise RequestError(f"{target} is a file of tensors; name a model after --for")
+    recipe = Recipe(target=target, arguments=arguments, typed=click.get_current_context().obj or [])
+    request = Repair(
+        weights=weights,
+        output=None if dry_run else output,
+        allow=list(allow),
+        partial=partial,
+        overwrite=overwrite,
+    )
+
+    async def talk(client: Client) -> RepairReport:
+        await client.request(Open(recipe=recipe))
+        return await client.request(request)
+
+    report = converse(recipe, worker, talk)
+    if json:
+        from inspector.report.documents import repair_document
+
+        click.echo(repair_document(report))
+    else:
+        from inspector.report.repair import print_repair
+
+        print_repair(report)
+    return ExitStatus.DONE if report.loads else ExitStatus.FOUND

@@ -1,0 +1,66 @@
+"""Why a checkpoint does not load, and what mends it: `repair --json`."""
+
+from inspector.core.table import LoadRule, Mismatch, Record
+
+
+class Found(Record, frozen=True, kw_only=True):
+    """A state_dict in the file."""
+
+    container: str
+    """The keys that lead to it, joined by dots; "" at the top."""
+    kind: str
+    """"model", "average" (EMA, SWA, a teacher) or "optimizer"."""
+    coverage: float | None
+    """Share of the model's elements that it would fill; None for an optimizer's."""
+
+
+class Unsure(Record, frozen=True, kw_only=True):
+    """Keys of the model that several keys of the file would fit equally well."""
+
+    model: list[str]
+    candidates: list[str]
+    why: str
+
+
+class Harmless(Record, frozen=True, kw_only=True):
+    """A key that only one side has and that does not matter."""
+
+    key: str
+    side: str
+    """"model" or "file"."""
+    why: str
+
+
+class Proposal(Record, frozen=True, kw_only=True):
+    """A part that cannot be taken over as it is: load the rest, and initialise this."""
+
+    kind: str
+    keys: list[str]
+    elements: int
+    message: str
+
+
+class RepairReport(Record, frozen=True, kw_only=True):
+    """How the keys of a file become those of a model."""
+
+    loads: bool
+    """Whether the model takes the mended state_dict strictly; tried on tensors without memory."""
+    verdict: str
+    container: str
+    """Of the state_dict that was taken."""
+    coverage: float
+    matched: int
+    rules: list[LoadRule]
+    missing: list[str]
+    unexpected: list[str]
+    mismatched: list[Mismatch]
+    ambiguous: list[Unsure]
+    harmless: list[Harmless]
+    proposals: list[Proposal]
+    stays_random: list[str]
+    notes: list[str]
+    others: list[Found]
+    """State_dicts of the file that were not taken."""
+    snippet: str
+    """Python that makes the mended state_dict of the file."""
+    written: str | None = None
