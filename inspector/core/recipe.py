@@ -166,6 +166,11 @@ def parse_arguments(text: str) -> tuple[list[object], dict[str, object]]:
     return positional, named
 
 
+def as_typed(positional: list[object], named: dict[str, object]) -> str:
+    """The text that `parse_arguments` reads as these."""
+    return ", ".join([repr(value) for value in positional] + [f"{key}={value!r}" for key, value in named.items()])
+
+
 def _literal(text: str, node: ast.expr) -> object:
     try:
         return ast.literal_eval(node)

@@ -61,6 +61,8 @@ class RepairReport(Record, frozen=True, kw_only=True):
     notes: list[str]
     others: list[Found]
     """State_dicts of the file that were not taken."""
+    arguments: str = ""
+    """Constructor arguments with which the model would take the file, as typed after ``--args``."""
     snippet: str
     """Python that makes the mended state_dict of the file."""
     written: str | None = None

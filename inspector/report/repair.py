@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.text import Text
 
 from inspector.core.repair import RepairReport
+from inspector.core.table import LoadRule
 from inspector.core.wording import percent, printable, shape, things
 from inspector.report.console import standard_output
 
@@ -19,7 +20,7 @@ def print_repair(report: RepairReport) -> None:
     proof = "; proven by a strict load on tensors without memory" if report.loads else ""
     filled = f"{percent(report.coverage)} of the model's elements are filled{place}"
     console.print(Text(f"{filled}, {things(report.matched, 'key')}{proof}"))
-    _list(console, "rules", [_rule(report, number) for number in range(len(report.rules))])
+    _list(console, "rules", [_rule(rule) for rule in report.rules if rule.tensors])
     _list(console, "missing in the file", report.missing)
     _list(console, "of no use to the model", report.unexpected)
     shapes = [f"{one.key}: {shape(one.file_shape)} in the file, {shape(one.model_shape)} in the model"
@@ -27,8 +28,11 @@ def print_repair(report: RepairReport) -> None:
     _list(console, "another shape", shapes)
     _list(console, "ambiguous", [f"{', '.join(one.model[:4])}: {one.why}" for one in report.ambiguous])
     _list(console, "could be done", [one.message for one in report.proposals])
-    _list(console, "stays random", report.stays_random)
-    _list(console, "does not matter", [f"{one.key} ({one.side}): {one.why}" for one in report.harmless])
+    if report.arguments:
+        console.print(Text(f"\nwith --args '{printable(report.arguments)}' the model takes the file", style="bold"))
+    others = set(report.missing) | {one.key for one in report.mismatched}
+    _list(console, "stays random", [key for key in report.stays_random if key not in others])
+    _list(console, "does not matter", _harmless(report))
     _list(console, "also in the file", [
         f"{one.container or 'the top'}: {one.kind}" + ("" if one.coverage is None else f", {percent(one.coverage)}")
         for one in report.others
@@ -42,8 +46,18 @@ def print_repair(report: RepairReport) -> None:
         console.print(Text(f"\nwrote {printable(report.written)}"))
 
 
-def _rule(report: RepairReport, number: int) -> str:
-    rule = report.rules[number]
+def _harmless(report: RepairReport) -> list[str]:
+    """By reason, with an example."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for one in report.harmless:
+        groups.setdefault((one.why, one.side), []).append(one.key)
+    return [
+        f"{keys[0]}{f' and {len(keys) - 1:,} more' if len(keys) > 1 else ''}, only in the {side}: {why}"
+        for (why, side), keys in groups.items()
+    ]
+
+
+def _rule(rule: LoadRule) -> str:
     change = f"{rule.from_ or '(nothing)'} → {rule.to or '(nothing)'}"
     lossy = ", loses information" if rule.lossy else ""
     sure = "" if rule.confidence == 1 else f", confidence {rule.confidence:.1f}"

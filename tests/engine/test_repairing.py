@@ -9,7 +9,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from inspector.core.errors import RequestError
+from inspector.core.recipe import parse_arguments
 from inspector.core.repair import RepairReport
+from inspector.engine.pytorch.opening import Constructor
 from inspector.engine.pytorch.repairing import repair
 
 State = dict[str, Tensor]
@@ -131,6 +133,29 @@ def test_another_head_is_loaded_in_part_where_that_is_asked_for(tmp_path: Path) 
     assert report.written
     Net().load_state_dict(state, strict=True)
     assert all(torch.equal(value, original[key]) for key, value in state.items() if not key.startswith("head"))
+
+
+class Deep(nn.Module):
+    def __init__(self, width: int = 16, depth: int = 3, num_classes: int = 10, *, in_channels: int = 3) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(in_channels, width, 3)
+        self.blocks = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
+        self.head = nn.Linear(width, num_classes)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{"num_classes": 7}, {"in_channels": 1}, {"width": 24}, {"depth": 5}, {"width": 24, "num_classes": 7}],
+    ids=str,
+)
+def test_constructor_arguments_are_read_off_the_file(tmp_path: Path, wanted: dict[str, int]) -> None:
+    torch.save(Deep(**wanted).state_dict(), tmp_path / "a.pt")
+    values: dict[str, object] = {"width": 16, "depth": 3, "num_classes": 10, "in_channels": 3}
+    constructor = Constructor(values, False, lambda more: Deep(**{**values, **more}))  # type: ignore[arg-type]
+    report = repair(Deep(), str(tmp_path / "a.pt"), None, lambda *told: None, constructor=constructor)
+    assert not report.loads
+    _, named = parse_arguments(report.arguments)
+    assert named == wanted
 
 
 def test_another_model_s_file_is_refused(tmp_path: Path) -> None:

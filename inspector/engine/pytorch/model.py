@@ -244,7 +244,8 @@ class TorchModel(LiveModel):
     def repair(
         self, weights: str, output: str | None, progress: Progress, allow: list[str], partial: bool, overwrite: bool
     ) -> RepairReport:
-        return repair(self.module, weights, output, progress, allow, partial, overwrite)
+        constructor = self._opened.constructor
+        return repair(self.module, weights, output, progress, allow, partial, overwrite, constructor)
 
     def arrays(self) -> Iterator[tuple[str, str, Array | None]]:
         inventory = inventory_of(self.module)

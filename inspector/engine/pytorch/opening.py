@@ -9,12 +9,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 from urllib.error import URLError
 
 from torch import nn
 
 from inspector.core.errors import ModelEndedError, RequestError
-from inspector.core.recipe import Recipe, Target, parse_arguments, parse_target
+from inspector.core.recipe import Recipe, Target, as_typed, parse_arguments, parse_target
 from inspector.engine.pytorch.importing import first_line, import_target_file, import_target_module
 from inspector.engine.random_state import seeded
 
@@ -24,7 +25,14 @@ Factory = Callable[..., object]
 class Opened:
     """A model and how to build it once more."""
 
-    def __init__(self, model: nn.Module, name: str, build: Callable[[int], nn.Module], left_out: str = "") -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        name: str,
+        build: Callable[[int], nn.Module],
+        left_out: str = "",
+        constructor: "Constructor | None" = None,
+    ) -> None:
         self.model = model
         self.name = name
         """What the user calls it: the class, function or variable."""
@@ -32,6 +40,18 @@ class Opened:
         """Build another one with this seed; a copy where the target is an instance."""
         self.left_out = left_out
         """What it was made without, because it could not be downloaded, as a sentence."""
+        self.constructor = constructor
+        """What makes it with other arguments; None where the target is an instance."""
+
+
+class Constructor(NamedTuple):
+    """A class or function that makes a model."""
+
+    values: dict[str, object]
+    """Its named arguments: those given, else their defaults."""
+    takes_any_name: bool
+    rebuild: Callable[[dict[str, object]], nn.Module]
+    """Make the model with these arguments in place of the same given ones."""
 
 
 class _NotDownloadedError(RequestError):
@@ -64,16 +84,20 @@ def open_module(recipe: Recipe) -> Opened:
         with seeded(seed):
             return _construct(factory, positional, {**named, **(more or {})}, name, target)
 
+    constructor = Constructor(*_values(factory, positional, named), lambda more: build(recipe.seed, more))
     try:
-        return Opened(build(recipe.seed), name, build)
+        return Opened(build(recipe.seed), name, build, constructor=constructor)
     except _NotDownloadedError as problem:
         # Weights that are asked for by default only: the same model without them is better than none.
         asking = {key: value for key, value in _asking_for_weights(factory).items() if key not in named}
         if not asking or positional:
             raise
         without = partial(build, more=asking)
-        left_out = f"made with {_as_typed([], asking)}: {problem.__cause__ or problem}"
-        return Opened(without(recipe.seed), name, without, f"weights could not be downloaded; {left_out}")
+        left_out = f"made with {as_typed([], asking)}: {problem.__cause__ or problem}"
+        made = constructor._replace(rebuild=lambda more: build(recipe.seed, {**asking, **more}))
+        return Opened(
+            without(recipe.seed), name, without, f"weights could not be downloaded; {left_out}", constructor=made
+        )
 
 
 def _named(module: ModuleType, target: Target) -> tuple[str, object]:
@@ -162,6 +186,21 @@ def _used_by_other_classes(module: ModuleType, names: set[str]) -> set[str]:
     return used
 
 
+def _values(factory: Factory, positional: list[object], named: dict[str, object]) -> tuple[dict[str, object], bool]:
+    signature = _signature(factory)
+    if signature is None:
+        return dict(named), True
+    bound = signature.bind(*positional, **named)
+    bound.apply_defaults()
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = signature.parameters.values()
+    values = {each.name: bound.arguments[each.name] for each in parameters if each.kind in by_name}
+    # What was given by place cannot be given by name too.
+    for name in list(signature.parameters)[: len(positional)]:
+        values.pop(name, None)
+    return values, any(each.kind == each.VAR_KEYWORD for each in parameters)
+
+
 def _signature(factory: Factory) -> inspect.Signature | None:
     try:
         return inspect.signature(factory)
@@ -209,7 +248,7 @@ def _check_arguments(
     if unknown:
         known = {key: value for key, value in named.items() if key not in unknown}
         missing = _missing(factory, positional, known)
-        command = _command(recipe, recipe.target, _as_typed(positional, known), missing)
+        command = _command(recipe, recipe.target, as_typed(positional, known), missing)
         raise RequestError(f"{name} has no argument {', '.join(unknown)}: it is {name}{signature}; type\n  {command}")
     missing = _missing(factory, positional, named)
     if missing:
@@ -228,14 +267,10 @@ def _unknown(signature: inspect.Signature | None, named: dict[str, object]) -> l
     return [key for key in named if key not in parameters or parameters[key].kind == inspect.Parameter.POSITIONAL_ONLY]
 
 
-def _as_typed(positional: list[object], named: dict[str, object]) -> str:
-    return ", ".join([repr(value) for value in positional] + [f"{key}={value!r}" for key, value in named.items()])
-
-
 def _construct(
     factory: Factory, positional: list[object], named: dict[str, object], name: str, target: Target
 ) -> nn.Module:
-    call = f"{name}({_as_typed(positional, named)})"
+    call = f"{name}({as_typed(positional, named)})"
     try:
         made = factory(*positional, **named)
     except (KeyboardInterrupt, RequestError):
@@ -263,7 +298,7 @@ def _construct(
 
 def _without(factory: Factory) -> str:
     """How to construct it without weights, if its signature says which arguments ask for them."""
-    asking = _as_typed([], _asking_for_weights(factory))
+    asking = as_typed([], _asking_for_weights(factory))
     return f"leave them out with --args {asking!r}" if asking else "go online, or give it with --args"
 
 

@@ -12,6 +12,8 @@ from torch.nn.parameter import is_lazy
 from inspector.core.errors import RequestError
 from inspector.core.repair import Found, Harmless, Proposal, RepairReport, Unsure
 from inspector.engine.arrays import array_of
+from inspector.engine.pytorch.constructor_guesses import better_arguments
+from inspector.engine.pytorch.opening import Constructor
 from inspector.engine.pytorch.places import holdings_of, identity, places_of
 from inspector.engine.pytorch.saving import TORCH_SUFFIXES
 from inspector.engine.pytorch.stand_ins import as_meta, stand_ins
@@ -21,7 +23,17 @@ from inspector.engine.pytorch.untouched import untouched
 from inspector.engine.user_paths import user_path
 from inspector.files import open_catalog
 from inspector.files.catalog import Catalog, CatalogTensor
-from inspector.files.matching import LOSSLESS, LOSSY, Candidate, Change, Diagnosis, Entry, Transfer, candidates
+from inspector.files.matching import (
+    LOSSLESS,
+    LOSSY,
+    Candidate,
+    Change,
+    Diagnosis,
+    Entry,
+    Transfer,
+    candidates,
+    diagnose,
+)
 from inspector.files.repair_snippet import snippet
 from inspector.files.values.reading import Array, read_tensor
 from inspector.files.values.transferring import changed
@@ -39,18 +51,20 @@ def repair(
     allow: list[str] | None = None,
     partial: bool = False,
     overwrite: bool = False,
+    constructor: Constructor | None = None,
 ) -> RepairReport:
     """Diagnose the file `weights` for `model`, and write the mended state_dict to `output` where that is given.
 
     It is written where the model takes it strictly; with `partial` also where the file does not fill the model: what it
-    does not fill is then as the model has it now. `allow` names rules that lose information. Raises RequestError where
-    the file cannot be read, holds no state_dict, or the output cannot be written.
+    does not fill is then as the model has it now. `allow` names rules that lose information. Where the file does not
+    fit, other arguments of the `constructor` are tried. Raises RequestError where the file cannot be read, holds no
+    state_dict, or the output cannot be written.
     """
     path = user_path(weights)
     catalog = open_catalog(path)
     target = _refuse_output(path, output, overwrite)
     allowed = LOSSLESS | _lossy(allow or [])
-    state = {key: value for key, value in model.state_dict(keep_vars=True).items() if isinstance(value, Tensor)}
+    state = _state(model)
     entries = model_entries(model, state)
     progress(0, None, "aligning keys")
     found = candidates(catalog, entries, allowed)
@@ -61,11 +75,23 @@ def repair(
     sources = _sources(catalog, chosen)
     loads = diagnosis.loads and _loads_strictly(model, state, diagnosis, sources)
     report = _report(catalog, chosen, diagnosis, found, weights, loads)
+    if not loads and constructor is not None:
+        progress(0, None, "trying other constructor arguments")
+        keys = [entry.key for entry in chosen.entries], [entry.key for entry in entries]
+
+        def fits(other: nn.Module) -> bool:
+            return diagnose(chosen.entries, model_entries(other, _state(other)), allowed).loads
+
+        report = replace(report, arguments=better_arguments(constructor, report, keys, fits))
     if target is None or output is None or not (loads or (partial and not diagnosis.refused)):
         return report
     progress(0, None, f"writing {output}")
     _write(target, output, state, diagnosis, catalog, sources)
     return replace(report, written=output)
+
+
+def _state(model: nn.Module) -> dict[str, Tensor]:
+    return {key: value for key, value in model.state_dict(keep_vars=True).items() if isinstance(value, Tensor)}
 
 
 def model_entries(model: nn.Module, state: Mapping[str, Tensor]) -> list[Entry]:
