@@ -18,7 +18,12 @@ from inspector.worker.protocol import Diff, Open, Save
 @click.argument("a")
 @click.argument("b")
 @click.option("--args", "arguments", default="", metavar="TEXT", help="Constructor arguments, where A or B is a model.")
-@click.option("--worker", metavar="COMMAND", help="Start the worker with this command, on another machine say.")
+@click.option(
+    "--worker",
+    metavar="COMMAND",
+    callback=options.not_empty,
+    help="Start the worker with this command, on another machine say.",
+)
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @options.as_json
 def command(json: bool, a: str, b: str, arguments: str, worker: str | None, debug: bool) -> int:

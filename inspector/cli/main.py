@@ -9,6 +9,7 @@ import traceback
 import click
 
 from inspector.core.errors import ExitStatus, ModelEndedError, RequestCancelledError, RequestError
+from inspector.core.wording import shortened
 
 COMMANDS = {
     "open": "inspector.cli.open",
@@ -74,6 +75,7 @@ def run(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         _prepare_output()
+        _refuse_undecoded(arguments)
         status = main.main(arguments, prog_name="nninspect", standalone_mode=False, obj=list(arguments))
         sys.stdout.flush()
     except (RequestError, ModelEndedError) as problem:
@@ -105,6 +107,17 @@ def _prepare_output() -> None:
         # Where the terminal cannot show a character, it shows a question mark.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def _refuse_undecoded(arguments: list[str]) -> None:
+    """Bytes that are no text come as lone surrogates, which can be neither printed nor sent to the worker."""
+    for argument in arguments:
+        if any("\udc80" <= character <= "\udcff" for character in argument):
+            written = shortened(repr(os.fsencode(argument))[1:])
+            raise RequestError(
+                f"the argument {written} is not text in {sys.getfilesystemencoding()}; "
+                "write it, or rename the file, without those bytes"
+            )
 
 
 def _drop_output() -> None:

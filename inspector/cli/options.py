@@ -7,20 +7,39 @@ import click
 
 from inspector.core.errors import RequestError
 from inspector.core.memory import DTYPES, OPTIMIZERS, MemorySettings, parse_size
-from inspector.core.recipe import LARGEST_SEED, SMALLEST_SEED, InputSpec, Recipe, parse_arguments, parse_input
+from inspector.core.recipe import (
+    LARGEST_COUNT,
+    LARGEST_SEED,
+    SMALLEST_SEED,
+    Recipe,
+    parse_arguments,
+    parse_each,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def not_empty(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """The callback of an option that says nothing when it is empty, as after ``--device "$DEVICE"``."""
+    if value is not None and not value.strip():
+        raise RequestError(f"{parameter.opts[0]} is empty; write {parameter.metavar} after it, or leave it out")
+    return value
 
 
 def opening(function: F) -> F:
     """TARGET and the options that say how to open it; the command gets them as one `recipe`."""
     decorators = [
         click.argument("target"),
-        click.option("--weights", metavar="FILE", help="Load this state_dict into the model."),
+        click.option("--weights", metavar="FILE", callback=not_empty, help="Load this state_dict into the model."),
         click.option(
             "--args", "arguments", default="", metavar="TEXT", help="Constructor arguments: 'num_classes=10'."
         ),
-        click.option("--device", metavar="NAME", help="Move the model to this device: cpu, cuda:0, mps, meta."),
+        click.option(
+            "--device",
+            metavar="NAME",
+            callback=not_empty,
+            help="Move the model to this device: cpu, cuda:0, mps, meta.",
+        ),
         click.option("--train", "training", is_flag=True, help="Train mode; without it, eval."),
         click.option(
             "--seed",
@@ -36,7 +55,12 @@ def opening(function: F) -> F:
             metavar="SPEC",
             help="[NAME=]SHAPE[:DTYPE][~DISTRIBUTION] or [NAME=]@FILE; repeat it for several inputs.",
         ),
-        click.option("--worker", metavar="COMMAND", help="Start the worker with this command, on another machine say."),
+        click.option(
+            "--worker",
+            metavar="COMMAND",
+            callback=not_empty,
+            help="Start the worker with this command, on another machine say.",
+        ),
         click.option("--debug", is_flag=True, help="Show tracebacks."),
     ]
     for decorate in reversed(decorators):
@@ -53,12 +77,22 @@ def memory(function: F) -> F:
     """The options for figures of memory; the command gets them by `memory_from`."""
     decorators = [
         click.option("--memory", is_flag=True, help="Also how much memory inference and training take, and where."),
-        click.option("--batch", type=click.IntRange(1), metavar="N", help="With --memory: for batches of N samples."),
+        click.option(
+            "--batch",
+            type=click.IntRange(1, LARGEST_COUNT),
+            metavar="N",
+            help="With --memory: for batches of N samples.",
+        ),
         click.option(
             "--dtype", type=click.Choice([*DTYPES]), help="With --memory: for parameters and inputs of this type."
         ),
         click.option("--optimizer", type=click.Choice([*OPTIMIZERS]), help="With --memory: adam, unless another."),
-        click.option("--fits", metavar="SIZE", help="With --memory: find the largest batch in 24GiB, say."),
+        click.option(
+            "--fits",
+            metavar="SIZE",
+            callback=not_empty,
+            help="With --memory: find the largest batch in 24GiB, say.",
+        ),
     ]
     for decorate in reversed(decorators):
         function = decorate(function)
@@ -75,7 +109,7 @@ def memory_from(options: dict[str, Any]) -> MemorySettings | None:
     given = {"--batch": batch, "--dtype": dtype, "--optimizer": optimizer, "--fits": fits}
     unused = next((name for name, value in given.items() if value is not None), None)
     if wanted:
-        limit = parse_size(fits) if fits else None
+        limit = None if fits is None else parse_size(fits)
         return MemorySettings(
             batch=batch, dtype=DTYPES[dtype] if dtype else None, optimizer=optimizer or "adam", limit=limit
         )
@@ -89,7 +123,6 @@ def recipe_from(options: dict[str, Any]) -> Recipe:
     options.pop("debug")
     arguments = options.pop("arguments")
     parse_arguments(arguments)
-    specs: list[InputSpec] = [parse_input(text) for text in options.pop("inputs")]
     return Recipe(
         target=options.pop("target"),
         weights=options.pop("weights"),
@@ -97,6 +130,6 @@ def recipe_from(options: dict[str, Any]) -> Recipe:
         device=options.pop("device"),
         training=options.pop("training"),
         seed=options.pop("seed"),
-        inputs=specs,
+        inputs=parse_each(options.pop("inputs")),
         typed=click.get_current_context().obj or [],
     )

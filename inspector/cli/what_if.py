@@ -1,5 +1,6 @@
 """`nninspect what-if TARGET --at PATH --set stride=2`: which shapes other settings of one layer would change."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -8,6 +9,7 @@ import msgspec
 from inspector.cli import options
 from inspector.cli.conversation import converse, opened
 from inspector.core.errors import ExitStatus, RequestError
+from inspector.core.recipe import LARGEST_COUNT, parse_each
 from inspector.core.table import ModelTable, Row
 from inspector.core.what_if import Proposal, WhatIfReport, parse_settings
 from inspector.worker.client import Client
@@ -18,7 +20,7 @@ from inspector.worker.protocol import WhatIf
 @options.opening
 @click.option("--at", "at", required=True, metavar="PATH", help="The layer: its path in the model.")
 @click.option("--function", default="", metavar="NAME", help="A function called by the module at PATH: F.max_pool2d.")
-@click.option("--call", default=1, type=click.IntRange(1), show_default=True, help="Which of its calls.")
+@click.option("--call", default=1, type=click.IntRange(1, LARGEST_COUNT), show_default=True, help="Which of its calls.")
 @click.option(
     "--set",
     "texts",
@@ -39,17 +41,15 @@ def command(
     **opening: Any,
 ) -> int:
     """Which shapes other settings of one layer would change, and what would no longer fit; nothing is changed."""
-    from inspector.core.recipe import parse_input
-
     recipe = options.recipe_from(opening)
-    changes = dict(_setting(text) for text in texts)
-    inputs = [parse_input(text) for text in other]
+    changes = _settings(texts)
+    inputs = parse_each(other)
 
     async def talk(client: Client) -> WhatIfReport:
         table = await opened(client, recipe)
         proposal = Proposal(path=at, function=_function(table, at, function), call=call - 1, inputs=inputs)
         now = await client.request(WhatIf(proposal=proposal))
-        settings = parse_settings(changes, now.now)
+        settings = parse_settings(changes, now.now, now.operation)
         return await client.request(WhatIf(proposal=msgspec.structs.replace(proposal, settings=settings)))
 
     report = converse(recipe, worker, talk)
@@ -63,6 +63,16 @@ def command(
         print_what_if(report)
     fits = report.after is not None and not any(row.failure for row in report.rows)
     return ExitStatus.DONE if fits else ExitStatus.FOUND
+
+
+def _settings(texts: Iterable[str]) -> dict[str, str]:
+    changes: dict[str, str] = {}
+    for text in texts:
+        name, value = _setting(text)
+        if name in changes:
+            raise RequestError(f"--set {name}={changes[name]} and --set {name}={value}: give each setting once")
+        changes[name] = value
+    return changes
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import Literal
 from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
 from inspector.core.table import Note, Output, Record
-from inspector.core.wording import printable, shape
+from inspector.core.wording import printable, shape, shortened
 
 Optimizer = Literal["none", "sgd", "adam"]
 Use = Literal["parameters", "buffers", "inputs", "gradients", "optimizer", "saved", "other"]
@@ -33,6 +33,7 @@ NOT_INCLUDED = (
 )
 MOST_SAMPLES = 1 << 24
 """No larger batch is looked for."""
+_MOST_BYTES = 2**63 - 1
 
 
 class MemorySettings(Record, frozen=True, kw_only=True):
@@ -133,10 +134,13 @@ def parse_size(text: str) -> int:
     Raises RequestError where it is none.
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*(?:([kmgt])(i?b)?|b)?\s*", text.lower())
-    if found is None or not float(found[1]):
-        raise RequestError(f"{text!r} is no size of memory; write one such as 24GiB")
-    base = 1000 if found[3] == "b" else 1024
-    return int(float(found[1]) * base ** (" kmgt".index(found[2]) if found[2] else 0))
+    base = 1000 if found and found[3] == "b" else 1024
+    size = float(found[1]) * base ** (" kmgt".index(found[2]) if found[2] else 0) if found else 0.0
+    if size < 1:
+        raise RequestError(f"{shortened(text)!r} is no size of memory; write one such as 24GiB")
+    if size > _MOST_BYTES:
+        raise RequestError(f"{shortened(text)!r} is more than any machine has; write a size such as 24GiB")
+    return int(size)
 
 
 def largest_batch(limit: int, peak: Callable[[int], int]) -> int:

@@ -3,10 +3,12 @@
 import ast
 import math
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 from inspector.core.errors import RequestError
 from inspector.core.table import Record
+from inspector.core.wording import shortened
 
 DISTRIBUTIONS = ("normal", "uniform", "zeros", "ones")
 DTYPES = (
@@ -16,6 +18,9 @@ DTYPES = (
 
 SMALLEST_SEED, LARGEST_SEED = -(2**63), 2**64 - 1
 """What ``torch.manual_seed`` takes."""
+LARGEST_COUNT = 2**31 - 1
+"""The largest batch, and the last call of a layer, that can be asked for."""
+_LONGEST_AXIS = 2**63 - 1
 
 
 class InputSpec(Record, frozen=True, kw_only=True):
@@ -83,11 +88,11 @@ def parse_input(text: str) -> InputSpec:
     """
     plain = _VALUE.match(text.strip())
     if plain:
-        return InputSpec(name=plain["name"], value=_plain_value(text, plain["value"]))
+        return InputSpec(name=plain["name"], value=_plain_value(text, plain["value"].strip()))
     found = _SPEC.match(text.strip())
     if not found:
         raise RequestError(
-            f"--input {text!r} is not an input: write [NAME=]SHAPE[:DTYPE][~DISTRIBUTION], "
+            f"--input {_quoted(text)} is not an input: write [NAME=]SHAPE[:DTYPE][~DISTRIBUTION], "
             "for example 1x3x224x224 or ids=2x16:int64~range(0,30522), or [NAME=]@FILE, "
             "or NAME==VALUE for what is no tensor, for example steps==5"
         )
@@ -96,34 +101,65 @@ def parse_input(text: str) -> InputSpec:
         return InputSpec(name=name, file=found["file"])
     dtype = found["dtype"] or "float32"
     if dtype not in DTYPES:
-        raise RequestError(f"--input {text!r}: {dtype!r} is not a dtype; one of {', '.join(DTYPES)}")
-    shape = [] if found["shape"] == "()" else [int(size) for size in re.split("[xX×]", found["shape"])]
-    if any(size >= 2**63 for size in shape):
-        raise RequestError(f"--input {text!r}: {max(shape)} is longer than any axis of a tensor; write a smaller size")
+        raise RequestError(f"--input {_quoted(text)}: {_quoted(dtype)} is not a dtype; one of {', '.join(DTYPES)}")
+    sizes = [] if found["shape"] == "()" else re.split("[xX×]", found["shape"])
+    shape = [_axis(text, size) for size in sizes]
     distribution, low, high = _parse_distribution(text, found["distribution"] or "normal")
     return InputSpec(name=name, shape=shape, dtype=dtype, distribution=distribution, low=low, high=high)
 
 
-def parse_inputs(text: str) -> list[InputSpec]:
-    """Read several inputs separated by semicolons; none from an empty text.
+def parse_each(texts: Iterable[str]) -> list[InputSpec]:
+    """Read the inputs of one pass.
 
     Raises RequestError where one does not read, or two have the same name.
     """
-    inputs = [parse_input(part) for part in text.split(";") if part.strip()]
+    inputs = [parse_input(text) for text in texts]
     names = [one.name for one in inputs if one.name]
-    if len(set(names)) < len(names):
-        raise RequestError(f"two inputs have the same name among {', '.join(names)}; each name once")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise RequestError(f"two inputs have the same name, {_quoted(twice)}; give each name once")
     return inputs
 
 
-def _plain_value(text: str, value: str) -> str:
-    try:
-        return repr(ast.literal_eval(value.strip()))
-    except (ValueError, TypeError, SyntaxError, RecursionError):
-        hint = f"; did you mean the text {value!r} in quotes?" if value.isidentifier() else ""
+def parse_inputs(text: str) -> list[InputSpec]:
+    """Read the inputs of one pass, separated by semicolons; none from an empty text. Raises as `parse_each`."""
+    return parse_each(part for part in text.split(";") if part.strip())
+
+
+def _axis(spec: str, digits: str) -> int:
+    significant = digits.lstrip("0") or "0"
+    # Python refuses to read numbers of thousands of digits.
+    if len(significant) > len(str(_LONGEST_AXIS)) or int(significant) > _LONGEST_AXIS:
         raise RequestError(
-            f"--input {text!r}: {value} is not a Python literal (a number, text in quotes, list, …){hint}"
-        ) from None
+            f"--input {_quoted(spec)}: {shortened(digits)} is longer than any axis of a tensor; write a smaller size"
+        )
+    return int(significant)
+
+
+def _plain_value(text: str, written: str) -> str:
+    """The literal as Python writes it, or as it is written where Python writes what does not read: inf for 1e999."""
+    try:
+        value = repr(ast.literal_eval(written))
+    except _UNREADABLE:
+        raise RequestError(f"--input {_quoted(text)}: {_no_literal(written)}") from None
+    try:
+        ast.literal_eval(value)
+    except _UNREADABLE:
+        return written
+    return value
+
+
+_UNREADABLE = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError)
+"""What reading a literal raises: MemoryError where it is nested too deep for Python's parser."""
+
+
+def _no_literal(written: str) -> str:
+    hint = f"; did you mean the text {_quoted(written)} in quotes?" if written.isidentifier() else ""
+    return f"{shortened(written)} is not a Python literal (a number, text in quotes, list, …){hint}"
+
+
+def _quoted(text: str) -> str:
+    return repr(shortened(text))
 
 
 def _parse_distribution(spec: str, text: str) -> tuple[str, float | None, float | None]:
@@ -136,7 +172,7 @@ def _parse_distribution(spec: str, text: str) -> tuple[str, float | None, float 
         found = None
     if not found or not -math.inf < low < high < math.inf:
         raise RequestError(
-            f"--input {spec!r}: {text!r} is not a distribution; one of {', '.join(DISTRIBUTIONS)} "
+            f"--input {_quoted(spec)}: {_quoted(text)} is not a distribution; one of {', '.join(DISTRIBUTIONS)} "
             "or range(lo,hi) with numbers lo < hi"
         )
     return "range", low, high
@@ -151,17 +187,19 @@ def parse_arguments(text: str) -> tuple[list[object], dict[str, object]]:
         return [], {}
     try:
         call = ast.parse(f"f({text})", mode="eval").body
-    except (SyntaxError, ValueError):
+    except _UNREADABLE:
         call = None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
         raise RequestError(
-            f"--args {text!r} does not read as arguments; write for example --args 'num_classes=10, width=0.5'"
+            f"--args {_quoted(text)} does not read as arguments; write for example --args 'num_classes=10, width=0.5'"
         )
     positional = [_literal(text, node) for node in call.args]
-    named = {}
+    named: dict[str, object] = {}
     for keyword in call.keywords:
         if keyword.arg is None:
-            raise RequestError(f"--args {text!r}: ** is not allowed, name each argument")
+            raise RequestError(f"--args {_quoted(text)}: ** is not allowed, name each argument")
+        if keyword.arg in named:
+            raise RequestError(f"--args {_quoted(text)}: {keyword.arg} is given twice; give each argument once")
         named[keyword.arg] = _literal(text, keyword.value)
     return positional, named
 
@@ -173,13 +211,12 @@ def as_typed(positional: list[object], named: dict[str, object]) -> str:
 
 def _literal(text: str, node: ast.expr) -> object:
     try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, RecursionError):
-        wrong = ast.unparse(node)
-        hint = f"; did you mean the text {wrong!r} in quotes?" if isinstance(node, ast.Name) else ""
-        raise RequestError(
-            f"--args {text!r}: {wrong} is not a Python literal (a number, text in quotes, list, …){hint}"
-        ) from None
+        value: object = ast.literal_eval(node)
+        repr(value)  # which messages need, and Python refuses to write numbers of thousands of digits
+    except _UNREADABLE:
+        wrong = ast.get_source_segment(f"f({text})", node) or text
+        raise RequestError(f"--args {_quoted(text)}: {_no_literal(wrong)}") from None
+    return value
 
 
 TargetKind = Literal["python_file", "python_module", "onnx", "weights"]

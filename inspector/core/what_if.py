@@ -99,7 +99,7 @@ def written(value: Value) -> str:
     return str(value)
 
 
-def parse_settings(texts: Mapping[str, str], now: Settings) -> Settings:
+def parse_settings(texts: Mapping[str, str], now: Settings, operation: Operation) -> Settings:
     """The settings with those that are typed instead. Raises RequestError where one does not read."""
     changes: dict[str, Value] = {}
     for name, text in texts.items():
@@ -107,7 +107,10 @@ def parse_settings(texts: Mapping[str, str], now: Settings) -> Settings:
         if known is None:
             has = ", ".join(one for one in NAMES if getattr(now, one) is not None)
             raise RequestError(f"this operation has no setting {name!r}; it has {has}")
-        changes[name] = _parsed(name, text.strip().lower(), known)
+        text = text.strip().lower()
+        if name == "padding" and text in ("same", "valid") and operation != "conv":
+            raise RequestError(f"padding is {text!r}, which only convolutions have; write numbers, such as 1 or 1x2")
+        changes[name] = _parsed(name, text, known)
     return msgspec.structs.replace(now, **changes)
 
 
@@ -140,7 +143,7 @@ def _for_each(name: str, text: str, numbers: list[int | None] | list[int], known
 
 def _number(name: str, text: str, least: int) -> int:
     if not text.isdecimal() or len(text) > 9:
-        raise RequestError(f"{name} is {text!r}; write whole numbers, such as 3 or 3x5")
+        raise RequestError(f"{name} is {wording.shortened(text)!r}; write whole numbers, such as 3 or 3x5")
     if int(text) < least:
         raise RequestError(f"{name} is {text}; it must be at least {least}")
     return int(text)

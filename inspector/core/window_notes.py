@@ -8,6 +8,8 @@ from functools import lru_cache
 from itertools import pairwise
 from math import gcd
 
+from inspector.core.window_counts import read_below, residues_of_taps, written_positions
+
 _NAMES = {"D": ("slice", "slices"), "H": ("row", "rows"), "W": ("column", "columns")}
 _MOST_BINS = 4096
 _BINS_WRITTEN = 8
@@ -18,20 +20,17 @@ _SIZES_WRITTEN = 3
 def never_read(axis: str, size: int | None, k: int, s: int, p: int, d: int, q: int, windows: int) -> tuple[str, ...]:
     """Which pixels lie in none of the `windows`: at the end, where a rounded division drops them, or in between."""
     if size is None:
-        missed = s - len({tap * d % s for tap in range(k)})
+        missed = s - residues_of_taps(k, s, d)
         return (f"{missed} of every {_some(s, axis)} {_is(missed)} never read: {_why_missed(k, s, d)}",) * (missed > 0)
     span, extent = size + p + q, d * (k - 1) + 1
     if windows < 1:
         padded = "the padded input" if p or q else "the input"
         needed = f"{_some(max(1, extent - p - q), axis)} or more would fit"
         return (f"the kernel covers {extent}, {padded} has {_some(span, axis)}: {needed}",)
-    read = bytearray(span)
-    for tap in range(k):
-        first, stop = tap * d, min(span, tap * d + (windows - 1) * s + 1)
-        read[first:stop:s] = b"\1" * len(range(first, stop, s))
+    read = read_below(p + size, k, s, d, windows) - read_below(p, k, s, d, windows)
     dropped = max(0, span - (windows - 1) * s - extent)
     at_end = min(size, max(0, dropped - q))
-    between = read[p : p + size].count(0) - at_end
+    between = size - read - at_end
     notes = []
     if at_end:
         padding = f", nor the padding behind {'it' if at_end == 1 else 'them'}" if q else ""
@@ -88,27 +87,18 @@ def uneven_overlap(k: int, s: int, d: int) -> tuple[str, ...]:
 
     Odena, Dumoulin and Olah, "Deconvolution and Checkerboard Artifacts", Distill 2016.
     """
-    residues = [tap * d % s for tap in range(k)]
-    counts = [residues.count(phase) for phase in range(s)]
-    if len(set(counts)) == 1:
-        return ()
-    bare = counts.count(0)
+    bare = s - residues_of_taps(k, s, d)
     if bare:
         return (f"{bare} of every {s} outputs {_is(bare)} in no window: nothing but the bias comes out there",)
-    taps = _listed(sorted(set(counts)), "or")
+    if k % s == 0:
+        return ()
+    taps = f"{k // s} or {k // s + 1}"
     return (f"outputs are sums of {taps} taps by turns: a checkerboard (Odena et al. 2016)",)
 
 
 def written_nowhere(axis: str, size: int, k: int, s: int, p: int, d: int, output: int) -> list[str]:
     """Which positions of a transposed convolution's input its padding cuts off: every tap falls outside the output."""
-
-    def is_lost(position: int) -> bool:
-        return not any(0 <= position * s - p + tap * d < output for tap in range(k))
-
-    before = next((place for place in range(size) if not is_lost(place)), size)
-    behind = next((place for place in range(size - before) if not is_lost(size - 1 - place)), 0)
-    inside = sum(map(is_lost, range(before, size - behind))) if d > 1 and k > 1 else 0
-    lost = before + behind + inside
+    lost = size - written_positions(size, k, s, p, d, output)
     if not lost or output < 1:
         return []
     return [f"{lost} of {_some(size, axis)} of the input {_is(lost)} cut off by the padding"]

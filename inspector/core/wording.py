@@ -10,6 +10,7 @@ from pathlib import Path
 from inspector.core.table import Input, ReceptiveField, Source
 
 UNKNOWN = "?"
+_LONGEST_QUOTED, _KEPT_OF_LONG = 120, 40
 
 
 def printable(text: str) -> str:
@@ -20,6 +21,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def shortened(text: str) -> str:
+    """The beginning of a long text, and how many characters it has; any other text as it is."""
+    return text if len(text) <= _LONGEST_QUOTED else f"{text[:_KEPT_OF_LONG]}… ({len(text):,} characters)"
 
 
 def count(value: int | None) -> str:

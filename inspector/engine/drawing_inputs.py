@@ -64,6 +64,8 @@ def read_input(file: str) -> torch.Tensor:
     Raises RequestError naming the file where it is missing, of another kind, or broken.
     """
     path = user_path(file)
+    if path.is_dir():
+        raise RequestError(f"--input @{file} is a folder; name a file in it")
     if not path.is_file():
         raise RequestError(f"--input @{file}: there is no such file")
     suffix = path.suffix.lower()

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from inspector.files.typed_paths import typed_path
+
 
 def _current_folder() -> Path | None:
     try:
@@ -17,6 +19,6 @@ START = _current_folder() or Path(os.sep)
 
 
 def user_path(typed: str) -> Path:
-    """The file that a typed path means, as it was typed where that leads there."""
-    path = Path(typed).expanduser()
+    """The file that a typed path means, as it was typed where that leads there. Raises RequestError as `typed_path`."""
+    path = typed_path(typed)
     return path if _current_folder() == START else START / path

@@ -1,11 +1,11 @@
 """Open any file of tensors as a catalog."""
 
 from os import PathLike
-from pathlib import Path
 
 from inspector.core.errors import RequestError
 from inspector.files.catalog import Catalog
 from inspector.files.sniff import FORMATS, refuse, sniff
+from inspector.files.typed_paths import typed_path
 
 
 def open_catalog(path: str | PathLike[str]) -> Catalog:
@@ -14,7 +14,7 @@ def open_catalog(path: str | PathLike[str]) -> Catalog:
     Raises RequestError with a sentence for a missing or unreadable file, a folder, a git-LFS pointer, a web page, an
     empty or cut off file, and whatever is not a checkpoint.
     """
-    place = Path(path).expanduser()
+    place = typed_path(path)
     kind = sniff(place)
     if kind not in FORMATS:
         raise refuse(kind, place)

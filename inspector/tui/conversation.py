@@ -27,6 +27,8 @@ class Conversation:
         self._doing: list[str] = []
         self._next_detail: Request[Any] | None = None
         self._detail: Request[Any] | None = None
+        self.refusal: RequestError | ModelEndedError | None = None
+        """Why the last request that the user asked for has no answer."""
 
     @property
     def idle(self) -> bool:
@@ -46,7 +48,11 @@ class Conversation:
     async def start(self) -> None:
         """Start the worker and listen to it."""
         self.client.listeners.append(self._hear)
-        await self.client.start()
+        try:
+            await self.client.start()
+        except RequestError as refused:
+            self.refusal = refused
+            raise
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Carry out work that sends requests, without waiting for it."""
@@ -68,11 +74,14 @@ class Conversation:
         """Send a request that the user asked for; None where it was refused, cancelled or lost, which is said."""
         self._doing.append(doing)
         self._app.show_doing(doing)
+        self.refusal = None
         try:
             return await self.client.request(request)
         except RequestError as refused:
+            self.refusal = refused
             self._app.tell("This could not be done", str(refused))
         except ModelEndedError as ended:
+            self.refusal = ended
             self._lost(request, str(ended))
         except RequestCancelledError:
             self._app.say(f"cancelled: {doing}", "$text-warning")

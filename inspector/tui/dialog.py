@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, RadioButton, Static
 
 from inspector.core.errors import RequestError
-from inspector.core.wording import printable
+from inspector.core.wording import printable, shortened
 
 R = TypeVar("R")
 MARK = "●"
@@ -63,15 +63,17 @@ class Dialog(ModalScreen[R | None], Generic[R]):
         """What is typed in a field."""
         return self.query_one(f"#{field}", Input).value
 
-    def whole_number(self, field: str, what: str, least: int | None = None) -> int:
-        """The integer typed in a field; raises RequestError where it is none or below `least`."""
+    def whole_number(self, field: str, what: str, least: int | None = None, most: int | None = None) -> int:
+        """The integer typed in a field; raises RequestError where it is none, below `least` or above `most`."""
         typed = self.text(field).strip()
         try:
             value = int(typed)
         except ValueError:
-            raise RequestError(f"{what} is {typed!r}; write an integer") from None
+            raise RequestError(f"{what} is {shortened(typed)!r}; write an integer") from None
         if least is not None and value < least:
             raise RequestError(f"{what} is {value}; it must be at least {least}")
+        if most is not None and value > most:
+            raise RequestError(f"{what} is {value}; it must be at most {most}")
         return value
 
     def action_leave(self) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from textual.widget import Widget
 from textual.widgets import Select
 
-from inspector.core.recipe import DISTRIBUTIONS, InputSpec, parse_input, parse_inputs
+from inspector.core.recipe import DISTRIBUTIONS, LARGEST_COUNT, LARGEST_SEED, InputSpec, parse_each, parse_inputs
 from inspector.tui.dialog import Dialog, Tick, entry, labelled
 
 AS_WRITTEN = "as written above"
@@ -60,11 +60,11 @@ class ForwardDialog(Dialog[Pass]):
     def result(self) -> Pass:
         """The pass as filled in."""
         if self._inputs:
-            inputs = [parse_input(self.text(f"input-{number}")) for number in range(len(self._inputs))]
+            inputs = parse_each(self.text(f"input-{number}") for number in range(len(self._inputs)))
         else:
             inputs = parse_inputs(self.text("input-0"))
         if self.query("#batch"):
-            inputs = with_batch(inputs, self._inputs, self.whole_number("batch", "the batch size", least=1))
+            inputs = with_batch(inputs, self._inputs, self.whole_number("batch", "the batch size", 1, LARGEST_COUNT))
         distribution = self.query_one("#distribution", Select).value
         if distribution != AS_WRITTEN:
             inputs = [
@@ -73,7 +73,7 @@ class ForwardDialog(Dialog[Pass]):
                 else one
                 for one in inputs
             ]
-        seed = self.whole_number("seed", "the seed", least=0)
+        seed = self.whole_number("seed", "the seed", least=0, most=LARGEST_SEED)
         return Pass(inputs=inputs, seed=seed, backward=any(tick.value for tick in self.query(Tick)))
 
 

@@ -14,6 +14,7 @@ from inspector.core import wording
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
 from inspector.core.initialisers import INITIALISERS, InitialiserParameter, parse_initialiser
+from inspector.core.recipe import LARGEST_SEED
 from inspector.core.results import InitPreview, InitTarget
 from inspector.core.wording import printable
 from inspector.tui import plots
@@ -109,7 +110,8 @@ class InitialiseDialog(Dialog[Edit]):
         rule = INITIALISERS[str(self.query_one("#rule", Select).value)]
         arguments = ", ".join(f"{one.name}={self._argument(one)}" for one in rule.parameters)
         call = parse_initialiser(f"{rule.name}({arguments})")
-        return Edit(action="initialise", where=where, argument=str(call), seed=self.whole_number("seed", "the seed", 0))
+        seed = self.whole_number("seed", "the seed", least=0, most=LARGEST_SEED)
+        return Edit(action="initialise", where=where, argument=str(call), seed=seed)
 
     def _argument(self, parameter: InitialiserParameter) -> str:
         found = self.query(f"#argument-{parameter.name}")

@@ -8,7 +8,7 @@ from textual.widget import Widget
 from textual.widgets import Select
 
 from inspector.core.memory import DTYPES, OPTIMIZERS, MemorySettings, parse_size
-from inspector.core.recipe import InputSpec
+from inspector.core.recipe import LARGEST_COUNT, InputSpec
 from inspector.tui.dialog import Dialog, entry, labelled
 
 AS_IT_IS = "as it is"
@@ -43,9 +43,12 @@ class MemoryDialog(Dialog[MemorySettings]):
     def result(self) -> MemorySettings:
         """What was filled in."""
         dtype, optimizer = self.query_one("#dtype", Select).value, self.query_one("#optimizer", Select).value
+        batch = None
+        if self.text("batch").strip():
+            batch = self.whole_number("batch", "the batch size", least=1, most=LARGEST_COUNT)
         return MemorySettings(
             inputs=self._inputs,
-            batch=self.whole_number("batch", "the batch size", least=1) if self.text("batch").strip() else None,
+            batch=batch,
             dtype=None if dtype == AS_IT_IS else str(dtype),
             optimizer=next(name for name in OPTIMIZERS if name == optimizer),
             limit=parse_size(self.text("limit")) if self.text("limit").strip() else None,

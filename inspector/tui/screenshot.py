@@ -14,11 +14,15 @@ async def screenshot(client: Client, recipe: Recipe, size: tuple[int, int], keys
     """The screen as SVG after the model is open and each of `keys` has been pressed and has taken effect.
 
     `size` is columns and lines; keys are named as Textual names them ("f", "down", "ctrl+r"). Closes the client.
+
+    Raises RequestError or ModelEndedError where the model cannot be opened.
     """
     app = NNInspectApp(client, recipe)
     try:
         async with app.run_test(size=size) as pilot:
             await settle(app, pilot)
+            if app.table is None and app.conversation.refusal is not None:
+                raise app.conversation.refusal
             for key in keys:
                 await pilot.press(key)
                 await settle(app, pilot)

@@ -108,7 +108,8 @@ class WhatIfDialog(Dialog[None]):
         return WhatIf(proposal=msgspec.structs.replace(self._proposal, settings=self._settings(), inputs=inputs))
 
     def _settings(self) -> Settings:
-        return parse_settings({name: self._typed(name) for name in self._texts(self._first.now)}, self._first.now)
+        typed = {name: self._typed(name) for name in self._texts(self._first.now)}
+        return parse_settings(typed, self._first.now, self._first.operation)
 
     def _typed(self, name: str) -> str:
         widget = self.query_one(f"#{name}")

@@ -142,6 +142,18 @@ REFUSED = {
     ),
     "device": (["summary", "m.py", "--device", "cuda:77"], ["cuda:77", "cpu"]),
     "an input of another name": (["summary", "m.py", "--input", "X=2x7"], ["'X'", "takes x"]),
+    "a part that is no attribute": (["summary", "m.py", "--input", "x.class=2x3"], ["x.class", "'class'"]),
+    "parts of two kinds": (
+        ["forward", "m.py", "--input", "x[0]=1x3", "--input", "x.a=1x3"],
+        ["x[0] makes x a list"],
+    ),
+    "a folder for an input": (["forward", "m.py", "--input", "@."], ["@. is a folder"]),
+    "a name too long for the system": (["summary", "m" * 5000 + ".py"], ["5,003 characters", "too long"]),
+    "too many positional arguments": (
+        ["summary", "needs.py:Net", "--args", "1, 2"],
+        ["too many positional arguments", "Net(width)", "leave some out"],
+    ),
+    "a picture of nothing": (["screenshot", "nothing.py", "-o", "o.svg"], ["nothing.py", "no such file"]),
     "a page for an input": (["forward", "m.py", "--input", "@page.pt"], ["--input @", "page.pt", "HTML"]),
     "weights for an input": (
         ["forward", "m.py", "--input", "@fits.pt"],

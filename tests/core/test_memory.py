@@ -29,6 +29,18 @@ def test_what_is_no_size_is_refused(text):
         parse_size(text)
 
 
+@pytest.mark.parametrize("text", ["9" * 400, "9" * 400 + "GiB", "9" * 5000, "99999999999TiB", "9223372036854775808"])
+def test_a_size_that_no_machine_has_is_refused_in_few_words(text):
+    with pytest.raises(RequestError, match="more than any machine has") as refused:
+        parse_size(text)
+    assert len(str(refused.value)) < 200
+
+
+def test_less_than_a_byte_is_no_size():
+    with pytest.raises(RequestError, match="no size of memory"):
+        parse_size("0.5")
+
+
 @given(fixed=st.integers(0, 10**6), each=st.integers(1, 10**5), jump=st.integers(0, 10**5), limit=st.integers(0, 10**7))
 @settings(max_examples=40, deadline=None)
 def test_the_largest_batch_is_found_in_few_steps(fixed, each, jump, limit):

@@ -30,9 +30,9 @@ def size_after(layer: nn.Module, size: int) -> int:
     ],
 )
 def test_settings_as_typed(name: str, text: str, value: object) -> None:
-    changed = parse_settings({name: text}, CONV)
+    changed = parse_settings({name: text}, CONV, "conv")
     assert getattr(changed, name) == value
-    assert parse_settings({name: written(value)}, CONV) == changed
+    assert parse_settings({name: written(value)}, CONV, "conv") == changed
 
 
 @pytest.mark.parametrize(
@@ -48,16 +48,23 @@ def test_settings_as_typed(name: str, text: str, value: object) -> None:
 )
 def test_what_does_not_read_is_explained(name: str, text: str, word: str) -> None:
     with pytest.raises(RequestError, match=word):
-        parse_settings({name: text}, CONV)
+        parse_settings({name: text}, CONV, "conv")
 
 
 def test_rounding_and_kept_axes_as_typed() -> None:
-    assert parse_settings({"ceil_mode": "yes"}, POOL).ceil_mode is True
+    assert parse_settings({"ceil_mode": "yes"}, POOL, "pool").ceil_mode is True
     with pytest.raises(RequestError, match="yes or no"):
-        parse_settings({"ceil_mode": "up"}, POOL)
+        parse_settings({"ceil_mode": "up"}, POOL, "pool")
     adaptive = Settings(output_size=[None, 7])
     assert written(adaptive.output_size) == "keepx7"
-    assert parse_settings({"output_size": "5xkeep"}, adaptive).output_size == [5, None]
+    assert parse_settings({"output_size": "5xkeep"}, adaptive, "adaptive_pool").output_size == [5, None]
+
+
+@pytest.mark.parametrize("text", ["same", "valid", " Same "])
+@pytest.mark.parametrize("operation", ["pool", "conv_transpose", "max_unpool"])
+def test_padding_by_name_is_for_convolutions_only(operation, text) -> None:
+    with pytest.raises(RequestError, match="only convolutions have"):
+        parse_settings({"padding": text}, POOL, operation)
 
 
 @settings(max_examples=30, deadline=None)

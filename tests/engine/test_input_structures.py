@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from inspector.core.errors import RequestError
 from inspector.core.recipe import Recipe, parse_input
 from inspector.engine.pytorch.inputs.arguments import arguments_for
 from inspector.engine.pytorch.model import TorchModel
@@ -312,3 +313,23 @@ class OneSample(nn.Module):
 def test_a_model_that_takes_one_sample_only_says_so():
     table = traced(OneSample())
     assert "with 2 samples" in next(note.message for note in table.notes if note.code == "batch-size")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["pair[0]=1x6", "pair.b=1x7"], "pair[0] makes pair a list"),
+        (["pair[1]=1x6"], "pair[0] is not given"),
+        (["pair=1x6", "pair[0]=1x6"], "as a whole and in parts"),
+        (["pair.class=1x6"], "'class'"),
+    ],
+)
+def test_parts_that_make_no_structure_are_refused(given, words):
+    with pytest.raises(RequestError) as refused:
+        live(Pair()).trace([parse_input(spec) for spec in given], silent)
+    assert words in str(refused.value)
+
+
+def test_an_infinite_number_is_a_plain_value():
+    named = arguments_for(Steps(), [parse_input("scale==1e999"), parse_input("x=1x6")], 0)[1]
+    assert named["scale"] == float("inf")

@@ -360,6 +360,11 @@ def test_a_batch_that_the_model_does_not_take_is_refused():
         report_of(Fixed(), [InputSpec(shape=[2, 16])], batch=3)
 
 
+def test_a_batch_that_no_storage_holds_is_refused():
+    with pytest.raises(RequestError, match=f"does not run on {2**62}×16"):
+        report_of(nn.Linear(16, 2), [InputSpec(shape=[2, 16])], batch=2**62)
+
+
 @pytest.mark.parametrize(
     ("module", "word"), [(nn.ReLU(), "differentiable"), (nn.BatchNorm1d(16), "more than 1 value per channel")]
 )

@@ -77,6 +77,22 @@ def test_missing_arguments_are_named_with_the_command(tmp_path):
     assert f"nninspect {target} --args 'inputs=…, outputs=…'" in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            "1, 2, 3, 4",
+            r"too many positional arguments for Net\(a, b=2, \*, c\): it takes 2 .* 4 are given; name the oth",
+        ),
+        ("1, a=2, c=3", "gives a by position and by name"),
+        ("1, 2", "have no default: c; type"),
+    ],
+)
+def test_arguments_by_position_are_as_many_as_there_are(tmp_path, arguments, sentence):
+    with pytest.raises(RequestError, match=sentence):
+        opened(write(tmp_path, layer("Net", "a, b=2, *, c")), arguments=arguments)
+
+
 @pytest.mark.parametrize("name", ["make", "Holder.model", "model"])
 def test_functions_attributes_and_instances_by_name(tmp_path, name):
     text = "model = nn.Linear(7, 8)\nclass Holder:\n    model = model\ndef make():\n    return nn.Linear(7, 8)\n"

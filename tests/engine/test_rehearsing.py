@@ -64,7 +64,7 @@ def ask(model: TorchModel, at: str, function: str = "", call: int = 0, inputs: s
     specs = [parse_input(inputs)] if inputs else []
     proposal = Proposal(path=at, function=function, call=call, inputs=specs)
     now = model.what_if(proposal, nothing)
-    settings = parse_settings(texts, now.now)
+    settings = parse_settings(texts, now.now, now.operation)
     return model.what_if(msgspec.structs.replace(proposal, settings=settings), nothing)
 
 
@@ -240,6 +240,10 @@ def test_what_cannot_be_told_is_said(awkward: TorchModel) -> None:
         ask(awkward, "nowhere")
     with pytest.raises(RequestError, match="not a multiple of the 2 groups"):
         ask(awkward, "twice", out_channels="3")
+    with pytest.raises(RequestError, match="8×4×999999999×999999999, larger than any tensor"):
+        ask(awkward, "twice", kernel="999999999")
+    with pytest.raises(RequestError, match="fails before it reaches twice"):
+        ask(awkward, "twice", inputs="x==1e999")
     with pytest.raises(RequestError, match="no setting 'padding'"):
         ask(awkward, "wrapped", padding="2")
     with pytest.raises(RequestError, match="needs values"):

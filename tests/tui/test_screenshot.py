@@ -2,8 +2,10 @@
 
 import html
 
+import pytest
 from fake_client import FakeClient, recipe
 
+from inspector.core.errors import ModelEndedError, RequestError
 from inspector.tui.screenshot import screenshot
 from inspector.worker import protocol
 
@@ -15,4 +17,13 @@ async def test_the_picture_is_taken_after_the_keys_have_taken_effect():
     assert picture.startswith("<svg")
     assert "mean ± std" in text
     assert client.asked_for(protocol.Values)[0].key == "conv1.weight"
+    assert client.closed
+
+
+@pytest.mark.parametrize("problem", [RequestError("m.py: there is no such file"), ModelEndedError("exit 1")])
+async def test_of_a_model_that_cannot_be_opened_there_is_no_picture(problem):
+    client = FakeClient()
+    client.answers[protocol.Open] = problem
+    with pytest.raises(type(problem), match=str(problem)):
+        await screenshot(client, recipe(), (100, 30), ["down"])
     assert client.closed

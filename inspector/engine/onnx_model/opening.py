@@ -1,7 +1,5 @@
 """Reads an ONNX file: its structure only; data kept in other files stays there until it is asked for."""
 
-from pathlib import Path
-
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf ships no types
 
@@ -9,6 +7,7 @@ from inspector.core.errors import RequestError
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.initializers import external_file, stored_bytes
 from inspector.engine.onnx_model.skeleton import skeleton_of
+from inspector.files.typed_paths import typed_path
 
 
 def read_graph(file: str) -> Graph:
@@ -17,7 +16,7 @@ def read_graph(file: str) -> Graph:
     Raises RequestError where there is no such file, it is not ONNX, is cut short, breaks ONNX's rules, or points to
     data outside its own folder.
     """
-    path = Path(file)
+    path = typed_path(file)
     if path.is_dir():
         raise RequestError(f"{file} is a folder; name the .onnx file in it")
     if not path.is_file():

@@ -10,6 +10,7 @@ import torch
 from inspector.core.errors import RequestError
 from inspector.core.table import FormulaLine, Row
 from inspector.core.what_if import NAMES, Operation, Settings
+from inspector.core.wording import shape
 from inspector.engine.pytorch.field_calls import formula_of
 from inspector.engine.pytorch.formulas import refused_formula
 from inspector.engine.pytorch.nested import shapes_in, tensors_in
@@ -203,7 +204,12 @@ def _weights(arguments: Arguments, settings: Settings, transposed: bool) -> dict
         raise RequestError(f"out_channels={channels} is not a multiple of the {groups} groups of this convolution")
     kernel = each(settings.kernel, len(weight.shape) - 2)
     sizes = [weight.shape[0], channels // groups] if transposed else [channels, weight.shape[1]]
-    made = {"weight": weight.new_empty([*sizes, *kernel])}
+    try:
+        made = {"weight": weight.new_empty([*sizes, *kernel])}
+    except RuntimeError:
+        raise RequestError(
+            f"its weight would be {shape([*sizes, *kernel])}, larger than any tensor; choose smaller numbers"
+        ) from None
     return made if bias is None else {**made, "bias": bias.new_empty([channels])}
 
 

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from inspector.core.errors import ModelEndedError, RequestError
 from inspector.engine.pytorch import torchvision_operators
+from inspector.files.typed_paths import typed_path
 
 
 def import_target_file(location: str) -> ModuleType:
@@ -19,7 +20,7 @@ def import_target_file(location: str) -> ModuleType:
 
     Raises RequestError where the file is missing or its code fails, ModelEndedError where its code ends the process.
     """
-    path = Path(location)
+    path = typed_path(location)
     if not path.is_file():
         nearby = sorted(other.name for other in path.parent.glob("*.py")) if path.parent.is_dir() else []
         there = f"; in {path.parent} there are {', '.join(nearby[:5])}" if nearby else ""

@@ -27,7 +27,7 @@ from inspector.engine.pytorch.inputs.arguments import arguments_for, device_of_i
 from inspector.engine.pytorch.inputs.showing import as_inputs
 from inspector.engine.pytorch.memory_pass import NothingToTrainError, Ran, memory_pass, real_memory_pass
 from inspector.engine.pytorch.memory_rows import PassRows
-from inspector.engine.pytorch.nested import tensors_in, with_tensors
+from inspector.engine.pytorch.nested import shapes_in, tensors_in, with_tensors
 from inspector.engine.pytorch.shape_pass import AFFORDABLE_MULTIPLICATIONS, has_lazy, is_cheap, materialised_copy
 from inspector.engine.pytorch.stand_ins import NeedsValuesError
 from inspector.engine.pytorch.storages import bytes_made
@@ -112,8 +112,8 @@ def _passed(subject: Subject, batch: int | None, dtype: torch.dtype | None, trai
         raise RequestError("no output depends on any parameter in a differentiable way") from None
     except BaseException as problem:
         message = (str(problem).strip().splitlines() or [""])[0]
-        tried = tensors_in(_with_batch(subject.arguments, batch, _empty_rows))
-        where = f"{'in train mode ' if training else ''}on {', '.join(shape(tensor.shape) for tensor in tried)}"
+        tried = _shapes_with_batch(subject.arguments, batch)
+        where = f"{'in train mode ' if training else ''}on {', '.join(map(shape, tried))}"
         where += f" in {dtype_name(dtype)}" if dtype is not None else ""
         raise RequestError(f"the model does not run {where}: {type(problem).__name__}: {message}") from problem
 
@@ -143,6 +143,14 @@ def _with_batch(
 
     made: Arguments = with_tensors(arguments, change)
     return made
+
+
+def _shapes_with_batch(arguments: Arguments, batch: int | None) -> list[list[int]]:
+    """Also those of inputs that are too large to be made."""
+    shapes = shapes_in(arguments)
+    if batch is None or not shapes or not shapes[0]:
+        return shapes
+    return [[batch, *sizes[1:]] if sizes[:1] == shapes[0][:1] else sizes for sizes in shapes]
 
 
 def _empty_rows(tensor: torch.Tensor, batch: int) -> torch.Tensor:

@@ -44,7 +44,7 @@ from inspector.engine.pytorch.repairing import repair
 from inspector.engine.pytorch.running import Run, previews, run_forward
 from inspector.engine.pytorch.saving import save_state_dict
 from inspector.engine.pytorch.shape_pass import has_lazy, materialise, real_pass
-from inspector.engine.pytorch.signatures import no_forward, refuse_unknown_names
+from inspector.engine.pytorch.signatures import no_forward, refuse_wrong_names
 from inspector.engine.pytorch.source_lines import function_source, script_source
 from inspector.engine.pytorch.structure import dtype_name, opaque_places, static_rows, submodule, totals_of
 from inspector.engine.pytorch.tensors import tensors_of
@@ -205,7 +205,7 @@ class TorchModel(LiveModel):
         if nothing is not None:
             raise RequestError(f"{nothing}; name a model that has one")
         given = inputs or self.recipe.inputs
-        refuse_unknown_names(self.module, given)
+        refuse_wrong_names(self.module, given)
         if not inputs and self._trace.specs:
             return self._trace.specs
         if given and is_complete(self.module, given):

@@ -250,6 +250,7 @@ def _check_arguments(
         missing = _missing(factory, positional, known)
         command = _command(recipe, recipe.target, as_typed(positional, known), missing)
         raise RequestError(f"{name} has no argument {', '.join(unknown)}: it is {name}{signature}; type\n  {command}")
+    _refuse_positional(signature, positional, named, name, recipe)
     missing = _missing(factory, positional, named)
     if missing:
         command = _command(recipe, recipe.target, recipe.arguments, missing)
@@ -257,6 +258,31 @@ def _check_arguments(
         raise RequestError(f"{name}{signature} needs arguments that have no default: {needs}; type\n  {command}")
     takes = f"{name}{signature}"
     raise RequestError(f"--args {recipe.arguments!r} does not fit {takes}; change --args to what it takes")
+
+
+def _refuse_positional(
+    signature: inspect.Signature | None,
+    positional: list[object],
+    named: dict[str, object],
+    name: str,
+    recipe: Recipe,
+) -> None:
+    """Refuse more arguments by position than there are, and one given by position and by name."""
+    parameters = list(signature.parameters.values()) if signature is not None else []
+    if signature is None or any(each.kind == each.VAR_POSITIONAL for each in parameters):
+        return
+    places = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    if len(positional) > len(places):
+        others = "name the others" if any(each.kind == each.KEYWORD_ONLY for each in parameters) else "leave some out"
+        raise RequestError(
+            f"--args {recipe.arguments!r} has too many positional arguments for {name}{signature}: "
+            f"it takes {len(places) or 'none'} by position, and {len(positional)} are given; {others}"
+        )
+    twice = next((each.name for each in places[: len(positional)] if each.name in named), None)
+    if twice is not None:
+        raise RequestError(
+            f"--args {recipe.arguments!r} gives {twice} by position and by name to {name}{signature}; give it once"
+        )
 
 
 def _unknown(signature: inspect.Signature | None, named: dict[str, object]) -> list[str]:

@@ -44,6 +44,12 @@ def what_if(
     rehearsal = _Rehearsal(model, arguments, proposal, target, root, device, seed)
     last = rehearsal.run()
     met = rehearsal.met
+    if met is None and rehearsal.misfits:
+        _, _, failure = rehearsal.misfits[0]
+        raise RequestError(
+            f"the pass fails before it reaches {row.path or row.type}: {failure.explanation or failure.message}; "
+            "give another input"
+        )
     if met is None:
         raise RequestError(
             f"{row.path or row.type} calls no convolution or pooling itself; choose the row of the one to change"

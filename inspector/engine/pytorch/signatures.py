@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from inspector.core.errors import RequestError
-from inspector.core.input_names import argument_of
+from inspector.core.input_names import argument_of, refuse_contradictions
 from inspector.core.recipe import InputSpec
+from inspector.core.wording import shortened
 from inspector.engine.pytorch.places import child_modules
 from inspector.engine.pytorch.wrappers import wrapper_of
 
@@ -22,15 +23,17 @@ def no_forward(model: nn.Module) -> str | None:
     return f"{type(model).__name__} defines no forward, so there is nothing to run and no shape to show"
 
 
-def refuse_unknown_names(model: nn.Module, inputs: list[InputSpec]) -> None:
-    """Raise RequestError where an input is named like none of forward's arguments."""
+def refuse_wrong_names(model: nn.Module, inputs: list[InputSpec]) -> None:
+    """Raise RequestError where an input is named like none of forward's arguments, or the names contradict."""
     names = _argument_names(model)
     for spec in inputs:
         if names is not None and spec.name and argument_of(spec.name) not in names:
             takes = f"takes {', '.join(names)}" if names else "takes no arguments by name"
+            argument = shortened(argument_of(spec.name))
             raise RequestError(
-                f"--input {spec}: the model has no argument {argument_of(spec.name)!r}; its forward {takes}"
+                f"--input {shortened(str(spec))}: the model has no argument {argument!r}; its forward {takes}"
             )
+    refuse_contradictions(spec.name for spec in inputs)
 
 
 def parameters_of(model: nn.Module) -> list[inspect.Parameter]:

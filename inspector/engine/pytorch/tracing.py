@@ -23,7 +23,7 @@ from inspector.engine.pytorch.inputs.unsolvable import unsolvable
 from inspector.engine.pytorch.passes import Pass, full_recorder, run_shapes
 from inspector.engine.pytorch.recording import CallRecord, calls_of
 from inspector.engine.pytorch.running import named_tensors
-from inspector.engine.pytorch.signatures import no_forward, refuse_unknown_names
+from inspector.engine.pytorch.signatures import no_forward, refuse_wrong_names
 from inspector.engine.pytorch.untouched import values_untouched_throughout
 
 
@@ -60,7 +60,7 @@ def trace(model: nn.Module, target: str, given: list[InputSpec], before: Trace, 
     nothing = no_forward(model)
     if nothing is not None:
         return _untraced(before, Note(code="no-forward", message=nothing))
-    refuse_unknown_names(model, given)
+    refuse_wrong_names(model, given)
     if given and is_complete(model, given):
         arguments = arguments_for(model, given, seed)
         inputs = still_known(before.inputs, as_inputs(model, given, "given"))

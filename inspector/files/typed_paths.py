@@ -1,0 +1,27 @@
+"""Paths as people type them."""
+
+import os
+from os import PathLike
+from pathlib import Path
+
+from inspector.core.errors import RequestError
+from inspector.core.wording import shortened
+
+
+def typed_path(typed: str | PathLike[str]) -> Path:
+    """The place that a typed path means, whether or not there is a file.
+
+    Raises RequestError where the system cannot even look: a name that is too long, a folder that is closed, a user
+    after ``~`` who does not exist.
+    """
+    try:
+        path = Path(typed).expanduser()
+    except RuntimeError:
+        raise RequestError(f"{typed}: there is no such user; write the path without ~") from None
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as problem:
+        raise RequestError(f"{shortened(str(typed))} cannot be looked at: {problem.strerror}; name another") from None
+    return path
