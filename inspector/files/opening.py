@@ -1,25 +1,40 @@
-"""Open any file of tensors as a catalog."""
+"""Open any checkpoint as a catalog."""
 
 from os import PathLike
 from pathlib import Path
 
 from inspector.core.errors import RequestError
 from inspector.files.catalog import Catalog
-from inspector.files.sniff import FORMATS, refuse, sniff
+from inspector.files.folders import checkpoint_in
+from inspector.files.refusing import refused, refused_first
+from inspector.files.sniff import FORMATS, NAMING_FILES, read_head, sniff
 
 
-def open_catalog(path: str | PathLike[str]) -> Catalog:
-    """List what the file at `path` declares, without running or loading any of it.
+def open_catalog(path: str | PathLike[str], allow_outside: bool = False) -> Catalog:
+    """List what the file or folder at `path` declares, without running or loading any of it.
 
-    Raises RequestError with a sentence for a missing or unreadable file, a folder, a git-LFS pointer, a web page, an
-    empty or cut off file, and whatever is not a checkpoint.
+    `allow_outside` lets an index name files outside of its folder. Raises RequestError with a sentence for a missing or
+    unreadable file, a folder without one checkpoint, a git-LFS pointer, a web page, an empty or cut off file, and
+    whatever is not a checkpoint.
     """
     place = Path(path).expanduser()
-    kind = sniff(place)
-    if kind not in FORMATS:
-        raise refuse(kind, place)
     try:
-        catalog: Catalog = FORMATS[kind].open(place)
-    except OSError as error:
+        if place.is_dir():
+            found = checkpoint_in(place, allow_outside)
+            if isinstance(found, Catalog):
+                return found
+            place = found
+        head = read_head(place)
+        problem = refused_first(head, place)
+        if problem is not None:
+            raise problem
+        kind = sniff(head, place)
+        if kind is None:
+            raise refused(head, place)
+        options = {"allow_outside": allow_outside} if kind in NAMING_FILES else {}
+        catalog: Catalog = FORMATS[kind].open(place, **options)
+    except (OSError, ValueError) as error:
+        if isinstance(error, RequestError):
+            raise
         raise RequestError(f"{place} cannot be read: {error}") from error
     return catalog

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from inspector.core.errors import RequestError
 from inspector.core.table import Note
-from inspector.files.allowed_globals import is_allowed
+from inspector.files.allowed_globals import named_globals
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.dtypes import ITEM_BYTES
 from inspector.files.inert_pickle import BrokenPickleError, Pickled, read_pickle
@@ -62,7 +62,7 @@ def open(path: Path) -> Catalog:
                 message=f"the file is cut off: its tensors need at least {needed:,} bytes and {size:,} are here",
             )
         )
-    names = sorted({found.path for part in (version, system, pickled, keys) for found in part.globals})
+    names, unsafe = named_globals((first, version, system, pickled, keys))
     return Catalog(
         path=str(path),
         format="torch-legacy",
@@ -74,8 +74,9 @@ def open(path: Path) -> Catalog:
             for tensor in contents.tensors
         ],
         containers=contents.containers,
+        modules=contents.modules,
         globals=names,
-        unsafe_globals=[name for name in names if not is_allowed(name)],
+        unsafe_globals=unsafe,
         protocol=_highest(first, pickled),
         notes=notes,
     )
