@@ -1,6 +1,7 @@
 """Receptive fields along a pickled ``Sequential``: the one kind of model whose order of layers is in the file.
 
-Source of the arithmetic: Araujo, Norris, Sim, Computing Receptive Fields of Convolutional Neural Networks, Distill 2019.
+Source of the arithmetic: Araujo, Norris and Sim, Computing Receptive Fields of Convolutional Neural Networks, Distill,
+2019.
 """
 
 from collections.abc import Mapping, Sequence

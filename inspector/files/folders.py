@@ -75,7 +75,11 @@ def _sharded(folder: Path, group: str, names: list[str], within: Containment) ->
     wanted = [f"{first}{number:05}{last}" for number in range(1, min(count, 10 * len(names) + 10) + 1)]
     found = shards.read_shards(dict.fromkeys([*names, *wanted]), within)
     seen: set[str] = set()
-    twice = [tensor.key for tensor in found.tensors if tensor.key in seen or seen.add(tensor.key)]
+    twice = []
+    for tensor in found.tensors:
+        if tensor.key in seen:
+            twice.append(tensor.key)
+        seen.add(tensor.key)
     notes = [
         Note(code="no-index", message=f"no index says which shard holds what; all {len(names)} files {group} were read")
     ]
@@ -101,11 +105,11 @@ def _no_checkpoint(folder: Path, names: list[str], weights: list[str]) -> str:
     if len(weights) > 1:
         return f"{folder} is a folder with several files of weights: {_shown(weights)}; name one of them"
     if "saved_model.pb" in names:
-        return f"{folder} is a TensorFlow SavedModel, not a PyTorch checkpoint; convert it, for example to ONNX with tf2onnx"
+        return f"{folder} is a TensorFlow SavedModel, not a PyTorch checkpoint; convert it to ONNX, with tf2onnx"
     if any(name.endswith(".data-00000-of-00001") for name in names):
-        return f"{folder} is a folder with a TensorFlow checkpoint, which is not read here; convert it, for example to .npz"
+        return f"{folder} is a folder with a TensorFlow checkpoint, which is not read; save its variables to .npz"
     if any(name.endswith(".distcp") for name in names):
-        return f"{folder} has pieces of a distributed checkpoint (.distcp) but no .metadata, which says what they are: copy it too"
+        return f"{folder} has pieces of a distributed checkpoint (.distcp) but not its .metadata: copy that file too"
     if "data.pkl" in names:
         return f"{folder} is an unpacked PyTorch archive; pack it again: zip -0 -r model.pt {folder.name}"
     if not names:

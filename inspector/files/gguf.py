@@ -1,7 +1,7 @@
 """GGUF, the format of llama.cpp: key/value metadata, then the names, shapes, types and places of the tensors.
 
-Source: ``docs/gguf.md`` of ggml; versions 2 and 3, either byte order. Sizes in the file count from the fastest axis and are
-shown the other way round, as NumPy and torch have them.
+Source: ``docs/gguf.md`` of ggml; versions 2 and 3, either byte order. Sizes in the file count from the fastest axis and
+are shown the other way round, as NumPy and torch have them.
 """
 
 import mmap

@@ -1,6 +1,7 @@
 """NumPy's ``.npy``: a magic number, a header that is a Python dictionary, then the elements.
 
-Source: ``numpy/lib/format.py``. The header is read as a literal, never run; an array of objects is a pickle and is not read.
+Source: ``numpy/lib/format.py``. The header is read as a literal, never run; an array of objects is a
+pickle and is not read.
 """
 
 import ast

@@ -73,7 +73,7 @@ _MAGICS: tuple[tuple[bytes, int, str], ...] = (
     (b"7z\xbc\xaf\x27\x1c", 0, "is a 7-Zip archive; unpack it (7z x) and open what is inside"),
     (b"Rar!\x1a\x07", 0, "is a RAR archive; unpack it (unrar x) and open what is inside"),
     (b"ustar", 257, "is a tar archive, not a file of weights; unpack it (tar -xf) and open what is inside"),
-    (b"\x89HDF\r\n\x1a\n", 0, "is an HDF5 file, as Keras writes; load it with Keras or h5py and save its arrays to .npz"),
+    (b"\x89HDF\r\n\x1a\n", 0, "is an HDF5 file, as of Keras; load it with Keras or h5py and save its arrays to .npz"),
     (b"TFL3", 4, "is a TensorFlow Lite model, not a PyTorch checkpoint; convert it, for example to ONNX with tf2onnx"),
     (b"\x57\xfb\x80\x8b\x24\x75\x47\xdb", -48, "is the index of a TensorFlow checkpoint; load it with TensorFlow and "
      "save its variables to .npz"),
@@ -105,11 +105,8 @@ def _by_magic(head: bytes, path: Path) -> str | None:
         rb"params|kernel|bias|step|opt_state", head
     ):
         return "is in Flax's format (MessagePack); load it with flax.serialization and save its arrays to .npz"
-    if (
-        head[:1] == b"\x08"
-        and b"saved_model" in head
-        or re.match(rb"\x08\x01\x12.{1,8}\x0a", head, re.DOTALL)
-        and b"serve" in head
+    if (head[:1] == b"\x08" and b"saved_model" in head) or (
+        re.match(rb"\x08\x01\x12.{1,8}\x0a", head, re.DOTALL) and b"serve" in head
     ):
         return "is a TensorFlow SavedModel, not a PyTorch checkpoint; convert it, for example to ONNX with tf2onnx"
     return None

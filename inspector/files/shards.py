@@ -32,7 +32,7 @@ class Shards:
 
 
 def read_shards(names: Iterable[str], within: Containment, weight_map: Mapping[str, str] | None = None) -> Shards:
-    """Read the catalogs of the named files; what is absent, unreadable, outside or not as the map says becomes notes."""
+    """Read the catalogs of the named files; what is absent, unreadable, outside or not as mapped becomes notes."""
     found = Shards()
     for shard in names:
         catalog = _opened(shard, within, found.notes)
@@ -72,7 +72,7 @@ def _opened(shard: str, within: Containment, notes: list[Note]) -> Catalog | Non
         notes.append(
             Note(
                 code="shard-outside",
-                message=f"the index points outside its folder, to {shard}: it was not opened (--allow-outside opens it)",
+                message=f"the index points outside its folder, to {shard}: it was not opened (--allow-outside does)",
             )
         )
         return None
@@ -94,4 +94,5 @@ def _read(place: Path) -> Catalog:
     kind = next((kind for kind in SHARD_FORMATS if kind.sniff(head, place)), None)
     if kind is None:
         raise RequestError("it is not a file of tensors")
-    return kind.open(place)
+    catalog: Catalog = kind.open(place)
+    return catalog

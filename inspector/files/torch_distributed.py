@@ -1,7 +1,7 @@
 """Distributed checkpoints of torch: a folder with ``.metadata``, and ``.distcp`` files with the pieces of the tensors.
 
-``.metadata`` is a pickle of the records of ``torch/distributed/checkpoint/metadata.py``; it is read inertly. Each piece is
-a small archive of ``torch.save`` at a place that ``_StorageInfo`` tells (``filesystem.py`` there).
+``.metadata`` is a pickle of the records of ``torch/distributed/checkpoint/metadata.py``; it is read inertly. Each piece
+is a small archive of ``torch.save`` at a place that ``_StorageInfo`` tells (``filesystem.py`` there).
 """
 
 from collections import defaultdict
@@ -92,7 +92,8 @@ _OWN = {
         "Metadata", "TensorStorageMetadata", "BytesStorageMetadata", "ChunkStorageMetadata", "TensorProperties",
         "MetadataIndex", "StorageMeta", "_MEM_FORMAT_ENCODING",
     )),
-    "torch.distributed.checkpoint.filesystem._StorageInfo", "pathlib.PosixPath", "pathlib.Path", "pathlib._local.PosixPath",
+    "torch.distributed.checkpoint.filesystem._StorageInfo", "pathlib.PosixPath",
+    "pathlib.Path", "pathlib._local.PosixPath",
 }  # fmt: skip
 """What torch itself writes there. It reads the file with plain `pickle`, so anything else in it would run."""
 

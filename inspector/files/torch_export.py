@@ -1,4 +1,4 @@
-"""Exported programs of ``torch.export.save``: a zip archive (.pt2) with one record a weight and JSON that describes them.
+"""Exported programs of ``torch.export.save``: a zip archive (.pt2), one record a weight, and JSON about them.
 
 The layout is that of ``torch/export/pt2_archive`` since 2.9. Programs of 2.8 and before keep their weights as small
 archives of ``torch.save`` within this one; those are read in place. The program itself is not looked at.
@@ -228,15 +228,8 @@ def _name_globals(directory: ZipDirectory, name: str, found: _Found) -> None:
 
 
 def _nested(directory: ZipDirectory, name: str, found: _Found) -> tuple[ZipDirectory, str, Contents] | None:
-    member = directory.members.get(name)
     try:
-        if member is None or member.method != STORED:
-            raise BrokenZipError("it is not there" if member is None else "it is compressed")
-        inner = read_directory(directory.path, directory.place(name), member.size)
-        pickles = [inside for inside in inner.members if inside.rpartition("/")[2] == PICKLE]
-        if not pickles:
-            raise BrokenZipError("it holds no pickle")
-        prefix = min(pickles, key=len).removesuffix(PICKLE)
+        inner, prefix = _archive_within(directory, name)
         pickled, contents = read_archive(inner, prefix)
     except BrokenZipError as error:
         found.notes.append(
@@ -245,3 +238,14 @@ def _nested(directory: ZipDirectory, name: str, found: _Found) -> tuple[ZipDirec
         return None
     found.pickles.append(pickled)
     return inner, prefix, contents
+
+
+def _archive_within(directory: ZipDirectory, name: str) -> tuple[ZipDirectory, str]:
+    member = directory.members.get(name)
+    if member is None or member.method != STORED:
+        raise BrokenZipError("it is not there" if member is None else "it is compressed")
+    inner = read_directory(directory.path, directory.place(name), member.size)
+    pickles = [inside for inside in inner.members if inside.rpartition("/")[2] == PICKLE]
+    if not pickles:
+        raise BrokenZipError("it holds no pickle")
+    return inner, min(pickles, key=len).removesuffix(PICKLE)

@@ -10,7 +10,7 @@ from inspector.files.catalog import CatalogContainer, CatalogModule, CatalogTens
 from inspector.files.dtypes import ITEM_BYTES
 from inspector.files.field_chain import with_receptive_fields
 from inspector.files.inert_pickle import BrokenPickleError, Call, Global, Persistent
-from inspector.files.pickled_text import SEQUENCES, key_text, path_of, text_of, type_name
+from inspector.files.pickled_text import SEQUENCES, path_of, text_of, type_name
 from inspector.files.torch_mappings import MAPPINGS, entries_of
 from inspector.files.torch_modules import Families, Family, described, is_module, parts_of, tensors_in
 from inspector.files.torch_tensors import MAX_ELEMENTS, View, view

@@ -1,8 +1,8 @@
-"""Files of ``torch.save`` before 0.1.10: a tar archive with the members sys_info, pickle, tensors and storages.
+"""Files of ``torch.save`` of PyTorch 0.1: a tar archive with the members sys_info, pickle, tensors and storages.
 
-The layout is what ``legacy_load`` in ``torch/serialization.py`` reads: "storages" is a count, then for each storage a pickle
-``(key, location, type)``, its element count (8 bytes) and its elements, then a pickle with the views of storages; "tensors"
-is a count, then for each tensor a pickle ``(key, storage, type)``, its rank (8 bytes), sizes, strides and offset.
+The layout is what ``legacy_load`` in ``torch/serialization.py`` reads. "storages" is a count, then for each storage a
+pickle ``(key, location, type)``, its element count (8 bytes) and its elements, then a pickle with the views of them.
+"tensors" is a count, then for each a pickle ``(key, storage, type)``, its rank (8 bytes), sizes, strides and offset.
 """
 
 import mmap
@@ -79,10 +79,7 @@ def open(path: Path) -> Catalog:
     places = members(path)
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
-            for name in MEMBERS:
-                begin, length = places[name]
-                if begin + length > size:
-                    raise BrokenPickleError(f"its member {name!r} is cut off")
+            _refuse_cut_off(places, size)
             pickles: list[Pickled] = []
             storages = _storages(data, places["storages"], pickles)
             apart = _tensors(data, places["tensors"], storages, pickles)
@@ -111,6 +108,12 @@ def open(path: Path) -> Catalog:
         protocol=pickled.protocol,
         notes=contents.notes,
     )
+
+
+def _refuse_cut_off(places: dict[str, tuple[int, int]], size: int) -> None:
+    for name in sorted(MEMBERS):
+        if sum(places[name]) > size:
+            raise BrokenPickleError(f"its member {name!r} is cut off")
 
 
 def _storages(data: mmap.mmap, place: tuple[int, int], pickles: list[Pickled]) -> dict[str, _Storage]:

@@ -23,7 +23,8 @@ def open(path: Path) -> Catalog:
         directory = read_directory(path)
         found = next((archive for archive in ARCHIVES if archive.sniff(directory)), None)
         if found is not None:
-            return found.open(directory)
+            catalog: Catalog = found.open(directory)
+            return catalog
     except BrokenZipError as error:
         if "encrypted" in str(error):
             raise RequestError(f"{path} is an encrypted zip archive ({error}): unpack it with its password") from error

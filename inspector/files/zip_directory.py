@@ -1,7 +1,7 @@
 """The directory of a zip archive: what its members are called and where their bytes lie.
 
-It is read within bounds and decompresses nothing, takes 100,000 members in a fraction of a second, and works in place on
-an archive that is a member of another. Source of the layout: PKWARE's APPNOTE.TXT, sections 4.3 and 4.5.3.
+It is read within bounds, takes 100,000 members in a fraction of a second, and works in place on an archive that is a
+member of another. Source of the layout: PKWARE's APPNOTE.TXT, sections 4.3 and 4.5.3.
 """
 
 import struct
@@ -122,7 +122,7 @@ def _end(at: Callable[[int, int], bytes], length: int) -> tuple[int, int, int]:
         raise BrokenZipError("its directory is missing")
     _, _, count, taken, begin, _ = _END.unpack_from(tail, found)
     here = length - tail_size + found
-    if 0xFFFF == count or _OPEN_END in (taken, begin):
+    if count == 0xFFFF or _OPEN_END in (taken, begin):
         locator = at(here - 20, 20) if here >= 20 else b""
         if locator.startswith(b"PK\x06\x07"):
             signature, _, count, taken, begin = _END64.unpack(at(int.from_bytes(locator[8:16], "little"), _END64.size))
