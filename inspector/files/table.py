@@ -7,7 +7,6 @@ from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.distinct import distinct, kind_of
 from inspector.files.tree_rows import rows_of
 
-
 MAX_TIES = 64
 """Keys that are named as tied to one tensor; a list of all for each of many would be their square."""
 
