@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from inspector.core import geometry
-from inspector.core.field_rules.windows import same_padding
 from inspector.core.table import FormulaLine
 
 
@@ -63,6 +62,9 @@ def convolution_window(settings: Mapping[str, Any], count: int) -> tuple[list[in
     """Kernel, stride, padding before, dilation and padding behind of a convolution, one number for each axis."""
     kernel, stride, dilation = (numbers(settings[key], count) for key in ("kernel_size", "stride", "dilation"))
     if settings["padding"] == "same":
+        # The registry of all rules, which few files need, comes with it.
+        from inspector.core.field_rules.windows import same_padding
+
         before = same_padding(kernel, dilation)
         after = [d * (k - 1) - left for k, d, left in zip(kernel, dilation, before, strict=True)]
         return kernel, stride, before, dilation, after

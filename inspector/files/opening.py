@@ -5,6 +5,7 @@ from pathlib import Path
 
 from inspector.core.errors import RequestError
 from inspector.files.catalog import Catalog
+from inspector.files.collecting import collection_put_off
 from inspector.files.folders import checkpoint_in
 from inspector.files.refusing import refused, refused_first
 from inspector.files.sniff import FORMATS, NAMING_FILES, read_head, sniff
@@ -18,6 +19,11 @@ def open_catalog(path: str | PathLike[str], allow_outside: bool = False) -> Cata
     whatever is not a checkpoint.
     """
     place = Path(path).expanduser()
+    with collection_put_off():
+        return _opened(place, allow_outside)
+
+
+def _opened(place: Path, allow_outside: bool) -> Catalog:
     try:
         if place.is_dir():
             found = checkpoint_in(place, allow_outside)

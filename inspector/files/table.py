@@ -4,6 +4,7 @@ from pathlib import Path
 
 from inspector.core.table import FileInfo, ModelInfo, ModelTable, Note, Tensor, Totals
 from inspector.files.catalog import Catalog, CatalogTensor
+from inspector.files.collecting import collection_put_off
 from inspector.files.distinct import distinct, kind_of
 from inspector.files.tree_rows import rows_of
 
@@ -13,6 +14,11 @@ MAX_TIES = 64
 
 def table_of(catalog: Catalog, target: str) -> ModelTable:
     """Rows by modules and the parts of the keys, and the tensors; storages that tensors share are counted once."""
+    with collection_put_off():
+        return _table(catalog, target)
+
+
+def _table(catalog: Catalog, target: str) -> ModelTable:
     rows = rows_of(catalog)
     parameters = [tensor for tensor in catalog.tensors if kind_of(tensor) == "parameter"]
     buffers = [tensor for tensor in catalog.tensors if kind_of(tensor) == "buffer"]

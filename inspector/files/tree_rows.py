@@ -1,5 +1,6 @@
 """The rows of a file: the modules that it describes, and where it describes none, the parts of its keys."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,9 +26,9 @@ def rows_of(catalog: Catalog) -> list[Row]:
             node.module = module
     for tensor in catalog.tensors:
         tree.reach([*tensor.container, *_parts(tensor.name)[:-1]]).own.append(tensor)
-    rows: list[Row] = []
-    _add_rows(tree.root, None, 0, rows, _shared(catalog))
-    return rows
+    rows = _Rows(catalog)
+    rows.add(tree.root, None, 0)
+    return rows.rows
 
 
 @dataclass(slots=True)
@@ -87,40 +88,95 @@ _UNKNOWN = Row(index=-1, parent=None, kind="module", path="", type="", depth=0)
 _PREFIX = CatalogModule(path="", type="", class_path="")
 
 
-def _add_rows(
-    node: _Node, parent: int | None, depth: int, rows: list[Row], shared: dict[str, list[str]]
-) -> list[CatalogTensor]:
-    index = len(rows)
-    rows.append(_UNKNOWN)  # until its subtree is counted
-    below = list(node.own)
-    for child in node.children.values():
-        below += _add_rows(child, index, depth + 1, rows, shared)
-    parameters = [tensor for tensor in below if kind_of(tensor) == "parameter"]
-    kept = [tensor for tensor in below if kind_of(tensor) == "buffer"]
-    (elements, size), (buffers, buffer_size) = distinct(parameters), distinct(kept)
-    module = node.module or _PREFIX
-    rows[index] = Row(
-        index=index,
-        parent=parent,
-        kind="module",
-        path=node.path,
-        type=module.type or node.type,
-        depth=depth,
-        subtree=len(rows) - index,
-        name=node.name,
-        hyperparameters=module.hyperparameters,
-        parameters=elements,
-        own_parameters=distinct([tensor for tensor in node.own if kind_of(tensor) == "parameter"])[0],
-        trainable_parameters=distinct([tensor for tensor in parameters if tensor.requires_grad])[0],
-        buffers=buffers,
-        parameter_bytes=size,
-        buffer_bytes=buffer_size,
-        shared_with=shared.get(node.path, []),
-        training=module.training is True,
-        container=module.type if module.type in _CONTAINERS and module.class_path.startswith("torch.nn.") else "",
-        dtype=", ".join(sorted({tensor.dtype for tensor in below})) or None,
-        device=", ".join(sorted({tensor.device for tensor in below})) or None,
-        formula=module.formula,
-        receptive_field=module.receptive_field,
-    )
-    return below
+@dataclass(slots=True)
+class _Held:
+    """What is held at and below a row: sums of the tensors that share no memory, and those that do."""
+
+    parameters: int = 0
+    trainable: int = 0
+    buffers: int = 0
+    parameter_bytes: int = 0
+    buffer_bytes: int = 0
+    sharing: list[CatalogTensor] = field(default_factory=list)
+    dtypes: set[str] = field(default_factory=set)
+    devices: set[str] = field(default_factory=set)
+
+    def add(self, tensor: CatalogTensor, alone: bool) -> None:
+        self.dtypes.add(tensor.dtype)
+        self.devices.add(tensor.device)
+        if not alone:
+            self.sharing.append(tensor)
+        elif kind_of(tensor) == "buffer":
+            self.buffers += tensor.elements
+            self.buffer_bytes += tensor.bytes
+        else:
+            self.parameters += tensor.elements
+            self.parameter_bytes += tensor.bytes
+            self.trainable += tensor.elements if tensor.requires_grad else 0
+
+    def merge(self, other: "_Held") -> None:
+        self.parameters += other.parameters
+        self.trainable += other.trainable
+        self.buffers += other.buffers
+        self.parameter_bytes += other.parameter_bytes
+        self.buffer_bytes += other.buffer_bytes
+        self.sharing += other.sharing
+        self.dtypes |= other.dtypes
+        self.devices |= other.devices
+
+    def totals(self) -> tuple[int, int, int, int, int]:
+        """Parameters, trainable ones, buffers, and the bytes of parameters and of buffers."""
+        own = (self.parameters, self.trainable, self.buffers, self.parameter_bytes, self.buffer_bytes)
+        if not self.sharing:
+            return own
+        parameters = [tensor for tensor in self.sharing if kind_of(tensor) == "parameter"]
+        count, size = distinct(parameters)
+        trainable, _ = distinct([tensor for tensor in parameters if tensor.requires_grad])
+        buffers, buffer_size = distinct([tensor for tensor in self.sharing if kind_of(tensor) == "buffer"])
+        return own[0] + count, own[1] + trainable, own[2] + buffers, own[3] + size, own[4] + buffer_size
+
+
+class _Rows:
+    def __init__(self, catalog: Catalog) -> None:
+        self.rows: list[Row] = []
+        self.shared_with = _shared(catalog)
+        uses = Counter(tensor.storage for tensor in catalog.tensors)
+        self.shared_storages = {storage for storage, count in uses.items() if storage is not None and count > 1}
+
+    def add(self, node: _Node, parent: int | None, depth: int) -> _Held:
+        """Append the rows of a subtree."""
+        index = len(self.rows)
+        self.rows.append(_UNKNOWN)  # until its subtree is counted
+        held = _Held()
+        for tensor in node.own:
+            held.add(tensor, tensor.storage not in self.shared_storages)
+        own = held.totals()[0]
+        for child in node.children.values():
+            held.merge(self.add(child, index, depth + 1))
+        parameters, trainable, buffers, parameter_bytes, buffer_bytes = held.totals()
+        module = node.module or _PREFIX
+        self.rows[index] = Row(
+            index=index,
+            parent=parent,
+            kind="module",
+            path=node.path,
+            type=module.type or node.type,
+            depth=depth,
+            subtree=len(self.rows) - index,
+            name=node.name,
+            hyperparameters=module.hyperparameters,
+            parameters=parameters,
+            own_parameters=own,
+            trainable_parameters=trainable,
+            buffers=buffers,
+            parameter_bytes=parameter_bytes,
+            buffer_bytes=buffer_bytes,
+            shared_with=self.shared_with.get(node.path, []),
+            training=module.training is True,
+            container=module.type if module.type in _CONTAINERS and module.class_path.startswith("torch.nn.") else "",
+            dtype=", ".join(sorted(held.dtypes)) or None,
+            device=", ".join(sorted(held.devices)) or None,
+            formula=module.formula,
+            receptive_field=module.receptive_field,
+        )
+        return held
