@@ -44,7 +44,7 @@ def checkpoint_in(folder: Path, allow_outside: bool = False) -> Path | Catalog:
     if groups:
         raise RequestError(f"{folder} holds the shards of several checkpoints: {_shown(sorted(groups))}; name a file")
     usual = next((name for name in USUAL if name in names), None)
-    weights = [name for name in names if name.lower().endswith(SUFFIXES)]
+    weights = [name for name in names if name.lower().endswith(SUFFIXES) and name != "data.pkl"]
     if usual or len(weights) == 1:
         return folder / (usual or weights[0])
     raise RequestError(_no_checkpoint(folder, names, weights))
