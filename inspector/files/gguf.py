@@ -17,7 +17,10 @@ from inspector.files.pickled_text import printable, text_of
 from inspector.files.torch_tensors import MAX_ELEMENTS
 
 MAGIC = b"GGUF"
-MAX_TENSORS = 1_000_000
+MAX_TENSORS = 250_000
+MAX_TEXT = 2**16
+"""Bytes of a key, and what is looked at of any text."""
+MAX_TEXTS = 32 * 2**20
 MAX_VALUES = 5_000_000
 """Of all arrays of text together, which can only be walked through."""
 TYPES: dict[int, tuple[str, int, int]] = {
@@ -59,6 +62,7 @@ class _Cursor:
     order: str
     position: int = 4
     values: int = 0
+    texts: int = 0
 
     def number(self, code: str) -> int:
         (value,) = struct.unpack_from(self.order + code, self.data, self.position)
@@ -75,6 +79,10 @@ class _Cursor:
     def text(self) -> str:
         length = self.number("Q")
         begin = self.skip(length)
+        length = min(length, MAX_TEXT)
+        self.texts += length
+        if self.texts > MAX_TEXTS:
+            raise ValueError(f"texts of more than {MAX_TEXTS:,} bytes")
         return printable(self.data[begin : begin + length].decode("utf-8", "backslashreplace"))
 
     def value(self, kind: int) -> str:

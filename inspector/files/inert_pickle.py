@@ -9,11 +9,17 @@ import mmap
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from sys import getsizeof
 from typing import Any
 
 MAX_BYTES = 128 * 2**20
-MAX_OPCODES = 30_000_000
-"""About half a million tensors; what lies beyond is hostile or not a checkpoint."""
+MAX_OPCODES = 8_000_000
+"""More than 200,000 tensors; what lies beyond is hostile or not a checkpoint. They take about three seconds."""
+MAX_MEMORY = 380 * 2**20
+"""Bytes of what is read and the records made of it, as far as `_COSTS` tells."""
+MAX_GLOBALS = 20_000
+MAX_GLOBAL = 4096
+"""Characters of a dotted name."""
 
 Buffer = bytes | mmap.mmap
 
@@ -69,9 +75,12 @@ class Pickled:
     globals: list[Global]
 
 
-def read_pickle(data: Buffer, start: int = 0) -> Pickled:
-    """Read the pickle at `start`; raises BrokenPickleError where it is cut off, malformed or beyond the bounds."""
-    machine = _Machine(data, start)
+def read_pickle(data: Buffer, start: int = 0, most: int = MAX_BYTES) -> Pickled:
+    """Read the pickle of at most `most` bytes at `start`.
+
+    Raises BrokenPickleError where it is cut off, malformed or beyond the bounds.
+    """
+    machine = _Machine(data, start, most)
     try:
         machine.run()
     except BrokenPickleError:
@@ -86,6 +95,19 @@ def read_pickle(data: Buffer, start: int = 0) -> Pickled:
 _RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 _HANDLERS: dict[int, Callable[["_Machine"], None]] = {}
 _SCALARS = (str, int, float, bytes, bool, type(None), Global, Call, Persistent)
+_CHARGED_AT = 2**16
+_LONG = 256
+"""Bytes from which on a text is charged by its length; shorter ones are by their opcode."""
+_KEPT = 100
+"""Bytes that an entry of a dictionary takes."""
+_COSTS = [8] * 256
+"""About the bytes that CPython takes for what an opcode makes."""
+for _codes, _cost in (
+    (b"KMJIL\x8a\x8bGF", 32), (b"XTU\x8c\x8dSVBC\x8e\x96", 96), (b"(]l\x8f", 96), (b"}d", 72), (b"t\x85\x86\x87", 72),
+    (b"pqr\x94", _KEPT), (b"s", _KEPT), (b"c\x93\x82\x83\x84", 256), (b"R\x81\x92io\x91", 256), (b"PQ", 64),
+):  # fmt: skip
+    for _code in _codes:
+        _COSTS[_code] = _cost
 _Method = Callable[["_Machine"], None]
 
 
@@ -98,10 +120,11 @@ def _opcode(*codes: bytes) -> Callable[[_Method], _Method]:
 
 
 class _Machine:
-    def __init__(self, data: Buffer, start: int) -> None:
+    def __init__(self, data: Buffer, start: int, most: int) -> None:
         self.data = data
         self.position = start
-        self.limit = min(len(data), start + MAX_BYTES)
+        self.limit = min(len(data), start + most)
+        self.memory = len(data) if isinstance(data, bytes) else 0
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
@@ -110,14 +133,19 @@ class _Machine:
         self.result: Any = None
 
     def run(self) -> None:
-        data, limit, handlers = self.data, self.limit, _HANDLERS
+        data, limit, handlers, costs = self.data, self.limit, _HANDLERS, _COSTS
+        cost = 0
         for _ in range(MAX_OPCODES):
             if self.position >= limit:
                 raise BrokenPickleError(
-                    "it ends in the middle" if limit == len(data) else f"longer than {MAX_BYTES} bytes"
+                    "it ends in the middle" if limit == len(data) else "it is longer than it can reasonably be"
                 )
             code = data[self.position]
             self.position += 1
+            cost += costs[code]
+            if cost > _CHARGED_AT:
+                self.charge(cost)
+                cost = 0
             if code == 0x2E:  # STOP
                 self.result = self.stack.pop()
                 return
@@ -127,12 +155,27 @@ class _Machine:
             handler(self)
         raise BrokenPickleError(f"more than {MAX_OPCODES} opcodes")
 
+    def charge(self, count: int) -> None:
+        """Count bytes of memory; raises BrokenPickleError beyond `MAX_MEMORY`."""
+        self.memory += count
+        if self.memory > MAX_MEMORY:
+            raise BrokenPickleError(f"it would take more than {MAX_MEMORY // 2**20} MiB of memory")
+
+    def text(self, count: int, errors: str) -> str:
+        """The next bytes as text; what is not UTF-8 in it is data, kept in one way or another."""
+        text = self.take(count).decode("utf-8", errors)
+        if count > _LONG:
+            self.charge(getsizeof(text))
+        return text
+
     def take(self, count: int) -> bytes:
         end = self.position + count
         if count < 0 or end > self.limit:
             raise BrokenPickleError("it ends in the middle")
         piece = self.data[self.position : end]
         self.position = end
+        if count > _LONG:
+            self.charge(count)
         return piece
 
     def number(self, count: int, signed: bool = False) -> int:
@@ -144,6 +187,9 @@ class _Machine:
             raise BrokenPickleError("it ends in the middle")
         piece = self.data[self.position : end]
         self.position = end + 1
+        if len(piece) > _LONG:
+            # Some are decoded once more, to up to four bytes for each.
+            self.charge(4 * len(piece))
         return piece.decode("utf-8", "surrogateescape")
 
     def since_mark(self) -> list[Any]:
@@ -152,8 +198,12 @@ class _Machine:
         return items
 
     def name(self, module: str, name: str) -> Global:
+        if len(module) + len(name) > MAX_GLOBAL:
+            raise BrokenPickleError(f"a name of {len(module) + len(name)} characters")
         found = Global(_RENAMED.get(module, module), name)
         self.globals[found] = None
+        if len(self.globals) > MAX_GLOBALS:
+            raise BrokenPickleError(f"it names more than {MAX_GLOBALS} things")
         return found
 
 
@@ -211,12 +261,12 @@ def _push_sized() -> None:
         _HANDLERS[code[0]] = lambda m, width=width: m.stack.append(m.take(m.number(width)))  # type: ignore[misc]
     for code, width in ((b"X", 4), (b"\x8c", 1), (b"\x8d", 8)):
         _HANDLERS[code[0]] = lambda m, width=width: m.stack.append(  # type: ignore[misc]
-            m.take(m.number(width)).decode("utf-8", "surrogatepass")
+            m.text(m.number(width), "surrogatepass")
         )
     for code, width in ((b"T", 4), (b"U", 1)):
         # Strings of Python 2; what is not UTF-8 in them is data, kept byte for byte.
         _HANDLERS[code[0]] = lambda m, width=width: m.stack.append(  # type: ignore[misc]
-            m.take(m.number(width)).decode("utf-8", "surrogateescape")
+            m.text(m.number(width), "surrogateescape")
         )
 
 
@@ -301,6 +351,7 @@ def _empty_dict(m: _Machine) -> None:
 @_opcode(b"d")
 def _dict(m: _Machine) -> None:
     items = m.since_mark()
+    m.charge(_KEPT * len(items) // 2)
     m.stack.append({})
     _set_items(m.stack[-1], items)
 
@@ -337,6 +388,7 @@ def _setitem(m: _Machine) -> None:
 @_opcode(b"u")
 def _setitems(m: _Machine) -> None:
     items = m.since_mark()
+    m.charge(_KEPT * len(items) // 2)
     _set_items(m.stack[-1], items)
 
 

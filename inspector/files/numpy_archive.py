@@ -6,6 +6,10 @@ from inspector.files.numpy_array import HEAD, BrokenArrayError, array_tensor, re
 from inspector.files.pickled_text import printable
 from inspector.files.zip_directory import BrokenZipError, ZipDirectory
 
+MAX_ARRAYS = 20_000
+MAX_HEADERS = 4 * 2**20
+"""Bytes of all headers together."""
+
 
 def sniff(directory: ZipDirectory) -> bool:
     """Whether all members are arrays."""
@@ -16,10 +20,14 @@ def open(directory: ZipDirectory) -> Catalog:
     """Read the headers of all arrays; those that are damaged or hold no numbers become notes and text."""
     path = directory.path
     headers, entries, notes = {}, {}, list[Note]()
+    if len(directory.members) > MAX_ARRAYS:
+        raise BrokenZipError(f"it has more than {MAX_ARRAYS:,} arrays")
+    left = MAX_HEADERS
     for record, member in directory.members.items():
         name = printable(record.removesuffix(".npy"))
         try:
-            header = read_header(directory.read(record, HEAD, only_head=True))
+            header = read_header(directory.read(record, HEAD, only_head=True), left)
+            left -= header.start
         except (BrokenArrayError, BrokenZipError) as error:
             if "encrypted" in str(error):
                 raise

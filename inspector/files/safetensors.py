@@ -15,6 +15,9 @@ from inspector.files.dtypes import ITEM_BYTES, SAFETENSORS_BITS, SAFETENSORS_DTY
 MAX_HEADER = 100_000_000
 """The limit of the reference implementation."""
 MAX_ELEMENTS = 2**63 - 1
+MAX_TENSORS = 250_000
+MAX_NUMBERS = 4_000_000
+MAX_DIMENSIONS = 64
 
 
 class _Entry(msgspec.Struct, gc=False):
@@ -43,6 +46,10 @@ def open(path: Path) -> Catalog:
                 "fetch the file again"
             )
         header = stream.read(length)
+    if header.count(b"{") > MAX_TENSORS or header.count(b",") > MAX_NUMBERS:
+        raise RequestError(
+            f"{path}: its header describes more than {MAX_TENSORS:,} tensors, and no checkpoint has that many"
+        )
     try:
         metadata = msgspec.json.decode(header, type=_Metadata).texts
         entries = _entries(header)
@@ -77,6 +84,8 @@ def _entries(header: bytes) -> dict[str, _Entry]:
 
 def _tensor(path: str, key: str, entry: _Entry, header_end: int, payload: int, notes: list[Note]) -> CatalogTensor:
     begin, end = entry.data_offsets
+    if len(entry.shape) > MAX_DIMENSIONS:
+        raise RequestError(f"{path}: {key} has {len(entry.shape)} dimensions, which no tensor has; the file is damaged")
     elements, strides = 1, []
     for length in reversed(entry.shape):
         strides.append(elements)

@@ -11,6 +11,8 @@ from inspector.files.containment import Containment
 from inspector.files.shards import read_shards, shortened
 
 MAX_INDEX = 64 * 2**20
+MAX_KEYS = 500_000
+MAX_SHARDS = 10_000
 
 
 class _Index(msgspec.Struct):
@@ -28,10 +30,16 @@ def open(path: Path, allow_outside: bool = False) -> Catalog:
     if size > MAX_INDEX:
         raise RequestError(f"{path} is too large for an index of shards ({size:,} bytes)")
     try:
-        weight_map = msgspec.json.decode(path.read_bytes(), type=_Index).weight_map
+        told = path.read_bytes()
+        if told.count(b":") > 2 * MAX_KEYS:
+            raise RequestError(f"{path} lists more than {MAX_KEYS:,} tensors, and no checkpoint has that many")
+        weight_map = msgspec.json.decode(told, type=_Index).weight_map
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(f"{path} is not a valid index of shards: {error}") from error
-    found = read_shards(dict.fromkeys(weight_map.values()), Containment(path.parent, allow_outside), weight_map)
+    shards = dict.fromkeys(weight_map.values())
+    if len(shards) > MAX_SHARDS:
+        raise RequestError(f"{path} names {len(shards):,} files, and no checkpoint has that many")
+    found = read_shards(shards, Containment(path.parent, allow_outside), weight_map)
     absent = weight_map.keys() - {tensor.key for tensor in found.tensors}
     notes = [Note(code="shard-key", message=f"{key} is in the index but in no shard here") for key in sorted(absent)]
     return Catalog(

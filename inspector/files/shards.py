@@ -1,5 +1,6 @@
 """Several files of tensors as one catalog."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from inspector.files.containment import Containment
 SHARD_FORMATS = (safetensors, zip_archive, torch_tar, torch_legacy)
 _HEAD = 512
 MAX_NOTES = 200
+MAX_TENSORS = 500_000
 
 
 @dataclass(slots=True)
@@ -34,10 +36,20 @@ class Shards:
 def read_shards(names: Iterable[str], within: Containment, weight_map: Mapping[str, str] | None = None) -> Shards:
     """Read the catalogs of the named files; what is absent, unreadable, outside or not as mapped becomes notes."""
     found = Shards()
+    read: dict[str, str] = {}
     for shard in names:
+        real = os.path.realpath(within.folder / shard) if "\0" not in shard else shard
+        if real in read:
+            found.notes.append(Note(code="shard-twice", message=f"the shard {shard} is the same file as {read[real]}"))
+            continue
+        read[real] = shard
         catalog = _opened(shard, within, found.notes)
         if catalog is None:
             continue
+        if len(found.tensors) + len(catalog.tensors) > MAX_TENSORS:
+            message = f"from {shard} on the shards were not read: they have more than {MAX_TENSORS:,} tensors"
+            found.notes.append(Note(code="shard-unreadable", message=message))
+            break
         found.bytes += catalog.bytes
         found.files.append(shard)
         found.globals.update(catalog.globals)

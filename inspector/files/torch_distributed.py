@@ -16,13 +16,16 @@ from inspector.files.allowed_globals import named_globals
 from inspector.files.catalog import Catalog, CatalogContainer, CatalogTensor, Piece
 from inspector.files.containment import Containment
 from inspector.files.dtypes import ITEM_BYTES
-from inspector.files.inert_pickle import MAX_BYTES, BrokenPickleError, Call, read_pickle
+from inspector.files.inert_pickle import MAX_BYTES, BrokenPickleError, Call, Pickled, read_pickle
 from inspector.files.pickled_text import key_text, path_of, printable, text_of
 from inspector.files.shards import shortened
+from inspector.files.torch_objects import MAX_TENSORS
 from inspector.files.torch_tensors import MAX_ELEMENTS, dtype_name, sizes
 
 NAME = ".metadata"
-MAX_PIECES = 2_000_000
+MAX_PIECES = 500_000
+MAX_FILES = 20_000
+MAX_PATH = 16
 _RECORDS = "torch.distributed.checkpoint.metadata"
 _Offset = tuple[int, ...] | None
 
@@ -41,9 +44,12 @@ def open(path: Path, allow_outside: bool = False) -> Catalog:
     if size > MAX_BYTES:
         raise RequestError(f"{path} is too large for the metadata of a checkpoint ({size:,} bytes)")
     try:
-        pickled = read_pickle(path.read_bytes())
+        return _read(path, size, read_pickle(path.read_bytes()), Containment(path.parent, allow_outside))
     except BrokenPickleError as error:
         raise RequestError(f"{path} is cut off or damaged ({error}); fetch the file again") from error
+
+
+def _read(path: Path, size: int, pickled: Pickled, within: Containment) -> Catalog:
     names, unsafe = named_globals([pickled])
     state = pickled.value.state if isinstance(pickled.value, Call) else None
     if not isinstance(state, dict) or not isinstance(state.get("state_dict_metadata"), dict):
@@ -51,10 +57,12 @@ def open(path: Path, allow_outside: bool = False) -> Catalog:
         raise RequestError(
             f"{path} is a pickle but not the metadata of a distributed checkpoint{shown}; nothing of it was run"
         )
-    places = _Places(Containment(path.parent, allow_outside))
+    places = _Places(within)
     places.read(state.get("storage_data"))
     tree = _Tree(state.get("planner_data"))
     tensors = []
+    if len(state["state_dict_metadata"]) > MAX_TENSORS:
+        raise BrokenPickleError(f"it tells of more than {MAX_TENSORS:,} tensors")
     for given, record in state["state_dict_metadata"].items():
         key = key_text(given)
         container, name = tree.place(given, key)
@@ -66,6 +74,8 @@ def open(path: Path, allow_outside: bool = False) -> Catalog:
             continue
         try:
             tensors.append(_tensor(record.state, key, container, name, places))
+        except BrokenPickleError:
+            raise
         except (KeyError, ValueError, TypeError, IndexError, AttributeError):
             entries[name] = "a tensor that is not understood"
             places.notes.append(
@@ -108,6 +118,13 @@ class _Places:
     sizes: dict[str, int] = field(default_factory=dict)
     """Of the files, -1 where one is missing or outside."""
     notes: list[Note] = field(default_factory=list)
+    pieces: int = 0
+
+    def count(self, pieces: int) -> None:
+        """Count the pieces of a tensor; raises BrokenPickleError beyond the bound."""
+        self.pieces += pieces
+        if self.pieces > MAX_PIECES:
+            raise BrokenPickleError(f"it tells of more than {MAX_PIECES:,} pieces")
 
     def read(self, storage: Any) -> None:
         for index, info in storage.items() if isinstance(storage, dict) else ():
@@ -120,7 +137,10 @@ class _Places:
                     self.at[key_text(told["fqn"]), offset] = (printable(name), start, length)
             except (AttributeError, KeyError, ValueError, TypeError):
                 continue
-        for name in dict.fromkeys(name for name, _, _ in self.at.values()):
+        names = dict.fromkeys(name for name, _, _ in self.at.values())
+        if len(names) > MAX_FILES:
+            raise BrokenPickleError(f"it names {len(names):,} files")
+        for name in names:
             self._look_at(name)
 
     def _look_at(self, name: str) -> None:
@@ -148,8 +168,8 @@ class _Tree:
 
     def place(self, given: Any, key: str) -> tuple[list[str], str]:
         path = self.paths.get(given) if isinstance(self.paths, dict) and isinstance(given, str) else None
-        parts = [key_text(part) for part in path] if isinstance(path, tuple) and 0 < len(path) <= 64 else [key]
-        if ".".join(parts) != key:
+        parts = [key_text(part) for part in path] if isinstance(path, tuple) and 0 < len(path) <= MAX_PATH else [key]
+        if sum(map(len, parts)) + len(parts) - 1 != len(key) or ".".join(parts) != key:
             parts = [key]
         return parts[:-1], parts[-1]
 
@@ -181,6 +201,7 @@ def _tensor(state: dict[str, Any], key: str, container: list[str], name: str, pl
     if elements > MAX_ELEMENTS:
         raise ValueError("an impossible shape")
     pieces = []
+    places.count(len(state["chunks"]))
     for chunk in state["chunks"]:
         at, lengths = sizes(chunk.state["offsets"]), sizes(chunk.state["sizes"])
         fits = len(at) == len(lengths) == len(shape)

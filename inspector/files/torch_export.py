@@ -31,6 +31,10 @@ from inspector.files.torch_zip import (
 from inspector.files.zip_directory import STORED, BrokenZipError, ZipDirectory, read_directory
 
 MAX_CONFIG = 64 * 2**20
+MAX_OBJECTS = 2_000_000
+MAX_NESTED = 1000
+MAX_PICKLES = 24 * 2**20
+"""Bytes of the pickles of all archives within the archive."""
 _MARKS = ("archive_format", "serialized_exported_program.json")
 _DTYPES = {
     1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64",
@@ -79,6 +83,8 @@ class _Found:
     containers: list[CatalogContainer] = field(default_factory=list)
     pickles: list[Pickled] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    left: int = MAX_PICKLES
+    nested: int = 0
 
 
 def sniff(directory: ZipDirectory) -> bool:
@@ -133,7 +139,10 @@ def open(directory: ZipDirectory) -> Catalog:
 def _list_described(directory: ZipDirectory, name: str, container: list[str], found: _Found) -> None:
     """Add what one ``*_config.json`` describes: raw records beside it, and small archives of ``torch.save``."""
     try:
-        config = msgspec.json.decode(directory.read(name, MAX_CONFIG), type=_Config).config
+        told = directory.read(name, MAX_CONFIG)
+        if told.count(b"{") > MAX_OBJECTS:
+            raise BrokenZipError(f"{name} describes more weights than any program has")
+        config = msgspec.json.decode(told, type=_Config).config
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(
             f"{directory.path}: {name}, which describes its weights, is not valid ({error}); fetch the file again"
@@ -230,6 +239,10 @@ def _name_globals(directory: ZipDirectory, name: str, found: _Found) -> None:
 def _nested(directory: ZipDirectory, name: str, found: _Found) -> tuple[ZipDirectory, str, Contents] | None:
     try:
         inner, prefix = _archive_within(directory, name)
+        found.nested += 1
+        found.left -= inner.members[f"{prefix}{PICKLE}"].size
+        if found.left < 0 or found.nested > MAX_NESTED:
+            raise RequestError(f"{directory.path} holds more archives than an exported program has")
         pickled, contents = read_archive(inner, prefix)
     except BrokenZipError as error:
         found.notes.append(

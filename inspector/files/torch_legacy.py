@@ -18,6 +18,8 @@ from inspector.files.inert_pickle import BrokenPickleError, Pickled, read_pickle
 from inspector.files.torch_objects import read_contents
 
 MAGIC = 0x1950A86A20F9469CFC6C
+MAX_KEYS = 16 * 2**20
+_SMALL = 2**16
 _MAGIC_BYTES = MAGIC.to_bytes(10, "little")
 
 
@@ -36,17 +38,17 @@ def open(path: Path) -> Catalog:
     size = path.stat().st_size
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
-            first = read_pickle(data)
+            first = read_pickle(data, most=_SMALL)
             if first.value != MAGIC:
                 raise RequestError(
                     f"{path} is a pickle, but not one that torch.save wrote: it cannot be read without running what it "
                     "names; open it where you trust it and save its tensors with torch.save"
                 )
-            version = read_pickle(data, first.end)
-            system = read_pickle(data, version.end)
+            version = read_pickle(data, first.end, _SMALL)
+            system = read_pickle(data, version.end, _SMALL)
             pickled = read_pickle(data, system.end)
             contents = read_contents(pickled.value)
-            keys = read_pickle(data, pickled.end)
+            keys = read_pickle(data, pickled.end, MAX_KEYS)
         except BrokenPickleError as error:
             raise RequestError(
                 f"{path} is cut off or damaged: a pickle in it cannot be read ({error}); fetch the file again"

@@ -3,14 +3,18 @@
 from collections.abc import Iterator
 from typing import Any
 
-from inspector.files.inert_pickle import Call
+from inspector.files.inert_pickle import BrokenPickleError, Call
 from inspector.files.pickled_text import SEQUENCES, key_text, path_of
 
+MAX_ENTRIES = 500_000
+"""Of a file: keys of mappings, items of lists, parameters of modules."""
 MAPPINGS = {"collections.OrderedDict", "collections.defaultdict", "collections.Counter", "builtins.dict"}
 
 
 def entries_of(value: Any) -> list[tuple[str, Any]] | None:
-    """Keys and values of a mapping or list; None where `value` is neither."""
+    """Keys and values of a mapping or list; None where `value` is neither. Raises BrokenPickleError beyond bounds."""
+    if size_of(value) > MAX_ENTRIES:
+        raise BrokenPickleError(f"a container has more than {MAX_ENTRIES:,} entries")
     pairs: Iterator[tuple[Any, Any]] | list[tuple[Any, Any]]
     if isinstance(value, dict):
         pairs = list(value.items())
@@ -27,6 +31,18 @@ def entries_of(value: Any) -> list[tuple[str, Any]] | None:
     else:
         return None
     return list({key_text(key): item for key, item in pairs}.items())
+
+
+def size_of(value: Any) -> int:
+    """How many entries `value` has at most, without looking at them."""
+    if isinstance(value, dict | list | tuple):
+        return len(value)
+    if not isinstance(value, Call):
+        return 0
+    held = (value.state, *(value.args if isinstance(value.args, tuple) else ())[:3])
+    return (
+        len(value.items) + len(value.entries) + sum(len(part) for part in held if isinstance(part, dict | list | tuple))
+    )
 
 
 def _is_scripted(value: Any) -> bool:

@@ -18,8 +18,9 @@ from inspector.files.torch_tensors import MAX_ELEMENTS, view
 
 MAX_NESTING = 64
 MAX_MODULES = 100_000
+"""Visited, a module that is met at several paths at each."""
 MAX_SETTINGS = 32
-_FAMILIES = {"_parameters", "_buffers", "_modules"}
+FAMILIES = ("_parameters", "_buffers", "_modules")
 
 Family = Literal["parameter", "buffer"]
 Families = Callable[[str], tuple[frozenset[str], frozenset[str]] | None]
@@ -40,11 +41,14 @@ def is_module(value: Any) -> bool:
     """Whether `value` is a pickled ``torch.nn.Module`` or a scripted one."""
     if not isinstance(value, Call) or not isinstance(value.state, dict):
         return False
-    return value.state.keys() >= _FAMILIES or (value.path.startswith("__torch__.") and "training" in value.state)
+    return value.state.keys() >= set(FAMILIES) or (value.path.startswith("__torch__.") and "training" in value.state)
 
 
-def parts_of(model: Call) -> Iterator[Part]:
-    """The model and all modules in it, in the order of ``named_modules()``; raises BrokenPickleError beyond bounds."""
+def parts_of(model: Call, characters: int) -> Iterator[Part]:
+    """The model and all modules in it, in the order of ``named_modules()``.
+
+    Raises BrokenPickleError beyond the bounds, of which `characters` is that for all paths together.
+    """
     met: dict[int, str] = {}
     waiting: list[tuple[str, Call, int]] = [("", model, 0)]
     visited = 0
@@ -52,7 +56,8 @@ def parts_of(model: Call) -> Iterator[Part]:
         path, module, depth = waiting.pop()
         children = _children(module)
         visited += 1 + len(children)
-        if depth > MAX_NESTING or visited > 2 * MAX_MODULES:
+        characters -= sum(len(path) + len(name) for name, _ in children)
+        if depth > MAX_NESTING or visited > MAX_MODULES or characters < 0:
             raise BrokenPickleError("modules nest without end")
         yield Part(path, module, met.get(id(module)))
         met.setdefault(id(module), path)

@@ -11,13 +11,13 @@ from inspector.files.dtypes import ITEM_BYTES
 from inspector.files.field_chain import with_receptive_fields
 from inspector.files.inert_pickle import BrokenPickleError, Call, Global, Persistent
 from inspector.files.pickled_text import SEQUENCES, path_of, text_of, type_name
-from inspector.files.torch_mappings import MAPPINGS, entries_of
-from inspector.files.torch_modules import Families, Family, described, is_module, parts_of, tensors_in
+from inspector.files.torch_mappings import MAPPINGS, MAX_ENTRIES, entries_of, size_of
+from inspector.files.torch_modules import FAMILIES, Families, Family, described, is_module, parts_of, tensors_in
 from inspector.files.torch_tensors import MAX_ELEMENTS, View, view
 
 MAX_DEPTH = 64
-MAX_ENTRIES = 2_000_000
-MAX_CHARACTERS = 64 * 2**20
+MAX_TENSORS = 250_000
+MAX_CHARACTERS = 32 * 2**20
 """Of all keys together, each with its containers' keys: far more than a checkpoint has, little enough to hold."""
 MAX_MENTIONS = 4
 """How often one container is listed: a few bytes can refer to each other so that every level doubles."""
@@ -110,7 +110,9 @@ class _Walk:
 
     def _into_model(self, model: Call, path: list[str], texts: dict[str, str]) -> None:
         modules = []
-        for part in parts_of(model):
+        for part in parts_of(model, MAX_CHARACTERS - self.characters):
+            state = part.module.state
+            self.entries += len(state) + sum(size_of(state.get(family)) for family in FAMILIES)
             modules.append(described(part, path))
             for key, value, family, persistent in tensors_in(part, self.families):
                 self._listed(value, path, key, texts, family, persistent)
@@ -181,6 +183,8 @@ class _Walk:
             persistent=persistent,
         )
         self.contents.tensors.append(tensor)
+        if len(self.contents.tensors) > MAX_TENSORS:
+            raise BrokenPickleError(f"more than {MAX_TENSORS:,} tensors")
         if seen.storage is None:
             return
         last = seen.offset + sum((size - 1) * stride for size, stride in zip(seen.shape, seen.strides, strict=True))

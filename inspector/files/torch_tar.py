@@ -7,11 +7,11 @@ pickle ``(key, location, type)``, its element count (8 bytes) and its elements, 
 
 import mmap
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec import structs
 
 from inspector.core.errors import RequestError
 from inspector.files.allowed_globals import named_globals
@@ -24,7 +24,9 @@ from inspector.files.torch_tensors import MAX_DIMENSIONS, View, sizes
 
 MEMBERS = {"pickle", "storages", "tensors"}
 MAX_MEMBERS = 64
-MAX_COUNT = 500_000
+MAX_COUNT = 100_000
+MAX_PICKLES = 32 * 2**20
+"""Bytes of all small pickles together."""
 _BLOCK = 512
 
 
@@ -81,8 +83,8 @@ def open(path: Path) -> Catalog:
         try:
             _refuse_cut_off(places, size)
             pickles: list[Pickled] = []
-            storages = _storages(data, places["storages"], pickles)
-            apart = _tensors(data, places["tensors"], storages, pickles)
+            storages = _storages(_Stream(data, places["storages"][0], sum(places["storages"]), pickles))
+            apart = _tensors(_Stream(data, places["tensors"][0], sum(places["tensors"]), pickles), storages)
             pickled = read_pickle(data, places["pickle"][0])
             contents = read_contents(pickled.value, apart=apart)
         except (BrokenPickleError, struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -98,7 +100,9 @@ def open(path: Path) -> Catalog:
         root=contents.root,
         root_type=contents.root_type,
         tensors=[
-            replace(tensor, file=str(path), start=starts[tensor.storage]) if tensor.storage in starts else tensor
+            structs.replace(tensor, file=str(path), start=starts[tensor.storage])
+            if tensor.storage in starts
+            else tensor
             for tensor in contents.tensors
         ],
         containers=contents.containers,
@@ -116,72 +120,82 @@ def _refuse_cut_off(places: dict[str, tuple[int, int]], size: int) -> None:
             raise BrokenPickleError(f"its member {name!r} is cut off")
 
 
-def _storages(data: mmap.mmap, place: tuple[int, int], pickles: list[Pickled]) -> dict[str, _Storage]:
-    position, end = place[0], sum(place)
-    count, position = _counted(data, position, pickles)
+@dataclass(slots=True)
+class _Stream:
+    """A member that is read from its beginning on: small pickles with numbers between them."""
+
+    data: mmap.mmap
+    position: int
+    end: int
+    names: list[Pickled]
+    """The pickles that were read, without what was in them."""
+    left: int = MAX_PICKLES
+
+    def value(self) -> Any:
+        pickled = read_pickle(self.data, self.position, self.left)
+        self.left -= pickled.end - self.position
+        self.position = pickled.end
+        if pickled.globals:
+            self.names.append(Pickled(None, pickled.end, pickled.protocol, pickled.globals))
+        return pickled.value
+
+    def count(self) -> int:
+        found = self.value()
+        if not isinstance(found, int) or not 0 <= found <= MAX_COUNT:
+            raise BrokenPickleError("a count that is none")
+        return found
+
+    def record(self) -> tuple[Any, Any, Any]:
+        found = self.value()
+        if not isinstance(found, tuple) or len(found) != 3:
+            raise BrokenPickleError("a record that is none")
+        return found
+
+    def numbers(self, code: str) -> tuple[int, ...]:
+        found = struct.unpack_from(code, self.data, self.position)
+        self.position += struct.calcsize(code)
+        return found
+
+
+def _storages(stream: _Stream) -> dict[str, _Storage]:
     storages: dict[str, _Storage] = {}
-    for _ in range(count):
-        key, location, kind = _record(data, position, 3, pickles)
-        position = pickles[-1].end
+    for _ in range(stream.count()):
+        key, location, kind = stream.record()
         if not isinstance(kind, Global):
             raise BrokenPickleError("a storage without a type")
         dtype = STORAGE_DTYPES[kind.name]
-        (elements,) = struct.unpack_from("<q", data, position)
-        start = position + 8
-        position = start + elements * ITEM_BYTES[dtype]
-        if elements < 0 or position > end:
+        (elements,) = stream.numbers("<q")
+        start = stream.position
+        stream.position += elements * ITEM_BYTES[dtype]
+        if elements < 0 or stream.position > stream.end:
             raise BrokenPickleError("a storage reaches behind its member")
         storages[text_of(key)] = _Storage(text_of(key), dtype, text_of(location), start, 0, elements)
-    views = read_pickle(data, position)
-    pickles.append(views)
-    for target, root, offset, elements in views.value or ():
+    for target, root, offset, elements in stream.value() or ():
         base = storages[text_of(root)]
-        (first, length) = sizes([offset, elements])
-        storages[text_of(target)] = _Storage(
-            base.root, base.dtype, base.location, base.start, base.offset + first, base.count
-        )
+        first, length = sizes([offset, elements])
         if first + length > base.count:
             raise BrokenPickleError("a view reaches behind its storage")
+        storages[text_of(target)] = replace(base, offset=base.offset + first)
     return storages
 
 
-def _tensors(
-    data: mmap.mmap, place: tuple[int, int], storages: dict[str, _Storage], pickles: list[Pickled]
-) -> dict[str, View]:
-    count, position = _counted(data, place[0], pickles)
+def _tensors(stream: _Stream, storages: dict[str, _Storage]) -> dict[str, View]:
     tensors: dict[str, View] = {}
-    for _ in range(count):
-        key, storage_key, _ = _record(data, position, 3, pickles)
-        position = pickles[-1].end
+    for _ in range(stream.count()):
+        key, storage_key, _ = stream.record()
         storage = storages[text_of(storage_key)]
-        (rank,) = struct.unpack_from("<i", data, position)
+        # The rank was once written in 8 bytes and read in 4.
+        rank, _ = stream.numbers("<ii")
         if not 0 <= rank <= MAX_DIMENSIONS:
             raise BrokenPickleError(f"a tensor of {rank} dimensions")
-        numbers = struct.unpack_from(f"<{2 * rank + 1}q", data, position + 8)
-        position += 8 + 8 * len(numbers)
+        numbers = stream.numbers(f"<{2 * rank + 1}q")
         tensors[text_of(key)] = View(
             storage.dtype,
-            sizes(list(numbers[:rank])),
-            sizes(list(numbers[rank:-1])),
-            sizes([numbers[-1]])[0] + storage.offset,
+            sizes(numbers[:rank]),
+            sizes(numbers[rank:-1]),
+            sizes(numbers[-1:])[0] + storage.offset,
             storage.root,
             storage.location,
             storage_bytes=storage.count * ITEM_BYTES[storage.dtype],
         )
     return tensors
-
-
-def _counted(data: mmap.mmap, position: int, pickles: list[Pickled]) -> tuple[int, int]:
-    pickled = read_pickle(data, position)
-    pickles.append(pickled)
-    if not isinstance(pickled.value, int) or not 0 <= pickled.value <= MAX_COUNT:
-        raise BrokenPickleError("a count that is none")
-    return pickled.value, pickled.end
-
-
-def _record(data: mmap.mmap, position: int, length: int, pickles: list[Pickled]) -> tuple[Any, ...]:
-    pickled = read_pickle(data, position)
-    pickles.append(pickled)
-    if not isinstance(pickled.value, tuple) or len(pickled.value) != length:
-        raise BrokenPickleError("a record that is none")
-    return pickled.value

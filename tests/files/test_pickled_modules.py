@@ -21,19 +21,24 @@ LAYERS: list[nn.Module] = [
     nn.ConvTranspose1d(2, 3, 4, stride=2, output_padding=1), nn.ConvTranspose2d(3, 4, 3, 2, 1, dilation=2),
     nn.MaxPool1d(2), nn.MaxPool2d(3, 2, padding=1, ceil_mode=True), nn.MaxPool3d((1, 2, 2)), nn.AvgPool1d(4),
     nn.AvgPool2d((3, 2), stride=1), nn.AvgPool3d(2), nn.LPPool1d(2, 3), nn.LPPool2d(2, 3, stride=2), nn.MaxUnpool2d(2),
-    nn.AdaptiveAvgPool1d(3), nn.AdaptiveAvgPool2d((None, 7)), nn.AdaptiveMaxPool2d(1), nn.FractionalMaxPool2d(3, (4, 5)),
-    nn.FractionalMaxPool2d(2, output_ratio=(0.5, 0.6)), nn.Linear(3, 4), nn.Linear(3, 4, bias=False), nn.Bilinear(2, 3, 4),
+    nn.AdaptiveAvgPool1d(3), nn.AdaptiveAvgPool2d((None, 7)), nn.AdaptiveMaxPool2d(1),
+    nn.FractionalMaxPool2d(3, (4, 5)),
+    nn.FractionalMaxPool2d(2, output_ratio=(0.5, 0.6)), nn.Linear(3, 4), nn.Linear(3, 4, bias=False),
+    nn.Bilinear(2, 3, 4),
     nn.BatchNorm2d(4), nn.BatchNorm1d(3, affine=False), nn.InstanceNorm2d(3), nn.GroupNorm(2, 4), nn.LayerNorm((3, 4)),
     nn.LayerNorm(5, bias=False), nn.RMSNorm(4), nn.LocalResponseNorm(2), nn.Dropout(0.3), nn.Dropout2d(inplace=True),
     nn.AlphaDropout(), nn.Embedding(10, 3), nn.Embedding(10, 3, padding_idx=0, max_norm=1.0, sparse=True),
-    nn.EmbeddingBag(10, 3, mode="sum"), nn.RNN(3, 4, nonlinearity="relu"), nn.GRU(3, 4, 2, dropout=0.1, bidirectional=True),
+    nn.EmbeddingBag(10, 3, mode="sum"), nn.RNN(3, 4, nonlinearity="relu"),
+    nn.GRU(3, 4, 2, dropout=0.1, bidirectional=True),
     nn.LSTM(3, 4, batch_first=True, proj_size=2), nn.LSTMCell(3, 4), nn.RNNCell(3, 4, bias=False, nonlinearity="relu"),
     nn.ReLU(), nn.ReLU(inplace=True), nn.ReLU6(), nn.LeakyReLU(0.2, inplace=True), nn.ELU(), nn.CELU(0.5), nn.SELU(),
-    nn.GELU("tanh"), nn.GLU(), nn.PReLU(3), nn.RReLU(), nn.SiLU(), nn.Mish(), nn.Hardtanh(), nn.Hardshrink(), nn.Softshrink(),
+    nn.GELU("tanh"), nn.GLU(), nn.PReLU(3), nn.RReLU(), nn.SiLU(), nn.Mish(), nn.Hardtanh(),
+    nn.Hardshrink(), nn.Softshrink(),
     nn.Softplus(), nn.Threshold(0.1, 20), nn.Softmax(1), nn.Softmin(), nn.LogSoftmax(-1), nn.Sigmoid(), nn.Tanh(),
     nn.Upsample(scale_factor=2), nn.Upsample((4, 5), mode="bilinear"), nn.UpsamplingNearest2d(scale_factor=2),
     nn.PixelShuffle(2), nn.PixelUnshuffle(2), nn.ChannelShuffle(2), nn.Flatten(), nn.Unflatten(1, (2, 3)),
-    nn.Fold((4, 5), 2), nn.Unfold((2, 3), stride=2), nn.ZeroPad2d(1), nn.ConstantPad1d(2, 3.5), nn.ReflectionPad2d((1, 2, 3, 4)),
+    nn.Fold((4, 5), 2), nn.Unfold((2, 3), stride=2), nn.ZeroPad2d(1), nn.ConstantPad1d(2, 3.5),
+    nn.ReflectionPad2d((1, 2, 3, 4)),
     nn.ReplicationPad1d(1), nn.CircularPad2d(1), nn.Identity(), nn.MultiheadAttention(4, 2), nn.CosineSimilarity(),
 ]  # fmt: skip
 
@@ -79,7 +84,8 @@ def test_a_class_of_ones_own(tmp_path: Path) -> None:
     assert root.hyperparameters == "width=3, ratio=0.5, sizes=(1, 2)"
     families = {t.name: (t.family, t.persistent) for t in catalog.tensors}
     assert families == {
-        "gain": ("parameter", True), "steps": ("parameter", True), "scale": ("buffer", True), "cache": ("buffer", False),
+        "gain": ("parameter", True), "steps": ("parameter", True), "scale": ("buffer", True),
+        "cache": ("buffer", False),
         "conv.weight": ("parameter", True), "conv.bias": ("parameter", True),
     }  # fmt: skip
     table = table_of(catalog, "m.pt")
