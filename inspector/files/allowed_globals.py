@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from inspector.files.dtypes import ITEM_BYTES
-from inspector.files.inert_pickle import Pickled
+from inspector.files.inert_pickle import Global, Pickled
 from inspector.files.pickled_text import printable
 
 _TENSOR_TYPES = "BFloat16|Bool|Byte|Char|Double|Float|Half|Int|Long|Short"
@@ -38,3 +38,13 @@ def named_globals(pickles: Iterable[Pickled]) -> tuple[list[str], list[str]]:
     """All names in the pickles, sorted, and those among them that ``weights_only`` refuses."""
     names = sorted({printable(found.path) for pickled in pickles for found in pickled.globals})
     return names, [name for name in names if not is_allowed(name)]
+
+
+def warning(found: Iterable[Global]) -> str:
+    """A clause on what a pickle that cannot be read names before it breaks off; "" where all of it is harmless."""
+    names = [printable(name.path) for name in found if not is_allowed(printable(name.path))]
+    if not names:
+        return ""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    shown = ", ".join(name[:80] for name in names[:3])
+    return f"; it names {shown}{more}, which a safe reader refuses, and nothing was run"

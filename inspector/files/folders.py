@@ -97,7 +97,7 @@ def _sharded(folder: Path, group: str, names: list[str], within: Containment) ->
         big_endian=found.big_endian,
         protocol=found.protocol,
         shards=found.files,
-        notes=shards.shortened([*notes, *found.notes]),
+        notes=[*notes, *found.notes],
     )
 
 

@@ -25,7 +25,10 @@ Buffer = bytes | mmap.mmap
 
 
 class BrokenPickleError(ValueError):
-    """The bytes are not a whole pickle."""
+    """The bytes are not a whole pickle, or one beyond the bounds."""
+
+    globals: "list[Global]" = []
+    """What the pickle had named until then: a stock unpickler would have run it before it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +86,13 @@ def read_pickle(data: Buffer, start: int = 0, most: int = MAX_BYTES) -> Pickled:
     machine = _Machine(data, start, most)
     try:
         machine.run()
-    except BrokenPickleError:
+    except BrokenPickleError as error:
+        error.globals = list(machine.globals)
         raise
     except (IndexError, KeyError, TypeError, ValueError, AttributeError, struct.error, OverflowError) as error:
-        raise BrokenPickleError(
-            f"malformed at byte {machine.position - start}: {type(error).__name__} {error}"
-        ) from error
+        broken = BrokenPickleError(f"malformed at byte {machine.position - start}: {type(error).__name__} {error}")
+        broken.globals = list(machine.globals)
+        raise broken from error
     return Pickled(machine.result, machine.position, machine.protocol, list(machine.globals))
 
 
@@ -506,6 +510,10 @@ def _obj(m: _Machine) -> None:
 def _build(m: _Machine) -> None:
     state = m.stack.pop()
     target = m.stack[-1]
+    if isinstance(target, Global):
+        # A stock unpickler would change the class or module itself.
+        m.stack[-1] = Call(target, state=state)
+        return
     if not isinstance(target, Call):
         raise BrokenPickleError(f"gives a state to a {type(target).__name__}")
     target.state = state

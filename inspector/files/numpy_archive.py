@@ -24,9 +24,13 @@ def open(directory: ZipDirectory) -> Catalog:
         raise BrokenZipError(f"it has more than {MAX_ARRAYS:,} arrays")
     left = MAX_HEADERS
     for record, member in directory.members.items():
+        if left <= 0:
+            message = f"the headers of its arrays take more than {MAX_HEADERS:,} bytes; the others are not listed"
+            notes.append(Note(code="not-understood", message=message))
+            break
         name = printable(record.removesuffix(".npy"))
         try:
-            header = read_header(directory.read(record, HEAD, only_head=True), left)
+            header = read_header(directory.read(record, HEAD, only_head=True))
             left -= header.start
         except (BrokenArrayError, BrokenZipError) as error:
             if "encrypted" in str(error):

@@ -85,14 +85,14 @@ def open(path: Path) -> Catalog:
     )
 
 
-def read_header(head: bytes, most: int = MAX_HEADER) -> Header:
-    """Read the first bytes of an array, up to `HEAD` of them; raises BrokenArrayError, also beyond `most` bytes."""
+def read_header(head: bytes) -> Header:
+    """Read the first bytes of an array, up to `HEAD` of them; raises BrokenArrayError."""
     if not head.startswith(MAGIC) or len(head) < 12:
         raise BrokenArrayError("it has no magic number")
     width = 2 if head[6] == 1 else 4
     begin = 8 + width
     length = int.from_bytes(head[8:begin], "little")
-    if head[6] not in (1, 2, 3) or length > min(MAX_HEADER, most, len(head) - begin):
+    if head[6] not in (1, 2, 3) or length > min(MAX_HEADER, len(head) - begin):
         raise BrokenArrayError(f"version {head[6]} with {length:,} bytes of header")
     text = head[begin : begin + length].decode("utf-8" if head[6] == 3 else "latin-1", "replace")
     try:

@@ -3,12 +3,18 @@
 from os import PathLike
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from inspector.core.errors import RequestError
+from inspector.core.table import Note
 from inspector.files.catalog import Catalog
 from inspector.files.collecting import collection_put_off
 from inspector.files.folders import checkpoint_in
 from inspector.files.refusing import refused, refused_first
 from inspector.files.sniff import FORMATS, NAMING_FILES, read_head, sniff
+
+MAX_NOTES = 100
+"""Of one kind."""
 
 
 def open_catalog(path: str | PathLike[str], allow_outside: bool = False) -> Catalog:
@@ -20,7 +26,20 @@ def open_catalog(path: str | PathLike[str], allow_outside: bool = False) -> Cata
     """
     place = Path(path).expanduser()
     with collection_put_off():
-        return _opened(place, allow_outside)
+        catalog = _opened(place, allow_outside)
+    return replace(catalog, notes=_shortened(catalog.notes)) if len(catalog.notes) > MAX_NOTES else catalog
+
+
+def _shortened(notes: list[Note]) -> list[Note]:
+    """The first notes of each kind, and how many more there are."""
+    kept: dict[str, list[Note]] = {}
+    for note in notes:
+        kept.setdefault(note.code, []).append(note)
+    shown = [note for group in kept.values() for note in group[:MAX_NOTES]]
+    left_out = [f"{len(group) - MAX_NOTES:,} {code}" for code, group in kept.items() if len(group) > MAX_NOTES]
+    if left_out:
+        shown.append(Note(code="more-notes", message=f"more notes are left out: {', '.join(left_out)}"))
+    return shown
 
 
 def _opened(place: Path, allow_outside: bool) -> Catalog:

@@ -8,7 +8,7 @@ from inspector.core.errors import RequestError
 from inspector.core.table import Note
 from inspector.files.catalog import Catalog, CatalogContainer
 from inspector.files.containment import Containment
-from inspector.files.shards import read_shards, shortened
+from inspector.files.shards import read_shards
 
 MAX_INDEX = 64 * 2**20
 MAX_KEYS = 500_000
@@ -55,5 +55,5 @@ def open(path: Path, allow_outside: bool = False) -> Catalog:
         big_endian=found.big_endian,
         protocol=found.protocol,
         shards=found.files,
-        notes=shortened([*found.notes, *notes]),
+        notes=[*found.notes, *notes],
     )

@@ -15,7 +15,6 @@ from inspector.files.containment import Containment
 
 SHARD_FORMATS = (safetensors, zip_archive, torch_tar, torch_legacy)
 _HEAD = 512
-MAX_NOTES = 200
 MAX_TENSORS = 500_000
 
 
@@ -68,14 +67,6 @@ def read_shards(names: Iterable[str], within: Containment, weight_map: Mapping[s
                 if weight_map.get(tensor.key) != shard
             ]
     return found
-
-
-def shortened(notes: list[Note]) -> list[Note]:
-    """The notes, or the first of them and how many more there are."""
-    if len(notes) <= MAX_NOTES:
-        return notes
-    more = Note(code="more-notes", message=f"{len(notes) - MAX_NOTES} more notes like these are left out")
-    return [*notes[:MAX_NOTES], more]
 
 
 def _opened(shard: str, within: Containment, notes: list[Note]) -> Catalog | None:

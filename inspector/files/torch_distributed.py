@@ -12,13 +12,12 @@ from typing import Any
 
 from inspector.core.errors import RequestError
 from inspector.core.table import Note
-from inspector.files.allowed_globals import named_globals
+from inspector.files.allowed_globals import named_globals, warning
 from inspector.files.catalog import Catalog, CatalogContainer, CatalogTensor, Piece
 from inspector.files.containment import Containment
 from inspector.files.dtypes import ITEM_BYTES
 from inspector.files.inert_pickle import MAX_BYTES, BrokenPickleError, Call, Pickled, read_pickle
 from inspector.files.pickled_text import key_text, path_of, printable, text_of
-from inspector.files.shards import shortened
 from inspector.files.torch_objects import MAX_TENSORS
 from inspector.files.torch_tensors import MAX_ELEMENTS, dtype_name, sizes
 
@@ -46,7 +45,7 @@ def open(path: Path, allow_outside: bool = False) -> Catalog:
     try:
         return _read(path, size, read_pickle(path.read_bytes()), Containment(path.parent, allow_outside))
     except BrokenPickleError as error:
-        raise RequestError(f"{path} is cut off or damaged ({error}); fetch the file again") from error
+        raise RequestError(f"{path} is cut off or damaged ({error}){warning(error.globals)}; fetch it again") from error
 
 
 def _read(path: Path, size: int, pickled: Pickled, within: Containment) -> Catalog:
@@ -93,7 +92,7 @@ def _read(path: Path, size: int, pickled: Pickled, within: Containment) -> Catal
         unsafe_globals=[name for name in unsafe if name not in _OWN],
         protocol=pickled.protocol,
         shards=sorted(name for name in places.used if places.sizes[name] >= 0),
-        notes=shortened(places.notes),
+        notes=places.notes,
     )
 
 

@@ -238,11 +238,7 @@ def _name_globals(directory: ZipDirectory, name: str, found: _Found) -> None:
 
 def _nested(directory: ZipDirectory, name: str, found: _Found) -> tuple[ZipDirectory, str, Contents] | None:
     try:
-        inner, prefix = _archive_within(directory, name)
-        found.nested += 1
-        found.left -= inner.members[f"{prefix}{PICKLE}"].size
-        if found.left < 0 or found.nested > MAX_NESTED:
-            raise RequestError(f"{directory.path} holds more archives than an exported program has")
+        inner, prefix = _archive_within(directory, name, found)
         pickled, contents = read_archive(inner, prefix)
     except BrokenZipError as error:
         found.notes.append(
@@ -253,7 +249,7 @@ def _nested(directory: ZipDirectory, name: str, found: _Found) -> tuple[ZipDirec
     return inner, prefix, contents
 
 
-def _archive_within(directory: ZipDirectory, name: str) -> tuple[ZipDirectory, str]:
+def _archive_within(directory: ZipDirectory, name: str, found: _Found) -> tuple[ZipDirectory, str]:
     member = directory.members.get(name)
     if member is None or member.method != STORED:
         raise BrokenZipError("it is not there" if member is None else "it is compressed")
@@ -261,4 +257,9 @@ def _archive_within(directory: ZipDirectory, name: str) -> tuple[ZipDirectory, s
     pickles = [inside for inside in inner.members if inside.rpartition("/")[2] == PICKLE]
     if not pickles:
         raise BrokenZipError("it holds no pickle")
-    return inner, min(pickles, key=len).removesuffix(PICKLE)
+    pickle = min(pickles, key=len)
+    found.nested += 1
+    found.left -= inner.members[pickle].size
+    if found.left < 0 or found.nested > MAX_NESTED:
+        raise RequestError(f"{directory.path} holds more archives than an exported program has; it is not read")
+    return inner, pickle.removesuffix(PICKLE)

@@ -5,13 +5,14 @@ information, the object, the list of storage keys, then for each storage its ele
 """
 
 import mmap
+import re
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from inspector.core.errors import RequestError
 from inspector.core.table import Note
-from inspector.files.allowed_globals import named_globals
+from inspector.files.allowed_globals import named_globals, warning
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.dtypes import ITEM_BYTES
 from inspector.files.inert_pickle import BrokenPickleError, Pickled, read_pickle
@@ -29,8 +30,10 @@ def sniff(head: bytes, path: Path) -> bool:
 
 
 def is_pickle(head: bytes) -> bool:
-    """Whether the bytes begin as a pickle of protocol 2 to 5."""
-    return len(head) > 2 and head[0] == 0x80 and 2 <= head[1] <= 5
+    """Whether the bytes begin as a pickle of protocol 2 to 5, or as one of an older protocol that names something."""
+    if len(head) > 2 and head[0] == 0x80:
+        return 2 <= head[1] <= 5
+    return re.match(rb"\(?[ci][\w.]{1,200}\n[\w.]{1,200}\n|\([dl]p0\n", head) is not None
 
 
 def open(path: Path) -> Catalog:
@@ -42,7 +45,7 @@ def open(path: Path) -> Catalog:
             if first.value != MAGIC:
                 raise RequestError(
                     f"{path} is a pickle, but not one that torch.save wrote: it cannot be read without running what it "
-                    "names; open it where you trust it and save its tensors with torch.save"
+                    f"names{warning(first.globals)}; open it where you trust it and save its tensors with torch.save"
                 )
             version = read_pickle(data, first.end, _SMALL)
             system = read_pickle(data, version.end, _SMALL)
@@ -51,7 +54,8 @@ def open(path: Path) -> Catalog:
             keys = read_pickle(data, pickled.end, MAX_KEYS)
         except BrokenPickleError as error:
             raise RequestError(
-                f"{path} is cut off or damaged: a pickle in it cannot be read ({error}); fetch the file again"
+                f"{path} is cut off or damaged: a pickle in it cannot be read ({error}){warning(error.globals)}; "
+                "fetch the file again"
             ) from error
         starts = _starts(data, keys, contents.tensors)
     notes = [*contents.notes]

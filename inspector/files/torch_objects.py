@@ -112,7 +112,7 @@ class _Walk:
         modules = []
         for part in parts_of(model, MAX_CHARACTERS - self.characters):
             state = part.module.state
-            self.entries += len(state) + sum(size_of(state.get(family)) for family in FAMILIES)
+            self._count(len(state) + sum(size_of(state.get(family)) for family in FAMILIES))
             modules.append(described(part, path))
             for key, value, family, persistent in tensors_in(part, self.families):
                 self._listed(value, path, key, texts, family, persistent)
@@ -128,10 +128,8 @@ class _Walk:
         persistent: bool = True,
     ) -> bool:
         """Add `value` as a tensor, or what it is as text; whether it was a tensor."""
-        self.entries += 1
+        self._count(1)
         self.characters += len(key) + sum(map(len, path))
-        if self.entries > MAX_ENTRIES:
-            raise BrokenPickleError(f"more than {MAX_ENTRIES} entries")
         if self.characters > MAX_CHARACTERS:
             raise BrokenPickleError(f"its keys have more than {MAX_CHARACTERS:,} characters")
         seen = self.view(value)
@@ -147,6 +145,11 @@ class _Walk:
             message = f"{name} is a tensor stored in a way that is not understood: {path_of(value)}"
             self.contents.notes.append(Note(code="not-understood", message=message))
         return False
+
+    def _count(self, entries: int) -> None:
+        self.entries += entries
+        if self.entries > MAX_ENTRIES:
+            raise BrokenPickleError(f"more than {MAX_ENTRIES:,} entries")
 
     def _is_worth_listing(self, value: Any) -> bool:
         """Whether it is a container with more in it than numbers and text in a row, and not listed too often."""

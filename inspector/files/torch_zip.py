@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from inspector.core.errors import RequestError
 from inspector.core.table import Note
-from inspector.files.allowed_globals import named_globals
+from inspector.files.allowed_globals import named_globals, warning
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.inert_pickle import MAX_BYTES, BrokenPickleError, Pickled, read_pickle
 from inspector.files.script_classes import ScriptClasses
@@ -69,7 +69,8 @@ def read_archive(
         return pickled, read_contents(pickled.value, classes)
     except BrokenPickleError as error:
         raise RequestError(
-            f"{directory.path}: the pickle in it cannot be read ({error}); the file is damaged, fetch it again"
+            f"{directory.path}: the pickle in it cannot be read ({error}){warning(error.globals)}; "
+            "the file is damaged, fetch it again"
         ) from error
 
 
