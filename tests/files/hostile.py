@@ -174,11 +174,12 @@ def _(folder: Path) -> Path:
 
 @hostile("metadata: a hundred thousand files")
 def _(folder: Path) -> Path:
-    entries = b""
-    for number in range(100_000):
-        entries += METADATA % b"MetadataIndex" + b"}" + text(b"fqn") + text(b"%d" % number) + b"sb"
-        entries += b"ctorch.distributed.checkpoint.filesystem\n_StorageInfo\n)\x81}(" + text(b"relative_path")
-        entries += text(b"../%d" % number) + text(b"offset") + b"K\x00" + text(b"length") + b"K\x01ub"
+    entries = b"".join(
+        METADATA % b"MetadataIndex" + b"}" + text(b"fqn") + text(b"%d" % number) + b"sb"
+        b"ctorch.distributed.checkpoint.filesystem\n_StorageInfo\n)\x81}(" + text(b"relative_path")
+        + text(b"../%d" % number) + text(b"offset") + b"K\x00" + text(b"length") + b"K\x01ub"
+        for number in range(100_000)
+    )  # fmt: skip
     state = b"}(" + text(b"state_dict_metadata") + b"}" + text(b"storage_data") + b"}(" + entries + b"uu"
     (folder / ".metadata").write_bytes(b"\x80\x04" + METADATA % b"Metadata" + state + b"b.")
     return folder
