@@ -1,6 +1,6 @@
 """Files that attack whoever opens them: each writes itself into a folder and gives the path to open.
 
-Every payload would create the file that `PROOF` names; what the test demands is that none does.
+Every payload would create the file `PROOF` in the current folder; what the test demands is that none does.
 """
 
 import io
@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-PROOF = "/tmp/nninspect-was-attacked"
+PROOF = "attacked"
 COMMAND = f"touch {PROOF}".encode()
 HOSTILE: dict[str, Callable[[Path], Path]] = {}
 

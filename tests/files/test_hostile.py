@@ -1,6 +1,5 @@
 """Every hostile file in a process of its own, with little memory, little time, and an eye on what it does."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +37,7 @@ def resident(line):
 
 before = resident("VmRSS")
 resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
+resource.setrlimit(resource.RLIMIT_DATA, (2**30, 2**30))
 sys.addaudithook(watch)
 started = time.process_time()
 try:
@@ -57,11 +57,22 @@ print("used", round(took, 2), peak)
 """
 
 
+def watched(target: Path, folder: Path, code: str = WATCH) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, str(target), str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=folder)
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_nothing_runs_and_little_is_used(name: str, tmp_path: Path) -> None:
-    target = HOSTILE[name](tmp_path)
-    command = [sys.executable, "-c", WATCH, str(target), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    done = watched(HOSTILE[name](tmp_path), tmp_path)
     assert done.returncode == 0, done.stderr
-    assert not os.path.exists(PROOF)
-    print(done.stdout)
+    assert not (tmp_path / PROOF).exists()
+
+
+def test_the_watch_sees_a_reader_that_runs_what_it_reads(tmp_path: Path) -> None:
+    code = WATCH.replace(
+        "catalog = open_catalog(sys.argv[1])", "import pickle; catalog = pickle.load(open(sys.argv[1], 'rb'))"
+    )
+    done = watched(HOSTILE["a bare pickle of protocol 5"](tmp_path), tmp_path, code)
+    assert (tmp_path / PROOF).exists()
+    assert done.returncode != 0
