@@ -22,8 +22,9 @@ def printable(text: str) -> str:
 def type_name(value: Any) -> str:
     """The type of an inert record as the file names it."""
     if isinstance(value, Call):
-        if value.path == "copyreg._reconstructor" and value.args and isinstance(value.args[0], Global):
-            return printable(value.args[0].path)
+        given = value.args[0] if isinstance(value.args, tuple) and value.args else None
+        if value.path == "copyreg._reconstructor" and isinstance(given, Global):
+            return printable(given.path)
         # The formats from before 1.6 keep a module's class beside the pickle, with its source.
         kept = value.function.identity if isinstance(value.function, Persistent) else ()
         if isinstance(kept, tuple):

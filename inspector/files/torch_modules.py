@@ -12,7 +12,7 @@ from inspector.files.catalog import CatalogModule, Setting
 from inspector.files.inert_pickle import BrokenPickleError, Call
 from inspector.files.layer_formulas import layer_formula
 from inspector.files.layer_text import layer_text
-from inspector.files.pickled_text import SHOWN, key_text, path_of, type_name
+from inspector.files.pickled_text import SHOWN, key_text, path_of, printable, type_name
 from inspector.files.torch_mappings import entries_of
 from inspector.files.torch_tensors import MAX_ELEMENTS, view
 
@@ -128,14 +128,18 @@ def _settings(state: dict[Any, Any]) -> Iterator[tuple[str, Setting]]:
         if path_of(value) == "torch.Size" and isinstance(value.args, tuple) and value.args:
             value = value.args[0]
         if isinstance(value, list | tuple) and len(value) <= 8 and all(_is_literal(item) for item in value):
-            yield key_text(key), list(value)
+            yield key_text(key), [_literal(item) for item in value]
         elif _is_literal(value):
-            yield key_text(key), value
+            yield key_text(key), _literal(value)
         else:
             continue
         found += 1
         if found == MAX_SETTINGS:
             return
+
+
+def _literal(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) else value
 
 
 def _is_literal(value: Any) -> bool:

@@ -125,7 +125,7 @@ def repack(data: bytes, changes: list[tuple[str, float, bytes]]) -> bytes:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_changed_file_is_listed_or_refused(originals: tuple[Path, dict[str, bytes]], name: str) -> None:
-    _fuzz(originals, name, 60)
+    _fuzz(originals, name, 100)
 
 
 @pytest.mark.slow
