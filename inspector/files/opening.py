@@ -9,9 +9,8 @@ from inspector.core.errors import RequestError
 from inspector.core.table import Note
 from inspector.files.catalog import Catalog
 from inspector.files.collecting import collection_put_off
-from inspector.files.folders import checkpoint_in
 from inspector.files.refusing import refused, refused_first
-from inspector.files.sniff import FORMATS, NAMING_FILES, read_head, sniff
+from inspector.files.sniff import NAMING_FILES, read_head, sniff
 
 MAX_NOTES = 100
 """Of one kind."""
@@ -45,6 +44,8 @@ def _shortened(notes: list[Note]) -> list[Note]:
 def _opened(place: Path, allow_outside: bool) -> Catalog:
     try:
         if place.is_dir():
+            from inspector.files.folders import checkpoint_in
+
             found = checkpoint_in(place, allow_outside)
             if isinstance(found, Catalog):
                 return found
@@ -56,10 +57,8 @@ def _opened(place: Path, allow_outside: bool) -> Catalog:
         kind = sniff(head, place)
         if kind is None:
             raise refused(head, place)
-        options = {"allow_outside": allow_outside} if kind in NAMING_FILES else {}
-        catalog: Catalog = FORMATS[kind].open(place, **options)
+        options = {"allow_outside": allow_outside} if kind.__name__.rpartition(".")[2] in NAMING_FILES else {}
+        catalog: Catalog = kind.open(place, **options)
     except (OSError, ValueError) as error:
-        if isinstance(error, RequestError):
-            raise
         raise RequestError(f"{place} cannot be read: {error}") from error
     return catalog

@@ -9,11 +9,11 @@ import msgspec
 
 from inspector.core.errors import RequestError
 from inspector.core.table import Note
-from inspector.files import safetensors, torch_legacy, torch_tar, zip_archive
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.containment import Containment
+from inspector.files.sniff import sniff
 
-SHARD_FORMATS = (safetensors, zip_archive, torch_tar, torch_legacy)
+SHARD_FORMATS = ("safetensors", "zip_archive", "torch_tar", "torch_legacy")
 _HEAD = 512
 MAX_TENSORS = 500_000
 
@@ -94,7 +94,7 @@ def _opened(shard: str, within: Containment, notes: list[Note]) -> Catalog | Non
 def _read(place: Path) -> Catalog:
     with place.open("rb") as stream:
         head = stream.read(_HEAD)
-    kind = next((kind for kind in SHARD_FORMATS if kind.sniff(head, place)), None)
+    kind = sniff(head, place, SHARD_FORMATS)
     if kind is None:
         raise RequestError("it is not a file of tensors")
     catalog: Catalog = kind.open(place)

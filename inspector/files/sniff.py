@@ -1,40 +1,32 @@
 """What a file really is, by its first bytes."""
 
 import stat
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 from inspector.core.errors import RequestError
-from inspector.files import (
-    gguf,
-    numpy_array,
-    safetensors,
-    safetensors_index,
-    torch_distributed,
-    torch_legacy,
-    torch_tar,
-    zip_archive,
-)
 
 HEAD = 4096
-FORMATS: dict[str, ModuleType] = {
-    "zip": zip_archive,
-    "safetensors": safetensors,
-    "index": safetensors_index,
-    "gguf": gguf,
-    "numpy": numpy_array,
-    "distributed": torch_distributed,
-    "tar": torch_tar,
-    "legacy": torch_legacy,
-}
-"""Formats that can be opened, each a module with `sniff` and `open`."""
-NAMING_FILES = ("index", "distributed")
+FORMATS = (
+    "zip_archive",
+    "safetensors",
+    "safetensors_index",
+    "gguf",
+    "numpy_array",
+    "torch_distributed",
+    "torch_tar",
+    "torch_legacy",
+)
+"""Formats that can be opened, each a module of this folder with `sniff` and `open`; imported when asked."""
+NAMING_FILES = ("safetensors_index", "torch_distributed")
 """Formats that name other files; their `open` takes `allow_outside`."""
 
 
-def sniff(head: bytes, path: Path) -> str | None:
-    """The format of a file by its first `HEAD` bytes; None where it is none that can be opened."""
-    return next((kind for kind, module in FORMATS.items() if module.sniff(head, path)), None)
+def sniff(head: bytes, path: Path, formats: tuple[str, ...] = FORMATS) -> ModuleType | None:
+    """The format of a file by its first `HEAD` bytes; None where it is none of `formats`."""
+    modules = (import_module(f"inspector.files.{name}") for name in formats)
+    return next((module for module in modules if module.sniff(head, path)), None)
 
 
 def read_head(path: Path) -> bytes:

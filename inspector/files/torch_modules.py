@@ -10,8 +10,6 @@ from typing import Any, Literal
 
 from inspector.files.catalog import CatalogModule, Setting
 from inspector.files.inert_pickle import BrokenPickleError, Call
-from inspector.files.layer_formulas import layer_formula
-from inspector.files.layer_text import layer_text
 from inspector.files.pickled_text import SHOWN, key_text, path_of, printable, type_name
 from inspector.files.torch_mappings import entries_of
 from inspector.files.torch_tensors import MAX_ELEMENTS, view
@@ -91,6 +89,9 @@ def tensors_in(part: Part, families: Families | None) -> Iterator[tuple[str, Any
 
 def described(part: Part, container: list[str]) -> CatalogModule:
     """What the file says of one module."""
+    from inspector.files.layer_formulas import layer_formula
+    from inspector.files.layer_text import layer_text
+
     class_path = type_name(part.module)
     settings = dict(_settings(part.module.state))
     training = part.module.state.get("training")

@@ -8,7 +8,6 @@ from typing import Any
 from inspector.core.table import Note
 from inspector.files.catalog import CatalogContainer, CatalogModule, CatalogTensor
 from inspector.files.dtypes import ITEM_BYTES
-from inspector.files.field_chain import with_receptive_fields
 from inspector.files.inert_pickle import BrokenPickleError, Call, Global, Persistent
 from inspector.files.pickled_text import SEQUENCES, path_of, printable, text_of, type_name
 from inspector.files.torch_mappings import MAPPINGS, MAX_ENTRIES, entries_of, size_of
@@ -109,6 +108,9 @@ class _Walk:
             self.into(value, [*path, key], above)
 
     def _into_model(self, model: Call, path: list[str], texts: dict[str, str]) -> None:
+        # Only pickled models need formulas and receptive fields.
+        from inspector.files.field_chain import with_receptive_fields
+
         modules = []
         for part in parts_of(model, MAX_CHARACTERS - self.characters):
             state = part.module.state

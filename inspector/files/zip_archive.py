@@ -1,14 +1,14 @@
 """Zip archives: which of the formats that are one lies inside."""
 
+from importlib import import_module
 from pathlib import Path
 
 from inspector.core.errors import RequestError
-from inspector.files import numpy_archive, torch_export, torch_zip
 from inspector.files.catalog import Catalog
 from inspector.files.zip_directory import SIGNATURES, BrokenZipError, ZipDirectory, read_directory
 
-ARCHIVES = (torch_zip, torch_export, numpy_archive)
-"""Formats in a zip archive, each with `sniff` and `open` of its directory."""
+ARCHIVES = ("torch_zip", "torch_export", "numpy_archive")
+"""Formats in a zip archive, each a module with `sniff` and `open` of its directory."""
 
 
 def sniff(head: bytes, path: Path) -> bool:
@@ -21,7 +21,8 @@ def open(path: Path) -> Catalog:
     size = path.stat().st_size
     try:
         directory = read_directory(path)
-        found = next((archive for archive in ARCHIVES if archive.sniff(directory)), None)
+        modules = (import_module(f"inspector.files.{name}") for name in ARCHIVES)
+        found = next((module for module in modules if module.sniff(directory)), None)
         if found is not None:
             catalog: Catalog = found.open(directory)
             return catalog

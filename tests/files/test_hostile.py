@@ -12,7 +12,10 @@ MEGABYTES = 500
 WATCH = f"""
 import resource, sys, time
 import ast, encodings.cp437, encodings.unicode_escape, encodings.raw_unicode_escape, encodings.latin_1
-import inspector.files.opening, inspector.files.tree_rows, inspector.core.errors, inspector.core.field_rules.windows
+import importlib, pkgutil
+import inspector.files, inspector.core.errors, inspector.core.field_rules.windows
+for module in pkgutil.iter_modules(inspector.files.__path__):
+    importlib.import_module(f"inspector.files.{{module.name}}")
 from inspector.files import open_catalog, table_of
 
 folder = sys.argv[2]
