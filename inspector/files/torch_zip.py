@@ -8,7 +8,7 @@ from inspector.core.errors import RequestError
 from inspector.core.table import Note
 from inspector.files.allowed_globals import named_globals, warning
 from inspector.files.catalog import Catalog, CatalogTensor
-from inspector.files.inert_pickle import MAX_BYTES, BrokenPickleError, Pickled, read_pickle
+from inspector.files.inert_pickle import MAX_BYTES, BrokenPickleError, Global, Pickled, read_pickle
 from inspector.files.script_classes import ScriptClasses
 from inspector.files.torch_objects import Contents, read_contents
 from inspector.files.zip_directory import STORED, BrokenZipError, ZipDirectory
@@ -64,12 +64,14 @@ def read_archive(
         raise RequestError(
             f"{directory.path}: its pickle is larger than {MAX_BYTES // 2**20} MiB; this is not a checkpoint"
         )
+    named: list[Global] = []
     try:
         pickled = read_pickle(directory.read(member.name, MAX_BYTES))
+        named = pickled.globals
         return pickled, read_contents(pickled.value, classes)
     except BrokenPickleError as error:
         raise RequestError(
-            f"{directory.path}: the pickle in it cannot be read ({error}){warning(error.globals)}; "
+            f"{directory.path}: the pickle in it cannot be read ({error}){warning(error.globals or named)}; "
             "the file is damaged, fetch it again"
         ) from error
 
