@@ -5,8 +5,11 @@ Source: ``torch/_weights_only_unpickler.py``, ``_get_allowed_globals``. Anything
 """
 
 import re
+from collections.abc import Iterable
 
 from inspector.files.dtypes import ITEM_BYTES
+from inspector.files.inert_pickle import Global, Pickled
+from inspector.files.pickled_text import printable
 
 _TENSOR_TYPES = "BFloat16|Bool|Byte|Char|Double|Float|Half|Int|Long|Short"
 _ALLOWED = (
@@ -29,3 +32,19 @@ def is_allowed(path: str) -> bool:
     """Whether `torch.load(weights_only=True)` takes this dotted name without being told to."""
     # `re` compiles them at the first question and keeps them: 0.1 s that opening a model need not wait for.
     return re.fullmatch(_ALLOWED, path) is not None and not re.fullmatch(_NEVER, path)
+
+
+def named_globals(pickles: Iterable[Pickled]) -> tuple[list[str], list[str]]:
+    """All names in the pickles, sorted, and those among them that ``weights_only`` refuses."""
+    names = sorted({printable(found.path) for pickled in pickles for found in pickled.globals})
+    return names, [name for name in names if not is_allowed(name)]
+
+
+def warning(found: Iterable[Global]) -> str:
+    """A clause on what a pickle that cannot be read names before it breaks off; "" where all of it is harmless."""
+    names = [printable(name.path) for name in found if not is_allowed(printable(name.path))]
+    if not names:
+        return ""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    shown = ", ".join(name[:80] for name in names[:3])
+    return f"; it names {shown}{more}, which a safe reader refuses, and nothing was run"

@@ -1,6 +1,10 @@
 """The catalog of a file of tensors: what it declares, as plain records."""
 
-from inspector.core.table import Note, Record
+from typing import Literal
+
+from inspector.core.table import FormulaLine, Note, ReceptiveField, Record
+
+Setting = bool | int | float | str | None | list[bool | int | float | str | None]
 
 
 class Piece(Record, frozen=True, kw_only=True):
@@ -46,6 +50,10 @@ class CatalogTensor(Record, frozen=True, kw_only=True):
     """Byte at which the storage begins, of the file or of the archive's member."""
     pieces: list[Piece] = []
     """Where it is split over several files."""
+    family: Literal["parameter", "buffer"] | None = None
+    """What it is in its module; None where the file does not say."""
+    persistent: bool = True
+    """False for a buffer that its module leaves out of its state_dict."""
 
 
 class CatalogContainer(Record, frozen=True, kw_only=True):
@@ -59,12 +67,35 @@ class CatalogContainer(Record, frozen=True, kw_only=True):
     """Everything that is neither a tensor nor a container, as text: ``{"epoch": "3"}``."""
 
 
+class CatalogModule(Record, frozen=True, kw_only=True):
+    """A pickled module: what it is and how it was made, of which nothing was imported."""
+
+    container: list[str] = []
+    """The keys that lead to the model that it is part of; empty at the top of the file."""
+    path: str
+    """Its name in the model's ``named_modules()``, "" for the model itself."""
+    type: str
+    """The class's own name, "Conv2d"."""
+    class_path: str
+    """The class as the file names it, "torch.nn.modules.conv.Conv2d"."""
+    training: bool | None = None
+    settings: dict[str, Setting] = {}
+    """The numbers, texts and flags among its attributes, and short lists of them."""
+    hyperparameters: str = ""
+    """The same in one line, for torch's classes as torch prints them."""
+    shared_with: str | None = None
+    """The path at which this very module came up first."""
+    formula: list[FormulaLine] | None = None
+    receptive_field: ReceptiveField | None = None
+
+
 class Catalog(Record, frozen=True, kw_only=True):
     """All that a file of tensors says about itself."""
 
     path: str
     format: str
-    """torch-zip, torch-legacy, torchscript, safetensors or safetensors-index."""
+    """torch-zip, torch-legacy, torch-tar, torchscript, torch-export, torch-distributed, safetensors, safetensors-index
+    (also of torch files), shards, numpy, numpy-archive or gguf."""
     bytes: int
     root: str
     """What the top of the file is: "mapping", "module" (a whole pickled model), "tensor", "list" or "other"."""
@@ -72,6 +103,8 @@ class Catalog(Record, frozen=True, kw_only=True):
     """Its type as the file names it: "dict", "collections.OrderedDict", "__main__.Net"."""
     tensors: list[CatalogTensor]
     containers: list[CatalogContainer] = []
+    modules: list[CatalogModule] = []
+    """Of pickled models, in the order of ``named_modules()``."""
     globals: list[str] = []
     """Every class and function that the pickle names."""
     unsafe_globals: list[str] = []

@@ -3,7 +3,6 @@
 Source: the format's description in the README of ``huggingface/safetensors``. Offsets in the header count from its end.
 """
 
-import math
 from pathlib import Path
 
 import msgspec
@@ -15,12 +14,20 @@ from inspector.files.dtypes import ITEM_BYTES, SAFETENSORS_BITS, SAFETENSORS_DTY
 
 MAX_HEADER = 100_000_000
 """The limit of the reference implementation."""
+MAX_ELEMENTS = 2**63 - 1
+MAX_TENSORS = 250_000
+MAX_NUMBERS = 4_000_000
+MAX_DIMENSIONS = 64
 
 
-class _Entry(msgspec.Struct):
-    dtype: str
-    shape: list[int]
-    data_offsets: tuple[int, int]
+class _Entry(msgspec.Struct, gc=False):
+    dtype: str = ""
+    shape: tuple[int, ...] = ()
+    data_offsets: tuple[int, int] = (-1, -1)
+
+
+class _Metadata(msgspec.Struct):
+    texts: dict[str, str] = msgspec.field(default={}, name="__metadata__")
 
 
 def sniff(head: bytes, path: Path) -> bool:
@@ -39,14 +46,18 @@ def open(path: Path) -> Catalog:
                 "fetch the file again"
             )
         header = stream.read(length)
+    if header.count(b"{") > MAX_TENSORS or header.count(b",") > MAX_NUMBERS:
+        raise RequestError(
+            f"{path}: its header describes more than {MAX_TENSORS:,} tensors, and no checkpoint has that many"
+        )
     try:
-        declared = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
-        metadata = msgspec.json.decode(declared.pop("__metadata__", b"{}"), type=dict[str, str])
-        entries = {key: msgspec.json.decode(raw, type=_Entry) for key, raw in declared.items()}
+        metadata = msgspec.json.decode(header, type=_Metadata).texts
+        entries = _entries(header)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(f"{path}: its safetensors header is not valid ({error}); the file is damaged") from error
     notes: list[Note] = []
-    tensors = [_tensor(path, key, entry, 8 + length, size - 8 - length, notes) for key, entry in entries.items()]
+    name = str(path)
+    tensors = [_tensor(name, key, entry, 8 + length, size - 8 - length, notes) for key, entry in entries.items()]
     return Catalog(
         path=str(path),
         format="safetensors",
@@ -59,16 +70,33 @@ def open(path: Path) -> Catalog:
     )
 
 
-def _tensor(path: Path, key: str, entry: _Entry, header_end: int, payload: int, notes: list[Note]) -> CatalogTensor:
+def _entries(header: bytes) -> dict[str, _Entry]:
+    try:
+        entries = msgspec.json.decode(header, type=dict[str, _Entry])
+        entries.pop("__metadata__", None)
+    except msgspec.ValidationError:
+        # The metadata may have names of its own that are those of an entry's fields.
+        declared = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
+        declared.pop("__metadata__", None)
+        return {key: msgspec.json.decode(raw, type=_Entry) for key, raw in declared.items()}
+    return entries
+
+
+def _tensor(path: str, key: str, entry: _Entry, header_end: int, payload: int, notes: list[Note]) -> CatalogTensor:
     begin, end = entry.data_offsets
-    elements = math.prod(entry.shape)
+    if len(entry.shape) > MAX_DIMENSIONS:
+        raise RequestError(f"{path}: {key} has {len(entry.shape)} dimensions, which no tensor has; the file is damaged")
+    elements, strides = 1, []
+    for length in reversed(entry.shape):
+        strides.append(elements)
+        elements *= length
     dtype = SAFETENSORS_DTYPES.get(entry.dtype, entry.dtype.lower())
     bits = SAFETENSORS_BITS.get(entry.dtype) or 8 * ITEM_BYTES.get(dtype, 0)
-    if any(length < 0 for length in entry.shape) or not 0 <= begin <= end:
+    if (entry.shape and min(entry.shape) < 0) or not 0 <= begin <= end or elements > MAX_ELEMENTS:
         raise RequestError(f"{path}: the header gives {key} an impossible shape or place; the file is damaged")
     if bits and elements * bits != (end - begin) * 8:
         raise RequestError(
-            f"{path}: {key} is {entry.dtype} {entry.shape} but has {end - begin} bytes; the file is damaged"
+            f"{path}: {key} is {entry.dtype} {list(entry.shape)} but has {end - begin} bytes; the file is damaged"
         )
     if end > payload:
         notes.append(
@@ -78,18 +106,17 @@ def _tensor(path: Path, key: str, entry: _Entry, header_end: int, payload: int, 
                 path=key,
             )
         )
-    strides = [math.prod(entry.shape[axis + 1 :]) for axis in range(len(entry.shape))]
     return CatalogTensor(
         key=key,
         name=key,
-        shape=entry.shape,
+        shape=list(entry.shape),
         dtype=dtype,
         storage=str(begin) if end > begin else None,
         storage_offset=0,
-        strides=strides,
+        strides=strides[::-1],
         device="cpu",
         elements=elements,
         bytes=end - begin,
-        file=str(path),
+        file=path,
         start=header_end + begin,
     )

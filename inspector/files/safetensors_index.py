@@ -6,11 +6,13 @@ import msgspec
 
 from inspector.core.errors import RequestError
 from inspector.core.table import Note
-from inspector.files import safetensors, torch_zip
-from inspector.files.allowed_globals import is_allowed
 from inspector.files.catalog import Catalog, CatalogContainer
+from inspector.files.containment import Containment
+from inspector.files.shards import read_shards
 
 MAX_INDEX = 64 * 2**20
+MAX_KEYS = 500_000
+MAX_SHARDS = 10_000
 
 
 class _Index(msgspec.Struct):
@@ -22,55 +24,36 @@ def sniff(head: bytes, path: Path) -> bool:
     return head.lstrip().startswith(b"{") and (b'"weight_map"' in head or path.name.endswith(".index.json"))
 
 
-def open(path: Path) -> Catalog:
-    """Read the shards' catalogs as one; shards that are absent, and keys that disagree, become notes."""
+def open(path: Path, allow_outside: bool = False) -> Catalog:
+    """Read the shards' catalogs as one; shards that are absent or outside, and keys that disagree, become notes."""
     size = path.stat().st_size
     if size > MAX_INDEX:
         raise RequestError(f"{path} is too large for an index of shards ({size:,} bytes)")
     try:
-        weight_map = msgspec.json.decode(path.read_bytes(), type=_Index).weight_map
-    except msgspec.DecodeError as error:
+        told = path.read_bytes()
+        if told.count(b":") > 2 * MAX_KEYS:
+            raise RequestError(f"{path} lists more than {MAX_KEYS:,} tensors, and no checkpoint has that many")
+        weight_map = msgspec.json.decode(told, type=_Index).weight_map
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(f"{path} is not a valid index of shards: {error}") from error
-    tensors, notes, names, shards = [], [], set[str](), list[str]()
-    for shard in dict.fromkeys(weight_map.values()):
-        place = path.parent / shard
-        if Path(shard).name != shard:
-            notes.append(Note(code="shard-outside", message=f"the index points outside its folder, to {shard}"))
-            continue
-        if not place.is_file():
-            notes.append(Note(code="shard-missing", message=f"the shard {shard} is not beside the index"))
-            continue
-        with place.open("rb") as stream:
-            head = stream.read(64)
-        kind = next((kind for kind in (safetensors, torch_zip) if kind.sniff(head, place)), None)
-        if kind is None:
-            notes.append(Note(code="shard-unreadable", message=f"the shard {shard} is not a file of tensors"))
-            continue
-        catalog = kind.open(place)
-        size += catalog.bytes
-        shards.append(shard)
-        names |= set(catalog.globals)
-        notes += catalog.notes
-        for tensor in catalog.tensors:
-            # Storage names are a file's own.
-            storage = None if tensor.storage is None else f"{shard}/{tensor.storage}"
-            tensors.append(msgspec.structs.replace(tensor, storage=storage))
-            if weight_map.get(tensor.key) != shard:
-                notes.append(
-                    Note(code="shard-key", message=f"{tensor.key} is in {shard}, which the index does not say")
-                )
-    absent = weight_map.keys() - {tensor.key for tensor in tensors}
-    notes += [Note(code="shard-key", message=f"{key} is in the index but in no shard here") for key in sorted(absent)]
+    shards = dict.fromkeys(weight_map.values())
+    if len(shards) > MAX_SHARDS:
+        raise RequestError(f"{path} names {len(shards):,} files, and no checkpoint has that many")
+    found = read_shards(shards, Containment(path.parent, allow_outside), weight_map)
+    absent = weight_map.keys() - {tensor.key for tensor in found.tensors}
+    notes = [Note(code="shard-key", message=f"{key} is in the index but in no shard here") for key in sorted(absent)]
     return Catalog(
         path=str(path),
         format="safetensors-index",
-        bytes=size,
+        bytes=size + found.bytes,
         root="mapping",
         root_type="index",
-        tensors=tensors,
-        containers=[CatalogContainer(path=[], type="index", tensors=len(tensors))],
-        globals=sorted(names),
-        unsafe_globals=[name for name in sorted(names) if not is_allowed(name)],
-        shards=shards,
-        notes=notes,
+        tensors=found.tensors,
+        containers=[CatalogContainer(path=[], type="index", tensors=len(found.tensors))],
+        globals=sorted(found.globals),
+        unsafe_globals=sorted(found.unsafe_globals),
+        big_endian=found.big_endian,
+        protocol=found.protocol,
+        shards=found.files,
+        notes=[*found.notes, *notes],
     )

@@ -5,18 +5,21 @@ information, the object, the list of storage keys, then for each storage its ele
 """
 
 import mmap
+import re
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from inspector.core.errors import RequestError
 from inspector.core.table import Note
-from inspector.files.allowed_globals import is_allowed
+from inspector.files.allowed_globals import named_globals, warning
 from inspector.files.catalog import Catalog
 from inspector.files.inert_pickle import BrokenPickleError, Pickled, read_pickle
 from inspector.files.torch_objects import read_contents
 
 MAGIC = 0x1950A86A20F9469CFC6C
+MAX_KEYS = 16 * 2**20
+_SMALL = 2**16
 _MAGIC_BYTES = MAGIC.to_bytes(10, "little")
 
 
@@ -26,8 +29,10 @@ def sniff(head: bytes, path: Path) -> bool:
 
 
 def is_pickle(head: bytes) -> bool:
-    """Whether the bytes begin as a pickle of protocol 2 to 5."""
-    return len(head) > 2 and head[0] == 0x80 and 2 <= head[1] <= 5
+    """Whether the bytes begin as a pickle of protocol 2 to 5, or as one of an older protocol that names something."""
+    if len(head) > 2 and head[0] == 0x80:
+        return 2 <= head[1] <= 5
+    return re.match(rb"\(?[ci][\w.]{1,200}\n[\w.]{1,200}\n|\([dl]p0\n", head) is not None
 
 
 def open(path: Path) -> Catalog:
@@ -35,20 +40,21 @@ def open(path: Path) -> Catalog:
     size = path.stat().st_size
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
-            first = read_pickle(data)
+            first = read_pickle(data, most=_SMALL)
             if first.value != MAGIC:
                 raise RequestError(
                     f"{path} is a pickle, but not one that torch.save wrote: it cannot be read without running what it "
-                    "names; open it where you trust it and save its tensors with torch.save"
+                    f"names{warning(first.globals)}; open it where you trust it and save its tensors with torch.save"
                 )
-            version = read_pickle(data, first.end)
-            system = read_pickle(data, version.end)
+            version = read_pickle(data, first.end, _SMALL)
+            system = read_pickle(data, version.end, _SMALL)
             pickled = read_pickle(data, system.end)
             contents = read_contents(pickled.value)
-            keys = read_pickle(data, pickled.end)
+            keys = read_pickle(data, pickled.end, MAX_KEYS)
         except BrokenPickleError as error:
             raise RequestError(
-                f"{path} is cut off or damaged: a pickle in it cannot be read ({error}); fetch the file again"
+                f"{path} is cut off or damaged: a pickle in it cannot be read ({error}){warning(error.globals)}; "
+                "fetch the file again"
             ) from error
         starts = _starts(keys, contents.declared)
     notes = [*contents.notes]
@@ -61,7 +67,7 @@ def open(path: Path) -> Catalog:
                 message=f"the file is cut off: its tensors need at least {needed:,} bytes and {size:,} are here",
             )
         )
-    names = sorted({found.path for part in (version, system, pickled, keys) for found in part.globals})
+    names, unsafe = named_globals((first, version, system, pickled, keys))
     return Catalog(
         path=str(path),
         format="torch-legacy",
@@ -73,8 +79,9 @@ def open(path: Path) -> Catalog:
             for tensor in contents.tensors
         ],
         containers=contents.containers,
+        modules=contents.modules,
         globals=names,
-        unsafe_globals=[name for name in names if not is_allowed(name)],
+        unsafe_globals=unsafe,
         protocol=_highest(first, pickled),
         notes=notes,
     )

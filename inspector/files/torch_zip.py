@@ -1,65 +1,37 @@
 """Files of ``torch.save`` since 1.6: a zip archive with a pickle and one record a storage; TorchScript archives too."""
 
-import zipfile
-from pathlib import Path
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
 from inspector.core.errors import RequestError
 from inspector.core.table import Note
-from inspector.files.allowed_globals import is_allowed
-from inspector.files.catalog import Catalog
-from inspector.files.inert_pickle import MAX_BYTES, BrokenPickleError, read_pickle
+from inspector.files.allowed_globals import named_globals, warning
+from inspector.files.catalog import Catalog, CatalogTensor
+from inspector.files.inert_pickle import MAX_BYTES, BrokenPickleError, Global, Pickled, read_pickle
+from inspector.files.script_classes import ScriptClasses
 from inspector.files.torch_objects import Contents, read_contents
+from inspector.files.zip_directory import STORED, BrokenZipError, ZipDirectory
 
-_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
-
-
-def sniff(head: bytes, path: Path) -> bool:
-    """Whether the file begins as a zip archive."""
-    return head.startswith(_SIGNATURES)
+PICKLE = "data.pkl"
 
 
-def open(path: Path) -> Catalog:
-    """Read the catalog of a torch zip file; raises RequestError where it is cut off or not torch's."""
-    size = path.stat().st_size
-    try:
-        with zipfile.ZipFile(path) as archive:
-            records = {info.filename: info for info in archive.infolist()}
-            pickles = [name for name in records if name == "data.pkl" or name.endswith("/data.pkl")]
-            if not pickles:
-                raise RequestError(_no_pickle(path, list(records)))
-            prefix = min(pickles, key=len).removesuffix("data.pkl")
-            if records[f"{prefix}data.pkl"].file_size > MAX_BYTES:
-                raise RequestError(
-                    f"{path}: its pickle is larger than {MAX_BYTES // 2**20} MiB; this is not a checkpoint"
-                )
-            with archive.open(f"{prefix}data.pkl") as stream:
-                data = stream.read(MAX_BYTES + 1)
-            big_endian = f"{prefix}byteorder" in records and archive.read(f"{prefix}byteorder") == b"big"
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
-        raise RequestError(
-            f"{path} begins as a zip archive but its end is missing or damaged ({size:,} bytes are here; {error}): "
-            "the download or copy was cut off; fetch the file again"
-        ) from error
-    try:
-        pickled = read_pickle(data)
-        contents = read_contents(pickled.value)
-    except BrokenPickleError as error:
-        raise RequestError(
-            f"{path}: the pickle in it cannot be read ({error}); the file is damaged, fetch it again"
-        ) from error
-    script = f"{prefix}constants.pkl" in records
-    sizes = {
-        name.removeprefix(f"{prefix}data/"): info.file_size
-        for name, info in records.items()
-        if name.startswith(f"{prefix}data/")
-    }
-    names = sorted({found.path for found in pickled.globals})
+def sniff(directory: ZipDirectory) -> bool:
+    """Whether the archive holds torch's pickle."""
+    return bool(_pickles(directory))
+
+
+def open(directory: ZipDirectory) -> Catalog:
+    """Read the catalog of a torch archive; raises RequestError or BrokenZipError where its pickle cannot be read."""
+    path = directory.path
+    prefix = min(_pickles(directory), key=len).removesuffix(PICKLE)
+    script = f"{prefix}constants.pkl" in directory.members
+    pickled, contents = read_archive(directory, prefix, ScriptClasses(directory, prefix) if script else None)
+    names, unsafe = named_globals([pickled])
     return Catalog(
         path=str(path),
         format="torchscript" if script else "torch-zip",
-        bytes=size,
+        bytes=path.stat().st_size,
         root="module" if script else contents.root,
         root_type=contents.root_type,
         tensors=[
@@ -67,36 +39,100 @@ def open(path: Path) -> Catalog:
             for tensor in contents.tensors
         ],
         containers=contents.containers,
+        modules=contents.modules,
         globals=names,
-        unsafe_globals=[name for name in names if not is_allowed(name)],
-        big_endian=big_endian,
+        unsafe_globals=unsafe,
+        big_endian=is_big_endian(directory, prefix),
         protocol=pickled.protocol,
-        notes=[*contents.notes, *_short_records(contents, sizes)],
+        notes=[
+            *contents.notes,
+            *short_records(contents.storages.items(), record_sizes(directory, f"{prefix}data/")),
+            *repeated_names(directory),
+        ],
     )
 
 
-def _short_records(contents: Contents, sizes: dict[str, int]) -> list[Note]:
+def read_archive(
+    directory: ZipDirectory, prefix: str, classes: ScriptClasses | None = None
+) -> tuple[Pickled, Contents]:
+    """The pickle of a torch archive whose members begin with `prefix`, and what is in it.
+
+    Raises RequestError where it is too large or damaged, BrokenZipError where it cannot be got.
+    """
+    member = directory.members[f"{prefix}{PICKLE}"]
+    if member.size > MAX_BYTES:
+        raise RequestError(
+            f"{directory.path}: its pickle is larger than {MAX_BYTES // 2**20} MiB; this is not a checkpoint"
+        )
+    named: list[Global] = []
+    try:
+        pickled = read_pickle(directory.read(member.name, MAX_BYTES))
+        named = pickled.globals
+        return pickled, read_contents(pickled.value, classes)
+    except BrokenPickleError as error:
+        raise RequestError(
+            f"{directory.path}: the pickle in it cannot be read ({error}){warning(error.globals or named)}; "
+            "the file is damaged, fetch it again"
+        ) from error
+
+
+def is_big_endian(directory: ZipDirectory, prefix: str) -> bool:
+    """Whether the archive says that its storages begin with the highest byte."""
+    return f"{prefix}byteorder" in directory.members and directory.read(f"{prefix}byteorder", 64) == b"big"
+
+
+def record_sizes(directory: ZipDirectory, folder: str) -> dict[str, int]:
+    """Bytes of each member below `folder` that can be mapped, by its name there."""
+    found: dict[str, int] = {}
+    for name, member in directory.members.items():
+        if name.startswith(folder):
+            whole = member.method == STORED and not member.encrypted and member.header + member.size <= directory.size
+            found[name[len(folder) :]] = member.size if whole else -1
+    return found
+
+
+def short_records(needs: Iterable[tuple[str, tuple[int, str]]], sizes: dict[str, int]) -> list[Note]:
     """Storages whose record is absent or smaller than their tensors need: reading them would leave the record."""
     notes = []
-    for storage, (needed, key) in contents.storages.items():
-        if needed > sizes.get(storage, -1):
-            there = f"{sizes[storage]} bytes are there" if storage in sizes else "it is not in the file"
-            notes.append(
-                Note(
-                    code="out-of-storage",
-                    message=f"{key} needs {needed} bytes of storage {storage}, but {there}",
-                    path=key,
-                )
+    for storage, (needed, key) in needs:
+        there = sizes.get(storage)
+        if there is None:
+            found = "it is not in the file"
+        elif there < 0:
+            found = "it is compressed, encrypted or cut off, which PyTorch never writes"
+        elif needed > there:
+            found = f"{there} bytes are there"
+        else:
+            continue
+        notes.append(
+            Note(
+                code="out-of-storage", message=f"{key} needs {needed} bytes of storage {storage}, but {found}", path=key
             )
+        )
     return notes
 
 
-def _no_pickle(path: Path, names: list[str]) -> str:
-    if any(name.endswith(".npy") for name in names):
-        return (
-            f"{path} is a NumPy .npz archive, not a checkpoint; load it with numpy, save a state_dict with torch.save"
-        )
-    if any(name.rpartition("/")[2] in ("archive_format", "serialized_exported_program.json") for name in names):
-        return f"{path} is a torch.export archive (.pt2), not a checkpoint; save its state_dict with torch.save"
-    shown = ", ".join(names[:3]) or "nothing"
-    return f"{path} is a zip archive but not a PyTorch checkpoint: it holds {shown}, and no data.pkl"
+def repeated_names(directory: ZipDirectory) -> list[Note]:
+    """A note where two members have one name: this reader and another may take different ones."""
+    if not directory.repeated:
+        return []
+    message = f"the archive has two members named {directory.repeated[0]}: other readers may take the other one"
+    return [Note(code="repeated-record", message=message)]
+
+
+def nested(tensors: Iterable[CatalogTensor], directory: ZipDirectory, prefix: str) -> list[CatalogTensor]:
+    """The tensors of an archive within the file, with the bytes of the file at which their storages begin."""
+    placed = []
+    for tensor in tensors:
+        record = f"{prefix}data/{tensor.storage}"
+        try:
+            start = directory.place(record)
+        except (KeyError, BrokenZipError):
+            placed.append(tensor)
+        else:
+            placed.append(replace(tensor, file=str(directory.path), start=start))
+    return placed
+
+
+def _pickles(directory: ZipDirectory) -> list[str]:
+    return [name for name in directory.members if name == PICKLE or name.endswith(f"/{PICKLE}")]

@@ -22,6 +22,7 @@ def typed_path(typed: str | PathLike[str]) -> Path:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         pass
-    except OSError as problem:
-        raise RequestError(f"{shortened(str(typed))} cannot be looked at: {problem.strerror}; name another") from None
+    except (OSError, ValueError) as problem:
+        why = getattr(problem, "strerror", None) or problem
+        raise RequestError(f"{shortened(str(typed))} cannot be looked at: {why}; name another") from None
     return path

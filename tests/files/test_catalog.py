@@ -213,9 +213,9 @@ def test_a_lfs_pointer_a_page_and_others_are_named(tmp_path: Path) -> None:
         (b"\n<!DOCTYPE html><html>", "a web page"),
         (b"<HTML><head>", "a web page"),
         (onnx, "an ONNX model"),
-        (b"hello, world", r"not a checkpoint: neither PyTorch nor safetensors begin with 68 65 6c"),
+        (b"hello, world", 'is a text file that begins "hello, world"'),
         (pickle.dumps({"a": 1}), "is a pickle, but not one that torch.save wrote"),
-        (b"\x80\x02", "not a checkpoint"),
+        (b"\x80\x02", "is not a checkpoint: it begins with 80 02"),
         (b"PK\x03\x04 and no more", "begins as a zip archive but its end is missing"),
         (struct.pack("<Q", 50) + b"{}", "is cut off: its safetensors header has 50 bytes"),
         (struct.pack("<Q", 5) + b"{oops", "safetensors header is not valid"),
@@ -230,7 +230,7 @@ def test_a_lfs_pointer_a_page_and_others_are_named(tmp_path: Path) -> None:
 def test_places_that_are_not_files(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="there is no file"):
         open_catalog(tmp_path / "none.pt")
-    with pytest.raises(RequestError, match="is a folder"):
+    with pytest.raises(RequestError, match="is an empty folder"):
         open_catalog(tmp_path)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(RequestError, match="not a regular file"):
