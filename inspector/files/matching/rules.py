@@ -7,6 +7,7 @@ from inspector.core.table import LoadRule
 from inspector.files.matching.casts import loses
 from inspector.files.matching.leaf_names import split
 from inspector.files.matching.transferring import Fit
+from inspector.files.matching.tree import is_index
 from inspector.files.matching.wrappers import WRAPPERS
 
 Path = tuple[str, ...]
@@ -110,13 +111,13 @@ def _of_paths(path: Path, other: Path) -> Iterator[Told]:
     path, other = path[: len(path) - end], other[: len(other) - end]
     if not path and not other:
         return
-    indices = [int(token) for token in path if token.isdigit()]
-    indices_of_model = [int(token) for token in other if token.isdigit()]
+    indices = [int(token) for token in path if is_index(token)]
+    indices_of_model = [int(token) for token in other if is_index(token)]
     comparable = len(indices) == len(indices_of_model)
     offsets = [b - a for a, b in zip(indices, indices_of_model, strict=True)] if comparable else None
     from_ = _spelled(path, [0] * len(indices) if comparable else None)
     to = _spelled(other, offsets)
-    words, words_of_model = ([token for token in side if not token.isdigit()] for side in (path, other))
+    words, words_of_model = ([token for token in side if not is_index(token)] for side in (path, other))
     if comparable and words == words_of_model:
         moved = next((first for first, offset in zip(indices, offsets or [], strict=True) if offset), 0)
         yield "index_shift", from_, to, moved
@@ -136,7 +137,7 @@ def _spelled(path: Path, offsets: Sequence[int] | None) -> str:
         return ".".join(path)
     at, parts = 0, []
     for token in path:
-        if token.isdigit():
+        if is_index(token):
             letter = _LETTERS[at % len(_LETTERS)]
             parts.append(f"{{{letter}{offsets[at]:+d}}}" if offsets[at] else f"{{{letter}}}")
             at += 1
@@ -162,7 +163,7 @@ def _of_values(fit: Fit) -> Iterator[Told]:
 
 def _module(key: str) -> str:
     path = split(tuple(key.split(".")))[0]
-    return _spelled(path, [0] * sum(token.isdigit() for token in path))
+    return _spelled(path, [0] * sum(is_index(token) for token in path))
 
 
 def _of_dtypes(fit: Fit) -> Iterator[Told]:
