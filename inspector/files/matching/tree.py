@@ -37,6 +37,11 @@ class Leaf:
         return self.role, loose(self.shape)
 
     @property
+    def is_free(self) -> bool:
+        """Whether it matters and has no partner yet."""
+        return self.partner is None and not self.benign
+
+    @property
     def keys(self) -> list[str]:
         """The keys of its tensors."""
         return [entry.key for entry in self.entries]
