@@ -39,7 +39,7 @@ def strong(node: Node) -> bool:
 
 def shared_with_free(child: Node, other: Node) -> int:
     """How many leaves of `child` could be those directly below `other` that are not paired, by names or by form."""
-    bag = Counter(("", leaf.trait) for leaf in other.leaves.values() if not leaf.partner and not leaf.benign)
+    bag = Counter(("", leaf.trait) for leaf in other.leaves.values() if leaf.is_free)
     forms: Counter[int] = Counter()
     for node in other.children.values():
         if node.untouched:

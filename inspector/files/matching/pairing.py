@@ -8,7 +8,7 @@ paired where its form is on each side once.
 from collections.abc import Iterable, Sequence
 
 from inspector.files.matching import sequences
-from inspector.files.matching.ambiguity import ambiguities, ambiguity
+from inspector.files.matching.ambiguity import ambiguities, ambiguity, leftovers
 from inspector.files.matching.likeness import families, likeness, order, same_meaning, shared_with_free, strong
 from inspector.files.matching.records import Ambiguity
 from inspector.files.matching.transferring import Fit, fit
@@ -50,6 +50,7 @@ class Pairing:
             self._anywhere()
             if not self.model.open or self.model.open == left:
                 break
+        self.ambiguous.extend(leftovers(self.file, self.model))
 
     def _by_votes(self) -> None:
         for _ in range(_ROUNDS):
@@ -248,7 +249,7 @@ class Pairing:
         by_shape: dict[object, tuple[list[Leaf], list[Leaf]]] = {}
         for side, (node, other) in enumerate(((x, y), (y, x))):
             for role, leaf in node.leaves.items():
-                if _is_free(leaf) and role not in other.leaves and leaf.shape and "#" not in role:
+                if leaf.is_free and role not in other.leaves and leaf.shape and "#" not in role:
                     by_shape.setdefault(leaf.shape, ([], []))[side].append(leaf)
         for from_file, of_model in by_shape.values():
             if not from_file or not of_model:
@@ -280,10 +281,6 @@ class Pairing:
 
 def _is_open(node: Node | None) -> bool:
     return node is not None and node.open > 0
-
-
-def _is_free(leaf: Leaf) -> bool:
-    return leaf.partner is None and not leaf.benign
 
 
 def _is_average(node: Node) -> bool:

@@ -7,6 +7,7 @@ from inspector.core.table import LoadRule
 from inspector.files.matching.casts import loses
 from inspector.files.matching.leaf_names import split
 from inspector.files.matching.transferring import Fit
+from inspector.files.matching.tree import is_index, numbered
 from inspector.files.matching.wrappers import WRAPPERS
 
 Path = tuple[str, ...]
@@ -19,7 +20,7 @@ class _Tally:
     tensors: int = 0
     confidences: list[float] = field(default_factory=list)
     firsts: set[int] = field(default_factory=set)
-    """Of an index shift: the indices in the file that it moves."""
+    """The indices in the file that it moves."""
 
 
 def rules(made: Iterable[tuple[Fit, float]], lossy: frozenset[str]) -> list[LoadRule]:
@@ -31,7 +32,8 @@ def rules(made: Iterable[tuple[Fit, float]], lossy: frozenset[str]) -> list[Load
             tally = tallies.setdefault((kind, from_, to), _Tally())
             tally.tensors += 1
             tally.confidences.append(confidence)
-            tally.firsts.add(index)
+            if index is not None:
+                tally.firsts.add(index)
     return [
         LoadRule(
             kind=kind,
@@ -40,7 +42,7 @@ def rules(made: Iterable[tuple[Fit, float]], lossy: frozenset[str]) -> list[Load
             tensors=tally.tensors,
             confidence=_confidence(kind, tally.confidences),
             lossy=kind in lossy or (kind == "cast" and loses(from_, to)),
-            condition=f"n ≥ {min(tally.firsts)}" if kind == "index_shift" else "",
+            condition=f"n ≥ {min(tally.firsts)}" if tally.firsts else "",
         )
         for (kind, from_, to), tally in _few_places(tallies).items()
     ]
@@ -53,7 +55,7 @@ def _confidence(kind: str, confidences: list[float]) -> float:
     return max(confidences) if kind in ("drop_wrapper", "add_wrapper") else min(confidences)
 
 
-Told = tuple[str, str, str, int]
+Told = tuple[str, str, str, int | None]
 """Kind, from, to, and the index in the file where one is shifted."""
 
 
@@ -63,7 +65,7 @@ def _of_names(fit: Fit) -> Iterator[Told]:
     path, name = split(tuple(fit.sources[0].key.split(".")))
     path_of_model, name_of_model = split(tuple(fit.target.key.split(".")))
     if name != name_of_model and "weight_norm_fold" not in fit.kinds:
-        yield _leaf_kind(name, name_of_model), f"*.{name}", f"*.{name_of_model}", 0
+        yield _leaf_kind(name, name_of_model), f"*.{name}", f"*.{name_of_model}", None
     yield from _of_wrappers(path, path_of_model)
     yield from _of_paths(_plain(path), _plain(path_of_model))
 
@@ -82,10 +84,10 @@ def _of_wrappers(path: Path, path_of_model: Path) -> Iterator[Told]:
     mine, others = _wrapped(path), _wrapped(path_of_model)
     for place, prefix in mine.items():
         if place not in others:
-            yield "drop_wrapper", f"{prefix}{place[0]}.", prefix, 0
+            yield "drop_wrapper", f"{prefix}{place[0]}.", prefix, None
     for place, prefix in others.items():
         if place not in mine:
-            yield "add_wrapper", prefix, f"{prefix}{place[0]}.", 0
+            yield "add_wrapper", prefix, f"{prefix}{place[0]}.", None
 
 
 def _wrapped(path: Path) -> dict[tuple[str, int, int], str]:
@@ -110,38 +112,62 @@ def _of_paths(path: Path, other: Path) -> Iterator[Told]:
     path, other = path[: len(path) - end], other[: len(other) - end]
     if not path and not other:
         return
-    indices = [int(token) for token in path if token.isdigit()]
-    indices_of_model = [int(token) for token in other if token.isdigit()]
-    comparable = len(indices) == len(indices_of_model)
-    offsets = [b - a for a, b in zip(indices, indices_of_model, strict=True)] if comparable else None
-    from_ = _spelled(path, [0] * len(indices) if comparable else None)
-    to = _spelled(other, offsets)
-    words, words_of_model = ([token for token in side if not token.isdigit()] for side in (path, other))
-    if comparable and words == words_of_model:
-        moved = next((first for first, offset in zip(indices, offsets or [], strict=True) if offset), 0)
+    names, names_of_model, offsets = _offsets(path, other)
+    from_, to = _spelled(names, [0] * len(offsets)), _spelled(names_of_model, offsets)
+    moved = next((number for (_, number), offset in zip(_counted(names), offsets, strict=True) if offset), None)
+    words = [stem for stem, _ in names if stem]
+    if moved is not None and words == [stem for stem, _ in names_of_model if stem]:
         yield "index_shift", from_, to, moved
-    elif (
-        (not indices and not indices_of_model and (not path or not other or len(path) == len(other) == 1))
-        or path == other[: len(path)]
-        or other == path[: len(other)]
-    ):
-        yield "prefix", _with_dot(from_), _with_dot(to), 0
+    elif path == other[: len(path)] or other == path[: len(other)] or _is_plain(path, other):
+        yield "prefix", _with_dot(from_), _with_dot(to), moved
     else:
-        yield "renamed", from_, to, 0
+        yield "renamed", from_, to, moved
 
 
-def _spelled(path: Path, offsets: Sequence[int] | None) -> str:
-    """A path with a letter for each index, and what is added to it; as it is where `offsets` is None."""
-    if offsets is None:
-        return ".".join(path)
+Name = tuple[str, int | None]
+"""The stem of a part of a path, and the index behind it."""
+
+
+def _offsets(path: Path, other: Path) -> tuple[list[Name], list[Name], list[int]]:
+    """Both paths with the indices that correspond, and by how much each differs.
+
+    Numbers at the end of a name (layer3) are indices where nothing else of the number changes, or no name does.
+    """
+    for split_name in (numbered, _index_alone):
+        names, names_of_model = [split_name(token) for token in path], [split_name(token) for token in other]
+        one, two = _counted(names), _counted(names_of_model)
+        if len(one) != len(two):
+            continue
+        offsets = [b - a for (_, a), (_, b) in zip(one, two, strict=True)]
+        same_words = [stem for stem, _ in names] == [stem for stem, _ in names_of_model]
+        if split_name is _index_alone or same_words or not any(offsets):
+            return names, names_of_model, offsets
+    return [(token, None) for token in path], [(token, None) for token in other], []
+
+
+def _index_alone(token: str) -> Name:
+    return ("", int(token)) if is_index(token) else (token, None)
+
+
+def _counted(names: Iterable[Name]) -> list[tuple[str, int]]:
+    return [(stem, number) for stem, number in names if number is not None]
+
+
+def _is_plain(path: Path, other: Path) -> bool:
+    """Whether one name at the top became another."""
+    return len(path) == len(other) == 1 and not is_index(path[0]) and not is_index(other[0])
+
+
+def _spelled(names: Iterable[Name], offsets: Sequence[int]) -> str:
+    """A path with a letter for each index, and what is added to it."""
     at, parts = 0, []
-    for token in path:
-        if token.isdigit():
-            letter = _LETTERS[at % len(_LETTERS)]
-            parts.append(f"{{{letter}{offsets[at]:+d}}}" if offsets[at] else f"{{{letter}}}")
-            at += 1
-        else:
-            parts.append(token)
+    for stem, number in names:
+        if number is None:
+            parts.append(stem)
+            continue
+        letter = _LETTERS[at % len(_LETTERS)]
+        parts.append(f"{stem}{{{letter}{offsets[at]:+d}}}" if offsets[at] else f"{stem}{{{letter}}}")
+        at += 1
     return ".".join(parts)
 
 
@@ -157,18 +183,18 @@ def _of_values(fit: Fit) -> Iterator[Told]:
         from_ = f"{_with_dot(front)}{'|'.join(dict.fromkeys(names))}"
     for kind in fit.kinds:
         if kind != "tied":
-            yield kind, from_, _module(fit.target.key), 0
+            yield kind, from_, _module(fit.target.key), None
 
 
 def _module(key: str) -> str:
-    path = split(tuple(key.split(".")))[0]
-    return _spelled(path, [0] * sum(token.isdigit() for token in path))
+    names = [_index_alone(token) for token in split(tuple(key.split(".")))[0]]
+    return _spelled(names, [0] * len(names))
 
 
 def _of_dtypes(fit: Fit) -> Iterator[Told]:
     given, kept = fit.sources[0].dtype, fit.target.dtype
     if given and kept and given != kept:
-        yield "cast", given, kept, 0
+        yield "cast", given, kept, None
 
 
 def _few_places(tallies: dict[tuple[str, str, str], _Tally]) -> dict[tuple[str, str, str], _Tally]:

@@ -16,6 +16,7 @@ from inspector.files.matching.wrappers import WRAPPERS
 
 Trait = tuple[str, tuple[int, ...] | None]
 """Role and loose shape of a leaf."""
+_LONGEST_NUMBER = 10
 _NUMBER = re.compile(r"(.*?)(\d+)$")
 
 
@@ -34,6 +35,11 @@ class Leaf:
     def trait(self) -> Trait:
         """What is compared where names differ."""
         return self.role, loose(self.shape)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it matters and has no partner yet."""
+        return self.partner is None and not self.benign
 
     @property
     def keys(self) -> list[str]:
@@ -107,13 +113,18 @@ class Node:
 
 def generic(token: str) -> str:
     """A name as it is compared across index shifts."""
-    return "#" if token.isdigit() else token
+    return "#" if is_index(token) else token
+
+
+def is_index(token: str) -> bool:
+    """Whether a name is a place in a sequence."""
+    return token.isdecimal() and len(token) < _LONGEST_NUMBER
 
 
 def numbered(token: str) -> tuple[str, int | None]:
     """A name's stem and the number at its end: ("layer", 3) of layer3, ("", 3) of 3."""
     found = _NUMBER.match(token)
-    return (found[1], int(found[2])) if found and len(found[2]) < 10 else (token, None)
+    return (found[1], int(found[2])) if found and len(found[2]) < _LONGEST_NUMBER else (token, None)
 
 
 def build(entries: Iterable[Entry]) -> Node:

@@ -8,7 +8,7 @@ on both sides, gets a vote of each tensor.
 from collections import Counter
 from dataclasses import dataclass, field
 
-from inspector.files.matching.tree import Leaf, Node, Trait, generic
+from inspector.files.matching.tree import Node, Trait, generic
 
 Path = tuple[str, ...]
 _EVERYWHERE = ("weight", "bias", "running_mean", "running_var", "weight#g", "weight#v", "weight#orig", "weight#u", "#")
@@ -54,15 +54,11 @@ def _groups(root: Node) -> list[_Group]:
         if not node.open:
             continue
         for leaf in node.leaves.values():
-            if _counts(leaf):
+            if leaf.is_free:
                 group = found.setdefault((*path, leaf.role), _Group((*path, leaf.role)))
                 group.traits[leaf.trait] += 1
         waiting.extend((child, (*path, generic(child.token))) for child in reversed(node.children.values()))
     return list(found.values())
-
-
-def _counts(leaf: Leaf) -> bool:
-    return leaf.partner is None and not leaf.benign
 
 
 def _end(path: Path) -> tuple[str, ...]:

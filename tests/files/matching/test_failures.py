@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -323,3 +324,28 @@ def test_an_empty_file_and_an_empty_model() -> None:
     assert diagnose([], []).loads
     assert diagnose([], known("lenet")).coverage == 0
     assert not diagnose(of_file(known("lenet")), []).loads
+
+
+def test_the_fused_and_transposed_attention_of_gpt2_is_split_value_by_value() -> None:
+    width = 12
+    parts = {f"h.0.attn.{name}.weight": numbers((width, width), 1000 * at) for at, name in enumerate("qkv")}
+    model = parts | {"h.0.mlp.up.weight": numbers((4 * width, width))}
+    file = {
+        "transformer.h.0.attn.c_attn.weight": np.concatenate(list(parts.values())).T,
+        "transformer.h.0.mlp.up.weight": model["h.0.mlp.up.weight"].T,
+    }
+    diagnosis = diagnose(described(file), described(model))
+    assert diagnosis.loads
+    for one in diagnosis.transfers:
+        assert np.array_equal(made(one, file), model[one.target])
+
+
+def test_the_rules_of_the_contract_are_spelled_as_json() -> None:
+    model = known("vit_b_16")
+    file = renamed(model, ("encoder.layers.encoder_layer_", "blocks."), ("self_attention", "attn"))
+    found = msgspec.to_builtins(diagnose(file, model))
+    assert [(rule["kind"], rule["from"], rule["to"], rule["tensors"]) for rule in found["rules"]] == [
+        ("renamed", "blocks.{n}", "encoder.layers.encoder_layer_{n}", 8 * 12),
+        ("renamed", "blocks.{n}.attn", "encoder.layers.encoder_layer_{n}.self_attention", 4 * 12),
+    ]
+    assert all({"confidence", "lossy"} <= rule.keys() for rule in found["rules"])

@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.files.matching import Entry, diagnose
 from inspector.files.matching.wrappers import WRAPPERS, align, fits
 
 NAMES = st.sampled_from(["a", "b", "module", "0", "1", "conv", "model"])
@@ -65,3 +66,14 @@ def test_a_shape_that_is_not_known_yet_takes_any() -> None:
     assert align({"module.weight": (3, 2)}, {"weight": None}).pairs == {"module.weight": "weight"}
     assert fits((1,), ())
     assert not fits((2,), ())
+
+
+@given(TREES, st.sampled_from(WRAPPERS), st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_the_full_diagnosis_undoes_a_wrapper_at_the_root_too(tree: dict, token: str, on_file: bool) -> None:
+    plain = keys(tree, {})
+    wrapped = keys(tree, {"": token})
+    file, model = (wrapped, plain) if on_file else (plain, wrapped)
+    diagnosis = diagnose(*([Entry(key=key, shape=shape) for key, shape in side.values()] for side in (file, model)))
+    assert {one.sources[0]: one.target for one in diagnosis.transfers} == {file[key][0]: model[key][0] for key in plain}
+    assert diagnosis.loads
