@@ -1,8 +1,7 @@
 """One conversation with a worker for a command that prints."""
 
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import TypeVar
 
 import click
@@ -16,7 +15,7 @@ from inspector.worker.protocol import Event, Open, Progress, Trace
 T = TypeVar("T")
 
 
-def converse(recipe: Recipe, worker: str | None, talk: Callable[[Client], Awaitable[T]]) -> T:
+def converse(recipe: Recipe, worker: str | None, talk: Callable[[Client], Coroutine[None, None, T]]) -> T:
     """Start a worker, carry out `talk` with its client, and end the worker, whatever happens."""
     client = client_for(recipe, worker, for_commands=True)
 
@@ -31,7 +30,21 @@ def converse(recipe: Recipe, worker: str | None, talk: Callable[[Client], Awaita
             if sys.stderr.isatty():
                 click.echo("\r\x1b[K", nl=False, err=True)
 
+    if not getattr(client, "in_threads", True):
+        return _at_once(conversation())
+    import asyncio
+
     return asyncio.run(conversation())
+
+
+def _at_once(conversation: Coroutine[None, None, T]) -> T:
+    """What a conversation that never waits comes to; an event loop takes a while to import."""
+    try:
+        conversation.send(None)
+    except StopIteration as done:
+        value: T = done.value
+        return value
+    raise RuntimeError("the conversation waits for something")
 
 
 async def opened(client: Client, recipe: Recipe) -> ModelTable:

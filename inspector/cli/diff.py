@@ -18,6 +18,7 @@ from inspector.worker.protocol import Diff, Open, Save
 @click.argument("a")
 @click.argument("b")
 @click.option("--args", "arguments", default="", metavar="TEXT", help="Constructor arguments, where A or B is a model.")
+@click.option("--allow-outside", is_flag=True, help="Let an index name files outside of its folder.")
 @click.option(
     "--worker",
     metavar="COMMAND",
@@ -26,7 +27,7 @@ from inspector.worker.protocol import Diff, Open, Save
 )
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @options.as_json
-def command(json: bool, a: str, b: str, arguments: str, worker: str | None, debug: bool) -> int:
+def command(json: bool, a: str, b: str, arguments: str, allow_outside: bool, worker: str | None, debug: bool) -> int:
     """Print which tensors only one of them has, which are renamed, and which differ, most changed first."""
     parse_arguments(arguments)
     typed = click.get_current_context().obj or []
@@ -35,7 +36,7 @@ def command(json: bool, a: str, b: str, arguments: str, worker: str | None, debu
         is_model = parse_target(target).kind != "weights"
         if parse_target(target).kind == "onnx":
             raise RequestError(f"diff compares PyTorch models and files of tensors, and {target} is an ONNX model")
-        return Recipe(target=target, arguments=arguments if is_model else "", typed=typed)
+        return Recipe(target=target, arguments=arguments if is_model else "", allow_outside=allow_outside, typed=typed)
 
     with tempfile.TemporaryDirectory() as folder:
         other = b

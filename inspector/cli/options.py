@@ -55,6 +55,7 @@ def opening(function: F) -> F:
             metavar="SPEC",
             help="[NAME=]SHAPE[:DTYPE][~DISTRIBUTION] or [NAME=]@FILE; repeat it for several inputs.",
         ),
+        click.option("--allow-outside", is_flag=True, help="Let an index name files outside of its folder."),
         click.option(
             "--worker",
             metavar="COMMAND",

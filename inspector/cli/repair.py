@@ -6,7 +6,7 @@ from inspector.cli import options
 from inspector.cli.conversation import converse
 from inspector.core.errors import ExitStatus, RequestError
 from inspector.core.recipe import Recipe, parse_arguments, parse_target
-from inspector.core.repair import RepairReport
+from inspector.core.repair import RepairReport, RepairSettings
 from inspector.worker.client import Client
 from inspector.worker.protocol import Open, Repair
 
@@ -18,8 +18,10 @@ from inspector.worker.protocol import Open, Repair
 @click.option("--dry-run", is_flag=True, help="Write nothing, also where OUT is given.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT where it exists; WEIGHTS itself is never replaced.")
 @click.option("--partial", is_flag=True, help="Write what fits, and the model's own values for the rest.")
+@click.option("--guess", is_flag=True, help="Write also where several tensors fit equally well, taking them in order.")
 @click.option("--allow", multiple=True, metavar="RULE", help="A rule that loses information, as proposed; repeatable.")
 @click.option("--args", "arguments", default="", metavar="TEXT", help="Constructor arguments: 'num_classes=10'.")
+@click.option("--allow-outside", is_flag=True, help="Let an index name files outside of its folder.")
 @click.option("--worker", metavar="COMMAND", help="Start the worker with this command, on another machine say.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @options.as_json
@@ -31,8 +33,10 @@ def command(
     dry_run: bool,
     overwrite: bool,
     partial: bool,
+    guess: bool,
     allow: tuple[str, ...],
     arguments: str,
+    allow_outside: bool,
     worker: str | None,
     debug: bool,
 ) -> int:
@@ -40,18 +44,21 @@ def command(
     parse_arguments(arguments)
     if parse_target(target).kind == "weights":
         raise RequestError(f"{target} is a file of tensors; name a model after --for")
-    recipe = Recipe(target=target, arguments=arguments, typed=click.get_current_context().obj or [])
-    request = Repair(
+    recipe = Recipe(
+        target=target, arguments=arguments, allow_outside=allow_outside, typed=click.get_current_context().obj or []
+    )
+    settings = RepairSettings(
         weights=weights,
         output=None if dry_run else output,
-        allow=list(allow),
-        partial=partial,
         overwrite=overwrite,
+        allow=list(allow),
+        guess=guess,
+        partial=partial,
     )
 
     async def talk(client: Client) -> RepairReport:
         await client.request(Open(recipe=recipe))
-        return await client.request(request)
+        return await client.request(Repair(settings=settings))
 
     report = converse(recipe, worker, talk)
     if json:
@@ -62,4 +69,12 @@ def command(
         from inspector.report.repair import print_repair
 
         print_repair(report)
-    return ExitStatus.DONE if report.loads else ExitStatus.FOUND
+        if output and not dry_run and report.written is None:
+            click.echo(f"{output} is not written: {_why_not(report)}", err=True)
+    return ExitStatus.DONE if report.loads and (guess or not report.ambiguous) else ExitStatus.FOUND
+
+
+def _why_not(report: RepairReport) -> str:
+    if report.loads:
+        return "several tensors fit equally well; --guess takes them in order"
+    return "the file does not fill the model; --partial writes what fits, where it is this model's"

@@ -64,6 +64,8 @@ class Recipe(Record, frozen=True, kw_only=True):
     training: bool = False
     seed: int = 0
     inputs: list[InputSpec] = []
+    allow_outside: bool = False
+    """Whether an index of shards may name files outside of its folder."""
     typed: list[str] = []
     """The words after ``nninspect``, which a command that is proposed repeats."""
 

@@ -3,6 +3,21 @@
 from inspector.core.table import LoadRule, Mismatch, Record
 
 
+class RepairSettings(Record, frozen=True, kw_only=True):
+    """What is to be mended, and how far that may go."""
+
+    weights: str
+    output: str | None = None
+    """Where the mended file goes; nothing is written without."""
+    overwrite: bool = False
+    allow: list[str] = []
+    """Rules that lose information."""
+    guess: bool = False
+    """Whether tensors that several of the file would fit equally well are taken in order."""
+    partial: bool = False
+    """Whether the model's own values may stand for what the file does not fill."""
+
+
 class Found(Record, frozen=True, kw_only=True):
     """A state_dict in the file."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from inspector.core.edits import Edit
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
-from inspector.core.repair import RepairReport
+from inspector.core.repair import RepairReport, RepairSettings
 from inspector.core.results import (
     CloneReport,
     Device,
@@ -56,9 +56,7 @@ class LiveModel(ABC):
         """Key, dtype and values of each tensor, each memory once; None where it has no values to look at."""
 
     @abstractmethod
-    def repair(
-        self, weights: str, output: str | None, progress: Progress, allow: list[str], partial: bool, overwrite: bool
-    ) -> RepairReport:
+    def repair(self, settings: RepairSettings, progress: Progress) -> RepairReport:
         """Why a file of weights does not load, and what mends it; written to `output` where that is given."""
 
     @abstractmethod

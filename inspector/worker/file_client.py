@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,27 +22,30 @@ R = TypeVar("R")
 class FileClient:
     """Answers from the file's catalog and the tensors that it maps, and refuses what needs a model."""
 
-    def __init__(self) -> None:
+    def __init__(self, in_threads: bool = True) -> None:
+        self.in_threads = in_threads
+        """Whether files are read in threads; if not, no request ever waits, and no event loop is needed."""
         self.journal = Journal()
         self.listeners: list[Callable[[protocol.Event], None]] = []
+        self._allow_outside = False
         self._cancelled = threading.Event()
         self._catalog: Catalog | None = None
         self._table: ModelTable | None = None
 
     async def start(self) -> None:
         """Nothing to start."""
-        for listener in self.listeners:
-            listener(protocol.WorkerState("ready", "no worker is needed to look at a file"))
+        self._tell(protocol.WorkerState("ready", "no worker is needed to look at a file"))
 
     async def request(self, request: protocol.Request[Any]) -> Any:
         """Carry out a request; see `Client.request`."""
         if isinstance(request, protocol.Open):
             from inspector.files import open_catalog, table_of
 
-            target = request.recipe.target
+            recipe, target = request.recipe, request.recipe.target
+            self._allow_outside = recipe.allow_outside
             if request.recipe.weights is not None:
                 raise RequestError(f"{target} is a file of tensors, not a model for --weights; name a model first")
-            self._catalog = await self._work(lambda progress: open_catalog(target))
+            self._catalog = await self._work(lambda progress: open_catalog(target, recipe.allow_outside))
             self._table = table_of(self._catalog, target)
             return self._table
         if isinstance(request, protocol.Trace) and self._table is not None:
@@ -63,26 +65,32 @@ class FileClient:
             from inspector.files.values.differing import diff_catalogs
 
             other = request.other
-            return await self._work(lambda progress: diff_catalogs(catalog, open_catalog(other), progress))
+            return await self._work(
+                lambda progress: diff_catalogs(catalog, open_catalog(other, self._allow_outside), progress)
+            )
         raise RequestError(
             "a file of tensors has no model to run or change; open it with its model: nninspect MODEL.py --weights FILE"
         )
 
     async def _work(self, work: Callable[[ProgressSink], R]) -> R:
-        """Do what reads files in a thread; it is cancelled where it next says how far it is."""
+        """Do what reads files; in a thread it is cancelled where it next says how far it is."""
+        if not self.in_threads:
+            return work(Rarely(lambda done, total, text: self._tell(protocol.Progress(0, done, total, text))))
+        import asyncio
+
         loop, cancelled = asyncio.get_running_loop(), self._cancelled
         cancelled.clear()
-
-        def tell(event: protocol.Event) -> None:
-            for listener in self.listeners:
-                listener(event)
 
         def progress(done: int, total: int | None, text: str) -> None:
             if cancelled.is_set():
                 raise RequestCancelledError(f"cancelled while {text}")
-            loop.call_soon_threadsafe(tell, protocol.Progress(0, done, total, text))
+            loop.call_soon_threadsafe(self._tell, protocol.Progress(0, done, total, text))
 
         return await asyncio.to_thread(work, Rarely(progress))
+
+    def _tell(self, event: protocol.Event) -> None:
+        for listener in self.listeners:
+            listener(event)
 
     async def cancel(self) -> None:
         """Stop reading."""

@@ -2,7 +2,6 @@
 
 from inspector.core.recipe import Recipe, parse_target
 from inspector.worker.client import Client
-from inspector.worker.process_client import ProcessClient
 
 
 def client_for(recipe: Recipe, command: str | None = None, for_commands: bool = False) -> Client:
@@ -13,7 +12,9 @@ def client_for(recipe: Recipe, command: str | None = None, for_commands: bool = 
     if parse_target(recipe.target).kind == "weights":
         from inspector.worker.file_client import FileClient
 
-        return FileClient()
+        return FileClient(in_threads=not for_commands)
+    from inspector.worker.process_client import ProcessClient
+
     client = ProcessClient(command, capture_output=not for_commands, recover=not for_commands)
     client.launch()
     return client

@@ -13,7 +13,7 @@ from inspector.core.edits import Edit
 from inspector.core.findings import CheckReport
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
-from inspector.core.repair import RepairReport
+from inspector.core.repair import RepairReport, RepairSettings
 from inspector.core.results import (
     CloneReport,
     Device,
@@ -84,13 +84,9 @@ class Diff(Request[DiffReport], frozen=True, kw_only=True):
 
 
 class Repair(Request[RepairReport], frozen=True, kw_only=True):
-    """Why a file does not load into the model, and what mends it; with `output` the mended file too."""
+    """Why a file does not load into the model, and what mends it; the mended file where one is to be written."""
 
-    weights: str
-    output: str | None = None
-    allow: list[str] = []
-    partial: bool = False
-    overwrite: bool = False
+    settings: RepairSettings
     answer: ClassVar[Any] = RepairReport
 
 

@@ -69,8 +69,8 @@ class Server:
                 from inspector.checks.running import check_model
 
                 return check_model(model, progress)
-            case protocol.Repair(weights=weights, output=output, allow=allow, partial=partial, overwrite=overwrite):
-                return model.repair(weights, output, progress, allow, partial, overwrite)
+            case protocol.Repair(settings=settings):
+                return model.repair(settings, progress)
             case protocol.Diff(other=other):
                 return _diff(model, other, progress)
             case protocol.CompareClone(inputs=inputs, seed=seed):
@@ -105,7 +105,7 @@ def _diff(model: "LiveModel", other: str, progress: ProgressSink) -> DiffReport:
     with tempfile.TemporaryDirectory() as folder:
         saved = str(Path(folder) / "a.pt")
         model.save(saved, overwrite=False)
-        return diff_catalogs(open_catalog(saved), open_catalog(user_path(other)), progress)
+        return diff_catalogs(open_catalog(saved), open_catalog(user_path(other), model.recipe.allow_outside), progress)
 
 
 def _traceback(problem: BaseException | None) -> str:

@@ -3,6 +3,7 @@
 import copy
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -10,11 +11,15 @@ from torch import Tensor, nn
 
 from inspector.core.errors import RequestError
 from inspector.core.recipe import parse_arguments
-from inspector.core.repair import RepairReport
+from inspector.core.repair import RepairReport, RepairSettings
 from inspector.engine.pytorch.opening import Constructor
 from inspector.engine.pytorch.repairing import repair
 
 State = dict[str, Tensor]
+
+
+def silent(done: int, total: int | None, text: str) -> None:
+    """Progress nobody watches."""
 
 
 class Block(nn.Module):
@@ -38,7 +43,8 @@ def mended(tmp_path: Path, content: object, **options: object) -> tuple[RepairRe
     """Save, mend for a freshly made model, and read back what was written."""
     torch.save(content, tmp_path / "broken.pt")
     out = str(tmp_path / "mended.safetensors")
-    report = repair(Net(), str(tmp_path / "broken.pt"), out, lambda *told: None, **options)  # type: ignore[arg-type]
+    settings = RepairSettings(weights=str(tmp_path / "broken.pt"), output=out, **options)  # type: ignore[arg-type]
+    report = repair(Net(), settings, silent)
     return report, load_file(out) if report.written else {}
 
 
@@ -91,7 +97,8 @@ BREAKS = {
 @pytest.mark.parametrize("name", BREAKS)
 def test_the_original_comes_back(tmp_path: Path, name: str) -> None:
     original = Net().state_dict()
-    report, state = mended(tmp_path, BREAKS[name](copy.deepcopy(original)))
+    # Beside transposed matrices the square ones are a guess.
+    report, state = mended(tmp_path, BREAKS[name](copy.deepcopy(original)), guess=name in ("transposed", "all at once"))
     assert report.loads, report.verdict
     assert report.coverage == 1 or name == "without what does not matter"
     Net().load_state_dict(state, strict=True)
@@ -111,7 +118,7 @@ def test_the_snippet_does_the_same(tmp_path: Path, name: str, suffix: str) -> No
         save_file({key: value.contiguous() for key, value in broken.items()}, path)
     else:
         torch.save(broken, path)
-    report = repair(Net(), str(path), None, lambda *told: None)
+    report = repair(Net(), RepairSettings(weights=str(path)), silent)
     names: dict[str, State] = {}
     exec(report.snippet, names)
     model = Net()
@@ -152,7 +159,7 @@ def test_constructor_arguments_are_read_off_the_file(tmp_path: Path, wanted: dic
     torch.save(Deep(**wanted).state_dict(), tmp_path / "a.pt")
     values: dict[str, object] = {"width": 16, "depth": 3, "num_classes": 10, "in_channels": 3}
     constructor = Constructor(values, False, lambda more: Deep(**{**values, **more}))  # type: ignore[arg-type]
-    report = repair(Deep(), str(tmp_path / "a.pt"), None, lambda *told: None, constructor=constructor)
+    report = repair(Deep(), RepairSettings(weights=str(tmp_path / "a.pt")), silent, constructor)
     assert not report.loads
     _, named = parse_arguments(report.arguments)
     assert named == wanted
@@ -170,8 +177,9 @@ def test_the_file_that_is_mended_is_never_written_over(tmp_path: Path) -> None:
     before = (tmp_path / "a.pt").read_bytes()
     (tmp_path / "link.pt").symlink_to(tmp_path / "a.pt")
     for name in ("a.pt", "link.pt"):
+        settings = RepairSettings(weights=str(tmp_path / "a.pt"), output=str(tmp_path / name), overwrite=True)
         with pytest.raises(RequestError, match="never written over"):
-            repair(Net(), str(tmp_path / "a.pt"), str(tmp_path / name), lambda *told: None, overwrite=True)
+            repair(Net(), settings, silent)
     assert (tmp_path / "a.pt").read_bytes() == before
 
 
@@ -179,7 +187,27 @@ def test_looking_changes_nothing_in_the_model(tmp_path: Path) -> None:
     torch.save({f"module.{key}": value for key, value in Net().state_dict().items()}, tmp_path / "a.pt")
     model = Net()
     before = {key: (id(value), value.clone()) for key, value in model.state_dict(keep_vars=True).items()}
-    repair(model, str(tmp_path / "a.pt"), str(tmp_path / "b.pt"), lambda *told: None)
+    repair(model, RepairSettings(weights=str(tmp_path / "a.pt"), output=str(tmp_path / "b.pt")), silent)
     for key, value in model.state_dict(keep_vars=True).items():
         assert (id(value), True) == (before[key][0], torch.equal(value, before[key][1]))
     Net().load_state_dict(torch.load(tmp_path / "b.pt", weights_only=True), strict=True)
+
+
+class Square(nn.Module):
+    """A square matrix, which looks the same transposed, beside one that is not square."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(8, 8), nn.Linear(8, 4)
+
+
+def test_what_is_a_guess_is_written_only_where_guesses_are_allowed(tmp_path: Path) -> None:
+    state = {key: value.t().contiguous() if value.ndim == 2 else value for key, value in Square().state_dict().items()}
+    torch.save(state, tmp_path / "a.pt")
+    settings = RepairSettings(weights=str(tmp_path / "a.pt"), output=str(tmp_path / "b.pt"))
+    report = repair(Square(), settings, silent)
+    assert report.loads
+    assert [one.model for one in report.ambiguous] == [["a.weight"]]
+    assert report.written is None
+    assert not (tmp_path / "b.pt").exists()
+    assert repair(Square(), msgspec.structs.replace(settings, guess=True), silent).written

@@ -10,7 +10,7 @@ from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
-from inspector.core.repair import RepairReport
+from inspector.core.repair import RepairReport, RepairSettings
 from inspector.core.results import (
     CloneReport,
     Device,
@@ -108,9 +108,7 @@ class OnnxModel(LiveModel):
             seed=seed,
         )
 
-    def repair(
-        self, weights: str, output: str | None, progress: Progress, allow: list[str], partial: bool, overwrite: bool
-    ) -> RepairReport:
+    def repair(self, settings: RepairSettings, progress: Progress) -> RepairReport:
         raise RequestError("an ONNX model holds its own weights; name a PyTorch model after --for")
 
     def memory(self, settings: MemorySettings, progress: Progress) -> MemoryReport:

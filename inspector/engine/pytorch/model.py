@@ -10,7 +10,7 @@ from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe, later_seed
-from inspector.core.repair import RepairReport
+from inspector.core.repair import RepairReport, RepairSettings
 from inspector.core.results import (
     CloneReport,
     Device,
@@ -71,7 +71,7 @@ class TorchModel(LiveModel):
         """Open what `recipe` names: construct, load the weights, move, set the mode."""
         opened = open_module(recipe)
         torchvision_operators.use_python_operators()
-        load = load_weights(opened.model, recipe.weights) if recipe.weights else None
+        load = load_weights(opened.model, recipe.weights, recipe.allow_outside) if recipe.weights else None
         if recipe.device:
             placing.move(opened.model, recipe.device)
         opened.model.train(recipe.training)
@@ -241,11 +241,9 @@ class TorchModel(LiveModel):
     def values(self, key: str, index: str, limit: int) -> ValuesReport:
         return read_values(self._tensor(key), key, index, limit)
 
-    def repair(
-        self, weights: str, output: str | None, progress: Progress, allow: list[str], partial: bool, overwrite: bool
-    ) -> RepairReport:
+    def repair(self, settings: RepairSettings, progress: Progress) -> RepairReport:
         constructor = self._opened.constructor
-        return repair(self.module, weights, output, progress, allow, partial, overwrite, constructor)
+        return repair(self.module, settings, progress, constructor, self.recipe.allow_outside)
 
     def arrays(self) -> Iterator[tuple[str, str, Array | None]]:
         inventory = inventory_of(self.module)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from inspector.core.errors import RequestError
-from inspector.core.repair import Found, Harmless, Proposal, RepairReport, Unsure
+from inspector.core.repair import Found, Harmless, Proposal, RepairReport, RepairSettings, Unsure
 from inspector.engine.arrays import array_of
 from inspector.engine.pytorch.constructor_guesses import better_arguments
 from inspector.engine.pytorch.opening import Constructor
@@ -45,36 +45,34 @@ Progress = Callable[[int, int | None, str], None]
 
 def repair(
     model: nn.Module,
-    weights: str,
-    output: str | None,
+    settings: RepairSettings,
     progress: Progress,
-    allow: list[str] | None = None,
-    partial: bool = False,
-    overwrite: bool = False,
     constructor: Constructor | None = None,
+    allow_outside: bool = False,
 ) -> RepairReport:
-    """Diagnose the file `weights` for `model`, and write the mended state_dict to `output` where that is given.
+    """Diagnose a file of weights for `model`, and write the mended state_dict where the settings name a place.
 
-    It is written where the model takes it strictly; with `partial` also where the file does not fill the model: what it
-    does not fill is then as the model has it now. `allow` names rules that lose information. Where the file does not
-    fit, other arguments of the `constructor` are tried. Raises RequestError where the file cannot be read, holds no
-    state_dict, or the output cannot be written.
+    It is written where the model takes it strictly and nothing in it is a guess; the settings may allow guesses, and
+    the model's own values for what the file does not fill. Where the file does not fit, other arguments of the
+    `constructor` are tried. Raises RequestError where the file cannot be read, holds no state_dict, or the output
+    cannot be written.
     """
-    path = user_path(weights)
-    catalog = open_catalog(path)
-    target = _refuse_output(path, output, overwrite)
-    allowed = LOSSLESS | _lossy(allow or [])
+    path = user_path(settings.weights)
+    catalog = open_catalog(path, allow_outside)
+    target = _refuse_output(path, settings.output, settings.overwrite)
+    allowed = LOSSLESS | _lossy(settings.allow)
     state = _state(model)
     entries = model_entries(model, state)
     progress(0, None, "aligning keys")
     found = candidates(catalog, entries, allowed)
     chosen = next((one for one in found if one.diagnosis is not None), None)
     if chosen is None or chosen.diagnosis is None:
-        raise RequestError(f"{weights} holds no state_dict; `nninspect summary {weights}` shows what it holds")
+        shown = f"`nninspect summary {settings.weights}` shows what it holds"
+        raise RequestError(f"{settings.weights} holds no state_dict; {shown}")
     diagnosis = chosen.diagnosis
     sources = _sources(catalog, chosen)
     loads = diagnosis.loads and _loads_strictly(model, state, diagnosis, sources)
-    report = _report(catalog, chosen, diagnosis, found, weights, loads)
+    report = _report(catalog, chosen, diagnosis, found, settings.weights, loads)
     if not loads and constructor is not None:
         progress(0, None, "trying other constructor arguments")
         keys = [entry.key for entry in chosen.entries], [entry.key for entry in entries]
@@ -83,11 +81,13 @@ def repair(
             return diagnose(chosen.entries, model_entries(other, _state(other)), allowed).loads
 
         report = replace(report, arguments=better_arguments(constructor, report, keys, fits))
-    if target is None or output is None or not (loads or (partial and not diagnosis.refused)):
+    is_sure = settings.guess or not diagnosis.ambiguous
+    fills = loads or (settings.partial and not diagnosis.refused)
+    if target is None or settings.output is None or not (is_sure and fills):
         return report
-    progress(0, None, f"writing {output}")
-    _write(target, output, state, diagnosis, catalog, sources)
-    return replace(report, written=output)
+    progress(0, None, f"writing {settings.output}")
+    _write(target, settings.output, state, diagnosis, catalog, sources)
+    return replace(report, written=settings.output)
 
 
 def _state(model: nn.Module) -> dict[str, Tensor]:

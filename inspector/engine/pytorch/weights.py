@@ -29,13 +29,13 @@ _MAX_DEPTH = 8
 _AVERAGES = ("ema", "swa", "teacher", "shadow")
 
 
-def load_weights(model: nn.Module, path: str) -> Load:
+def load_weights(model: nn.Module, path: str, allow_outside: bool = False) -> Load:
     """Copy into `model` what fits of the file at `path`, keeping ties, dtypes, devices, modes and requires_grad.
 
     A file of which nothing fits is not an error but a coverage of 0. Raises RequestError where the file cannot be read
     safely, holds no state_dict, or the model cannot take values (meta tensors).
     """
-    catalog = open_catalog(user_path(path))
+    catalog = open_catalog(user_path(path), allow_outside)
     content = _read(catalog)
     state = model.state_dict(keep_vars=True)
     shapes: dict[str, Shape | None] = {
