@@ -33,3 +33,13 @@ def array_of(tensor: torch.Tensor) -> Array | None:
     except (TypeError, RuntimeError):
         return None
     return array if kept is None else array.view(np.dtype(kept))
+
+
+def tensor_of(array: Array) -> torch.Tensor:
+    """A tensor with the values of an array, in memory of its own. Raises TypeError for a dtype that torch lacks."""
+    own = np.ascontiguousarray(array).reshape(array.shape).copy()
+    for dtype, (integers, kept) in _BY_BITS.items():
+        if own.dtype == np.dtype(kept):
+            whole = torch.from_numpy(own.view(np.int16 if integers is torch.int16 else np.uint8))
+            return whole.view(dtype)
+    return torch.from_numpy(own)

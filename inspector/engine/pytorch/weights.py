@@ -9,7 +9,6 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,11 +19,14 @@ from torch.nn.parameter import is_lazy
 
 from inspector.core.errors import RequestError
 from inspector.core.table import Load, LoadRule, Mismatch
+from inspector.engine.arrays import tensor_of
 from inspector.engine.user_paths import user_path
 from inspector.files import open_catalog
 from inspector.files.catalog import Catalog
 from inspector.files.matching.wrappers import Alignment, Shape, align, fits
+from inspector.files.values.reading import read_tensor
 
+_DAMAGE = ("out-of-storage", "shard-missing", "shard-unreadable", "shard-outside", "piece-missing")
 _MAX_DEPTH = 8
 _AVERAGES = ("ema", "swa", "teacher", "shadow")
 
@@ -59,15 +61,14 @@ def _read(catalog: Catalog) -> Any:
     """The tensors of a file; raises RequestError where they cannot be read safely."""
     path = catalog.path
     _refuse_other_roots(catalog)
-    damaged = next((note for note in catalog.notes if note.code in ("out-of-storage", "shard-missing")), None)
+    damaged = next((note for note in catalog.notes if note.code in _DAMAGE), None)
     if damaged:
         raise RequestError(f"{path} is damaged or not whole: {damaged.message}; fetch the file again")
     try:
         if catalog.format == "safetensors":
             return load_file(path, device="cpu")
-        if catalog.format == "safetensors-index":
-            parts = (_read(open_catalog(Path(path).parent / shard)) for shard in catalog.shards)
-            return {key: value for part in parts for key, value in part.items()}
+        if catalog.format not in ("torch-zip", "torch-legacy"):
+            return _mapped(catalog)
         if path.endswith(".safetensors"):
             # torch goes by the name; the file's content says that it is torch's.
             with open(path, "rb") as stream:
@@ -77,6 +78,17 @@ def _read(catalog: Catalog) -> Any:
         raise RequestError(_refused(catalog, error)) from error
     except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise RequestError(f"{path} cannot be read: {_first_line(error)}; fetch or save the file again") from error
+
+
+def _mapped(catalog: Catalog) -> dict[str, Any]:
+    """The tensors of a file that no library loads as it is, in the mappings that hold them."""
+    content: dict[str, Any] = {}
+    for tensor in catalog.tensors:
+        held = content
+        for part in tensor.container:
+            held = held.setdefault(part, {})
+        held[tensor.name] = tensor_of(read_tensor(catalog, tensor))
+    return content
 
 
 def _refuse_other_roots(catalog: Catalog) -> None:
