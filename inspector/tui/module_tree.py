@@ -1,10 +1,11 @@
 """The tree of modules and the functions called between them, over the flat table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.cells import cell_len
 
 from inspector.core import wording
+from inspector.core.load_states import LoadState, load_states
 from inspector.core.table import ModelTable, Row
 from inspector.tui.cells import Cell, Column
 from inspector.tui.cost_cells import FIGURE, WITH_SHARE, flops_cell
@@ -30,6 +31,8 @@ class ModuleTree(RowView):
         """What the root is called; the model's name, or that under the wrapper it is saved from."""
         self._total_flops = 0
         self._failed: int | None = None
+        self._undone: dict[str, LoadState] = {}
+        """By path, what a file of weights left undone."""
         self._traced = False
         self._folded = bytearray()
         self._has_module_below = bytearray()
@@ -45,6 +48,7 @@ class ModuleTree(RowView):
         self.table = table
         self._traced = any(row.reached for row in rows)
         self._failed = failed_row(table)
+        self._undone = load_states(table)
         self._total_flops = table.totals.flops or 0
         self._has_module_below = bytearray(len(rows))
         for row in rows:
@@ -166,7 +170,7 @@ class ModuleTree(RowView):
 
     def _marks_within(self, row: Row, width: int) -> str:
         assert self.table is not None
-        text = ", ".join(_marks(row, self.table, self._failed))
+        text = ", ".join(_marks(row, self.table, self._failed, self._undone))
         # Of a long path elsewhere, the end says more than the beginning.
         return text if cell_len(text) <= width or not row.shared_with else f"= …{text[-max(1, width - 3) :]}"
 
@@ -256,9 +260,11 @@ def _module(row: Row) -> Cell:
     return [(row.type, "kind"), (hyperparameters, "muted")]
 
 
-def _marks(row: Row, table: ModelTable, failed: int | None) -> list[str]:
+def _marks(row: Row, table: ModelTable, failed: int | None, undone: Mapping[str, LoadState]) -> list[str]:
     is_module = row.kind == "module" and table.model.framework == "torch"
     marks = ["failed"] if row.index == failed else []
+    if row.path in undone and row.kind != "function" and not row.call:
+        marks.append(str(undone[row.path]))
     if row.call and row.kind != "function":
         marks.append(f"call {row.call + 1}")
     if row.shared_with:
@@ -281,7 +287,8 @@ def _measure(table: ModelTable, traced: bool) -> list[Column]:
     output = _longest(outputs, 6, 26)
     field = _longest((wording.receptive_field(row.receptive_field) for row in rows), 0, 18)
     failed = failed_row(table)
-    marks = _longest((", ".join(_marks(row, table, failed)) for row in rows), 0 if failed is None else 6, 24)
+    undone = load_states(table)
+    marks = _longest((", ".join(_marks(row, table, failed, undone)) for row in rows), 0 if failed is None else 6, 24)
     where = _longest((place(row) for row in rows), 4, 22)
     flops = WITH_SHARE if any(row.flops for row in rows) else 0
     # A title wider than everything below it would only take room from the name.

@@ -29,6 +29,8 @@ def overview(table: ModelTable, row: Row, failed: bool, memory: MemoryReport | N
         model_memory(page, memory, table)
     _shapes(page, table, row, failed)
     _tensors(page, row, table.model.framework)
+    if table.load is not None and row.parent is not None and row.kind == "module":
+        _loaded(page, table.load, row.path)
     if memory is not None and row.parent is not None:
         row_memory(page, memory, row)
     if row.source and not (failed and table.failure and table.failure.source):
@@ -136,6 +138,24 @@ def _model(page: Page, table: ModelTable) -> None:
             page.fact("found in", table.file.container)
         if table.file.unsafe_globals:
             page.fact("unsafe", ", ".join(table.file.unsafe_globals), ERROR)
+
+
+def _loaded(page: Page, load: Load, path: str) -> None:
+    """What the file of weights did for one module."""
+
+    def below(keys: list[str]) -> list[str]:
+        return [key.removeprefix(f"{path}.") for key in keys if key.startswith(f"{path}.")]
+
+    shapes = {one.key: f"{wording.shape(one.file_shape)} in the file" for one in load.mismatched}
+    undone = {
+        "not in the file": below(load.missing),
+        "other shape": [f"{key}: {shapes[f'{path}.{key}']}" for key in below(list(shapes))],
+        "only there": below(load.unexpected),
+    }
+    for label, keys in undone.items():
+        if keys:
+            more = f" and {len(keys) - LISTED:,} more" if len(keys) > LISTED else ""
+            page.fact("weights", f"{label}: {', '.join(keys[:LISTED])}{more}", WARNING)
 
 
 def _load(page: Page, load: Load, weights: str) -> None:
