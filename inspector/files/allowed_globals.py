@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from inspector.files.dtypes import ITEM_BYTES
 from inspector.files.inert_pickle import Global, Pickled
-from inspector.files.pickled_text import printable
+from inspector.files.pickled_text import encodable
 
 _TENSOR_TYPES = "BFloat16|Bool|Byte|Char|Double|Float|Half|Int|Long|Short"
 _ALLOWED = (
@@ -36,13 +36,13 @@ def is_allowed(path: str) -> bool:
 
 def named_globals(pickles: Iterable[Pickled]) -> tuple[list[str], list[str]]:
     """All names in the pickles, sorted, and those among them that ``weights_only`` refuses."""
-    names = sorted({printable(found.path) for pickled in pickles for found in pickled.globals})
+    names = sorted({encodable(found.path) for pickled in pickles for found in pickled.globals})
     return names, [name for name in names if not is_allowed(name)]
 
 
 def warning(found: Iterable[Global]) -> str:
     """A clause on what a pickle that cannot be read names before it breaks off; "" where all of it is harmless."""
-    names = [printable(name.path) for name in found if not is_allowed(printable(name.path))]
+    names = [encodable(name.path) for name in found if not is_allowed(encodable(name.path))]
     if not names:
         return ""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""

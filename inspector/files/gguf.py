@@ -13,7 +13,7 @@ from pathlib import Path
 from inspector.core.errors import RequestError
 from inspector.core.table import Note
 from inspector.files.catalog import Catalog, CatalogContainer, CatalogTensor
-from inspector.files.pickled_text import printable, text_of
+from inspector.files.pickled_text import encodable, text_of
 from inspector.files.torch_tensors import MAX_ELEMENTS
 
 MAGIC = b"GGUF"
@@ -83,7 +83,7 @@ class _Cursor:
         self.texts += length
         if self.texts > MAX_TEXTS:
             raise ValueError(f"texts of more than {MAX_TEXTS:,} bytes")
-        return printable(self.data[begin : begin + length].decode("utf-8", "backslashreplace"))
+        return encodable(self.data[begin : begin + length].decode("utf-8", "backslashreplace"))
 
     def value(self, kind: int) -> str:
         if kind == _TEXT:

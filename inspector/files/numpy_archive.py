@@ -3,7 +3,7 @@
 from inspector.core.table import Note
 from inspector.files.catalog import Catalog, CatalogContainer
 from inspector.files.numpy_array import HEAD, BrokenArrayError, array_tensor, read_header, unreadable
-from inspector.files.pickled_text import printable
+from inspector.files.pickled_text import encodable
 from inspector.files.zip_directory import BrokenZipError, ZipDirectory
 
 MAX_ARRAYS = 20_000
@@ -28,7 +28,7 @@ def open(directory: ZipDirectory) -> Catalog:
             message = f"the headers of its arrays take more than {MAX_HEADERS:,} bytes; the others are not listed"
             notes.append(Note(code="not-understood", message=message))
             break
-        name = printable(record.removesuffix(".npy"))
+        name = encodable(record.removesuffix(".npy"))
         try:
             header = read_header(directory.read(record, HEAD, only_head=True))
             left -= header.start

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from inspector.core.errors import RequestError
 from inspector.core.table import Note
+from inspector.core.wording import printable
 from inspector.files.catalog import Catalog
 from inspector.files.collecting import collection_put_off
 from inspector.files.refusing import refused, refused_first
@@ -25,8 +26,12 @@ def open_catalog(path: str | PathLike[str], allow_outside: bool = False) -> Cata
     whatever is not a checkpoint.
     """
     place = typed_path(path)
-    with collection_put_off():
-        catalog = _opened(place, allow_outside)
+    try:
+        with collection_put_off():
+            catalog = _opened(place, allow_outside)
+    except RequestError as problem:
+        # What a file says of itself may hold line ends and worse.
+        raise RequestError(printable(str(problem))) from problem
     return replace(catalog, notes=_shortened(catalog.notes)) if len(catalog.notes) > MAX_NOTES else catalog
 
 

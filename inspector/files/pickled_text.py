@@ -14,7 +14,7 @@ def path_of(value: Any) -> str:
     return value.path if isinstance(value, Call) else ""
 
 
-def printable(text: str) -> str:
+def encodable(text: str) -> str:
     """The text with what cannot be encoded written as escapes."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
@@ -24,26 +24,26 @@ def type_name(value: Any) -> str:
     if isinstance(value, Call):
         given = value.args[0] if isinstance(value.args, tuple) and value.args else None
         if value.path == "copyreg._reconstructor" and isinstance(given, Global):
-            return printable(given.path)
+            return encodable(given.path)
         # The formats from before 1.6 keep a module's class beside the pickle, with its source.
         kept = value.function.identity if isinstance(value.function, Persistent) else ()
         if isinstance(kept, tuple):
             named = next((part for part in kept[:2] if isinstance(part, Global)), None)
             if named is not None:
-                return printable(named.path)
-        return printable(value.path) or "object"
+                return encodable(named.path)
+        return encodable(value.path) or "object"
     return type(value).__name__
 
 
 def key_text(key: Any) -> str:
     """The key of a mapping as text, whole where it is one."""
-    return printable(key) if isinstance(key, str) else text_of(key)
+    return encodable(key) if isinstance(key, str) else text_of(key)
 
 
 def text_of(value: Any) -> str:
     """A short text for anything; never walks into containers, which may be endless."""
     if isinstance(value, str):
-        return printable(value if len(value) <= SHOWN else value[: SHOWN - 1] + "…")
+        return encodable(value if len(value) <= SHOWN else value[: SHOWN - 1] + "…")
     if isinstance(value, bool | float | type(None)):
         return repr(value)
     if isinstance(value, int):
@@ -51,11 +51,11 @@ def text_of(value: Any) -> str:
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
     if isinstance(value, Global):
-        return printable(value.path)
+        return encodable(value.path)
     if isinstance(value, Persistent):
         return "a storage"
     if isinstance(value, Call) and value.path == "torch.device" and isinstance(value.args, tuple):
-        return ":".join(printable(str(part)) for part in value.args[:2] if isinstance(part, str | int))
+        return ":".join(encodable(str(part)) for part in value.args[:2] if isinstance(part, str | int))
     if path_of(value) == "torch.Size" and isinstance(value, Call) and isinstance(value.args, tuple) and value.args:
         return text_of(value.args[0])
     if (

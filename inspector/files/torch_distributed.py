@@ -17,7 +17,7 @@ from inspector.files.catalog import Catalog, CatalogContainer, CatalogTensor, Pi
 from inspector.files.containment import Containment
 from inspector.files.dtypes import ITEM_BYTES
 from inspector.files.inert_pickle import MAX_BYTES, BrokenPickleError, Call, Pickled, read_pickle
-from inspector.files.pickled_text import key_text, path_of, printable, text_of
+from inspector.files.pickled_text import encodable, key_text, path_of, text_of
 from inspector.files.torch_objects import MAX_TENSORS
 from inspector.files.torch_tensors import MAX_ELEMENTS, dtype_name, sizes
 
@@ -133,7 +133,7 @@ class _Places:
                 start, length = sizes([place["offset"], place["length"]])
                 name = place["relative_path"]
                 if isinstance(name, str):
-                    self.at[key_text(told["fqn"]), offset] = (printable(name), start, length)
+                    self.at[key_text(told["fqn"]), offset] = (encodable(name), start, length)
             except (AttributeError, KeyError, ValueError, TypeError):
                 continue
         names = dict.fromkeys(name for name, _, _ in self.at.values())

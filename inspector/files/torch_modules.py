@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from inspector.files.catalog import CatalogModule, Setting
 from inspector.files.inert_pickle import BrokenPickleError, Call
-from inspector.files.pickled_text import SHOWN, key_text, path_of, printable, type_name
+from inspector.files.pickled_text import SHOWN, encodable, key_text, path_of, type_name
 from inspector.files.torch_mappings import entries_of
 from inspector.files.torch_tensors import MAX_ELEMENTS, view
 
@@ -140,7 +140,7 @@ def _settings(state: dict[Any, Any]) -> Iterator[tuple[str, Setting]]:
 
 
 def _literal(value: Any) -> Any:
-    return printable(value) if isinstance(value, str) else value
+    return encodable(value) if isinstance(value, str) else value
 
 
 def _is_literal(value: Any) -> bool:

@@ -9,7 +9,7 @@ from inspector.core.table import Note
 from inspector.files.catalog import CatalogContainer, CatalogModule, CatalogTensor
 from inspector.files.dtypes import ITEM_BYTES
 from inspector.files.inert_pickle import BrokenPickleError, Call, Global, Persistent
-from inspector.files.pickled_text import SEQUENCES, path_of, printable, text_of, type_name
+from inspector.files.pickled_text import SEQUENCES, encodable, path_of, text_of, type_name
 from inspector.files.torch_mappings import MAPPINGS, MAX_ENTRIES, entries_of, size_of
 from inspector.files.torch_modules import FAMILIES, Families, Family, described, is_module, parts_of, tensors_in
 from inspector.files.torch_tensors import MAX_ELEMENTS, View, view
@@ -146,7 +146,7 @@ class _Walk:
             message = f"{name} is said to have the shape {list(seen.shape)}, more elements than any tensor can have"
             self.contents.notes.append(Note(code="impossible-shape", message=message, path=name))
         elif path_of(value).startswith("torch._utils._rebuild_"):
-            message = f"{name} is a tensor stored in a way that is not understood: {printable(path_of(value))}"
+            message = f"{name} is a tensor stored in a way that is not understood: {encodable(path_of(value))}"
             self.contents.notes.append(Note(code="not-understood", message=message))
         return False
 

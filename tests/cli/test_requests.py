@@ -282,7 +282,14 @@ def test_an_interrupt_ends_command_and_worker(folder: Path) -> None:
         f"open({str(mark)!r}, 'w').write(str(os.getpid()))\n"
         "while True:\n    time.sleep(0.05)\n"
     )
-    process = subprocess.Popen([COMMAND, "summary", "slow.py"], cwd=folder, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [COMMAND, "summary", "slow.py"],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A suite that a shell started in the background has interrupts ignored, also in what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 60
     while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
         time.sleep(0.02)
