@@ -134,3 +134,30 @@ def test_a_forward_without_a_trace_works_the_input_out_too():
     report = live(Optional()).forward([], 0, False, silent)
     assert report.table.failure is None
     assert report.table.inputs[0].name == "pixels"
+
+
+class Pyramid(nn.Module):
+    """Two images whose maps must be of some size on both sides, as those of optical flow."""
+
+    def __init__(self, many):
+        super().__init__()
+        self.layer = nn.Conv2d(3, 4, 8, stride=8)
+        self.many = many
+
+    def forward(self, first, second):
+        if first.shape != second.shape:
+            raise ValueError("not the same shape")
+        maps = self.layer(torch.cat([first, second]))
+        if self.many:
+            if any(size < 16 for size in maps.shape[-2:]):
+                raise ValueError("too small")
+        else:
+            assert all(side >= 16 for side in maps.shape[2:]), maps.shape
+        return maps
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_a_condition_on_every_size_says_which_are_too_small(many):
+    table = live(Pyramid(many)).trace([], silent)
+    assert table.failure is None
+    assert [min(one.shape[2:]) >= 128 for one in table.inputs] == [True, True]

@@ -114,20 +114,19 @@ _FALSE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 }  # fmt: skip
 
 
+_NAMES: dict[type[ast.cmpop], str] = {
+    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
+}  # fmt: skip
+_HOLDS = {name: _FALSE[op] for op, name in _NAMES.items()}
+_OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+
+
 def comparisons(problem: BaseException, line: Line) -> Iterator[tuple[ast.expr, str, Any, ast.expr, Any]]:
     """The comparisons that let an assertion fail or led to a raise: left, operator that should hold, its values."""
-    opposite = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
-    names = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
-    statement = line.statement((ast.Assert, ast.Raise))
-    if isinstance(statement, ast.Assert):
-        test, wanted = statement.test, True
-    elif isinstance(statement, ast.Raise):
-        around = line.statement(ast.If)
-        if not isinstance(around, ast.If):
-            return
-        test, wanted = around.test, False
-    else:
+    found = _tested(line)
+    if found is None:
         return
+    test, wanted = found
     for node in ast.walk(test):
         if isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
@@ -142,8 +141,17 @@ def comparisons(problem: BaseException, line: Line) -> Iterator[tuple[ast.expr, 
                 except Exception:
                     continue
                 if holds != wanted:
-                    symbol = names[type(op)] if wanted else opposite[names[type(op)]]
+                    symbol = _NAMES[type(op)] if wanted else _OPPOSITE[_NAMES[type(op)]]
                     yield left, symbol, one, right, other
+
+
+def _tested(line: Line) -> tuple[ast.expr, bool] | None:
+    """The condition of an assertion, or of what led to a raise, and what it should have been."""
+    statement = line.statement((ast.Assert, ast.Raise))
+    if isinstance(statement, ast.Assert):
+        return statement.test, True
+    around = line.statement(ast.If) if isinstance(statement, ast.Raise) else None
+    return (around.test, False) if isinstance(around, ast.If) else None
 
 
 def _asserted(problem: BaseException, line: Line) -> list[Want]:
@@ -152,6 +160,7 @@ def _asserted(problem: BaseException, line: Line) -> list[Want]:
     for left, symbol, one, right, other in comparisons(problem, line):
         for side_node, value, target, side in ((left, one, other, symbol), (right, other, one, _mirrored(symbol))):
             found += _compared(line, side_node, value, target, side)
+    found += _every_size(line)
     statement = line.statement((ast.Assert,))
     for node in ast.walk(statement) if isinstance(statement, ast.Assert) else ():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance":
@@ -162,6 +171,38 @@ def _asserted(problem: BaseException, line: Line) -> list[Want]:
             elif "int" in kinds or "float" in kinds:
                 found += _want(line, value, plain=("4", "0.5"))
     return found
+
+
+def _every_size(line: Line) -> list[Want]:
+    """``if any(size < 16 for size in x.shape[-2:]): raise``, ``assert all(size >= 16 for …)``."""
+    tested = _tested(line)
+    found: list[Want] = []
+    for call in ast.walk(tested[0]) if tested is not None else ():
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in ("any", "all")):
+            continue
+        each = call.args[0] if len(call.args) == 1 else None
+        if not isinstance(each, ast.GeneratorExp) or len(each.generators) != 1 or not isinstance(each.elt, ast.Compare):
+            continue
+        source, test = each.generators[0], each.elt
+        shaped = slice_of_shape(source.iter, line)
+        least = line.value(test.comparators[0])
+        named = isinstance(test.left, ast.Name) and ast.unparse(test.left) == ast.unparse(source.target)
+        if shaped is None or not named or type(test.ops[0]) not in _NAMES or type(least) is not int:
+            continue
+        x, start = shaped
+        symbol = _NAMES[type(test.ops[0])]
+        wanted = _nearest(symbol if call.func.id == "all" else _OPPOSITE[symbol], least)
+        sizes = line.value(source.iter)
+        if wanted is not None and isinstance(sizes, tuple | list | torch.Size):
+            holds = _HOLDS[symbol if call.func.id == "all" else _OPPOSITE[symbol]]
+            places = {start + at for at, size in enumerate(sizes) if not holds(size, least)}
+            found += _want(line, x, shape=tuple(wanted if place in places else None for place in range(x.ndim)))
+    return found
+
+
+def _nearest(symbol: str, target: int) -> int | None:
+    """The size nearest to `target` that is in this relation to it."""
+    return {"==": target, "<=": target, "<": target - 1, ">=": target, ">": target + 1}.get(symbol)
 
 
 def _mirrored(symbol: str) -> str:
@@ -185,7 +226,7 @@ def _compared(line: Line, node: ast.expr, value: Any, target: Any, symbol: str) 
         return _each_compared(line, node, target)
     if not isinstance(target, int) or not isinstance(value, int) or isinstance(value, bool):
         return []
-    wanted = {"==": target, "<=": target, "<": target - 1, ">=": target, ">": target + 1}.get(symbol)
+    wanted = _nearest(symbol, target)
     rank = rank_of(node, line)
     if rank is not None and wanted is not None:
         free: tuple[int | None, ...] = (None,) * wanted

@@ -38,7 +38,7 @@ def _all_repairs(guess: Guess, want: Want, batch: int, pinned: frozenset[str]) -
         if want.multiple is not None and not want.grow and want.shape is None:
             continue
         if want.grow:
-            yield from _grown(guess, spec, origin, want)
+            yield from _grown(guess, spec, origin, want, pinned)
         if want.dtype is not None or (want.high is not None and origin.same_values):
             changed = _typed(spec, want)
             if want.shape is not None:
@@ -93,8 +93,11 @@ def _structured(guess: Guess, spec: InputSpec, want: Want) -> Iterator[Guess]:
     yield (*guess[:place], *kept, *new, *guess[place + 1 :])
 
 
-def _grown(guess: Guess, spec: InputSpec, origin: Origin, want: Want) -> Iterator[Guess]:
-    """The axes that are too short longer: those that can be told, else all that may be of any size."""
+def _grown(guess: Guess, spec: InputSpec, origin: Origin, want: Want, pinned: frozenset[str]) -> Iterator[Guess]:
+    """The axes that are too short longer: those that can be told, else all that may be of any size.
+
+    First together with the inputs of the same shape, of which a model wants that they stay alike.
+    """
     shape = list(spec.shape or [])
     axes = [origin.axes[place] for place in want.grow if place < len(origin.axes) and origin.axes[place] >= 0]
     if not axes:
@@ -104,8 +107,11 @@ def _grown(guess: Guess, spec: InputSpec, origin: Origin, want: Want) -> Iterato
             shape[at] = max(1, -(-shape[at] // want.multiple)) * want.multiple
         yield _with(guess, replace(spec, shape=shape))
         return
+    alike = [each for each in guess if each.shape == spec.shape and each.name not in pinned]
     for factor in (2, 4):
         longer = [size * factor if at in axes else size for at, size in enumerate(shape)]
+        if len(alike) > 1:
+            yield _with(guess, *(replace(each, shape=longer) for each in alike))
         yield _with(guess, replace(spec, shape=longer))
 
 

@@ -27,6 +27,10 @@ def solved_guesses(search: "Search", failed: Outcome, want: Want, pinned: frozen
         places = _moving(search, failed, want, numbers, tied)
         if not places:
             continue
+        sizes = next(spec.shape for spec in failed.guess if spec.name == tied[0]) or []
+        longer = resized(failed.guess, tied, {axis: sizes[axis] * 2 for axis in places})
+        if search.knows(longer) and search(longer).works:
+            yield longer
         solution = _solved(search, failed, want, numbers, tied, places)
         if solution is not None:
             yield solution
