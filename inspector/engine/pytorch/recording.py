@@ -98,6 +98,8 @@ class Fields(Protocol):
         """What tells, after the pass, the receptive field of the first tensor in `value`."""
 
 
+_NOWHERE = [""]
+"""The paths of a module that the model does not hold."""
 _CALLING = nn.Module.__call__.__code__.co_filename
 FormulaOf = Callable[[Returned], list[FormulaLine] | None]
 Measure = Callable[[CallRecord, Any], None]
@@ -197,7 +199,7 @@ class Recorder(TorchFunctionMode):
         name = None if caller.is_torch_leaf or not callable(func) else called_name(func, sys._getframe(1))
         record = None
         if name is not None:
-            record = CallRecord(caller.path, name, None, (args, kwargs))
+            record = CallRecord(caller.path, name, None, (args, kwargs) if kwargs else args)
             record.source = self._source_of(sys._getframe(1))
         record_started = time.perf_counter()
         overhead_before = self._overhead
@@ -262,7 +264,8 @@ class Recorder(TorchFunctionMode):
             record.device = self._device if first.is_meta and self._device else str(first.device)
         record.output_bytes = sum([tensor.numel() * tensor.element_size() for tensor in outputs])
         if not record.children and not record.called:
-            own = own_parameters(record.module) if record.module is not None else []
+            # A layer of torch's own returns no parameter of its own.
+            own = own_parameters(record.module) if record.module is not None and not record.is_torch_leaf else []
             record.made_bytes = bytes_made(record.inputs + own, outputs)
         record.inputs = []
         if self._fields is not None and outputs:
@@ -299,9 +302,10 @@ class Recorder(TorchFunctionMode):
     def _before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         began = time.perf_counter()
         with torch._C.DisableTorchFunction():
-            record = CallRecord(self._paths.get(id(module), [""])[0], type(module).__name__, module, (args, kwargs))
-            record.place = self._place_of(module)
-            record.places = self._paths.get(id(module), [""])
+            paths = self._paths.get(id(module), _NOWHERE)
+            record = CallRecord(paths[0], type(module).__name__, module, (args, kwargs) if kwargs else args)
+            record.place = paths[0] if len(paths) == 1 else self._place_of(module)
+            record.places = paths
         record.source = self._source_of(sys._getframe(1))
         if self._stack:
             self._stack[-1].called.append(record)

@@ -98,8 +98,12 @@ class _Attributes:
         others = []
         for name, value in self.own.items():
             kind = type(value)
-            if name not in _OF_MODULES:
-                if kind not in PLAIN and (kind is not tuple or not all(type(part) is int for part in value)):
+            if kind in PLAIN:
+                continue
+            if kind is list and all(type(part) in PLAIN for part in value):
+                self.contents.append((value, value.copy()))
+            elif name not in _OF_MODULES:
+                if kind is not tuple or not all(type(part) in PLAIN for part in value):
                     others.append(value)
             elif kind in MUTABLE:
                 if value:
@@ -122,7 +126,7 @@ class _Attributes:
         for value, kept in self.contents:
             if not is_as_before(value, kept):
                 value.clear()
-                value.update(kept)
+                value.extend(kept) if isinstance(value, list) else value.update(kept)
         if self.held is not None:
             self.held.restore()
         for tensor, requires_grad, gradient in self.flags:
