@@ -43,4 +43,4 @@ class DiffReport(Record, frozen=True, kw_only=True):
     unchanged: int
     """Tensors of one shape and dtype whose values are equal, also under another name."""
     not_compared: list[str] = []
-    """Keys whose values could not be read, with the reason."""
+    """Why the values of some could not be read; where shape and dtype agree, nothing else is known of them."""

@@ -75,7 +75,9 @@ def test_parts_that_do_not_go_together_are_refused(names, words):
     ],
 )
 def test_parts_that_go_together_are_taken(names):
+    before = list(names)
     refuse_contradictions(names)
+    assert names == before
 
 
 def test_a_part_that_no_list_reaches_is_a_name():

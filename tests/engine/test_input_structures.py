@@ -225,7 +225,9 @@ MODELS = [
 
 @pytest.mark.parametrize("module", MODELS, ids=lambda module: type(module).__name__)
 def test_the_input_is_worked_out(module):
-    traced(module)
+    table = traced(module)
+    assert table.failure is None
+    assert table.rows[0].reached
 
 
 def test_parts_are_named_by_how_they_are_reached():

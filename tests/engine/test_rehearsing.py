@@ -146,7 +146,9 @@ def test_it_is_as_in_a_model_that_has_the_settings(
 
 
 def test_a_function_is_changed_as_a_layer_is(awkward: TorchModel) -> None:
-    agree(ask(awkward, "", "F.avg_pool2d", stride="1"), awkward, Awkward(function_stride=1))
+    report = ask(awkward, "", "F.avg_pool2d", stride="1")
+    agree(report, awkward, Awkward(function_stride=1))
+    assert report.settings.stride == [1, 1]
 
 
 def test_one_call_of_a_layer_called_twice(awkward: TorchModel) -> None:

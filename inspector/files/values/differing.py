@@ -30,7 +30,7 @@ def diff_catalogs(a: Catalog, b: Catalog, progress: Progress) -> DiffReport:
     for key, name in pairs.items():
         first, second = of_a[key], of_b[name]
         found = Changed(key=key, shape_a=first.shape, shape_b=second.shape, dtype_a=first.dtype, dtype_b=second.dtype)
-        equal = False
+        equal = compared = False
         if first.shape == second.shape:
             item = first.bytes // (first.elements or 1)
             before = done
@@ -43,7 +43,7 @@ def diff_catalogs(a: Catalog, b: Catalog, progress: Progress) -> DiffReport:
             except RequestError as problem:
                 not_compared.append(str(problem))
             else:
-                equal = values.equal
+                equal, compared = values.equal, True
                 found = replace(
                     found,
                     max_abs=values.max_abs,
@@ -52,16 +52,17 @@ def diff_catalogs(a: Catalog, b: Catalog, progress: Progress) -> DiffReport:
                     not_finite=values.not_finite,
                 )
         done += first.bytes
-        if equal and first.dtype == second.dtype:
+        declared_alike = first.shape == second.shape and first.dtype == second.dtype
+        if equal and declared_alike:
             unchanged += 1
-        else:
+        elif compared or not declared_alike:
             changed.append(found)
     only_a = [tensor.key for tensor in tensors_a if tensor.key not in pairs]
     taken = set(pairs.values())
     only_b = [tensor.key for tensor in tensors_b if tensor.key not in taken]
     renamed = [Renamed(a=key, b=name) for key, name in pairs.items() if key != name]
     return DiffReport(
-        same=not (only_a or only_b or renamed or changed),
+        same=not (only_a or only_b or renamed or changed or not_compared),
         only_a=only_a,
         only_b=only_b,
         renamed=renamed,

@@ -18,6 +18,8 @@ Array = npt.NDArray[Any]
 
 MAX_UNPACKED = 1 << 31
 """Bytes of a compressed member that are unpacked into memory."""
+MOST_REPEATED = 1 << 31
+"""Elements of a tensor that an expansion makes of fewer; a file of some bytes may claim any number."""
 _LOCAL_HEADER = 30
 _NUMPY: dict[str, Any] = {
     **{name: np.dtype(name) for name in ("float64", "float32", "float16", "complex64", "complex128", "bool")},
@@ -57,8 +59,12 @@ def read_tensor(catalog: Catalog, tensor: CatalogTensor) -> Array:
     item = stored.itemsize * pair
     if item != ITEM_BYTES.get(tensor.dtype, item):
         raise RequestError(f"{tensor.key} is {tensor.dtype}, several values packed into a byte: they cannot be shown")
+    if tensor.elements > MOST_REPEATED and tensor.elements > _span(tensor):
+        raise RequestError(
+            f"{tensor.key} repeats its stored values to {tensor.elements:,} elements: too many to look at"
+        )
     first = tensor.storage_offset * item
-    span = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=True))
+    span = _span(tensor) - 1
     room = _storage(tensor, first, (span + 1) * item)
     flat = np.frombuffer(room, stored, count=(span + 1) * pair)
     if catalog.big_endian:
@@ -69,6 +75,11 @@ def read_tensor(catalog: Catalog, tensor: CatalogTensor) -> Array:
     values: Array = np.ndarray(tensor.shape, flat.dtype, flat, strides=strides)
     values.flags.writeable = False
     return values
+
+
+def _span(tensor: CatalogTensor) -> int:
+    """Elements of the storage from a tensor's first to its last."""
+    return 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=True))
 
 
 def _storage(tensor: CatalogTensor, first: int, count: int) -> memoryview:

@@ -65,6 +65,13 @@ def test_values_that_are_not_finite_are_counted(tmp_path: Path) -> None:
     assert (changed.max_abs, changed.not_finite) == (0.5, 2)
 
 
+def test_values_that_cannot_be_read_are_neither_changed_nor_the_same(tmp_path: Path) -> None:
+    state = {"x": torch.empty(3, device="meta"), "y": torch.ones(2)}
+    report = diff(tmp_path, state, state)
+    assert (report.same, report.changed, report.unchanged) == (False, [], 1)
+    assert len(report.not_compared) == 1
+
+
 def test_it_is_cancelled_where_it_says_how_far_it_is(tmp_path: Path) -> None:
     torch.save({"x": torch.ones(3)}, tmp_path / "a.pt")
     catalog = open_catalog(tmp_path / "a.pt")

@@ -112,6 +112,14 @@ def test_a_compressed_member_is_unpacked(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_tensor(catalog, catalog.tensors[0]), np.arange(1000.0, dtype=np.float32))
 
 
+@pytest.mark.parametrize("shape", [(2**50,), (2**31, 2**31)])
+def test_few_bytes_that_claim_endless_elements_are_not_walked_through(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    torch.save({"x": torch.zeros(1).expand(shape)}, tmp_path / "x.pt")
+    catalog = open_catalog(tmp_path / "x.pt")
+    with pytest.raises(RequestError, match="repeats its stored values"):
+        read_tensor(catalog, catalog.tensors[0])
+
+
 def test_what_lies_beyond_the_end_is_refused(tmp_path: Path) -> None:
     header = b'{"x":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}'
     (tmp_path / "cut.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"\0" * 8)
