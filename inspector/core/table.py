@@ -218,6 +218,11 @@ class Totals(Record, frozen=True, kw_only=True):
     activation_bytes: int | None = None
     """The root row's: the memory newly taken for the outputs of all calls of the pass, were none of it given back."""
 
+    def with_costs_of(self, root: Row) -> "Totals":
+        """With the costs of a whole pass, which are its root row's; formulas count a multiply-add as two operations."""
+        macs = None if root.flops is None else root.flops // 2
+        return msgspec.structs.replace(self, flops=root.flops, macs=macs, activation_bytes=root.activation_bytes)
+
 
 class Operand(Record, frozen=True, kw_only=True):
     """A tensor in the failing expression or among the locals of the failing forward."""

@@ -23,12 +23,14 @@ def table_of(
     traced = made.traced
     if not traced.values:
         traced = Traced(formulas=formulas_of(graph, {}))
+    rows = rows_of(graph, tensors, device, name, traced)
+    totals = totals_of(tensors, len(graph.nodes))
     return ModelTable(
         model=ModelInfo(name=name, framework="onnx", target=recipe.target, devices=[device]),
         inputs=inputs,
         outputs=_outputs(graph, traced),
-        totals=totals_of(tensors, len(graph.nodes)),
-        rows=rows_of(graph, tensors, device, name, traced),
+        totals=totals if failure is not None else totals.with_costs_of(rows[0]),
+        rows=rows,
         tensors=tensors,
         failure=failure,
         notes=[*_notes(graph), *made.notes],

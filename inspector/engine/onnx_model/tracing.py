@@ -11,6 +11,7 @@ from inspector.core.recipe import InputSpec
 from inspector.core.table import Failure, Input, Note, Operand
 from inspector.engine.drawing_inputs import read_input
 from inspector.engine.live import Progress
+from inspector.engine.onnx_model.costs import operations_of
 from inspector.engine.onnx_model.field_pass import receptive_fields
 from inspector.engine.onnx_model.formulas import formulas_of
 from inspector.engine.onnx_model.graph import Graph
@@ -39,7 +40,9 @@ class Pass:
         behind = {name for node in graph.nodes[reached:] for name in node.proto.output}
         known = {name: value for name, value in values.items() if name not in behind}
         shapes = {name: value.shape for name, value in known.items() if value.shape is not None}
-        return cls(Traced(known, reached, receptive_fields(graph, known), formulas_of(graph, shapes)), notes)
+        fields = receptive_fields(graph, known)
+        traced = Traced(known, reached, fields, formulas_of(graph, shapes), operations_of(graph, shapes))
+        return cls(traced, notes)
 
 
 @dataclass(frozen=True)
