@@ -21,7 +21,7 @@ def operations_of(graph: Graph, shapes: Mapping[str, list[int]]) -> dict[int, in
     constants = ConstantValues(graph, known)
     counted = {}
     for node in graph.nodes:
-        formula = _FORMULAS.get(node.proto.op_type) if node.standard else None
+        formula = _FORMULAS.get(node.operator)
         if formula is None:
             continue
         try:
@@ -45,7 +45,7 @@ def _counts(operators: str) -> Callable[[_Formula], _Formula]:
     return register
 
 
-@_counts("Conv ConvInteger DeformConv QLinearConv")
+@_counts("Conv ConvInteger DeformConv QLinearConv com.microsoft.FusedConv")
 def _convolution(view: NodeView) -> int:
     """Every output element is a sum over the channels of its group and the kernel's positions."""
     weight = view.shape(3 if view.node.proto.op_type == "QLinearConv" else 1)
@@ -58,14 +58,22 @@ def _transposed_convolution(view: NodeView) -> int:
     return 2 * prod(view.shape(0)) * prod(view.shape(1)[1:])
 
 
-@_counts("MatMul MatMulInteger QLinearMatMul")
+@_counts(
+    "MatMul MatMulInteger QLinearMatMul com.microsoft.DynamicQuantizeMatMul com.microsoft.MatMulIntegerToFloat "
+    "com.microsoft.MatMulNBits"
+)
 def _matrix_product(view: NodeView) -> int:
     return 2 * prod(view.output()) * view.shape(0)[-1]
 
 
-@_counts("Gemm")
+@_counts("Gemm com.microsoft.FusedGemm com.microsoft.QGemm")
 def _general_matrix_product(view: NodeView) -> int:
     return 2 * prod(view.output()) * view.shape(0)[0 if view.attribute("transA", 0) else 1]
+
+
+@_counts("com.microsoft.FusedMatMul com.microsoft.TransposeMatMul")
+def _fused_matrix_product(view: NodeView) -> int:
+    return 2 * prod(view.output()) * view.shape(0)[-2 if view.attribute("transA", 0) else -1]
 
 
 @_counts("Einsum")
