@@ -94,7 +94,7 @@ class OnnxModel(LiveModel):
         progress(0, 2, "running with onnxruntime")
         result = run(self.graph, feeds, provider_of(self._device), seed)
         values = values_of_run(self.graph, feeds, result.values)
-        self._pass = Pass.of(self.graph, values, result.reached, self._pass.notes)
+        self._pass = Pass.of(self.graph, values, result.reached, self._pass.notes, self._pass.traced.symbolic)
         self._failure = failure_of(self.graph, result.refusal, values, self._device) if result.refusal else None
         self._table = None
         table = self.table()

@@ -9,7 +9,7 @@ from math import prod
 
 import onnx
 
-from inspector.core.table import FormulaLine, ReceptiveField, Row, Source, Tensor
+from inspector.core.table import FormulaLine, ReceptiveField, Row, Source, SymbolicShape, Tensor
 from inspector.engine.onnx_model.graph import Graph, Node, Scope
 from inspector.engine.onnx_model.initializers import dtype_name
 from inspector.engine.onnx_model.tensors import constant_value, held_by
@@ -41,6 +41,8 @@ class Traced:
     """By the position of a node."""
     operations: Mapping[int, int] = field(default_factory=dict)
     """Floating-point operations, by the position of a node; only of nodes that are counted."""
+    symbolic: Mapping[str, SymbolicShape] = field(default_factory=dict)
+    """Shapes in symbols by the name of a value, of those that depend on one."""
 
 
 def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced: Traced) -> list[Row]:
@@ -88,6 +90,7 @@ def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced:
                 shared_with=sharing.get(first, []) if node else [],
                 input_shapes=_shapes(traced, reads),
                 output_shapes=_shapes(traced, makes),
+                symbolic_shapes=_symbolic(traced, makes),
                 output_bytes=_bytes_of(known) if len(known) == len(makes) else None,
                 dtype=known[0].dtype if known else None,
                 device=device,
@@ -280,6 +283,13 @@ def _newly_made(graph: Graph, first: int, last: int, traced: Traced) -> int | No
 def _shapes(traced: Traced, names: list[str]) -> list[list[int]]:
     shapes = (traced.values[name].shape for name in names if name in traced.values)
     return [shape for shape in shapes if shape is not None]
+
+
+def _symbolic(traced: Traced, names: list[str]) -> list[SymbolicShape]:
+    if not any(name in traced.symbolic for name in names):
+        return []
+    known = [(traced.symbolic.get(name), value) for name in names if (value := traced.values.get(name)) is not None]
+    return [symbolic or [*(value.shape or [])] for symbolic, value in known if value.shape is not None]
 
 
 def _bytes_of(values: list[Value]) -> int | None:

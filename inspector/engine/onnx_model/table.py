@@ -44,7 +44,15 @@ def declared_as_inputs(graph: Graph) -> list[Input]:
     for one in declared_inputs(graph):
         fixed = [size for size in one.sizes or [] if isinstance(size, int)]
         known = one.sizes is not None and len(fixed) == len(one.sizes)
-        listed.append(Input(name=one.name, shape=fixed if known else None, dtype=one.dtype, origin="declared"))
+        listed.append(
+            Input(
+                name=one.name,
+                shape=fixed if known else None,
+                dtype=one.dtype,
+                origin="declared",
+                symbolic_shape=one.symbolic,
+            )
+        )
     return listed
 
 
@@ -54,7 +62,8 @@ def _outputs(graph: Graph, traced: Traced) -> list[Output]:
         known = traced.values.get(value.name)
         declared = dtype_name(value.type.tensor_type.elem_type) if value.type.HasField("tensor_type") else "unknown"
         dtype = known.dtype if known is not None and known.dtype else declared
-        listed.append(Output(name=value.name, shape=known.shape if known else None, dtype=dtype))
+        shape, symbolic = known.shape if known else None, traced.symbolic.get(value.name)
+        listed.append(Output(name=value.name, shape=shape, dtype=dtype, symbolic_shape=symbolic))
     return listed
 
 
