@@ -12,8 +12,11 @@ from inspector.core.summing import total
 BINS = 32
 CHUNK = 1 << 20
 """Elements looked at at a time, so that a large tensor is not doubled in memory."""
-CACHED = 1 << 16
-"""Elements converted to float64 at a time: as many as stay in the processor's cache."""
+CACHED = 1 << 15
+"""Elements converted to float64 at a time: they stay in the cache, and torch does not split them between threads,
+
+which wait for each other longer than the work takes where the machine has other work.
+"""
 SAMPLE = 1 << 14
 """Elements of a sampled histogram, about."""
 _CANCELLED = 1e4
@@ -131,7 +134,10 @@ def _plain(tensor: torch.Tensor) -> torch.Tensor | None:
 
 
 def _extremes(flat: torch.Tensor) -> tuple[float, float]:
-    # aminmax propagates NaN and shows Inf: one cheap pass tells whether a dearer search is needed.
+    # Both propagate NaN and show Inf: one cheap pass tells whether a dearer search is needed.
+    if flat.device.type == "cpu":
+        values = flat.resolve_neg().numpy()
+        return float(values.min()), float(values.max())
     low, high = flat.aminmax()
     return float(low), float(high)
 
