@@ -18,6 +18,7 @@ _PANEL_HELP = {
     "activations": "What each row put out in the last real pass, and how long it took.",
     "source": "The source of the row's forward, or of the call.",
     "field": "What an output unit of the row sees of the input, drawn.",
+    "check": "What the last check found, most severe first, and what each rule looks for.",
 }
 
 APP_ACTIONS = (
@@ -162,6 +163,15 @@ APP_ACTIONS = (
         group=MODEL,
         run=doing.compare,
         why_not=reasons.nothing_to_run,
+    ),
+    Action(
+        id="check",
+        keys="C",
+        title="Check",
+        help="Look for defects: what is wrong, with which evidence, and what mends it.",
+        group=MODEL,
+        run=doing.check,
+        why_not=reasons.nothing_open,
     ),
     Action(
         id="input",

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from inspector.core.edits import Edit, Journal
+from inspector.core.findings import CheckReport, Finding, NotRun, Rule
 from inspector.core.memory import Fitting, MemoryReport, MemorySettings, Peak, RowMemory
 from inspector.core.recipe import Recipe
 from inspector.core.results import (
@@ -219,6 +220,8 @@ class FakeClient:
                 )
             case protocol.Memory():
                 return memory(request.settings, len(table.rows))
+            case protocol.Check():
+                return found()
             case protocol.CompareClone():
                 return CloneReport(equal=True, max_abs=0.0, outputs=[], explanation="bit for bit the same")
             case protocol.Explain():
@@ -256,6 +259,31 @@ class FakeClient:
             edit=edit, keys=[edit.where], message=f"{edit.action} {edit.where}", table=self._table or lenet(),
             can_undo=bool(self.journal.done), can_redo=bool(self.journal.undone),
         )  # fmt: skip
+
+
+def found() -> CheckReport:
+    """Findings of two rules that no version of the program has, and one that could not be applied."""
+    rules = [
+        Rule(
+            id=f"NN99{number}", name=name, looks_for=f"Layers that are {name}.", thresholds="More than 3 of 4.",
+            source="A paper on layers.",
+        )
+        for number, name in enumerate(("sleepy", "hungry", "absent"))
+    ]  # fmt: skip
+
+    def finding(rule: int, severity: Any, path: str) -> Finding:
+        return Finding(
+            rule=rules[rule].id, name=rules[rule].name, severity=severity, path=path,
+            message=f"{path or 'the model'} is {rules[rule].name}", evidence="3 of 4 units", fix="feed it more",
+            may_be_wrong="when it is on a diet",
+        )  # fmt: skip
+
+    return CheckReport(
+        findings=[finding(1, "error", "fc.weight"), finding(0, "warning", "conv1"), finding(0, "info", "")],
+        not_run=[NotRun(rule="NN992", why="it needs a pass, and there is none")],
+        rules=rules,
+        tensors=4,
+    )
 
 
 def memory(settings: MemorySettings, rows: int) -> MemoryReport:
