@@ -1,6 +1,6 @@
 """Everything the user can do, in one table: keys, footer, help screen and palette are made from it."""
 
-from inspector.tui import doing, looking, reasons
+from inspector.tui import doing, looking, mending, reasons
 from inspector.tui.action import Action
 from inspector.tui.field_actions import FIELD_ACTIONS, IN_FIELD
 from inspector.tui.row_actions import MOVING, ROW_ACTIONS
@@ -308,6 +308,15 @@ APP_ACTIONS = (
         group=CHANGE,
         run=doing.save,
         why_not=reasons.nothing_to_change,
+    ),
+    Action(
+        id="repair",
+        keys="W",
+        title="Mend a checkpoint",
+        help="Why a file of weights does not load into this model, what mends it, the mended file; load either.",
+        group=CHANGE,
+        run=mending.mend,
+        why_not=reasons.no_repair,
     ),
     Action(
         id="script",

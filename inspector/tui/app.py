@@ -139,12 +139,14 @@ class NNInspectApp(App[int]):
         else:
             await self.open_model()
 
-    async def open_model(self) -> None:
-        """Open the recipe: the structure at once, then shapes by a pass."""
-        table = await self.conversation.ask(Open(recipe=self.recipe), f"opening {self.recipe.target}")
+    async def open_model(self, recipe: Recipe | None = None) -> None:
+        """Open the recipe, or another one that takes its place: the structure at once, then shapes by a pass."""
+        wanted = recipe or self.recipe
+        table = await self.conversation.ask(Open(recipe=wanted), f"opening {wanted.target}")
         if table is None:
             self.opening.update("Nothing is open. R tries again, L shows what was printed, q quits.")
             return
+        self.recipe = wanted
         self.report = self.clone = self.memory = self.check = None
         self.can_undo = self.can_redo = False
         self.show_table(table)

@@ -10,6 +10,7 @@ from inspector.core.edits import Edit, Journal
 from inspector.core.findings import CheckReport, Finding, NotRun, Rule
 from inspector.core.memory import Fitting, MemoryReport, MemorySettings, Peak, RowMemory
 from inspector.core.recipe import Recipe
+from inspector.core.repair import Found, Harmless, Proposal, RepairReport, RepairSettings, Unsure
 from inspector.core.results import (
     CloneReport,
     Device,
@@ -33,6 +34,8 @@ from inspector.core.table import (
     FormulaLine,
     Input,
     Load,
+    LoadRule,
+    Mismatch,
     ModelInfo,
     ModelTable,
     Operand,
@@ -222,6 +225,8 @@ class FakeClient:
                 return memory(request.settings, len(table.rows))
             case protocol.Check():
                 return found()
+            case protocol.Repair():
+                return mended(request.settings)
             case protocol.CompareClone():
                 return CloneReport(equal=True, max_abs=0.0, outputs=[], explanation="bit for bit the same")
             case protocol.Explain():
@@ -284,6 +289,25 @@ def found() -> CheckReport:
         rules=rules,
         tensors=4,
     )
+
+
+def mended(settings: RepairSettings) -> RepairReport:
+    """A file with another head: of everything that a report can say, one."""
+    return RepairReport(
+        loads=False, verdict="3.7 % of the model's elements are filled", container="net", coverage=0.037, matched=2,
+        rules=[LoadRule(kind="drop_wrapper", from_="module.", to="", tensors=2, confidence=0.9, condition="n ≥ 3")],
+        missing=["fc.scale"], unexpected=["neck.weight"],
+        mismatched=[Mismatch(key="fc.weight", file_shape=[7, 1176], model_shape=[10, 1176])],
+        ambiguous=[Unsure(model=["conv1.bias"], candidates=["a.bias", "b.bias"], why="both are 6 long")],
+        harmless=[Harmless(key="steps", side="file", why="a counter")],
+        proposals=[
+            Proposal(kind="class head", keys=["fc.weight"], elements=11760, message="fc: load the rest"),
+            Proposal(kind="weight_norm_fold", keys=["conv1.weight"], elements=450, message="conv1: fold its norm"),
+        ],
+        stays_random=["fc.weight", "fc.bias"], notes=["a note"],
+        others=[Found(container="ema", kind="average", coverage=0.5)], arguments="num_classes=7",
+        snippet="import torch\nstate = {}", written=settings.output if settings.partial else None,
+    )  # fmt: skip
 
 
 def memory(settings: MemorySettings, rows: int) -> MemoryReport:
