@@ -17,7 +17,6 @@ from textual.widgets import Static
 
 from inspector.core import key_spelling
 from inspector.core.errors import RequestError
-from inspector.core.finding_places import FindingPlaces
 from inspector.core.findings import CheckReport, Finding
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
@@ -229,8 +228,7 @@ class NNInspectApp(App[int]):
 
     def go_to_finding(self, finding: Finding) -> None:
         """Put the cursor on the row that a finding is about, and choose its tensor where it is about one."""
-        assert self.table is not None
-        self.module_tree.go_to_row(FindingPlaces(self.table).row_of(finding.path))
+        self.module_tree.go_to_finding(finding)
         self.tensor_key = finding.path
 
     def go_to_failure(self) -> None:

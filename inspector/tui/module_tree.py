@@ -39,7 +39,7 @@ class ModuleTree(RowView):
         self._lines: list[int] = []
         self._measured: list[Column] = []
 
-    def show(self, table: ModelTable, findings: Iterable[Finding] = ()) -> None:
+    def show(self, table: ModelTable, findings: Sequence[Finding] = ()) -> None:
         """Show a table with findings; folds and cursor stay where the rows are the same as before."""
         before, cursor = self.table, self.row_at
         was_folded = {_identity(before.rows[i]) for i in range(len(self._folded)) if self._folded[i]} if before else ()
@@ -85,6 +85,11 @@ class ModuleTree(RowView):
         rows = self._rows()
         if row.index < len(rows) and _identity(rows[row.index]) == _identity(row):
             self.go_to_row(row.index)
+
+    def go_to_finding(self, finding: Finding) -> None:
+        """Go to the row that a finding is about."""
+        if self._marks is not None:
+            self.go_to_row(self._marks.places.row_of(finding.path))
 
     def toggle_functions(self) -> None:
         """Show or hide the functions called between modules."""

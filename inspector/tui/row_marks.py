@@ -1,6 +1,7 @@
 """What is marked beside the names in the tree: what failed, was found, was not loaded, is shared, is frozen."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import cached_property
 
 from inspector.core.finding_places import FindingPlaces
 from inspector.core.findings import Finding
@@ -11,15 +12,21 @@ from inspector.core.table import ModelTable, Row
 class RowMarks:
     """The marks of one table's rows."""
 
-    def __init__(self, table: ModelTable, findings: Iterable[Finding] = ()) -> None:
-        self._model = table.model
+    def __init__(self, table: ModelTable, findings: Sequence[Finding] = ()) -> None:
+        self._table = table
         self.failed = failed_row(table)
         self._undone = load_states(table)
-        self._found = FindingPlaces(table).counts(findings)
+        self._found = self.places.counts(findings) if findings else {}
+
+    @cached_property
+    def places(self) -> FindingPlaces:
+        """Where findings are; not looked for in a large table before there are any."""
+        return FindingPlaces(self._table)
 
     def of(self, row: Row) -> list[str]:
         """What is marked at one row, the most important first."""
-        is_module = row.kind == "module" and self._model.framework == "torch"
+        model = self._table.model
+        is_module = row.kind == "module" and model.framework == "torch"
         marks = ["failed"] if row.index == self.failed else []
         if row.index in self._found:
             marks.append(str(self._found[row.index]))
@@ -34,7 +41,7 @@ class RowMarks:
             marks.append("lazy")
         if is_module and row.trainable_parameters < row.parameters:
             marks.append("part frozen" if row.trainable_parameters else "frozen")
-        if is_module and row.training != self._model.training:
+        if is_module and row.training != model.training:
             marks.append("train" if row.training else "eval")
         return marks
 
