@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from inspector.core.collection import no_collection
 from inspector.core.table import FileInfo, ModelInfo, ModelTable, Note, Tensor, Totals
 from inspector.files.catalog import Catalog, CatalogTensor
-from inspector.files.collecting import collection_put_off
 from inspector.files.distinct import distinct, kind_of
 from inspector.files.tree_rows import rows_of
 
@@ -14,7 +14,7 @@ MAX_TIES = 64
 
 def table_of(catalog: Catalog, target: str) -> ModelTable:
     """Rows by modules and the parts of the keys, and the tensors; storages that tensors share are counted once."""
-    with collection_put_off():
+    with no_collection():
         return _table(catalog, target)
 
 

@@ -13,7 +13,9 @@ LISTED = 12
 """Keys named one by one before the rest is counted."""
 
 
-def overview(table: ModelTable, row: Row, failed: bool, memory: MemoryReport | None = None) -> Page:
+def overview(
+    table: ModelTable, row: Row, failed: bool, memory: MemoryReport | None = None, repetition: str = ""
+) -> Page:
     """What is known about a row; `failed` where the model's failure belongs to it."""
     page = Page()
     what = row.kind if row.name in ("", row.type) else row.type
@@ -22,6 +24,8 @@ def overview(table: ModelTable, row: Row, failed: bool, memory: MemoryReport | N
         page.line((row.path, MUTED))
     if row.hyperparameters:
         page.line((row.hyperparameters, ""))
+    if repetition:
+        page.fact("repeated", repetition, WARNING if repetition.startswith("unlike") else "")
     if failed and table.failure:
         failure(page, table.failure)
     if memory is not None and row.parent is None:
