@@ -52,6 +52,8 @@ def difference(rows: Sequence[Row], own: OwnTensors, block: Row, usual: Row) -> 
     """How a block differs from the usual one: tensors first, then modules, then what the pass made of them."""
     here, there = _places(rows, block), _places(rows, usual)
     told = [*_of_tensors(own, here, there), *_of_presence(here, there), *_of_rows(here, there)]
+    # What blocks share with each other or within is in their sums alone.
+    told = told or [f"{exact(block.parameters)} parameters, elsewhere {exact(usual.parameters)}"]
     more = f" and {len(told) - MOST_TOLD:,} more" if len(told) > MOST_TOLD else ""
     return "; ".join(told[:MOST_TOLD]) + more
 
@@ -108,23 +110,23 @@ def _of_rows(here: dict[_Place, Row], there: dict[_Place, Row]) -> Iterator[str]
         if place not in there:
             continue
         called = f"{place[1] if row.kind != 'function' else place[2]} ".lstrip()
-        for ours, theirs in zip(_facts(row), _facts(there[place]), strict=True):
+        for (words, ours), (_, theirs) in zip(_facts(row), _facts(there[place]), strict=True):
             if ours != theirs:
-                yield f"{called}{ours}, elsewhere {theirs}"
+                yield f"{called}{words}{ours}, elsewhere {theirs}"
                 break
 
 
-def _facts(row: Row) -> tuple[str, ...]:
-    """What two rows are compared by; of several that differ the first says most."""
+def _facts(row: Row) -> tuple[tuple[str, str], ...]:
+    """What two rows are compared by, and words for it; of several that differ the first says most."""
     return (
-        row.type,
-        f"{row.type}({row.hyperparameters})",
-        f"puts out {shapes(row.output_shapes)}" if row.output_shapes else "puts out nothing known",
-        f"is in {'train' if row.training else 'eval'} mode",
-        f"of {row.dtype or 'no dtype'}",
-        f"on {row.device or 'no device'}",
-        f"has {exact(row.parameters)} parameters",
-        f"has {exact(row.buffers)} buffer elements",
-        "is reached" if row.reached else "is not reached",
-        "is lazy" if row.lazy else "is not lazy",
+        ("", row.type),
+        ("", f"{row.type}({row.hyperparameters})"),
+        ("puts out ", shapes(row.output_shapes) or "nothing known"),
+        ("mode ", "train" if row.training else "eval"),
+        ("dtype ", row.dtype or "none"),
+        ("device ", row.device or "none"),
+        ("parameters of its own: ", exact(row.own_parameters)),
+        ("buffer elements: ", exact(row.buffers)),
+        ("reached: ", "yes" if row.reached else "no"),
+        ("lazy: ", "yes" if row.lazy else "no"),
     )

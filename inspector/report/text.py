@@ -8,7 +8,7 @@ from inspector.core import wording
 from inspector.core.memory import MemoryReport
 from inspector.core.repeated_blocks import Run
 from inspector.core.results import ForwardReport, KeyExplanation, RowRun
-from inspector.core.table import Failure, ModelTable, Row
+from inspector.core.table import Failure, FileInfo, ModelTable, Row
 from inspector.report.console import standard_output
 from inspector.report.folded_rows import PrintedRow, every_row, folded_rows
 from inspector.report.memory_text import MEMORY_COLUMNS, memory_cells, memory_lines
@@ -53,6 +53,8 @@ def print_table(table: ModelTable, memory: MemoryReport | None = None, full: boo
             Text(f"{wording.things(folded, 'row')} of repeated blocks left out; --full prints all", style="dim")
         )
     _print_totals(console, table)
+    if table.file is not None:
+        _print_parts(console, table.file)
     fields = [row.receptive_field for row in table.rows if row.receptive_field is not None]
     for misaligned in dict.fromkeys(field.misaligned for field in fields if field.misaligned):
         console.print(Text(wording.printable(misaligned)))
@@ -200,6 +202,16 @@ def _print_totals(console: Console, table: ModelTable) -> None:
     if totals.flops is not None and totals.macs is not None:
         text = f"{wording.count(totals.flops)} floating-point operations, {wording.count(totals.macs)} multiply-adds"
         console.print(Text(text))
+
+
+def _print_parts(console: Console, info: FileInfo) -> None:
+    """What takes a file's bytes, where that is not one thing alone."""
+    for share in wording.part_shares(info):
+        console.print(Text(share))
+    for what, sizes in (("by dtype", info.dtypes), ("by the device saved from", info.devices)):
+        if len(sizes) > 1:
+            told = ", ".join(f"{wording.printable(name)} {wording.size_in_bytes(size)}" for name, size in sizes.items())
+            console.print(Text(f"{what}: {told}"))
 
 
 def _print_rest(console: Console, table: ModelTable) -> None:

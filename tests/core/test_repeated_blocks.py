@@ -88,7 +88,9 @@ CHANGES = {
     "has gate as well": ({"layers.7.gate.inner.weight": [3]}, {}, {}),
     "mlp.up Linear, elsewhere prefix": ({}, {}, {"layers.7.mlp.up": {"type": "Linear"}}),
     "mlp.up prefix(bias=True), elsewhere prefix()": ({}, {}, {"layers.7.mlp.up": {"hyperparameters": "bias=True"}}),
-    "is in train mode, elsewhere is in eval mode": ({}, {}, {"layers.7": {"training": True}}),
+    "puts out 1×9, elsewhere 1×8": ({}, {}, {f"layers.{n}": {"output_shapes": [[1, 8 + (n == 7)]]} for n in range(12)}),
+    "1 parameters, elsewhere 768": ({}, {}, {"layers.7": {"parameters": 1}}),
+    "mode train, elsewhere eval": ({}, {}, {"layers.7": {"training": True}}),
 }  # fmt: skip
 
 
