@@ -1,7 +1,8 @@
 """What sets one block apart from others like it, in words."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.core.table import ModelTable, Row, Tensor
 from inspector.core.wording import exact, shape, shapes
@@ -12,8 +13,7 @@ _Content = tuple[str, tuple[int, ...] | None, str, str, str, bool, bool]
 _Place = tuple[str, str, str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class OwnTensors:
+class OwnTensors(msgspec.Struct, frozen=True):
     """The tensors of a table by the path of the module that holds each itself."""
 
     at: dict[str, list[Tensor]]

@@ -7,8 +7,9 @@ table is gone through once however deep it is.
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby, pairwise
+
+import msgspec
 
 from inspector.core.block_differences import OwnTensors, difference, own_tensors
 from inspector.core.collection import no_collection
@@ -48,8 +49,7 @@ class RepeatedBlocks(Record, frozen=True, kw_only=True):
     differs: list[Difference] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """The same with the rows of the table that it is about."""
 
     parent: int
@@ -81,10 +81,10 @@ def runs_of(table: ModelTable, also: Callable[[Row], Hashable] | None = None) ->
         children = _children(rows)
         alike = _numbers(rows, children, own, also)
         return [
-            _run(rows, own, parent, [stretch[at] for at in chosen.alike], [stretch[at] for at in chosen.differing])
+            _run(rows, own, parent, [stretch[at] for at in same], [stretch[at] for at in others])
             for parent, below in enumerate(children)
             for stretch in (_counting(rows, below) if len(below) >= LEAST else ())
-            for chosen in _repeated([alike[index] for index in stretch], leaves=rows[stretch[0]].subtree == 1)
+            for same, others in _repeated([alike[index] for index in stretch], leaves=rows[stretch[0]].subtree == 1)
         ]
 
 
@@ -164,13 +164,7 @@ def _counting(rows: Sequence[Row], below: Iterable[int]) -> Iterable[list[int]]:
         yield stretch
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    alike: list[int]
-    differing: list[int]
-
-
-def _repeated(numbers: Sequence[int], leaves: bool) -> Iterable[_Chosen]:
+def _repeated(numbers: Sequence[int], leaves: bool) -> Iterable[tuple[list[int], list[int]]]:
     """Which places of a list repeat one number, and which of them stand out.
 
     Where no number is that of nearly all, those that stand in a row are told; but of `leaves` a few that happen to be
@@ -181,11 +175,9 @@ def _repeated(numbers: Sequence[int], leaves: bool) -> Iterable[_Chosen]:
         (number, count), *_ = Counter(numbers[start:end]).most_common(1)
         if count >= LEAST and count >= ALIKE_TO_ONE * (end - start - count):
             places = range(start, end)
-            yield _Chosen(
-                [at for at in places if numbers[at] == number], [at for at in places if numbers[at] != number]
-            )
+            yield [at for at in places if numbers[at] == number], [at for at in places if numbers[at] != number]
         elif not leaves:
-            yield from (_Chosen([*range(*one)], []) for one in solid if start <= one[0] < end)
+            yield from (([*range(*one)], []) for one in solid if start <= one[0] < end)
 
 
 def _stretches(numbers: Sequence[int]) -> Iterable[tuple[int, int]]:

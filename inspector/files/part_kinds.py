@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 
 AVERAGES = ("ema", "swa", "teacher", "shadow", "averaged")
 """Words for copies of a model's weights."""
@@ -38,6 +39,7 @@ def optimizer_name(slots: Collection[str]) -> str:
     return "optimizer state"
 
 
+@lru_cache(maxsize=4096)
 def average_word(part: str) -> str | None:
     """The word in a part of a key that says that what is below it is a copy: "ema" of "model_ema"."""
     return next((word for word in re.split(r"[^a-z]+", part.lower()) if word in AVERAGES), None)

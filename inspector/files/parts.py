@@ -5,11 +5,12 @@ where keys are flat by the names that only optimizers give: ``optim.state.layers
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
 from itertools import takewhile
 
-from inspector.core.table import FilePart, PartKind
+import msgspec
+
+from inspector.core.table import FilePart, PartKind, Record
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.distinct import storages
 from inspector.files.dtypes import is_floating
@@ -21,8 +22,7 @@ _DEEPEST = 12
 _RANKS: dict[PartKind, int] = {"weights": 0, "average": 1, "optimizer": 2, "other": 3}
 
 
-@dataclass(frozen=True, slots=True)
-class Breakdown:
+class Breakdown(Record, frozen=True, kw_only=True):
     """Bytes of a file's tensors, each storage once: by part, by dtype and by the device they were saved from."""
 
     parts: list[FilePart]
@@ -30,12 +30,11 @@ class Breakdown:
     devices: dict[str, int]
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(msgspec.Struct):
     path: _Path
     kind: PartKind
     name: str
-    tensors: list[CatalogTensor] = field(default_factory=list)
+    tensors: list[CatalogTensor] = []
     bytes: int = 0
 
 
@@ -62,7 +61,7 @@ def breakdown_of(catalog: Catalog) -> Breakdown:
         )
         for part in found
     ]
-    return Breakdown(parts, dict(dtypes.most_common()), dict(devices.most_common()))
+    return Breakdown(parts=parts, dtypes=dict(dtypes.most_common()), devices=dict(devices.most_common()))
 
 
 def _gathered(catalog: Catalog) -> list[_Part]:
@@ -72,7 +71,7 @@ def _gathered(catalog: Catalog) -> list[_Part]:
     top = _common([tuple(tensor.container) for tensor in catalog.tensors])
     parts: dict[_Path, _Part] = {}
     for tensor, place in zip(catalog.tensors, places, strict=True):
-        region = next((place[:end] for end in range(min(len(place), _DEEPEST) + 1) if place[:end] in regions), None)
+        region = _region(place, regions) if regions else None
         average = _average(tensor, place) if region is None else None
         if region is not None:
             part = _Part(regions[region], "optimizer", "optimizer state")
@@ -83,6 +82,10 @@ def _gathered(catalog: Catalog) -> list[_Part]:
             part = _Part(tuple(tensor.container[: len(top) + 1]), "other", "other tensors")
         parts.setdefault((part.kind, *part.path), part).tensors.append(tensor)
     return _named(catalog, [*parts.values()], top)
+
+
+def _region(place: _Path, regions: Collection[_Path]) -> _Path | None:
+    return next((place[:end] for end in range(min(len(place), _DEEPEST) + 1) if place[:end] in regions), None)
 
 
 def _common(paths: Sequence[_Path]) -> _Path:
