@@ -51,7 +51,7 @@ def _content(tensor: Tensor) -> _Content:
 def difference(rows: Sequence[Row], own: OwnTensors, block: Row, usual: Row) -> str:
     """How a block differs from the usual one: tensors first, then modules, then what the pass made of them."""
     here, there = _places(rows, block), _places(rows, usual)
-    told = [*_of_tensors(own, here, there), *_of_presence(here, there), *_of_rows(here, there)]
+    told = [*_of_tensors(own, here, there), *_of_presence(here, there), *_of_rows(own, here, there)]
     # What blocks share with each other or within is in their sums alone.
     told = told or [f"{exact(block.parameters)} parameters, elsewhere {exact(usual.parameters)}"]
     more = f" and {len(told) - MOST_TOLD:,} more" if len(told) > MOST_TOLD else ""
@@ -105,19 +105,21 @@ def _of_presence(here: dict[_Place, Row], there: dict[_Place, Row]) -> Iterator[
                 yield words.format(place[2] if row.kind == "function" else place[1])
 
 
-def _of_rows(here: dict[_Place, Row], there: dict[_Place, Row]) -> Iterator[str]:
+def _of_rows(own: OwnTensors, here: dict[_Place, Row], there: dict[_Place, Row]) -> Iterator[str]:
     for place, row in here.items():
         if place not in there:
             continue
         called = f"{place[1] if row.kind != 'function' else place[2]} ".lstrip()
-        for (words, ours), (_, theirs) in zip(_facts(row), _facts(there[place]), strict=True):
+        for (words, ours), (_, theirs) in zip(_facts(row, own), _facts(there[place], own), strict=True):
             if ours != theirs:
                 yield f"{called}{words}{ours}, elsewhere {theirs}"
                 break
 
 
-def _facts(row: Row) -> tuple[tuple[str, str], ...]:
+def _facts(row: Row, own: OwnTensors) -> tuple[tuple[str, str], ...]:
     """What two rows are compared by, and words for it; of several that differ the first says most."""
+    # Where a row's tensors are known, how they differ has been told.
+    parameters = None if own.of(row) else row.own_parameters
     return (
         ("", row.type),
         ("", f"{row.type}({row.hyperparameters})"),
@@ -125,7 +127,7 @@ def _facts(row: Row) -> tuple[tuple[str, str], ...]:
         ("mode ", "train" if row.training else "eval"),
         ("dtype ", row.dtype or "none"),
         ("device ", row.device or "none"),
-        ("parameters of its own: ", exact(row.own_parameters)),
+        ("parameters of its own: ", exact(parameters)),
         ("buffer elements: ", exact(row.buffers)),
         ("reached: ", "yes" if row.reached else "no"),
         ("lazy: ", "yes" if row.lazy else "no"),
