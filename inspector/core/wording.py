@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from inspector.core.table import Input, ReceptiveField, Source, SymbolicShape
+from inspector.core.table import FileInfo, Input, ReceptiveField, Source, SymbolicShape
 
 UNKNOWN = "?"
 _LONGEST_QUOTED, _KEPT_OF_LONG = 120, 40
@@ -102,6 +102,20 @@ def percent(share: float | None) -> str:
     if 0.999 < share < 1:
         return ">99.9 %"
     return f"{share * 100:.1f}".removesuffix(".0") + " %"
+
+
+def part_shares(info: FileInfo) -> list[str]:
+    """What each part of a file takes, the largest first: ``71 % of this file is Adam state (8.4 GiB of 11.8 GiB)``.
+
+    Nothing where there is but one part.
+    """
+    total = size_in_bytes(sum(part.bytes for part in info.parts))
+    return [
+        f"{percent(part.share)} of this file is {printable(part.name)} ({size_in_bytes(part.bytes)} of {total})"
+        + (f", in {printable(part.path)}" if part.path else "")
+        for part in sorted(info.parts, key=lambda part: -part.bytes)
+        if len(info.parts) > 1 and part.share is not None
+    ]
 
 
 def shape(sizes: Sequence[int] | None) -> str:

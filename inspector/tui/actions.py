@@ -110,6 +110,16 @@ APP_ACTIONS = (
         why_not=reasons.nothing_open,
     ),
     Action(
+        id="blocks",
+        keys="asterisk",
+        title="Repeated blocks",
+        help="Fold blocks that repeat into one line such as layers.0…31 ×32, or show every one.",
+        group=LOOK,
+        run=looking.toggle_blocks,
+        why_not=reasons.nothing_open,
+        display="*",
+    ),
+    Action(
         id="spelling",
         keys="p",
         title="Key spelling",

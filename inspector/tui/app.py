@@ -272,6 +272,7 @@ class NNInspectApp(App[int]):
             table=table,
             row=row,
             failed=failed_row(table) == row.index,
+            repetition=self.module_tree.repetition,
             report=self.report,
             report_is_old=self.report_is_old,
             clone=self.clone,

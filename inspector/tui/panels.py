@@ -49,7 +49,7 @@ class OverviewPanel(TextPanel):
 
     def show_view(self, view: View, answer: Any) -> None:
         """Draw the overview."""
-        self.show(overview(view.table, view.row, view.failed, view.memory))
+        self.show(overview(view.table, view.row, view.failed, view.memory, view.repetition))
 
 
 class NamesPanel(TextPanel):

@@ -24,6 +24,8 @@ class View:
     row: Row
     failed: bool = False
     """The model's failure belongs to this row."""
+    repetition: str = ""
+    """Of which blocks the row is the first, or how it differs from them."""
     tensor: Tensor | None = None
     report: ForwardReport | None = None
     report_is_old: bool = False

@@ -1,8 +1,10 @@
 """Pictures of still screens, at the three sizes that matter."""
 
 import pytest
+from checkpoints import transformer_file
 from fake_client import FakeClient, lenet, recipe
 
+from inspector.core.recipe import Recipe
 from inspector.tui.app import NNInspectApp
 from inspector.tui.screenshot import settle
 
@@ -39,6 +41,13 @@ def test_the_initialise_dialog_on_a_small_terminal(snap_compare):
 def test_the_receptive_field(snap_compare, size, keys):
     app = NNInspectApp(FakeClient(), recipe())
     assert snap_compare(app, terminal_size=size, run_before=after("down", "down", "down", "7", *keys))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_a_checkpoint_with_its_repeated_blocks_folded(snap_compare, tmp_path, size):
+    app = NNInspectApp(FakeClient(transformer_file(tmp_path)), Recipe(target="transformer.safetensors"))
+    keys = ("down", "down", "down", "down", "down")
+    assert snap_compare(app, terminal_size=size, run_before=after(*keys))
 
 
 def test_a_run(snap_compare):

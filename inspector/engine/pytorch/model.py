@@ -6,6 +6,7 @@ from dataclasses import replace
 import msgspec
 import torch
 
+from inspector.core.collection import no_collection
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
 from inspector.core.memory import MemoryReport, MemorySettings
@@ -25,7 +26,6 @@ from inspector.core.results import (
 from inspector.core.table import Load, ModelInfo, ModelTable, Note, Output, Row, Source, Tensor, Totals
 from inspector.core.what_if import Proposal, WhatIfReport
 from inspector.engine.arrays import Array, array_of
-from inspector.engine.collection import no_collection
 from inspector.engine.devices import existing_devices
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.pytorch import editing, placing, torchvision_operators
