@@ -346,7 +346,11 @@ class NNInspectApp(App[int]):
     def focus_panel(self) -> None:
         """Give the keyboard to the panel on show."""
         panel = self.side.query_one(f"#{self.side.current}")
-        targets = [widget for widget in (panel, *panel.query("*")) if widget.focusable and widget.id != "index"]
+        targets = [
+            widget
+            for widget in (panel, *panel.query("*"))
+            if widget.focusable and widget.display and widget.id != "index"
+        ]
         if targets:
             targets[0].focus()
 
