@@ -158,8 +158,9 @@ def _placed(
     block = (ceil(rows / high), ceil(columns / wide))
     cells = (cells_along(rows, block[0]), cells_along(columns, block[1]))
     if kind == "heat map":
-        # A single row is one line of the screen.
+        # A single row is one line of the screen, and a row of several dots begins with a line.
         down = min(dots.in_line if rows == 1 else LARGEST, high // cells[0])
+        down -= down % dots.in_line if down > dots.in_line else 0
         number = min(first[0], planes.counts[0] - 1)
         scale = (down, min(LARGEST, wide // cells[1]))
         return make(first=(number, 0), shown=(1, 1), block=block, scale=scale, pitch=(0, 0))

@@ -14,10 +14,10 @@ from inspector.files.values.statistics import plain
 
 MOST_ELEMENTS = 1 << 22
 """Elements that a picture looks at; of larger planes it looks at every so many-th row and column."""
-MOST_BYTES = 1 << 28
+MOST_BYTES = 1 << 26
 """Bytes of memory that those lie on, in whole pages: what is read of a file."""
 PAGE = 4096
-FEWEST_ROWS = 16
+FEWEST_ROWS = 4
 """Rows of a cell that are looked at before columns are left out too: whole rows are read faster than their parts."""
 
 Positions = npt.NDArray[np.intp]
@@ -44,19 +44,20 @@ def picture(wanted: PictureSettings, shape: list[int], strides: Sequence[int], d
     """
     planes = planes_of(shape, wanted.index, wanted.kind, wanted.key)
     cells = [cells_along(size, block) for size, block in zip(planes.size, wanted.block, strict=True)]
-    if prod(cells) * prod(wanted.planes) > MOST_CELLS:
+    shown = [_shown(planes, wanted, way) for way in (0, 1)]
+    if prod(cells) * prod(map(len, shown)) > MOST_CELLS:
         raise RequestError(f"a picture of {wanted.key} has at most {MOST_CELLS:,} cells; ask for larger blocks")
     if not planes.elements:
         return ValuePicture(dtype=dtype, cells=[], low=None, high=None)
-    steps = _steps(planes, wanted, strides)
+    steps = _steps(planes, wanted.block, prod(map(len, shown)), strides)
     (rows, row_starts), (columns, column_starts) = (
         _positions(size, block, step) for size, block, step in zip(planes.size, wanted.block, steps, strict=True)
     )
     low, high = inf, -inf
     drawn: list[list[list[list[float | None]]]] = []
-    for down in _shown(planes, wanted, 0):
+    for down in shown[0]:
         drawn.append([])
-        for across in _shown(planes, wanted, 1):
+        for across in shown[1]:
             values = plain(take(_plane(planes, down, across), rows, columns)).astype(np.float64)
             finite = values[np.isfinite(values)]
             if finite.size:
@@ -88,9 +89,14 @@ def _plane(planes: Planes, down: int, across: int) -> Plane:
     return tuple(index)
 
 
-def _steps(planes: Planes, wanted: PictureSettings, strides: Sequence[int]) -> tuple[int, int]:
-    """Which rows and columns of each cell are looked at, so that it does not take too long."""
-    number = prod(len(_shown(planes, wanted, way)) for way in (0, 1))
+def scattered(wanted: PictureSettings, shape: list[int], strides: Sequence[int]) -> bool:
+    """Whether neighbours in a row of the picture lie on different pages, by strides in bytes."""
+    planes = planes_of(shape, wanted.index, wanted.kind, wanted.key)
+    return strides[planes.columns] * planes.chosen[planes.columns].step >= PAGE
+
+
+def _steps(planes: Planes, block: tuple[int, int], number: int, strides: Sequence[int]) -> tuple[int, int]:
+    """Which rows and columns of each cell of so many planes are looked at, so that it does not take too long."""
     height, width = planes.size
     apart = abs(strides[planes.columns]) * planes.chosen[planes.columns].step
     below = abs(strides[planes.rows]) * planes.chosen[planes.rows].step if planes.rows is not None else 0
@@ -101,7 +107,7 @@ def _steps(planes: Planes, wanted: PictureSettings, strides: Sequence[int]) -> t
         touched = min(height * below + width * apart, rows * min(width * apart + PAGE, columns * PAGE))
         return number * rows * columns > MOST_ELEMENTS or number * touched > MOST_BYTES
 
-    tall, wide = wanted.block
+    tall, wide = block
     while too_much() and (down < tall or across < wide):
         if down < tall and (tall // down > FEWEST_ROWS or across >= wide):
             down = min(tall, 2 * down)

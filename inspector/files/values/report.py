@@ -7,7 +7,8 @@ from inspector.core.results import ValuesReport
 from inspector.core.tensor_index import parse_index
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.files.catalog import Catalog, CatalogTensor
-from inspector.files.values.pictures import picture_of_array
+from inspector.files.dtypes import ITEM_BYTES
+from inspector.files.values.pictures import picture_of_array, scattered
 from inspector.files.values.reading import Array, read_tensor
 from inspector.files.values.statistics import largest, norms, plain, statistics
 
@@ -45,7 +46,9 @@ def values_picture(catalog: Catalog, wanted: PictureSettings) -> ValuePicture:
     Raises RequestError where there is no such tensor or picture, or where its values cannot be read.
     """
     tensor = _tensor(catalog, wanted.key)
-    return picture_of_array(read_tensor(catalog, tensor), wanted, tensor.dtype)
+    strides = [stride * ITEM_BYTES.get(tensor.dtype, 1) for stride in tensor.strides]
+    far_apart = scattered(wanted, tensor.shape, strides)
+    return picture_of_array(read_tensor(catalog, tensor, far_apart), wanted, tensor.dtype)
 
 
 def _tensor(catalog: Catalog, key: str) -> CatalogTensor:
