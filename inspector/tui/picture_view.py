@@ -39,8 +39,11 @@ class PictureView(Widget, can_focus=True):
         self._layout: Layout | None = None
         self._shown: tuple[ValuePicture, Layout, View] | Page = Page()
 
-    def settings(self, tensor: Tensor, index: str, kind: Kind) -> PictureSettings | None:
-        """What to ask for; None as long as there is no room. Raises RequestError where there is no such picture."""
+    def plan(self, tensor: Tensor, index: str, kind: Kind) -> PictureSettings | None:
+        """Lay a tensor's planes out in the room there is; what to ask for, None as long as there is no room.
+
+        Raises RequestError where there is no such picture.
+        """
         if (tensor.key, index, kind) != self._of:
             self._of, self._first = (tensor.key, index, kind), (0, 0)
         planes = planes_of(tensor.shape or [], index, kind, tensor.key)
@@ -52,11 +55,15 @@ class PictureView(Widget, can_focus=True):
         return None if self._layout is None else self._layout.settings(tensor.key, index)
 
     def show(self, picture: ValuePicture, view: View) -> None:
-        """Draw an answer to `settings`."""
+        """Draw what was asked for as planned."""
         nothing = Page()
         nothing.line("There is no element at this index.")
         self._shown = nothing if self._layout is None else (picture, self._layout, view)
         self.refresh()
+
+    def shows(self, tensor: Tensor) -> bool:
+        """Whether a picture of this tensor is on show."""
+        return not isinstance(self._shown, Page) and self._shown[2].tensor == tensor
 
     def say(self, page: Page) -> None:
         """Show text in the picture's place."""

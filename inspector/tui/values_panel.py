@@ -63,7 +63,7 @@ class ValuesPanel(Vertical):
             return self.wanted_numbers(view)
         index = self._index(tensor)
         try:
-            settings = self.query_one(PictureView).settings(tensor, index, form)
+            settings = self.query_one(PictureView).plan(tensor, index, form)
         except RequestError:
             # Refused in the same words as a request for numbers would be.
             settings = PictureSettings(key=tensor.key, index=index, kind=form)
@@ -84,14 +84,16 @@ class ValuesPanel(Vertical):
         text, picture = self.query_one(TextPanel), self.query_one(PictureView)
         drawn = tensor is not None and self.form_of(tensor) != "numbers"
         self._put(picture if drawn else text, text if drawn else picture)
-        nothing = "no pass has given this tensor a shape yet" if tensor else "no tensor here"
         if isinstance(answer, ValuePicture):
             picture.show(answer, view)
-        elif drawn:
-            picture.say(waiting(answer, ""))
+        elif tensor is not None and drawn:
+            # While another part of the tensor is on its way, the one before stays: no flicker.
+            if answer is not None or not picture.shows(tensor):
+                picture.say(waiting(answer, ""))
         elif isinstance(answer, ValuesReport):
             text.show(self._page(answer, view))
         else:
+            nothing = "no pass has given this tensor a shape yet" if tensor else "no tensor here"
             text.show(waiting(answer, nothing))
 
     def form_of(self, tensor: Tensor) -> Form:
