@@ -51,6 +51,7 @@ def test_a_run(snap_compare):
 SIZES = pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=lambda size: f"{size[0]}x{size[1]}")
 
 
+@pytest.mark.slow
 @SIZES
 @pytest.mark.parametrize("keys", [("down", "4", "V", "V"), ("down", "down", "down", "4", "V")], ids=["kernels", "map"])
 def test_pictures_of_a_file(snap_compare, sample, monkeypatch, size, keys):
@@ -59,12 +60,14 @@ def test_pictures_of_a_file(snap_compare, sample, monkeypatch, size, keys):
     assert snap_compare(app, terminal_size=size, run_before=after(*keys))
 
 
+@pytest.mark.slow
 @SIZES
 def test_kernels_of_a_model(snap_compare, size):
     app = NNInspectApp(FakeClient(), recipe())
     assert snap_compare(app, terminal_size=size, run_before=after("down", "4", "V", "V", "tab"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", ["textual-light", "ansi-dark"])
 def test_kernels_in_other_themes(snap_compare, theme):
     app = NNInspectApp(FakeClient(), recipe())

@@ -206,6 +206,7 @@ async def test_a_key_steps_from_numbers_to_a_heat_map_and_to_kernels():
         assert "mean ± std" in await ui.press("V")
 
 
+@pytest.mark.slow
 async def test_the_choice_stays_while_the_cursor_moves():
     """A matrix has no kernels and shows its numbers; the next convolution shows kernels again."""
     async with session() as ui:
@@ -216,6 +217,7 @@ async def test_the_choice_stays_while_the_cursor_moves():
         assert "heat map of [row, column]" in await ui.press("end", "V")
 
 
+@pytest.mark.slow
 async def test_a_picture_is_of_the_index_typed():
     async with session() as ui:
         await ui.press("down", "4", "V", "4", *"4,:,:,1", "enter")
@@ -225,6 +227,7 @@ async def test_a_picture_is_of_the_index_typed():
         assert "9 is outside axis 0" in await ui.press("4", "backspace", *["backspace"] * 6, "9", "enter")
 
 
+@pytest.mark.slow
 async def test_arrows_move_to_other_kernels_and_stop_at_the_last():
     table = lenet()
     large = tensor("conv1.weight", [64, 40, 5, 5])
@@ -243,6 +246,7 @@ async def test_arrows_move_to_other_kernels_and_stop_at_the_last():
         assert ui.app.row.path == "conv1", "the tree's cursor stays"
 
 
+@pytest.mark.slow
 async def test_arrows_in_a_heat_map_go_to_the_next_plane():
     async with session() as ui:
         await ui.press("down", "4", "V", "tab")
@@ -250,6 +254,7 @@ async def test_arrows_in_a_heat_map_go_to_the_next_plane():
         assert "plane 4 of 18" in await ui.press("up")
 
 
+@pytest.mark.slow
 async def test_another_size_asks_again_only_where_other_cells_fit():
     async with session(size=(160, 45)) as ui:
         await ui.press("end", "4", "V")
