@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from inspector.core.table import Input, ReceptiveField, Source
+from inspector.core.table import Input, ReceptiveField, Source, SymbolicShape
 
 UNKNOWN = "?"
 _LONGEST_QUOTED, _KEPT_OF_LONG = 120, 40
@@ -116,6 +116,12 @@ def shapes(several: Sequence[Sequence[int]]) -> str:
     return ", ".join(map(shape, several))
 
 
+def symbolic_shape(sizes: SymbolicShape) -> str:
+    """A shape with the symbols of a file: ``batch×64×⌈H/2⌉×?``; sums in brackets."""
+    texts = (UNKNOWN if size is None else printable(str(size)) for size in sizes)
+    return "×".join(f"({text})" if " " in text and not text.startswith("⌊") else text for text in texts)
+
+
 def receptive_field(field: ReceptiveField | None) -> str:
     """Size and step in a cell: ``5×5 /1``, ``≤ 9×9 /2``, ``whole input``, ``7×7, wraps``.
 
@@ -198,7 +204,8 @@ def source_place(source: Source) -> str:
 
 def why_this_input(one: Input) -> list[str]:
     """Why an input was taken, which others do, and the equation that they solve, a line each."""
-    lines = [printable(one.reason)] if one.reason else []
+    lines = [f"declared as {symbolic_shape(one.symbolic_shape)}"] if one.symbolic_shape else []
+    lines += [printable(one.reason)] if one.reason else []
     if one.solutions:
         lines.append(f"{one.solutions}: {one.equation}" if one.equation else one.solutions)
     return lines

@@ -147,6 +147,10 @@ def _print_head(console: Console, table: ModelTable) -> None:
         console.print(Text(f"input {wording.model_input(one)}"))
         for line in wording.why_this_input(one):
             console.print(Text(f"  {line}", style="dim"))
+    for output in table.outputs:
+        if output.symbolic_shape:
+            name = wording.printable(output.name)
+            console.print(Text(f"output {name} {wording.symbolic_shape(output.symbolic_shape)}"))
     console.print()
 
 

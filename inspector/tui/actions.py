@@ -1,6 +1,6 @@
 """Everything the user can do, in one table: keys, footer, help screen and palette are made from it."""
 
-from inspector.tui import doing, looking, reasons
+from inspector.tui import doing, looking, mending, reasons
 from inspector.tui.action import Action
 from inspector.tui.field_actions import FIELD_ACTIONS, IN_FIELD
 from inspector.tui.picture_actions import IN_PICTURE, PICTURE_ACTIONS
@@ -19,6 +19,7 @@ _PANEL_HELP = {
     "activations": "What each row put out in the last real pass, and how long it took.",
     "source": "The source of the row's forward, or of the call.",
     "field": "What an output unit of the row sees of the input, drawn.",
+    "check": "What the last check found, most severe first, and what each rule looks for.",
 }
 
 APP_ACTIONS = (
@@ -174,6 +175,15 @@ APP_ACTIONS = (
         why_not=reasons.nothing_to_run,
     ),
     Action(
+        id="check",
+        keys="C",
+        title="Check",
+        help="Look for defects: what is wrong, with which evidence, and what mends it.",
+        group=MODEL,
+        run=doing.check,
+        why_not=reasons.nothing_open,
+    ),
+    Action(
         id="input",
         keys="t",
         title="Input",
@@ -308,6 +318,15 @@ APP_ACTIONS = (
         group=CHANGE,
         run=doing.save,
         why_not=reasons.nothing_to_change,
+    ),
+    Action(
+        id="repair",
+        keys="W",
+        title="Mend a checkpoint",
+        help="Why a file of weights does not load into this model, what mends it, the mended file; load either.",
+        group=CHANGE,
+        run=mending.mend,
+        why_not=reasons.no_repair,
     ),
     Action(
         id="script",

@@ -71,8 +71,11 @@ class Conversation:
             if not self._working:
                 self._settled.set()
 
-    async def ask(self, request: Request[R], doing: str) -> R | None:
-        """Send a request that the user asked for; None where it was refused, cancelled or lost, which is said."""
+    async def ask(self, request: Request[R], doing: str, tell: bool = True) -> R | None:
+        """Send a request that the user asked for; None where it was refused, cancelled or lost, which is said.
+
+        Without `tell` a refusal is only kept, for a dialog that says it.
+        """
         self._doing.append(doing)
         self._app.show_doing(doing)
         self.refusal = None
@@ -80,7 +83,8 @@ class Conversation:
             return await self.client.request(request)
         except RequestError as refused:
             self.refusal = refused
-            self._app.tell("This could not be done", str(refused))
+            if tell:
+                self._app.tell("This could not be done", str(refused))
         except ModelEndedError as ended:
             self.refusal = ended
             self._lost(request, str(ended))

@@ -19,6 +19,7 @@ MARKS = (
     ("call 2", "the module was called more than once; this is its second call"),
     ("lazy", "parameters without a shape until a pass gives them one"),
     ("missing 2, shape 1, extra 1", "keys that the file of weights lacks, has with another shape, or has alone"),
+    ("error 1, warning 2", "what the last check found at or below the row"),
     ("frozen", "no parameter at or below the row has requires_grad; part frozen: some have not"),
     ("train, eval", "the module's mode, where it is not the model's"),
     ("failed", "the pass stopped here; the first panel says why"),

@@ -1,14 +1,15 @@
 """The tree of modules and the functions called between them, over the flat table."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
 from inspector.core import wording
-from inspector.core.load_states import LoadState, load_states
+from inspector.core.findings import Finding
 from inspector.core.table import ModelTable, Row
 from inspector.tui.cells import Cell, Column
 from inspector.tui.cost_cells import FIGURE, WITH_SHARE, flops_cell
+from inspector.tui.row_marks import RowMarks
 from inspector.tui.row_view import RowView
 
 SHOWN_AT_FIRST = 1000
@@ -30,25 +31,24 @@ class ModuleTree(RowView):
         self.root_name = ""
         """What the root is called; the model's name, or that under the wrapper it is saved from."""
         self._total_flops = 0
+        self._marks: RowMarks | None = None
         self._failed: int | None = None
-        self._undone: dict[str, LoadState] = {}
-        """By path, what a file of weights left undone."""
         self._traced = False
         self._folded = bytearray()
         self._has_module_below = bytearray()
         self._lines: list[int] = []
         self._measured: list[Column] = []
 
-    def show(self, table: ModelTable) -> None:
-        """Show a table; folds and cursor stay where the rows are the same as before."""
+    def show(self, table: ModelTable, findings: Sequence[Finding] = ()) -> None:
+        """Show a table with findings; folds and cursor stay where the rows are the same as before."""
         before, cursor = self.table, self.row_at
         was_folded = {_identity(before.rows[i]) for i in range(len(self._folded)) if self._folded[i]} if before else ()
         was_at = _identity(before.rows[cursor]) if before and cursor is not None else None
         rows = table.rows
         self.table = table
         self._traced = any(row.reached for row in rows)
-        self._failed = failed_row(table)
-        self._undone = load_states(table)
+        self._marks = RowMarks(table, findings)
+        self._failed = self._marks.failed
         self._total_flops = table.totals.flops or 0
         self._has_module_below = bytearray(len(rows))
         for row in rows:
@@ -61,7 +61,7 @@ class ModuleTree(RowView):
         else:
             self._folded = first_folds(rows)
         target = next((row.index for row in rows if _identity(row) == was_at), 0) if was_at else 0
-        self._measured = _measure(table, self._traced)
+        self._measured = _measure(table, self._traced, self._marks)
         self._relay(target)
 
     def go_to_row(self, index: int) -> None:
@@ -85,6 +85,11 @@ class ModuleTree(RowView):
         rows = self._rows()
         if row.index < len(rows) and _identity(rows[row.index]) == _identity(row):
             self.go_to_row(row.index)
+
+    def go_to_finding(self, finding: Finding) -> None:
+        """Go to the row that a finding is about."""
+        if self._marks is not None:
+            self.go_to_row(self._marks.places.row_of(finding.path))
 
     def toggle_functions(self) -> None:
         """Show or hide the functions called between modules."""
@@ -169,8 +174,8 @@ class ModuleTree(RowView):
         return [(" " * _indentation(row, width), ""), (f"{marker} ", "muted"), (name, style)]
 
     def _marks_within(self, row: Row, width: int) -> str:
-        assert self.table is not None
-        text = ", ".join(_marks(row, self.table, self._failed, self._undone))
+        assert self._marks is not None
+        text = ", ".join(self._marks.of(row))
         # Of a long path elsewhere, the end says more than the beginning.
         return text if cell_len(text) <= width or not row.shared_with else f"= …{text[-max(1, width - 3) :]}"
 
@@ -230,15 +235,6 @@ def first_folds(rows: Sequence[Row]) -> bytearray:
     return folded
 
 
-def failed_row(table: ModelTable) -> int | None:
-    """The row whose pass failed: the last one with the failure's path that has no output."""
-    if table.failure is None:
-        return None
-    there = [row for row in table.rows if row.path == table.failure.path and row.kind != "function"]
-    without_output = [row for row in there if not row.output_shapes]
-    return (without_output or there or table.rows[:1])[-1].index if table.rows else None
-
-
 def place(row: Row) -> str:
     """Device and dtype: ``cpu float32``."""
     return f"{row.device or ''} {row.dtype or ''}".strip()
@@ -260,35 +256,14 @@ def _module(row: Row) -> Cell:
     return [(row.type, "kind"), (hyperparameters, "muted")]
 
 
-def _marks(row: Row, table: ModelTable, failed: int | None, undone: Mapping[str, LoadState]) -> list[str]:
-    is_module = row.kind == "module" and table.model.framework == "torch"
-    marks = ["failed"] if row.index == failed else []
-    if row.path in undone and row.kind != "function" and not row.call:
-        marks.append(str(undone[row.path]))
-    if row.call and row.kind != "function":
-        marks.append(f"call {row.call + 1}")
-    if row.shared_with:
-        more = f" +{len(row.shared_with) - 1}" if len(row.shared_with) > 1 else ""
-        marks.append(f"= {row.shared_with[0]}{more}")
-    if row.lazy:
-        marks.append("lazy")
-    if is_module and row.trainable_parameters < row.parameters:
-        marks.append("part frozen" if row.trainable_parameters else "frozen")
-    if is_module and row.training != table.model.training:
-        marks.append("train" if row.training else "eval")
-    return marks
-
-
-def _measure(table: ModelTable, traced: bool) -> list[Column]:
+def _measure(table: ModelTable, traced: bool, marked: RowMarks) -> list[Column]:
     rows = table.rows[:MEASURED]
     name = _longest((" " * (INDENT * row.depth + 2) + (row.name or row.type) for row in rows), 14, 36)
     module = _longest((f"{row.type}({row.hyperparameters})" for row in rows if row.kind != "function"), 12, 60)
     outputs = (wording.shapes(row.output_shapes) or ("" if row.reached else NOT_REACHED) for row in rows)
     output = _longest(outputs, 6, 26)
     field = _longest((wording.receptive_field(row.receptive_field) for row in rows), 0, 18)
-    failed = failed_row(table)
-    undone = load_states(table)
-    marks = _longest((", ".join(_marks(row, table, failed, undone)) for row in rows), 0 if failed is None else 6, 24)
+    marks = _longest((", ".join(marked.of(row)) for row in rows), 0 if marked.failed is None else 6, 24)
     where = _longest((place(row) for row in rows), 4, 22)
     flops = WITH_SHARE if any(row.flops for row in rows) else 0
     # A title wider than everything below it would only take room from the name.

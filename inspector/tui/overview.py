@@ -55,6 +55,8 @@ def _shapes(page: Page, table: ModelTable, row: Row, failed: bool) -> None:
         page.fact("input", wording.shapes(row.input_shapes))
     if row.output_shapes:
         page.fact("output", f"{wording.shapes(row.output_shapes)}  {row.dtype or ''}".rstrip(), "bold")
+        if row.symbolic_shapes:
+            page.fact("", ", ".join(map(wording.symbolic_shape, row.symbolic_shapes)))
         if row.output_bytes:
             page.fact("", f"{wording.size_in_bytes(row.output_bytes)}{_newly_taken(row)}", MUTED)
     elif any(one.reached for one in table.rows) and not row.reached:
@@ -128,6 +130,8 @@ def _model(page: Page, table: ModelTable) -> None:
             page.fact("", f"[ and ] step through {', '.join(map(wording.shape, one.alternatives[:6]))}", MUTED)
     for output in table.outputs:
         page.fact("output", f"{output.name} {wording.shape(output.shape)} {output.dtype}".lstrip())
+        if output.symbolic_shape:
+            page.fact("", wording.symbolic_shape(output.symbolic_shape), MUTED)
     if table.load:
         _load(page, table.load, table.model.weights or "")
     if table.file:

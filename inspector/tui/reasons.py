@@ -70,6 +70,11 @@ def no_memory(app: NNInspectApp) -> str:
     return nothing_to_run(app) or _only_pytorch(app, "figures of memory are for PyTorch models; ONNX has none yet")
 
 
+def no_repair(app: NNInspectApp) -> str:
+    """A checkpoint is mended for a model that it is to be loaded into."""
+    return nothing_to_run(app) or _only_pytorch(app, "an ONNX model holds its own weights; open a PyTorch model")
+
+
 def no_modes(app: NNInspectApp) -> str:
     """Only PyTorch's modules have modes."""
     return nothing_to_run(app) or _only_pytorch(app, "an ONNX model has no train and eval modes, only PyTorch's do")

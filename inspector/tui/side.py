@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 from inspector.core.results import ValuesReport
+from inspector.tui.check_panel import CheckPanel
 from inspector.tui.field_panel import FieldPanel
 from inspector.tui.page import MUTED
 from inspector.tui.panels import (
@@ -39,6 +40,7 @@ TITLES = {
     "activations": "Run",
     "source": "Source",
     "field": "Field",
+    "check": "Check",
 }
 """The panels by id, in the order of their numbers."""
 NUMBER = "$text-accent"
@@ -71,6 +73,7 @@ class Side(Vertical):
             yield RunPanel(id="activations")
             yield SourcePanel(id="source")
             yield FieldPanel(id="field")
+            yield CheckPanel(id="check")
 
     @property
     def field(self) -> FieldPanel:
@@ -138,7 +141,10 @@ class Side(Vertical):
 
 
 class PanelTabs(Widget):
-    """One line with the panels' numbers and titles; where it is narrow, others than the current lose their titles."""
+    """One line with the panels' numbers and titles.
+
+    Where it is narrow, other titles than that of the current one give way, the longest first.
+    """
 
     current: reactive[str] = reactive("overview")
 
@@ -156,7 +162,11 @@ class PanelTabs(Widget):
             if sum(cell_len(number + title) + 1 for number, title in labels) <= self.size.width:
                 return labels
         at = list(TITLES).index(self.current)
-        return [label if place == at else (label[0], "") for place, label in enumerate(spaced)]
+        labels = [label if place == at else titles[place] for place, label in enumerate(spaced)]
+        for place in sorted(range(len(labels)), key=lambda place: -len(titles[place][1])):
+            if place != at and sum(cell_len(number + title) + 1 for number, title in labels) > self.size.width:
+                labels[place] = (titles[place][0], "")
+        return labels
 
     def render(self) -> Content:
         """The line of tabs."""

@@ -79,3 +79,13 @@ def test_a_heat_map_without_colours(snap_compare, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     app = NNInspectApp(FakeClient(), recipe())
     assert snap_compare(app, terminal_size=(120, 40), run_before=after("end", "4", "V"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(
+    "keys", [("C", "tab", "down"), ("W", "enter"), ("W", "enter", "w")], ids=["check", "repair", "mended-file"]
+)
+def test_checking_and_mending(snap_compare, size, keys):
+    app = NNInspectApp(FakeClient(), recipe())
+    assert snap_compare(app, terminal_size=size, run_before=after(*keys))

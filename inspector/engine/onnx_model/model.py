@@ -29,7 +29,7 @@ from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.onnx_model.editing import apply_initialise, apply_set_element, preview_initialise
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.inputs import draw
-from inspector.engine.onnx_model.measuring import first_nonfinite, output_previews, row_runs
+from inspector.engine.onnx_model.measuring import first_nonfinite, output_previews, row_runs, statistics_of_rows
 from inspector.engine.onnx_model.naming import explain_keys
 from inspector.engine.onnx_model.opening import read_graph
 from inspector.engine.onnx_model.printing import source_of
@@ -95,16 +95,16 @@ class OnnxModel(LiveModel):
         progress(0, 2, "running with onnxruntime")
         result = run(self.graph, feeds, provider_of(self._device), seed)
         values = values_of_run(self.graph, feeds, result.values)
-        self._pass = Pass.of(self.graph, values, result.reached, self._pass.notes)
+        self._pass = Pass.of(self.graph, values, result.reached, self._pass.notes, self._pass.traced.symbolic)
         self._failure = failure_of(self.graph, result.refusal, values, self._device) if result.refusal else None
         self._table = None
         table = self.table()
-        progress(1, 2, "statistics")
+        known = statistics_of_rows(self.graph, result, progress)
         return ForwardReport(
             table=table,
-            runs=row_runs(self.graph, table.rows, result, progress),
+            runs=row_runs(self.graph, table.rows, result, known),
             outputs=[] if result.refusal else output_previews(self.graph, result.values),
-            first_nonfinite=first_nonfinite(self.graph, table.rows, feeds, result.values),
+            first_nonfinite=first_nonfinite(self.graph, table.rows, feeds, result.values, known),
             seconds=None if result.refusal else result.seconds,
             seed=seed,
         )

@@ -105,7 +105,7 @@ class TorchModel(LiveModel):
             model=info,
             inputs=self._trace.inputs,
             outputs=self._trace.outputs,
-            totals=self._with_costs(totals, rows[0]),
+            totals=totals if self._trace.failure is not None else totals.with_costs_of(rows[0]),
             rows=rows,
             tensors=tensors,
             failure=self._trace.failure,
@@ -113,13 +113,6 @@ class TorchModel(LiveModel):
             load=self._load,
         )
         return table, calls
-
-    def _with_costs(self, totals: Totals, root: Row) -> Totals:
-        if self._trace.failure is not None:
-            return totals
-        # Every formula counts a multiply-add as two.
-        macs = None if root.flops is None else root.flops // 2
-        return msgspec.structs.replace(totals, flops=root.flops, macs=macs, activation_bytes=root.activation_bytes)
 
     def _shaped(self, rows: list[Row], tensors: list[Tensor], totals: Totals) -> tuple[list[Row], list[Tensor], Totals]:
         """With the shapes that the last pass gave to lazy tensors in a copy, those marked."""
