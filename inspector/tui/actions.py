@@ -3,11 +3,12 @@
 from inspector.tui import doing, looking, mending, reasons
 from inspector.tui.action import Action
 from inspector.tui.field_actions import FIELD_ACTIONS, IN_FIELD
+from inspector.tui.picture_actions import IN_PICTURE, PICTURE_ACTIONS
 from inspector.tui.row_actions import MOVING, ROW_ACTIONS
 from inspector.tui.side import TITLES
 
 LOOK, MODEL, CHANGE, PROGRAM = "Looking", "Running the model", "Changing the model", "The program"
-GROUPS = (LOOK, MOVING, IN_FIELD, MODEL, CHANGE, PROGRAM)
+GROUPS = (LOOK, MOVING, IN_FIELD, IN_PICTURE, MODEL, CHANGE, PROGRAM)
 """Headings of the help screen, in their order."""
 
 _PANEL_HELP = {
@@ -81,6 +82,15 @@ APP_ACTIONS = (
         group=LOOK,
         run=looking.switch_field,
         why_not=reasons.nothing_open,
+    ),
+    Action(
+        id="values_form",
+        keys="V",
+        title="Values: numbers or picture",
+        help="From numbers to a heat map of a slice, to a convolution's kernels (axis 0 down, axis 1 across), and on.",
+        group=LOOK,
+        run=looking.switch_values,
+        why_not=reasons.no_picture,
     ),
     Action(
         id="next_pane",
@@ -365,5 +375,5 @@ APP_ACTIONS = (
     ),
 )
 
-ACTIONS = {action.id: action for action in (*APP_ACTIONS, *ROW_ACTIONS, *FIELD_ACTIONS)}
+ACTIONS = {action.id: action for action in (*APP_ACTIONS, *ROW_ACTIONS, *FIELD_ACTIONS, *PICTURE_ACTIONS)}
 """Every action by its id."""

@@ -74,6 +74,15 @@ def switch_field(app: NNInspectApp) -> None:
         open_panel("field")(app)
 
 
+def switch_values(app: NNInspectApp) -> None:
+    """Numbers, heat map or kernels of the chosen tensor; from another panel as it was left."""
+    tensor = app.tensor
+    if app.side.current != "values":
+        open_panel("values")(app)
+    elif tensor is not None:
+        app.side.values.step(tensor)
+
+
 def next_pane(app: NNInspectApp) -> None:
     """From the tree to the panel and back; a zoom goes with it."""
     if app.zoomed:

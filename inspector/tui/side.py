@@ -26,8 +26,9 @@ from inspector.tui.panels import (
     ParametersPanel,
     RunPanel,
     SourcePanel,
-    ValuesPanel,
 )
+from inspector.tui.picture_view import PictureView
+from inspector.tui.values_panel import ValuesPanel
 from inspector.tui.view import View
 from inspector.worker.protocol import Request
 
@@ -43,6 +44,8 @@ TITLES = {
 }
 """The panels by id, in the order of their numbers."""
 NUMBER = "$text-accent"
+ANSWERS_KEPT = 500
+"""Answers remembered for the panels, the oldest dropped: pictures of every tensor of a large model take much memory."""
 
 
 class Side(Vertical):
@@ -78,6 +81,16 @@ class Side(Vertical):
         return self.query_one(FieldPanel)
 
     @property
+    def values(self) -> ValuesPanel:
+        """The panel that shows a tensor's values."""
+        return self.query_one(ValuesPanel)
+
+    @property
+    def picture(self) -> PictureView:
+        """The picture in it."""
+        return self.query_one(PictureView)
+
+    @property
     def current(self) -> str:
         """The id of the panel on show."""
         return self.query_one(ContentSwitcher).current or "overview"
@@ -100,11 +113,13 @@ class Side(Vertical):
     def keep(self, request: Request[Any], answer: Any) -> None:
         """Take an answer, or the exception in its place, and draw it if it is still looked at."""
         self._answers[repr(request)] = answer
+        if len(self._answers) > ANSWERS_KEPT:
+            del self._answers[next(iter(self._answers))]
         self.redraw()
 
     def values_known(self, view: View) -> ValuesReport | None:
         """The values of the view's tensor at the index looked at, where they are here."""
-        request = self.query_one(ValuesPanel).wanted(view)
+        request = self.values.wanted_numbers(view)
         answer = self._answers.get(repr(request))
         return answer if isinstance(answer, ValuesReport) else None
 
@@ -120,7 +135,7 @@ class Side(Vertical):
             self.post_message(self.Wanted(request))
 
     def on_values_panel_asked(self, event: ValuesPanel.Asked) -> None:
-        """Another index was typed."""
+        """Another index was typed, or other planes chosen."""
         event.stop()
         self.redraw()
 

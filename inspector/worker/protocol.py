@@ -26,6 +26,7 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.table import ModelTable, Source
+from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
 
 PROTOCOL_VERSION = 1
@@ -114,6 +115,13 @@ class Values(Request[ValuesReport], frozen=True, kw_only=True):
     answer: ClassVar[Any] = ValuesReport
 
 
+class DrawValues(Request[ValuePicture], frozen=True, kw_only=True):
+    """A picture of a tensor's values: a heat map, or the kernels of a convolution."""
+
+    settings: PictureSettings
+    answer: ClassVar[Any] = ValuePicture
+
+
 class SourceOf(Request[SourceReport], frozen=True, kw_only=True):
     """The source of a module's forward; where `line` is not in it, of the function that holds that line."""
 
@@ -180,6 +188,7 @@ AnyRequest = (
     | Repair
     | Explain
     | Values
+    | DrawValues
     | SourceOf
     | Preview
     | WhatIf

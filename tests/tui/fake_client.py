@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from inspector.core.edits import Edit, Journal
 from inspector.core.findings import CheckReport, Finding, NotRun, Rule
@@ -47,6 +48,7 @@ from inspector.core.table import (
     Totals,
 )
 from inspector.core.tensor_index import parse_index
+from inspector.files.values.pictures import picture_of_array
 from inspector.worker import protocol
 
 FORWARD = """\
@@ -238,6 +240,9 @@ class FakeClient:
                     key=request.key, index=request.index, shape=[5, 5], dtype="float32", device="cpu",
                     statistics=STATISTICS, rows=[[0.5, -0.25], [None, 1.0]],
                 )  # fmt: skip
+            case protocol.DrawValues(settings=settings):
+                sizes = next(one.shape or [] for one in table.tensors if one.key == settings.key)
+                return picture_of_array(waves(sizes), settings, "float32")
             case protocol.SourceOf():
                 return SourceReport(path=request.path, file="lenet.py", first_line=10, text=FORWARD)
             case protocol.Preview():
@@ -264,6 +269,13 @@ class FakeClient:
             edit=edit, keys=[edit.where], message=f"{edit.action} {edit.where}", table=self._table or lenet(),
             can_undo=bool(self.journal.done), can_redo=bool(self.journal.undone),
         )  # fmt: skip
+
+
+def waves(shape: list[int]) -> np.ndarray:
+    """Values that no two places share, positive and negative ones in stripes."""
+    at = np.indices(shape, dtype=np.float64)
+    steps = np.arange(len(shape), 0, -1).reshape(-1, *[1] * len(shape))
+    return np.sin((at * steps / 3).sum(axis=0)) * (1 + at[-1] / 100) - at[0] / 50
 
 
 def found() -> CheckReport:

@@ -22,6 +22,7 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.table import Failure, Input, ModelTable, Source
+from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
 from inspector.engine.arrays import Array, array_of
 from inspector.engine.live import LiveModel, Progress, Undo
@@ -38,7 +39,7 @@ from inspector.engine.onnx_model.saving import save
 from inspector.engine.onnx_model.table import declared_as_inputs, table_of
 from inspector.engine.onnx_model.tensors import values_of
 from inspector.engine.onnx_model.tracing import Pass, failure_of, trace, values_of_run
-from inspector.engine.values import read_values
+from inspector.engine.values import read_picture, read_values
 
 
 def open_onnx(recipe: Recipe) -> LiveModel:
@@ -148,6 +149,10 @@ class OnnxModel(LiveModel):
     def values(self, key: str, index: str, limit: int) -> ValuesReport:
         """The values of an initializer or constant."""
         return read_values(values_of(self.graph, key), key, index, limit)
+
+    def picture(self, wanted: PictureSettings) -> ValuePicture:
+        """Of an initializer or constant."""
+        return read_picture(values_of(self.graph, wanted.key), wanted)
 
     def arrays(self) -> Iterator[tuple[str, str, Array | None]]:
         """Of the initializers."""

@@ -24,6 +24,7 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.table import Load, ModelInfo, ModelTable, Note, Output, Row, Source, Tensor, Totals
+from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
 from inspector.engine.arrays import Array, array_of
 from inspector.engine.devices import existing_devices
@@ -50,7 +51,7 @@ from inspector.engine.pytorch.structure import dtype_name, opaque_places, static
 from inspector.engine.pytorch.tensors import tensors_of
 from inspector.engine.pytorch.tracing import Trace, count_calls, infer, trace
 from inspector.engine.pytorch.weights import load_weights
-from inspector.engine.values import read_values
+from inspector.engine.values import read_picture, read_values
 
 
 class TorchModel(LiveModel):
@@ -233,6 +234,9 @@ class TorchModel(LiveModel):
 
     def values(self, key: str, index: str, limit: int) -> ValuesReport:
         return read_values(self._tensor(key), key, index, limit)
+
+    def picture(self, wanted: PictureSettings) -> ValuePicture:
+        return read_picture(self._tensor(wanted.key), wanted)
 
     def repair(self, settings: RepairSettings, progress: Progress) -> RepairReport:
         constructor = self._opened.constructor
