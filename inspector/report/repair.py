@@ -20,7 +20,7 @@ def print_repair(report: RepairReport) -> None:
     proof = "; proven by a strict load on tensors without memory" if report.loads else ""
     filled = f"{percent(report.coverage)} of the model's elements are filled{place}"
     console.print(Text(f"{filled}, {things(report.matched, 'key')}{proof}"))
-    _list(console, "rules", [_rule(rule) for rule in report.rules if rule.tensors])
+    _list(console, "rules", [rule_line(rule) for rule in report.rules if rule.tensors])
     _list(console, "missing in the file", report.missing)
     _list(console, "of no use to the model", report.unexpected)
     shapes = [f"{one.key}: {shape(one.file_shape)} in the file, {shape(one.model_shape)} in the model"
@@ -57,7 +57,8 @@ def _harmless(report: RepairReport) -> list[str]:
     ]
 
 
-def _rule(rule: LoadRule) -> str:
+def rule_line(rule: LoadRule) -> str:
+    """What becomes what, of how many tensors, and how sure that is."""
     change = f"{rule.from_ or '(nothing)'} → {rule.to or '(nothing)'}"
     lossy = ", loses information" if rule.lossy else ""
     sure = "" if rule.confidence == 1 else f", confidence {rule.confidence:.1f}"
