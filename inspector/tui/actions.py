@@ -1,13 +1,14 @@
 """Everything the user can do, in one table: keys, footer, help screen and palette are made from it."""
 
-from inspector.tui import doing, looking, reasons
+from inspector.tui import comparing, doing, looking, reasons
 from inspector.tui.action import Action
+from inspector.tui.difference_actions import COMPARING, DIFFERENCE_ACTIONS
 from inspector.tui.field_actions import FIELD_ACTIONS, IN_FIELD
 from inspector.tui.row_actions import MOVING, ROW_ACTIONS
 from inspector.tui.side import TITLES
 
 LOOK, MODEL, CHANGE, PROGRAM = "Looking", "Running the model", "Changing the model", "The program"
-GROUPS = (LOOK, MOVING, IN_FIELD, MODEL, CHANGE, PROGRAM)
+GROUPS = (LOOK, MOVING, IN_FIELD, COMPARING, MODEL, CHANGE, PROGRAM)
 """Headings of the help screen, in their order."""
 
 _PANEL_HELP = {
@@ -162,6 +163,15 @@ APP_ACTIONS = (
         group=MODEL,
         run=doing.compare,
         why_not=reasons.nothing_to_run,
+    ),
+    Action(
+        id="compare_with",
+        keys="C",
+        title="Compare with",
+        help="Compare all tensors with those of another file or model, side by side; the result is kept.",
+        group=MODEL,
+        run=comparing.compare_with,
+        why_not=reasons.nothing_to_compare,
     ),
     Action(
         id="input",
@@ -336,5 +346,5 @@ APP_ACTIONS = (
     ),
 )
 
-ACTIONS = {action.id: action for action in (*APP_ACTIONS, *ROW_ACTIONS, *FIELD_ACTIONS)}
+ACTIONS = {action.id: action for action in (*APP_ACTIONS, *ROW_ACTIONS, *FIELD_ACTIONS, *DIFFERENCE_ACTIONS)}
 """Every action by its id."""

@@ -24,6 +24,7 @@ from inspector.core.table import ModelTable, Row, Tensor
 from inspector.core.wording import duration, printable, size_in_bytes, source_place
 from inspector.tui.action import bindings
 from inspector.tui.actions import ACTIONS, APP_ACTIONS
+from inspector.tui.comparing import Difference
 from inspector.tui.conversation import Conversation
 from inspector.tui.field_panel import FieldPanel
 from inspector.tui.key_line import KeyLine
@@ -76,6 +77,8 @@ class NNInspectApp(App[int]):
         self.clone: CloneReport | None = None
         self.memory: MemoryReport | None = None
         self.memory_settings = MemorySettings()
+        self.difference: Difference | None = None
+        """The last comparison, and how it is looked at; kept until the model changes."""
         self.can_undo = bool(client.journal.done)
         self.can_redo = bool(client.journal.undone)
         self.spelling: Spelling = "here"
@@ -139,7 +142,7 @@ class NNInspectApp(App[int]):
         if table is None:
             self.opening.update("Nothing is open. R tries again, L shows what was printed, q quits.")
             return
-        self.report = self.clone = self.memory = None
+        self.report = self.clone = self.memory = self.difference = None
         self.can_undo = self.can_redo = False
         self.show_table(table)
         if table.model.framework != "file":
@@ -177,7 +180,7 @@ class NNInspectApp(App[int]):
     def show_edit(self, report: EditReport) -> None:
         """Show the model after a change, an undo or a redo."""
         self.report_is_old = True
-        self.clone = self.memory = None
+        self.clone = self.memory = self.difference = None
         self.can_undo, self.can_redo = report.can_undo, report.can_redo
         self.show_table(report.table)
         self.say(report.message, "$text-success")

@@ -44,3 +44,10 @@ def test_the_receptive_field(snap_compare, size, keys):
 def test_a_run(snap_compare):
     app = NNInspectApp(FakeClient(), recipe())
     assert snap_compare(app, terminal_size=(120, 40), run_before=after("f", "enter"))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_a_comparison(snap_compare, size):
+    app = NNInspectApp(FakeClient(), recipe())
+    keys = after("C", *"b.pt", "enter", "down")
+    assert snap_compare(app, terminal_size=size, run_before=keys)

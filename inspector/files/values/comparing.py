@@ -55,7 +55,7 @@ def difference(pairs: Iterable[tuple[Array, Array]], tick: Callable[[int], None]
         equal=equal,
         max_abs=_known(most),
         relative=_known(math.sqrt(squares) / math.sqrt(squares_a)) if squares_a else None,
-        cosine=_known(max(0.0, 1 - product / norms)) if norms else None,
+        cosine=_known(0.0 if equal else max(0.0, 1 - product / norms)) if norms else None,
         not_finite=not_finite,
     )
 
