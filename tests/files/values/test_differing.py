@@ -1,14 +1,20 @@
 """Differences of files, held against torch's own arithmetic."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from inspector.core.differences import Aligned, DiffReport
 from inspector.core.errors import RequestCancelledError, RequestError
 from inspector.files import open_catalog
+from inspector.files.matching import Entry, align
 from inspector.files.values import comparing
 from inspector.files.values.differing import diff_catalogs
 
@@ -190,3 +196,71 @@ def test_rows_stand_in_the_order_of_the_first_with_the_others_own_where_they_are
     b = {"new": torch.ones(3, 4), "y": torch.ones(2), "x": torch.ones(1), "after.x": torch.ones(7)}
     rows = diff(tmp_path, a, b).rows
     assert [(*row.keys_a, *row.keys_b) for row in rows] == [("new",), ("x", "x"), ("after.x",), ("gone",), ("y", "y")]
+
+
+WORDS = st.sampled_from(["a", "b", "0", "1", "q_proj", "k_proj", "v_proj", "in_proj", "module", "weight", "bias"])
+STATES = st.dictionaries(
+    st.lists(WORDS, min_size=1, max_size=3).map(".".join),
+    st.lists(st.sampled_from([1, 2, 3, 6]), max_size=3),
+    max_size=8,
+)
+
+
+@given(STATES, STATES, st.integers(0, 99))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_exchanged_the_two_tell_the_same(
+    tmp_path: Path, shapes_a: dict[str, list[int]], shapes_b: dict[str, list[int]], seed: int
+) -> None:
+    torch.manual_seed(seed)
+    a, b = ({key: torch.randn(shape) for key, shape in shapes.items()} for shapes in (shapes_a, shapes_b))
+    if not a or not b:
+        return
+    one, turned = diff(tmp_path, a, b), diff(tmp_path, b, a)
+    assert {
+        (*row.keys_a, "|", *row.keys_b): (row.max_abs, row.equal, row.ambiguous, row.shape_a, row.shape_b)
+        for row in one.rows
+    } == {
+        (*row.keys_b, "|", *row.keys_a): (row.max_abs, row.equal, row.ambiguous, row.shape_b, row.shape_a)
+        for row in turned.rows
+    }
+    assert (one.only_a, sorted(one.only_b)) == (turned.only_b, sorted(turned.only_a)) or one.verdict
+    for row in one.rows:
+        if row.keys_a == row.keys_b and row.shape_a == row.shape_b and row.equal is not None:
+            gap = (a[row.keys_a[0]].double() - b[row.keys_b[0]].double()).abs()
+            assert row.max_abs == pytest.approx(float(gap.max()), rel=1e-12)
+
+
+SPARSE = """
+import json, struct, sys
+from resource import RUSAGE_SELF, getrusage
+from inspector.files import open_catalog
+from inspector.files.values.differing import diff_catalogs
+folder, size, count = sys.argv[1], 16 << 20, 12
+for name, front in (("a", ""), ("b", "module.")):
+    head = {f"{front}layers.{at}.weight": {"dtype": "F32", "shape": [size // 4096, 1024],
+            "data_offsets": [at * size, (at + 1) * size]} for at in range(count)}
+    raw = json.dumps(head).encode()
+    with open(f"{folder}/{name}.safetensors", "wb") as stream:
+        stream.write(struct.pack("<Q", len(raw)) + raw)
+        stream.truncate(8 + len(raw) + count * size)
+before = getrusage(RUSAGE_SELF).ru_maxrss
+files = (open_catalog(f"{folder}/{name}.safetensors") for name in "ab")
+report = diff_catalogs(*files, lambda *told: None)
+print(report.unchanged, (getrusage(RUSAGE_SELF).ru_maxrss - before) * 1024 // size)
+"""
+
+
+@pytest.mark.slow
+def test_memory_stays_at_two_tensors_and_the_chunks_of_them_at_hand(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", SPARSE, str(tmp_path)], capture_output=True, text=True, check=True)
+    unchanged, tensors = map(int, done.stdout.split())
+    assert unchanged == 12
+    # Two tensors of 16 MiB mapped, and beside them chunks of a million elements in float64.
+    assert tensors <= 2 + 4
+
+
+def test_a_hundred_thousand_keys_that_are_the_same_are_aligned_at_once() -> None:
+    entries = [Entry(key=f"layers.{at}.weight", shape=(4, 4), dtype="float32") for at in range(100_000)]
+    before = time.perf_counter()
+    assert len(align(entries, entries).matches) == 100_000
+    assert time.perf_counter() - before < 20
