@@ -34,7 +34,7 @@ def sections(report: RepairReport, command: str) -> list[Section]:
     left = set(report.missing) | {one.key for one in report.mismatched}
     arguments = [f"with --args '{report.arguments}' the model takes the file", command] if report.arguments else []
     every = [
-        Section("rules", [_rule(rule) for rule in report.rules if rule.tensors]),
+        Section("rules", [rule_line(rule) for rule in report.rules if rule.tensors]),
         Section("missing in the file", report.missing),
         Section("of no use to the model", report.unexpected),
         Section(
@@ -77,7 +77,8 @@ def not_written(report: RepairReport, output: str) -> str:
     return f"{output} is not written: {why}"
 
 
-def _rule(rule: LoadRule) -> str:
+def rule_line(rule: LoadRule) -> str:
+    """What becomes what, of how many tensors, and how sure that is."""
     change = f"{rule.from_ or '(nothing)'} → {rule.to or '(nothing)'}"
     condition = f", for {rule.condition}" if rule.condition else ""
     lossy = ", loses information" if rule.lossy else ""

@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from inspector.core.differences import Changed, DiffReport
+from inspector.core.differences import Aligned, DiffReport
+from inspector.core.repair_wording import rule_line
 from inspector.core.wording import number, printable, shape, things
 from inspector.report.console import standard_output
 
@@ -17,6 +18,10 @@ MOST_LISTED = 40
 def print_differences(report: DiffReport) -> None:
     """Everything that differs, most changed first, and how much is equal."""
     console = standard_output(soft_wrap=True)
+    for note in report.notes:
+        console.print(Text(printable(note), style="dim"))
+    if report.verdict:
+        console.print(Text(printable(report.verdict), style="bold red"))
     if report.same:
         console.print(f"the same: {things(report.unchanged, 'tensor')}, names, shapes, dtypes and values")
         return
@@ -24,6 +29,9 @@ def print_differences(report: DiffReport) -> None:
         _list(console, f"only in {side}", keys)
     renamed = Counter(_rule(one.a, one.b) for one in report.renamed)
     _list(console, "renamed", [f"{a} → {b}   ({things(count, 'tensor')})" for (a, b), count in renamed.items()])
+    _list(console, "rules from A to B", [rule_line(rule) for rule in report.rules if rule.tensors])
+    _list(console, "ambiguous", [f"{', '.join(one.model[:4])} ~ {', '.join(one.candidates[:4])}: {one.why}"
+                                 for one in report.ambiguous])  # fmt: skip
     if report.changed:
         console.print(Text("changed", style="bold"))
         standard_output().print(_table(report.changed))
@@ -54,7 +62,7 @@ def _rule(a: str, b: str) -> tuple[str, str]:
     return (f"{'.'.join(one)}.*", f"{'.'.join(other)}.*") if len(one) < a.count(".") + 1 else (a, b)
 
 
-def _table(changed: list[Changed]) -> Table:
+def _table(changed: list[Aligned]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("tensor", "shape", "dtype"):
         table.add_column(name, no_wrap=True, overflow="ellipsis")
@@ -62,13 +70,19 @@ def _table(changed: list[Changed]) -> Table:
         table.add_column(name, justify="right")
     for one in changed[:MOST_LISTED]:
         table.add_row(
-            Text(printable(one.key)),
+            Text(printable(_names(one))),
             Text(_both(shape(one.shape_a), shape(one.shape_b))),
             Text(_both(one.dtype_a, one.dtype_b)),
             *([Text(number(value)) for value in (one.relative, one.max_abs, one.cosine)]),
             Text(f"{one.not_finite:,}" if one.not_finite else ""),
         )
     return table
+
+
+def _names(row: Aligned) -> str:
+    """A's key, and B's where it is another."""
+    a, b = "+".join(row.keys_a), "+".join(row.keys_b)
+    return a if a == b else f"{a} → {b}"
 
 
 def _both(a: str, b: str) -> str:

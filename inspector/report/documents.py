@@ -63,8 +63,18 @@ def check_document(report: CheckReport) -> str:
 
 
 def diff_document(report: DiffReport) -> str:
-    """`diff --json`."""
-    return _json({"schema_version": 1, **msgspec.to_builtins(report)})
+    """`diff --json`: every difference; of what is equal only how much."""
+    known = ("rules", "ambiguous", "notes", "verdict", "container_a", "container_b")
+    return _json(
+        {
+            "schema_version": 1,
+            **{name: getattr(report, name) for name in ("same", "only_a", "only_b", "renamed")},
+            "changed": [{"key": row.keys_a[0], **msgspec.to_builtins(row)} for row in report.changed],
+            "unchanged": report.unchanged,
+            "not_compared": report.not_compared,
+            **{name: getattr(report, name) for name in known},
+        }
+    )
 
 
 def repair_document(report: RepairReport) -> str:

@@ -1,14 +1,15 @@
 """Everything the user can do, in one table: keys, footer, help screen and palette are made from it."""
 
-from inspector.tui import doing, looking, mending, reasons
+from inspector.tui import comparing, doing, looking, mending, reasons
 from inspector.tui.action import Action
+from inspector.tui.difference_actions import COMPARING, DIFFERENCE_ACTIONS
 from inspector.tui.field_actions import FIELD_ACTIONS, IN_FIELD
 from inspector.tui.picture_actions import IN_PICTURE, PICTURE_ACTIONS
 from inspector.tui.row_actions import MOVING, ROW_ACTIONS
 from inspector.tui.side import TITLES
 
 LOOK, MODEL, CHANGE, PROGRAM = "Looking", "Running the model", "Changing the model", "The program"
-GROUPS = (LOOK, MOVING, IN_FIELD, IN_PICTURE, MODEL, CHANGE, PROGRAM)
+GROUPS = (LOOK, MOVING, IN_FIELD, IN_PICTURE, COMPARING, MODEL, CHANGE, PROGRAM)
 """Headings of the help screen, in their order."""
 
 _PANEL_HELP = {
@@ -194,6 +195,15 @@ APP_ACTIONS = (
         why_not=reasons.nothing_open,
     ),
     Action(
+        id="compare_with",
+        keys="D",
+        title="Compare with",
+        help="Compare all tensors with those of another file or model, side by side; the result is kept.",
+        group=MODEL,
+        run=comparing.compare_with,
+        why_not=reasons.nothing_to_compare,
+    ),
+    Action(
         id="input",
         keys="t",
         title="Input",
@@ -375,5 +385,7 @@ APP_ACTIONS = (
     ),
 )
 
-ACTIONS = {action.id: action for action in (*APP_ACTIONS, *ROW_ACTIONS, *FIELD_ACTIONS, *PICTURE_ACTIONS)}
+ACTIONS = {
+    action.id: action for action in (*APP_ACTIONS, *ROW_ACTIONS, *FIELD_ACTIONS, *PICTURE_ACTIONS, *DIFFERENCE_ACTIONS)
+}
 """Every action by its id."""

@@ -25,6 +25,7 @@ from inspector.core.table import ModelTable, Row, Tensor
 from inspector.core.wording import duration, printable, size_in_bytes, source_place
 from inspector.tui.action import bindings
 from inspector.tui.actions import ACTIONS, APP_ACTIONS
+from inspector.tui.comparing import Difference
 from inspector.tui.conversation import Conversation
 from inspector.tui.field_panel import FieldPanel
 from inspector.tui.finding_list import FindingList
@@ -81,6 +82,8 @@ class NNInspectApp(App[int]):
         self.check: CheckReport | None = None
         self.check_is_old = False
         self.memory_settings = MemorySettings()
+        self.difference: Difference | None = None
+        """The last comparison, and how it is looked at; kept until the model changes."""
         self.can_undo = bool(client.journal.done)
         self.can_redo = bool(client.journal.undone)
         self.spelling: Spelling = "here"
@@ -146,7 +149,7 @@ class NNInspectApp(App[int]):
             self.opening.update("Nothing is open. R tries again, L shows what was printed, q quits.")
             return
         self.recipe = wanted
-        self.report = self.clone = self.memory = self.check = None
+        self.report = self.clone = self.memory = self.check = self.difference = None
         self.can_undo = self.can_redo = False
         self.show_table(table)
         if table.model.framework != "file":
@@ -184,7 +187,7 @@ class NNInspectApp(App[int]):
     def show_edit(self, report: EditReport) -> None:
         """Show the model after a change, an undo or a redo."""
         self.report_is_old = self.check_is_old = True
-        self.clone = self.memory = None
+        self.clone = self.memory = self.difference = None
         self.can_undo, self.can_redo = report.can_undo, report.can_redo
         self.show_table(report.table)
         self.say(report.message, "$text-success")

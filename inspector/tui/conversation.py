@@ -25,6 +25,7 @@ class Conversation:
         self._working = 0
         self._settled = asyncio.Event()
         self._doing: list[str] = []
+        self._asked: list[Client] = []
         self._details: dict[type[Request[Any]], Request[Any]] = {}
         """Of each kind the request for a panel that is on its way, and the last one wanted meanwhile."""
         self._next_details: dict[type[Request[Any]], Request[Any]] = {}
@@ -48,7 +49,7 @@ class Conversation:
 
     async def start(self) -> None:
         """Start the worker and listen to it."""
-        self.client.listeners.append(self._hear)
+        self.client.listeners.append(self.hear)
         try:
             await self.client.start()
         except RequestError as refused:
@@ -71,36 +72,40 @@ class Conversation:
             if not self._working:
                 self._settled.set()
 
-    async def ask(self, request: Request[R], doing: str, tell: bool = True) -> R | None:
+    async def ask(self, request: Request[R], doing: str, tell: bool = True, other: Client | None = None) -> R | None:
         """Send a request that the user asked for; None where it was refused, cancelled or lost, which is said.
 
-        Without `tell` a refusal is only kept, for a dialog that says it.
+        Without `tell` a refusal is only kept, for a dialog that says it. `other` is the client of another model, where
+        the request is not about the one that is open.
         """
+        client = other or self.client
+        self._asked.append(client)
         self._doing.append(doing)
         self._app.show_doing(doing)
         self.refusal = None
         try:
-            return await self.client.request(request)
+            return await client.request(request)
         except RequestError as refused:
             self.refusal = refused
             if tell:
                 self._app.tell("This could not be done", str(refused))
         except ModelEndedError as ended:
             self.refusal = ended
-            self._lost(request, str(ended))
+            self._lost(request, str(ended), client is self.client)
         except RequestCancelledError:
             self._app.say(f"cancelled: {doing}", "$text-warning")
         finally:
+            self._asked.remove(client)
             self._doing.remove(doing)
             self._app.show_doing(self._doing[-1] if self._doing else "")
         return None
 
-    def _lost(self, request: Request[Any], sentence: str) -> None:
-        kept = len(self.client.journal.done)
+    def _lost(self, request: Request[Any], sentence: str, is_open_model: bool) -> None:
+        kept = len(self.client.journal.done) if is_open_model else 0
         changes = f"\nYour {kept} change{'s are' if kept > 1 else ' is'} kept and made again." if kept else ""
         self._app.tell("The model's own code ended its process", f"{sentence}{changes}")
         # The new process knows the model but no pass; asking a pass that ends the process again would never stop.
-        if not isinstance(request, Open | Trace) and self._app.table is not None:
+        if is_open_model and not isinstance(request, Open | Trace) and self._app.table is not None:
             self._app.trace_again()
 
     def want_detail(self, request: Request[Any]) -> None:
@@ -129,7 +134,8 @@ class Conversation:
                 self._details.pop(kind, None)
             self._app.keep_detail(request, answer)
 
-    def _hear(self, event: Event) -> None:
+    def hear(self, event: Event) -> None:
+        """Show what a client tells meanwhile."""
         if isinstance(event, Log):
             self._app.log_line(event.line)
         elif isinstance(event, WorkerState):
@@ -140,4 +146,5 @@ class Conversation:
 
     def cancel(self) -> None:
         """Stop the running request."""
-        self._app.run_worker(self.client.cancel(), exit_on_error=False)
+        client = self._asked[-1] if self._asked else self.client
+        self._app.run_worker(client.cancel(), exit_on_error=False)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from inspector.core.edits import Journal
+from inspector.core.recipe import Recipe
 from inspector.worker.protocol import Event, Request
 
 R = TypeVar("R")
@@ -29,6 +30,9 @@ class Client(Protocol):
         Raises RequestError where the engine refuses, RequestCancelledError where the caller cancelled, ModelEndedError
         where the model's code ended the worker (which by then is being brought back).
         """
+
+    def beside(self, recipe: Recipe) -> "Client":
+        """A client for another recipe, whose worker, where it needs one, runs where this one's does."""
 
     async def cancel(self) -> None:
         """Stop the running request: ask, interrupt after 0.5 s, kill after 2 s."""

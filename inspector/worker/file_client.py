@@ -13,7 +13,9 @@ from inspector.worker import protocol
 from inspector.worker.progress import ProgressSink, Rarely
 
 if TYPE_CHECKING:
+    from inspector.core.recipe import Recipe
     from inspector.files.catalog import Catalog
+    from inspector.worker.client import Client
 
 
 R = TypeVar("R")
@@ -96,6 +98,12 @@ class FileClient:
     def _tell(self, event: protocol.Event) -> None:
         for listener in self.listeners:
             listener(event)
+
+    def beside(self, recipe: Recipe) -> Client:
+        """A client for another recipe."""
+        from inspector.worker.opening import client_for
+
+        return client_for(recipe)
 
     async def cancel(self) -> None:
         """Stop reading."""

@@ -16,6 +16,7 @@ from inspector.core.errors import ModelEndedError, RequestCancelledError, Reques
 from inspector.core.recipe import Recipe
 from inspector.core.wording import things
 from inspector.worker import protocol
+from inspector.worker.client import Client
 from inspector.worker.framing import LENGTH_BYTES, frame, length_of
 from inspector.worker.log_lines import LogLines
 from inspector.worker.process import WorkerProcess
@@ -79,6 +80,12 @@ class ProcessClient:
             elif isinstance(request, protocol.Redo):
                 self.journal.redo()
             return answer
+
+    def beside(self, recipe: Recipe) -> "Client":
+        """A client for another recipe, its worker started by the same command."""
+        from inspector.worker.opening import client_for
+
+        return client_for(recipe, self._command)
 
     async def cancel(self) -> None:
         """Stop the running request: ask, interrupt, kill."""

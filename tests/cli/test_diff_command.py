@@ -42,6 +42,42 @@ def test_files_are_compared_without_torch(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
 
+def test_rules_guesses_and_what_was_compared_are_told(tmp_path: Path) -> None:
+    state = {f"layer.{name}_proj.weight": torch.randn(4, 4) for name in "qkv"}
+    fused = {"layer.in_proj_weight": torch.cat(list(state.values()))}
+    torch.save({"model": state, "optimizer": {"state": {}, "param_groups": []}}, tmp_path / "a.pt")
+    torch.save(fused, tmp_path / "b.pt")
+    document = json.loads(diff(tmp_path / "a.pt", tmp_path / "b.pt", "--json", status=1).stdout)
+    assert (document["only_a"], document["only_b"], document["changed"], document["unchanged"]) == ([], [], [], 1)
+    assert [rule["kind"] for rule in document["rules"]] == ["qkv_join"]
+    assert document["renamed"] == [{"a": key, "b": "layer.in_proj_weight"} for key in state]
+    assert (document["ambiguous"], document["verdict"], document["container_a"]) == ([], "", "model")
+    text = diff(tmp_path / "a.pt", tmp_path / "b.pt", status=1).stdout
+    assert "compared model of A with the top of B" in text
+    assert "qkv join" in text
+
+
+def test_another_architecture_is_said_in_one_sentence(tmp_path: Path) -> None:
+    torch.save({f"a.{at}.weight": torch.ones(20 + at, 30) for at in range(6)}, tmp_path / "a.pt")
+    torch.save({f"b.{at}.kernel": torch.ones(9 + at, 4, 3, 3) for at in range(6)}, tmp_path / "b.pt")
+    done = diff(tmp_path / "a.pt", tmp_path / "b.pt", status=1)
+    assert "these are two architectures: 0 % of A's elements" in done.stdout
+
+
+@pytest.mark.slow
+def test_two_models_are_compared(tmp_path: Path) -> None:
+    source = (SAMPLES / "lenet.py").read_text()
+    (tmp_path / "wider.py").write_text(source.replace("84", "85"))
+    model = SAMPLES / "lenet.py"
+    document = json.loads(diff(model, tmp_path / "wider.py", "--json", status=1).stdout)
+    shapes = {one["key"]: (one["shape_a"], one["shape_b"]) for one in document["changed"] if one["equal"] is None}
+    assert shapes == {
+        "fc2.weight": ([84, 120], [85, 120]),
+        "fc2.bias": ([84], [85]),
+        "fc3.weight": ([10, 84], [10, 85]),
+    }
+
+
 @pytest.mark.slow
 def test_a_model_and_its_weights() -> None:
     model, weights = SAMPLES / "lenet.py", SAMPLES / "lenet.params"

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from inspector.core.differences import Aligned, DiffReport
 from inspector.core.edits import Edit, Journal
 from inspector.core.findings import CheckReport, Finding, NotRun, Rule
 from inspector.core.memory import Fitting, MemoryReport, MemorySettings, Peak, RowMemory
@@ -178,6 +179,7 @@ class FakeClient:
         self.gate.set()
         self.cancelled = 0
         self.closed = False
+        self.others: list[FakeClient] = []
         self._table = table
 
     def asked_for(self, kind: type[protocol.Request[Any]]) -> list[Any]:
@@ -197,6 +199,10 @@ class FakeClient:
         if isinstance(answer, Exception):
             raise answer
         return answer(request) if callable(answer) else answer
+
+    def beside(self, recipe: Recipe) -> "FakeClient":
+        self.others.append(FakeClient())
+        return self.others[-1]
 
     async def cancel(self) -> None:
         self.cancelled += 1
@@ -259,6 +265,8 @@ class FakeClient:
                     Device(name="cpu", description="processor", total_bytes=8 << 30, free_bytes=4 << 30),
                     Device(name="meta", description="shapes only", total_bytes=None, free_bytes=None),
                 ]
+            case protocol.Diff():
+                return difference()
             case protocol.Save():
                 return SaveReport(path=request.path, tensors=4, bytes=48904)
         raise AssertionError(request)
@@ -320,6 +328,33 @@ def mended(settings: RepairSettings) -> RepairReport:
         others=[Found(container="ema", kind="average", coverage=0.5)], arguments="num_classes=7",
         snippet="import torch\nstate = {}", written=settings.output if settings.partial else None,
     )  # fmt: skip
+
+
+def difference() -> DiffReport:
+    """A row in every state, one of them a guess, one of several tensors."""
+
+    def row(a: list[str], b: list[str], shape: list[int], **facts: Any) -> Aligned:
+        known = {"shape_a": shape, "dtype_a": "float32"} if a else {}
+        known |= {"shape_b": shape, "dtype_b": "float32"} if b else {}
+        return Aligned(keys_a=a, keys_b=b, **{**known, **facts})
+
+    equal: dict[str, Any] = {"equal": True, "max_abs": 0.0, "relative": 0.0, "cosine": 0.0}
+    changed: dict[str, Any] = {"equal": False, "max_abs": 0.25, "relative": 0.125, "cosine": 0.0078}
+    return DiffReport(
+        rows=[
+            row(["conv1.weight"], ["conv1.weight"], [6, 3, 5, 5], **changed),
+            row(["conv1.bias"], ["stem.bias"], [6], **equal, ambiguous=True),
+            row([], ["extra.[bold red]"], [2]),
+            row(["fc.weight"], ["fc.q", "fc.k"], [10, 1176], **{**changed, "relative": 0.5}),
+            row(["fc.bias"], ["fc.bias"], [10], shape_b=[12]),
+            row(["gone"], [], [3]),
+            row(["same"], ["same"], [4], **equal),
+            row(["meta"], ["meta"], [5], why="meta is on the meta device: its values cannot be shown"),
+        ],
+        rules=[LoadRule(kind="renamed", from_="conv1", to="stem", tensors=1, confidence=0.5)],
+        ambiguous=[Unsure(model=["conv1.bias"], candidates=["stem.bias"], why="only its shape speaks for it")],
+        notes=["compared the top of A with state_dict of B; not compared: optimizer (an optimizer's state) of B"],
+    )
 
 
 def memory(settings: MemorySettings, rows: int) -> MemoryReport:

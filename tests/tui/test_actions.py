@@ -9,6 +9,8 @@ from fake_client import FakeClient, lenet
 from screen_text import session
 
 from inspector.tui.actions import ACTIONS, APP_ACTIONS, GROUPS
+from inspector.tui.difference_actions import DIFFERENCE_ACTIONS
+from inspector.tui.difference_screen import HINT
 from inspector.tui.field_actions import FIELD_ACTIONS
 from inspector.tui.help_screen import help_page, key_names
 from inspector.tui.picture_actions import PICTURE_ACTIONS
@@ -19,7 +21,8 @@ pytestmark = pytest.mark.slow
 
 
 def test_every_action_has_an_id_of_its_own_and_says_what_it_does():
-    assert len(ACTIONS) == len(APP_ACTIONS) + len(ROW_ACTIONS) + len(FIELD_ACTIONS) + len(PICTURE_ACTIONS)
+    several = (APP_ACTIONS, ROW_ACTIONS, FIELD_ACTIONS, PICTURE_ACTIONS, DIFFERENCE_ACTIONS)
+    assert len(ACTIONS) == sum(map(len, several))
     for action in ACTIONS.values():
         assert action.title
         assert action.help.endswith(".")
@@ -50,7 +53,9 @@ async def test_every_action_is_in_the_palette():
         offered |= {command.title for command in ui.app.get_system_commands(ui.app.screen)}
         await ui.press("7")
         offered |= {command.title for command in ui.app.get_system_commands(ui.app.screen)}
-        assert {action.title for action in ACTIONS.values()} <= offered
+        # The differences have a screen of their own, whose line of keys names what can be done there.
+        assert {action.title for action in ACTIONS.values() if action not in DIFFERENCE_ACTIONS} <= offered
+        assert all(action.title.lower() in HINT for action in DIFFERENCE_ACTIONS)
 
 
 async def test_the_footer_fits_a_narrow_terminal():

@@ -97,3 +97,10 @@ def test_a_heat_map_without_colours(snap_compare, monkeypatch):
 def test_checking_and_mending(snap_compare, size, keys):
     app = NNInspectApp(FakeClient(), recipe())
     assert snap_compare(app, terminal_size=size, run_before=after(*keys))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_a_comparison(snap_compare, size):
+    app = NNInspectApp(FakeClient(), recipe())
+    keys = after("D", *"b.pt", "enter", "down")
+    assert snap_compare(app, terminal_size=size, run_before=keys)

@@ -1,13 +1,17 @@
 """Which tensors of a file are which of a model, from keys, shapes and dtypes alone."""
 
+from inspector.files.matching.aligning import Alignment, align
 from inspector.files.matching.containers import Candidate, candidates
+from inspector.files.matching.counterparts import counterparts
 from inspector.files.matching.diagnosing import diagnose
+from inspector.files.matching.matches import Match, together
 from inspector.files.matching.records import (
     LOSSLESS,
     LOSSY,
     Ambiguity,
     Benign,
     Change,
+    Clash,
     Diagnosis,
     Entry,
     Partial,
@@ -17,14 +21,20 @@ from inspector.files.matching.records import (
 __all__ = [
     "LOSSLESS",
     "LOSSY",
+    "Alignment",
     "Ambiguity",
     "Benign",
     "Candidate",
     "Change",
+    "Clash",
     "Diagnosis",
     "Entry",
+    "Match",
     "Partial",
     "Transfer",
+    "align",
     "candidates",
+    "counterparts",
     "diagnose",
+    "together",
 ]

@@ -1,6 +1,6 @@
 """The state_dicts in a checkpoint that could be a model's: its own, an average, a teacher, never the optimizer's."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -12,6 +12,7 @@ from inspector.files.part_kinds import AVERAGES
 
 _SLOTS = frozenset({"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "acc_delta", "step"})
 _MOST = 16
+Path = tuple[str, ...]
 
 
 class Candidate(Record, frozen=True, kw_only=True):
@@ -23,7 +24,7 @@ class Candidate(Record, frozen=True, kw_only=True):
     """"model", "average" (of weights: EMA, SWA, a teacher) or "optimizer", which is never taken."""
     entries: list[Entry]
     diagnosis: Diagnosis | None = None
-    """None for an optimizer's state."""
+    """None for an optimizer's state, and before there is a model to hold it against."""
 
 
 def candidates(catalog: Catalog, model: Sequence[Entry], allow: frozenset[str] = LOSSLESS) -> list[Candidate]:
@@ -32,39 +33,67 @@ def candidates(catalog: Catalog, model: Sequence[Entry], allow: frozenset[str] =
     A mapping is one by itself, and together with the mappings below it (``{"encoder": {…}, "head": {…}}``), their keys
     joined by dots. The diagnosis of one that is not the top has the rule "container" in front.
     """
+    found = [
+        candidate
+        if candidate.kind == "optimizer"
+        else msgspec.structs.replace(
+            candidate,
+            diagnosis=_in_container(diagnose(candidate.entries, model, allow), tuple(candidate.path)),
+        )
+        for candidate in state_dicts(catalog)
+    ]
+    return sorted(found, key=_rank)
+
+
+def state_dicts(catalog: Catalog) -> list[Candidate]:
+    """Every candidate as it is in the file, none diagnosed; optimizers last."""
+    by_path = _by_path(catalog)
+    optimizers = _optimizers(catalog, by_path)
+    of_models = {path: tensors for path, tensors in by_path.items() if not _is_below(path, optimizers)}
+    tops = sorted(_tops(of_models), key=lambda top: (len(top), top))[:_MOST]
+    return [
+        *(_candidate(path, of_models, "average" if _is_average(path) else "model") for path in tops),
+        *(_candidate(path, by_path, "optimizer") for path in sorted(optimizers)),
+    ]
+
+
+def disjoint(catalog: Catalog) -> list[Candidate]:
+    """Each mapping with tensors of its own, and each optimizer's state as a whole: every tensor once."""
+    by_path = _by_path(catalog)
+    optimizers = _optimizers(catalog, by_path)
+    return [
+        *(
+            _candidate(path, {path: tensors}, "average" if _is_average(path) else "model")
+            for path, tensors in by_path.items()
+            if not _is_below(path, optimizers)
+        ),
+        *(_candidate(path, by_path, "optimizer") for path in sorted(optimizers)),
+    ]
+
+
+def _by_path(catalog: Catalog) -> dict[tuple[str, ...], list[CatalogTensor]]:
     by_path: dict[tuple[str, ...], list[CatalogTensor]] = {}
     for tensor in catalog.tensors:
         by_path.setdefault(tuple(tensor.container), []).append(tensor)
-    optimizers = _optimizers(catalog, by_path)
-    theirs = {path for path in by_path if any(path[: len(top)] == top for top in optimizers)}
-    of_models = {path: tensors for path, tensors in by_path.items() if path not in theirs}
-    found = []
-    for path in sorted(_tops(of_models), key=lambda top: (len(top), top))[:_MOST]:
-        entries = [
-            _entry(tensor, ".".join((*held[len(path) :], tensor.name)))
-            for held, tensors in of_models.items()
-            if held[: len(path)] == path
-            for tensor in tensors
-        ]
-        average = any(word in part.lower() for part in path for word in AVERAGES)
-        found.append(
-            Candidate(
-                path=list(path),
-                kind="average" if average else "model",
-                entries=entries,
-                diagnosis=_in_container(diagnose(entries, model, allow), path),
-            )
-        )
-    found.sort(key=_rank)
-    for path in sorted(optimizers):
-        entries = [
-            _entry(tensor, ".".join((*held[len(path) :], tensor.name)))
-            for held, tensors in by_path.items()
-            if held[: len(path)] == path
-            for tensor in tensors
-        ]
-        found.append(Candidate(path=list(path), kind="optimizer", entries=entries))
-    return found
+    return by_path
+
+
+def _candidate(path: Path, by_path: Mapping[Path, list[CatalogTensor]], kind: str) -> Candidate:
+    entries = [
+        _entry(tensor, ".".join((*held[len(path) :], tensor.name)))
+        for held, tensors in by_path.items()
+        if held[: len(path)] == path
+        for tensor in tensors
+    ]
+    return Candidate(path=list(path), kind=kind, entries=entries)
+
+
+def _is_below(path: Path, tops: Collection[Path]) -> bool:
+    return any(path[:length] in tops for length in range(len(path) + 1))
+
+
+def _is_average(path: Path) -> bool:
+    return any(word in part.lower() for part in path for word in AVERAGES)
 
 
 def _rank(candidate: Candidate) -> tuple[float, int, bool, int, int]:

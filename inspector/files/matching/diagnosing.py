@@ -8,11 +8,23 @@ from inspector.files.matching.folding import folds
 from inspector.files.matching.nearest import nearest
 from inspector.files.matching.pairing import Pairing
 from inspector.files.matching.partial import elements, partial
-from inspector.files.matching.records import LOSSLESS, LOSSY, Ambiguity, Benign, Diagnosis, Entry, Partial, Transfer
+from inspector.files.matching.records import (
+    LOSSLESS,
+    LOSSY,
+    Ambiguity,
+    Benign,
+    Clash,
+    Diagnosis,
+    Entry,
+    Partial,
+    Transfer,
+)
 from inspector.files.matching.rules import rules
 from inspector.files.matching.transferring import Fit
 from inspector.files.matching.tree import Leaf, Node, build, seal
 from inspector.files.matching.verdict import Findings, verdict
+
+SQUARE = "it is square, and other matrices are transposed; shapes cannot tell whether this one is"
 
 
 def diagnose(file: Sequence[Entry], model: Sequence[Entry], allow: frozenset[str] = LOSSLESS) -> Diagnosis:
@@ -53,7 +65,8 @@ def diagnose(file: Sequence[Entry], model: Sequence[Entry], allow: frozenset[str
         for entry in file
         if entry.key not in used and entry.key not in clashing_in_file and ("file", entry.key) not in harmless
     ]
-    stays_random = [entry.key for entry in model if entry.key in clashing or entry.key in set(missing)]
+    unfilled = {*clashing, *missing}
+    stays_random = [entry.key for entry in model if entry.key in unfilled]
     findings = Findings(
         file=file,
         model=model,
@@ -75,6 +88,7 @@ def diagnose(file: Sequence[Entry], model: Sequence[Entry], allow: frozenset[str
         missing=missing,
         unexpected=unexpected,
         mismatched=_mismatches(clashes),
+        clashes=[Clash(model=leaf.keys, file=other.keys) for leaf, other in clashes],
         ambiguous=ambiguous,
         benign=benign,
         partial=partials,
@@ -136,16 +150,20 @@ def _square(made: Sequence[tuple[Fit, float]]) -> list[Ambiguity]:
     """Square matrices beside transposed ones: whether they are transposed too, no shape tells."""
     if not any("transpose" in fit.kinds for fit, _ in made):
         return []
-    why = "it is square, and other matrices of the file are transposed; shapes cannot tell whether this one is"
     return [
-        Ambiguity(model=[fit.target.key], candidates=[source.key for source in fit.sources], why=why)
+        Ambiguity(model=[fit.target.key], candidates=[source.key for source in fit.sources], why=SQUARE)
         for fit, _ in made
-        if fit.target.shape and len(fit.target.shape) == 2 and fit.target.shape[0] == fit.target.shape[1] > 1
+        if is_square(fit.target)
     ]
 
 
+def is_square(entry: Entry) -> bool:
+    """Whether it is a matrix that has the same shape transposed."""
+    return entry.shape is not None and len(entry.shape) == 2 and entry.shape[0] == entry.shape[1] > 1
+
+
 def _notes(ambiguous: Iterable[Ambiguity]) -> list[str]:
-    square = [one.model[0] for one in ambiguous if one.why.startswith("it is square")]
+    square = [one.model[0] for one in ambiguous if one.why == SQUARE]
     if not square:
         return []
     return [

@@ -20,7 +20,7 @@ def layout(file: Shape | None, model: Shape | None) -> Found | None:
     if model is None or file is None or file == model:
         return "", []
     if sorted(file) == sorted(model) and len(file) == len(model):
-        for axes in _orders(len(file)):
+        for axes in _orders(file):
             if tuple(file[axis] for axis in axes) == model:
                 kind = "transpose" if len(axes) == 2 else "kernel_layout"
                 return kind, [Change(op="permute", axes=axes)]
@@ -36,7 +36,9 @@ def layout(file: Shape | None, model: Shape | None) -> Found | None:
     return None
 
 
-def _orders(axes: int) -> list[list[int]]:
+def _orders(file: Shape) -> list[list[int]]:
+    """The orders of axes to try; a kernel's windows are the smaller sizes, where both orders would do."""
+    axes = len(file)
     if axes == 2:
         return [[1, 0]]
     if axes not in (3, 4, 5):
@@ -44,7 +46,7 @@ def _orders(axes: int) -> list[list[int]]:
     spatial = list(range(axes - 2))
     to_torch = [axes - 1, axes - 2, *spatial]
     from_torch = [*range(2, axes), 1, 0]
-    return [to_torch, from_torch]
+    return [to_torch, from_torch] if file[0] <= file[-1] else [from_torch, to_torch]
 
 
 def _without_ones(shape: Shape) -> Shape:

@@ -74,6 +74,13 @@ class Ambiguity(Record, frozen=True, kw_only=True):
     why: str = ""
 
 
+class Clash(Record, frozen=True, kw_only=True):
+    """Keys taken for each other, by name or place, whose shapes do not fit."""
+
+    model: list[str]
+    file: list[str]
+
+
 class Benign(Record, frozen=True, kw_only=True):
     """A key that only one side has, or has with another shape, and that does not matter."""
 
@@ -109,6 +116,8 @@ class Diagnosis(Record, frozen=True, kw_only=True):
     unexpected: list[str]
     """Keys of the file that nothing uses, without those in `mismatched` and `benign`."""
     mismatched: list[Mismatch]
+    clashes: list[Clash]
+    """The same with the keys of both sides."""
     ambiguous: list[Ambiguity]
     benign: list[Benign]
     partial: list[Partial]

@@ -7,8 +7,7 @@ from inspector.core.table import LoadRule
 from inspector.files.matching.casts import loses
 from inspector.files.matching.leaf_names import split
 from inspector.files.matching.transferring import Fit
-from inspector.files.matching.tree import is_index, numbered
-from inspector.files.matching.wrappers import WRAPPERS
+from inspector.files.matching.tree import WRAPPERS, is_index, numbered
 
 Path = tuple[str, ...]
 _LETTERS = "nmkpqrstuvw"
@@ -176,6 +175,8 @@ def _with_dot(path: str) -> str:
 
 
 def _of_values(fit: Fit) -> Iterator[Told]:
+    if not fit.kinds:
+        return
     from_ = "|".join(_module(source.key) for source in fit.sources)
     if len(fit.sources) > 1:
         front, _, last = _module(fit.sources[0].key).rpartition(".")

@@ -12,10 +12,18 @@ from dataclasses import dataclass, field
 from inspector.files.matching.layouts import loose
 from inspector.files.matching.leaf_names import benign, roles, split
 from inspector.files.matching.records import Entry, Shape
-from inspector.files.matching.wrappers import WRAPPERS
 
 Trait = tuple[str, tuple[int, ...] | None]
 """Role and loose shape of a leaf."""
+WRAPPERS = (
+    "module",
+    "_orig_mod",
+    "_fsdp_wrapped_module",
+    "_checkpoint_wrapped_module",
+    "_forward_module",
+    "_fpw_module",
+)
+"""Attributes in which a wrapper around a module keeps it."""
 _LONGEST_NUMBER = 10
 _NUMBER = re.compile(r"(.*?)(\d+)$")
 

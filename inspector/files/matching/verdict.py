@@ -40,7 +40,7 @@ def verdict(found: Findings) -> tuple[bool, str]:
     sealed = _cannot_be_renamed(found.file)
     if sealed and found.coverage < 1:
         return True, f"{sealed} ({share} are filled)"
-    if (found.mismatched or found.missing) and _is_foreign(found):
+    if is_foreign(found):
         return True, _not_this_model(share, found.nearest)
     if not found.missing and not found.mismatched and not found.unexpected:
         sentence = f"it loads: all that matters of the model is filled, {share}"
@@ -58,8 +58,10 @@ def verdict(found: Findings) -> tuple[bool, str]:
     return False, sentence
 
 
-def _is_foreign(found: Findings) -> bool:
+def is_foreign(found: Findings) -> bool:
     """Whether the file is another model's: little of it fits, or many places have other shapes."""
+    if not found.mismatched and not found.missing:
+        return False
     left = sum(part.elements for part in found.partial)
     unexplained = 1 - found.coverage - left / (sum(_elements(entry) for entry in found.model) or 1)
     unfilled = (len(found.missing) + found.mismatched) / (len(found.model) or 1)

@@ -11,15 +11,8 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from inspector.core.table import LoadRule
+from inspector.files.matching.tree import WRAPPERS
 
-WRAPPERS = (
-    "module",
-    "_orig_mod",
-    "_fsdp_wrapped_module",
-    "_checkpoint_wrapped_module",
-    "_forward_module",
-    "_fpw_module",
-)
 OUTER = ("model", "net", "network")
 """Attributes in which a LightningModule usually keeps the network; dropped at the front of a key only."""
 

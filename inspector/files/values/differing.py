@@ -1,98 +1,151 @@
-"""The differences of two files of tensors: keys aligned first, then values compared one tensor at a time."""
+"""The differences of two files of tensors: aligned first, then values compared one tensor at a time."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from inspector.core.differences import Changed, DiffReport, Renamed
+from inspector.core.differences import Aligned, DiffReport
 from inspector.core.errors import RequestError
+from inspector.core.repair import Unsure
 from inspector.files.catalog import Catalog, CatalogTensor
-from inspector.files.matching.wrappers import align
+from inspector.files.matching import Alignment, Candidate, Change, Entry, Match, align, counterparts, together
 from inspector.files.values.comparing import difference
-from inspector.files.values.reading import read_tensor
+from inspector.files.values.reading import Array, read_tensor
+from inspector.files.values.transferring import changed
 
 Progress = Callable[[int, int | None, str], None]
 
 
 def diff_catalogs(a: Catalog, b: Catalog, progress: Progress) -> DiffReport:
-    """Compare all tensors where both files are made alike, else those of their largest containers.
+    """Compare like with like where both files hold the same state_dicts, else the two models most alike.
 
-    `progress` may raise to end it.
+    `progress` may raise to end it. Raises RequestError where there is nothing to compare.
     """
-    tensors_a, tensors_b = _comparable(a, b)
-    pairs = _pairs(tensors_a, tensors_b)
-    of_a, of_b = ({tensor.key: tensor for tensor in tensors} for tensors in (tensors_a, tensors_b))
-    changed: list[Changed] = []
-    not_compared: list[str] = []
-    size = sum(of_a[key].bytes for key in pairs)
-    done = unchanged = 0
-    for key, name in pairs.items():
-        first, second = of_a[key], of_b[name]
-        found = Changed(key=key, shape_a=first.shape, shape_b=second.shape, dtype_a=first.dtype, dtype_b=second.dtype)
-        equal = compared = False
-        if first.shape == second.shape:
-            item = first.bytes // (first.elements or 1)
-            before = done
-
-            def tick(elements: int, before: int = before, item: int = item, key: str = key) -> None:
-                progress(before + elements * item, size, f"comparing {key}")
-
-            try:
-                values = difference(read_tensor(a, first), read_tensor(b, second), tick)
-            except RequestError as problem:
-                not_compared.append(str(problem))
-            else:
-                equal, compared = values.equal, True
-                found = replace(
-                    found,
-                    max_abs=values.max_abs,
-                    relative=values.relative,
-                    cosine=values.cosine,
-                    not_finite=values.not_finite,
-                )
-        done += first.bytes
-        declared_alike = first.shape == second.shape and first.dtype == second.dtype
-        if equal and declared_alike:
-            unchanged += 1
-        elif compared or not declared_alike:
-            changed.append(found)
-    only_a = [tensor.key for tensor in tensors_a if tensor.key not in pairs]
-    taken = set(pairs.values())
-    only_b = [tensor.key for tensor in tensors_b if tensor.key not in taken]
-    renamed = [Renamed(a=key, b=name) for key, name in pairs.items() if key != name]
+    progress(0, None, "aligning keys")
+    chosen = counterparts(a, b)
+    aligned = [(one, other, align(one.entries, other.entries)) for one, other in chosen.pairs]
+    comparison = _Comparison(a, b, progress)
+    first, second = chosen.pairs[0]
     return DiffReport(
-        same=not (only_a or only_b or renamed or changed or not_compared),
-        only_a=only_a,
-        only_b=only_b,
-        renamed=renamed,
-        changed=sorted(changed, key=_by_change),
-        unchanged=unchanged,
-        not_compared=not_compared,
+        rows=[
+            _shown(row, one, other) if chosen.alike else row
+            for one, other, alignment in aligned
+            for row in comparison.rows(one, other, alignment)
+        ],
+        rules=[rule for _, _, alignment in aligned for rule in alignment.rules],
+        ambiguous=[
+            Unsure(model=unsure.model, candidates=unsure.candidates, why=unsure.why)
+            for _, _, alignment in aligned
+            for unsure in alignment.ambiguous
+        ],
+        notes=chosen.notes,
+        verdict=next((alignment.foreign for _, _, alignment in aligned if alignment.foreign), ""),
+        container_a="" if chosen.alike else ".".join(first.path),
+        container_b="" if chosen.alike else ".".join(second.path),
     )
 
 
-def _by_change(changed: Changed) -> tuple[bool, float]:
-    """Other shapes first, then the largest relative change."""
-    return changed.shape_a == changed.shape_b, -(changed.relative if changed.relative is not None else float("inf"))
+def _shown(row: Aligned, one: Candidate, other: Candidate) -> Aligned:
+    """The row with the whole keys of its file."""
+    if not one.path:
+        return row
+    keys_a = [".".join((*one.path, key)) for key in row.keys_a]
+    return replace(row, keys_a=keys_a, keys_b=[".".join((*other.path, key)) for key in row.keys_b])
 
 
-def _comparable(a: Catalog, b: Catalog) -> tuple[list[CatalogTensor], list[CatalogTensor]]:
-    if {tuple(tensor.container) for tensor in a.tensors} == {tuple(tensor.container) for tensor in b.tensors}:
-        return a.tensors, b.tensors
-    return _of_largest_container(a), _of_largest_container(b)
+class _Comparison:
+    """Reads both files, tensor by tensor, and tells how many bytes of A are done."""
+
+    def __init__(self, a: Catalog, b: Catalog, progress: Progress) -> None:
+        self._a, self._b, self._progress = a, b, progress
+        self._in_a, self._in_b = ({tensor.key: tensor for tensor in one.tensors} for one in (a, b))
+        self._size = sum(tensor.bytes for tensor in a.tensors)
+        self._done = 0
+
+    def rows(self, one: Candidate, other: Candidate, alignment: Alignment) -> list[Aligned]:
+        """All tensors of two state_dicts, in the order of A."""
+        found = []
+        for match in in_order(one.entries, other.entries, alignment.matches):
+            row = _declared(match)
+            if match.a and match.b and not alignment.foreign:
+                tensors_a = [self._in_a[".".join((*one.path, entry.key))] for entry in match.a]
+                tensors_b = [self._in_b[".".join((*other.path, entry.key))] for entry in match.b]
+                row = self._compared(row, match, tensors_a, tensors_b)
+                self._done += sum(tensor.bytes for tensor in tensors_a)
+            found.append(row)
+        return found
+
+    def _compared(
+        self, row: Aligned, match: Match, tensors_a: Sequence[CatalogTensor], tensors_b: Sequence[CatalogTensor]
+    ) -> Aligned:
+        pieces = match.pieces()
+        if pieces is None:
+            return row
+        item = tensors_a[0].bytes // (tensors_a[0].elements or 1)
+
+        def tick(elements: int) -> None:
+            self._progress(self._done + elements * item, self._size, f"comparing {row.keys_a[0]}")
+
+        try:
+            values = difference(self._arrays(match, pieces, tensors_a, tensors_b), tick)
+        except RequestError as problem:
+            return replace(row, why=str(problem))
+        return replace(
+            row,
+            equal=values.equal,
+            max_abs=values.max_abs,
+            relative=values.relative,
+            cosine=values.cosine,
+            not_finite=values.not_finite,
+        )
+
+    def _arrays(
+        self,
+        match: Match,
+        pieces: Sequence[list[Change]],
+        tensors_a: Sequence[CatalogTensor],
+        tensors_b: Sequence[CatalogTensor],
+    ) -> Iterator[tuple[Array, Array]]:
+        """Arrays of A and of B of one shape each, one after another: views of the whole beside its parts."""
+        if match.is_split_in_a:
+            whole = read_tensor(self._b, tensors_b[0])
+            for part, changes in zip(tensors_a, pieces, strict=True):
+                yield read_tensor(self._a, part), changed([whole], changes)
+        else:
+            whole = read_tensor(self._a, tensors_a[0])
+            for part, changes in zip(tensors_b, pieces, strict=True):
+                yield changed([whole], changes), read_tensor(self._b, part)
 
 
-def _of_largest_container(catalog: Catalog) -> list[CatalogTensor]:
-    counts: dict[tuple[str, ...], int] = {}
-    for tensor in catalog.tensors:
-        counts[tuple(tensor.container)] = counts.get(tuple(tensor.container), 0) + 1
-    if not counts:
-        raise RequestError(f"{Path(catalog.path)} holds no tensors to compare")
-    largest = max(counts, key=lambda container: counts[container])
-    return [replace(tensor, key=tensor.name) for tensor in catalog.tensors if tuple(tensor.container) == largest]
+def in_order(a: Sequence[Entry], b: Sequence[Entry], matches: Sequence[Match]) -> list[Match]:
+    """The matches in the order of A, and what has none: B's own behind what they stand behind in B."""
+    place_a = {entry.key: place for place, entry in enumerate(a)}
+    place_b = {entry.key: place for place, entry in enumerate(b)}
+    behind: dict[str, int] = {}
+    placed: list[tuple[int, int, Match]] = []
+    for match in matches:
+        place = place_a[match.a[0].key]
+        behind |= dict.fromkeys((entry.key for entry in match.b), place)
+        placed.append((place, -1, match))
+    used = {entry.key for match in matches for entry in match.a}
+    placed += [(place_a[entry.key], -1, Match((entry,), ())) for entry in a if entry.key not in used]
+    last = -1
+    for entry in b:
+        last = behind.get(entry.key, last)
+        if entry.key not in behind:
+            placed.append((last, place_b[entry.key], Match((), (entry,))))
+    return [match for _, _, match in sorted(placed, key=lambda one: one[:2])]
 
 
-def _pairs(a: Sequence[CatalogTensor], b: Sequence[CatalogTensor]) -> dict[str, str]:
-    shapes_a, shapes_b = ({tensor.key: tuple(tensor.shape) for tensor in tensors} for tensors in (a, b))
-    return align(shapes_a, shapes_b).pairs
+def _declared(match: Match) -> Aligned:
+    """What both files declare."""
+    shape_a, shape_b = (together(side) if side else None for side in (match.a, match.b))
+    return Aligned(
+        keys_a=[entry.key for entry in match.a],
+        keys_b=[entry.key for entry in match.b],
+        shape_a=None if shape_a is None else list(shape_a),
+        shape_b=None if shape_b is None else list(shape_b),
+        dtype_a=", ".join(dict.fromkeys(entry.dtype for entry in match.a)),
+        dtype_b=", ".join(dict.fromkeys(entry.dtype for entry in match.b)),
+        ambiguous=match.ambiguous,
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from inspector.files.matching import Diagnosis, Entry
-from inspector.files.matching.wrappers import WRAPPERS
+from inspector.files.matching.tree import WRAPPERS
 
 WORDS = ("trunk", "alpha", "stem_part", "coder", "mixing", "zebra", "inner_net", "tower", "kappa", "quartz")
 TRIOS = (("q", "k", "v"), ("q_proj", "k_proj", "v_proj"), ("query", "key", "value"), ("to_q", "to_k", "to_v"))

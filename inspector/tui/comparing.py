@@ -1,0 +1,101 @@
+"""Comparing what is open with another file or model: asking which, reading both, showing and keeping the result."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inspector.core.differences import Aligned, DiffReport, State
+from inspector.core.recipe import Recipe, parse_target
+from inspector.worker.protocol import Diff, Open, Save
+
+if TYPE_CHECKING:
+    from inspector.tui.app import NNInspectApp
+
+
+@dataclass
+class Difference:
+    """A comparison, and how it is looked at."""
+
+    a: str
+    b: str
+    """What was compared with what, as typed."""
+    report: DiffReport
+    sorted_by_change: bool = True
+    state: State | None = None
+    """The only state on show; None for all."""
+    line: int = 0
+    """Under the cursor."""
+
+
+def compare_with(app: NNInspectApp) -> None:
+    """Show the comparison that is kept; where there is none, ask what to compare with."""
+    if app.difference is None:
+        ask_what(app)
+    else:
+        _show(app, app.difference)
+
+
+def ask_what(app: NNInspectApp) -> None:
+    """Ask for the other file or model; compare, and show the result."""
+    from inspector.tui.compare_dialog import CompareDialog
+
+    def start(chosen: Recipe | None) -> None:
+        if chosen is not None:
+            app.conversation.spawn(compare(chosen))
+
+    async def compare(other: Recipe) -> None:
+        report = await _compared(app, other)
+        if report is not None:
+            weights = f" with {app.recipe.weights}" if app.recipe.weights else ""
+            app.difference = Difference(f"{app.recipe.target}{weights}", other.target, report)
+            _show(app, app.difference)
+
+    app.push_screen(CompareDialog(app.difference.b if app.difference else "", app.recipe), start)
+
+
+async def _compared(app: NNInspectApp, other: Recipe) -> DiffReport | None:
+    """The answer; a model is opened in a worker of its own, whose state_dict becomes a file for the while."""
+    doing = f"comparing with {other.target}"
+    if parse_target(other.target).kind == "weights":
+        return await app.conversation.ask(Diff(other=other.target), doing)
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "other.pt")
+        client = app.client.beside(other)
+        client.listeners.append(app.conversation.hear)
+        try:
+            await client.start()
+            if await app.conversation.ask(Open(recipe=other), f"opening {other.target}", other=client) is None:
+                return None
+            if await app.conversation.ask(Save(path=path), f"reading {other.target}", other=client) is None:
+                return None
+        finally:
+            await client.close()
+        return await app.conversation.ask(Diff(other=path), doing)
+
+
+def _show(app: NNInspectApp, difference: Difference) -> None:
+    from inspector.tui.difference_screen import DifferenceScreen
+
+    def leave(chosen: Aligned | None) -> None:
+        if chosen is not None:
+            _go_to(app, difference.report, chosen)
+
+    app.push_screen(DifferenceScreen(difference), leave)
+
+
+def _go_to(app: NNInspectApp, report: DiffReport, row: Aligned) -> None:
+    """To the tensor in the tree, and to its values."""
+    if app.table is None:
+        return
+    key = f"{report.container_a}.{row.keys_a[0]}" if report.container_a else row.keys_a[0]
+    places = {one.path: one.index for one in reversed(app.table.rows)}
+    path = key
+    while path and path not in places:
+        path = path.rpartition(".")[0]
+    app.tensor_key = key
+    app.module_tree.go_to_row(places.get(path, 0))
+    app.side.open("values")
+    app.look()
