@@ -65,6 +65,8 @@ class CatalogContainer(Record, frozen=True, kw_only=True):
     """Held directly, not in containers within it."""
     entries: dict[str, str] = {}
     """Everything that is neither a tensor nor a container, as text: ``{"epoch": "3"}``."""
+    metadata: dict[str, dict[str, Setting]] = {}
+    """Of a state_dict: what its modules noted when they were saved, by path, as torch's ``_metadata`` has it."""
 
 
 class CatalogModule(Record, frozen=True, kw_only=True):

@@ -110,6 +110,8 @@ def _strided(path: str, args: tuple[Any, ...]) -> View:
         offset += sizes([more[0][1]])[0]
     if len(shape) != len(strides):
         raise ValueError("not a view")
+    # Of a view that is to be conjugated or negated, torch keeps the values as they were before.
+    is_lazy = path.endswith("_v2") and len(args) > 6 and bool(args[6])
     gradient = args[5] if path.endswith("qtensor") else args[4] if len(args) > 4 else False
     return View(
         dtype,
@@ -119,6 +121,7 @@ def _strided(path: str, args: tuple[Any, ...]) -> View:
         text_of(key),
         text_of(location),
         gradient is True,
+        layout="lazily conjugated or negated" if is_lazy else "strided",
         storage_bytes=count * ITEM_BYTES[stored],
     )
 

@@ -1,5 +1,6 @@
 """Which tensors of a file are which of a model, from keys, shapes and dtypes alone."""
 
+from inspector.files.matching.certain import certain, guessed, rules_about
 from inspector.files.matching.containers import Candidate, candidates
 from inspector.files.matching.diagnosing import diagnose
 from inspector.files.matching.records import (
@@ -13,6 +14,7 @@ from inspector.files.matching.records import (
     Partial,
     Transfer,
 )
+from inspector.files.matching.renaming import Renaming
 
 __all__ = [
     "LOSSLESS",
@@ -24,7 +26,11 @@ __all__ = [
     "Diagnosis",
     "Entry",
     "Partial",
+    "Renaming",
     "Transfer",
     "candidates",
+    "certain",
     "diagnose",
+    "guessed",
+    "rules_about",
 ]

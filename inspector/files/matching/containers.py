@@ -1,6 +1,6 @@
 """The state_dicts in a checkpoint that could be a model's: its own, an average, a teacher, never the optimizer's."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -39,20 +39,24 @@ def candidates(catalog: Catalog, model: Sequence[Entry], allow: frozenset[str] =
     theirs = {path for path in by_path if any(path[: len(top)] == top for top in optimizers)}
     of_models = {path: tensors for path, tensors in by_path.items() if path not in theirs}
     found = []
-    for path in sorted(_tops(of_models), key=lambda top: (len(top), top))[:_MOST]:
+    tops = sorted(_tops(of_models), key=lambda top: (len(top), top))[:_MOST]
+    for path in tops:
         entries = [
             _entry(tensor, ".".join((*held[len(path) :], tensor.name)))
             for held, tensors in of_models.items()
             if held[: len(path)] == path
             for tensor in tensors
         ]
+        diagnosis = diagnose(entries, model, allow)
+        if _is_of_one_below(path, tops, of_models, diagnosis):
+            continue
         average = any(word in part.lower() for part in path for word in AVERAGES)
         found.append(
             Candidate(
                 path=list(path),
                 kind="average" if average else "model",
                 entries=entries,
-                diagnosis=_in_container(diagnose(entries, model, allow), path),
+                diagnosis=_in_container(diagnosis, path),
             )
         )
     found.sort(key=_rank)
@@ -67,11 +71,31 @@ def candidates(catalog: Catalog, model: Sequence[Entry], allow: frozenset[str] =
     return found
 
 
+def _is_of_one_below(
+    path: tuple[str, ...],
+    tops: Collection[tuple[str, ...]],
+    by_path: Mapping[tuple[str, ...], list[CatalogTensor]],
+    diagnosis: Diagnosis,
+) -> bool:
+    """Whether all that it fills comes from a single mapping below it, which is a candidate by itself."""
+    used = {source for transfer in diagnosis.transfers for source in transfer.sources}
+    holding = {
+        held[len(path) : len(path) + 1]
+        for held, tensors in by_path.items()
+        if held[: len(path)] == path and any(".".join((*held[len(path) :], tensor.name)) in used for tensor in tensors)
+    }
+    (below,) = holding if len(holding) == 1 else ((),)
+    return bool(below) and any(top[: len(path) + 1] == (*path, *below) for top in tops)
+
+
 def _rank(candidate: Candidate) -> tuple[float, int, bool, int, int]:
     diagnosis = candidate.diagnosis
     if diagnosis is None:
         return 0.0, 0, True, 0, 0
     left = len(diagnosis.unexpected) + len(diagnosis.mismatched)
+    if not diagnosis.matched:
+        # Where nothing fits, the largest is the one to report on.
+        left = -left
     return -round(diagnosis.coverage, 6), len(diagnosis.missing), candidate.kind != "model", left, len(candidate.path)
 
 
@@ -99,11 +123,12 @@ def _tops(by_path: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
 def _entry(tensor: CatalogTensor, key: str) -> Entry:
     place = f"{tensor.storage}+{tensor.storage_offset} {tensor.shape} {tensor.strides}"
     memory = None if tensor.storage is None or not tensor.elements else place
-    return Entry(key=key, shape=tuple(tensor.shape), dtype=tensor.dtype, identity=memory)
+    return Entry(key=key, shape=tuple(tensor.shape), dtype=tensor.dtype, identity=memory, persistent=tensor.persistent)
 
 
 def _in_container(diagnosis: Diagnosis, path: tuple[str, ...]) -> Diagnosis:
     if not path:
         return diagnosis
-    rule = LoadRule(kind="container", from_=".".join(path), to="", tensors=len(diagnosis.transfers))
+    keys = [transfer.target for transfer in diagnosis.transfers]
+    rule = LoadRule(kind="container", from_=".".join(path), to="", tensors=len(keys), keys=keys)
     return msgspec.structs.replace(diagnosis, rules=[rule, *diagnosis.rules])

@@ -128,7 +128,7 @@ def _tied(made: Iterable[tuple[Fit, float]], model: Sequence[Entry]) -> tuple[li
             continue
         twin, sure = by_identity[entry.identity]
         ties.append((Fit(entry, twin.sources, (*twin.kinds, "tied"), twin.changes), sure))
-        told.append(LoadRule(kind="tied", from_=twin.target.key, to=entry.key, tensors=1))
+        told.append(LoadRule(kind="tied", from_=twin.target.key, to=entry.key, tensors=1, keys=[entry.key]))
     return ties, told
 
 
