@@ -31,8 +31,8 @@ class ModuleTree(RowView):
         """What the root is called; the model's name, or that under the wrapper it is saved from."""
         self._total_flops = 0
         self._failed: int | None = None
-        self._undone: dict[str, LoadState] = {}
-        """By path, what a file of weights left undone."""
+        self._loaded: dict[str, LoadState] = {}
+        """By path, what a file of weights did."""
         self._traced = False
         self._folded = bytearray()
         self._has_module_below = bytearray()
@@ -48,7 +48,7 @@ class ModuleTree(RowView):
         self.table = table
         self._traced = any(row.reached for row in rows)
         self._failed = failed_row(table)
-        self._undone = load_states(table)
+        self._loaded = load_states(table)
         self._total_flops = table.totals.flops or 0
         self._has_module_below = bytearray(len(rows))
         for row in rows:
@@ -170,7 +170,7 @@ class ModuleTree(RowView):
 
     def _marks_within(self, row: Row, width: int) -> str:
         assert self.table is not None
-        text = ", ".join(_marks(row, self.table, self._failed, self._undone))
+        text = ", ".join(_marks(row, self.table, self._failed, self._loaded))
         # Of a long path elsewhere, the end says more than the beginning.
         return text if cell_len(text) <= width or not row.shared_with else f"= …{text[-max(1, width - 3) :]}"
 
@@ -260,11 +260,11 @@ def _module(row: Row) -> Cell:
     return [(row.type, "kind"), (hyperparameters, "muted")]
 
 
-def _marks(row: Row, table: ModelTable, failed: int | None, undone: Mapping[str, LoadState]) -> list[str]:
+def _marks(row: Row, table: ModelTable, failed: int | None, loaded: Mapping[str, LoadState]) -> list[str]:
     is_module = row.kind == "module" and table.model.framework == "torch"
     marks = ["failed"] if row.index == failed else []
-    if row.path in undone and row.kind != "function" and not row.call:
-        marks.append(str(undone[row.path]))
+    if row.path in loaded and row.kind != "function" and not row.call:
+        marks.append(str(loaded[row.path]))
     if row.call and row.kind != "function":
         marks.append(f"call {row.call + 1}")
     if row.shared_with:
@@ -287,8 +287,8 @@ def _measure(table: ModelTable, traced: bool) -> list[Column]:
     output = _longest(outputs, 6, 26)
     field = _longest((wording.receptive_field(row.receptive_field) for row in rows), 0, 18)
     failed = failed_row(table)
-    undone = load_states(table)
-    marks = _longest((", ".join(_marks(row, table, failed, undone)) for row in rows), 0 if failed is None else 6, 24)
+    loaded = load_states(table)
+    marks = _longest((", ".join(_marks(row, table, failed, loaded)) for row in rows), 0 if failed is None else 6, 24)
     where = _longest((place(row) for row in rows), 4, 22)
     flops = WITH_SHARE if any(row.flops for row in rows) else 0
     # A title wider than everything below it would only take room from the name.

@@ -8,8 +8,8 @@ import torch
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
-from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.load_notes import load_notes
+from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe, later_seed
 from inspector.core.repair import RepairReport, RepairSettings
 from inspector.core.results import (
