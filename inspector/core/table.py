@@ -312,6 +312,8 @@ class Load(Record, frozen=True, kw_only=True):
     """Keys of the model that were not filled because several tensors of the file would fit equally well."""
     refused: bool = False
     """Whether the file is taken for another model's, so that only what has the same names was loaded."""
+    python: str = ""
+    """Lines that make of the file what was loaded, as ``state``, where it is more than the file's own state_dict."""
 
 
 class FileInfo(Record, frozen=True, kw_only=True):

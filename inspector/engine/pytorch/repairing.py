@@ -171,7 +171,7 @@ def _report(fit: FileFit, weights: str, loads: bool) -> RepairReport:
             for one in fit.found
             if one is not chosen
         ],
-        snippet=snippet(weights, fit.catalog.format.startswith("safetensors"), chosen.path, diagnosis.transfers),
+        snippet=snippet(weights, fit.catalog, chosen.path, diagnosis.transfers),
     )
 
 

@@ -23,6 +23,7 @@ from inspector.engine.user_paths import user_path
 from inspector.files import open_catalog
 from inspector.files.catalog import Catalog
 from inspector.files.matching import Renaming, Transfer, certain, guessed, rules_about
+from inspector.files.repair_snippet import is_plain, snippet
 
 _DAMAGE = ("out-of-storage", "shard-missing", "shard-unreadable", "shard-outside", "piece-missing")
 _PICKLED = ("torch-zip", "torch-legacy", "torch-tar")
@@ -44,7 +45,7 @@ def load_weights(model: nn.Module, path: str, allow_outside: bool = False) -> Lo
     handed = _handed(fit, transfers, state)
     absent, unexpected = _copy(model, handed.entries, path)
     after = model.state_dict(keep_vars=True)
-    return _told(fit, transfers, handed, absent, unexpected, after)
+    return _told(path, fit, transfers, handed, absent, unexpected, after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,7 @@ def _copy(model: nn.Module, entries: "OrderedDict[str, Any]", path: str) -> tupl
 
 
 def _told(
+    path: str,
     fit: FileFit,
     transfers: Mapping[str, Transfer],
     handed: _Handed,
@@ -185,6 +187,7 @@ def _told(
         key: transfer.sources for key, transfer in taken.items() if transfer.changes or transfer.sources != [key]
     }
     sources |= {name: [key] for name, key in (*hooked.items(), *states.items()) if name != key}
+    is_own = is_plain(fit.catalog, fit.chosen.path) and not any(key in sources for key in taken)
     filled = {*taken, *states, *hooked}
     settled |= filled
     gone = {*_used(taken), *states.values(), *hooked.values(), *_clashing(fit)}
@@ -202,6 +205,7 @@ def _told(
         sources=sources,
         ambiguous=[] if fit.diagnosis.refused else [key for key in guessed(fit.diagnosis) if key not in filled],
         refused=fit.diagnosis.refused,
+        python="" if is_own else snippet(path, fit.catalog, fit.chosen.path, list(taken.values())),
     )
 
 
