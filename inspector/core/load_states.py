@@ -27,11 +27,11 @@ class LoadState(Record, frozen=True, kw_only=True):
         return not (self.missing or self.mismatched or self.unexpected)
 
     def __str__(self) -> str:
-        """As short as can be: ``✓``, ``✓ by rule 4, tied 1``, ``missing 2, shape 1, extra 1``."""
-        counts = {"missing": self.missing, "shape": self.mismatched, "extra": self.unexpected}
-        counts |= {"by rule": self.by_rule, "tied": self.tied}
-        told = ", ".join(f"{what} {count}" for what, count in counts.items() if count)
-        return f"✓ {told}".rstrip() if self.is_whole else told
+        """As short as can be: ``✓``, ``✓ by rule, tied``, ``missing 2, shape 1, extra 1, by rule``."""
+        left = {"missing": self.missing, "shape": self.mismatched, "extra": self.unexpected}
+        counted = [f"{what} {count}" for what, count in left.items() if count]
+        ways = [way for way, count in (("by rule", self.by_rule), ("tied", self.tied)) if count]
+        return f"✓ {', '.join(ways)}".rstrip() if self.is_whole else ", ".join(counted + ways)
 
 
 def load_states(table: ModelTable) -> dict[str, LoadState]:

@@ -19,7 +19,7 @@ MARKS = (
     ("call 2", "the module was called more than once; this is its second call"),
     ("lazy", "parameters without a shape until a pass gives them one"),
     ("✓", "the file of weights filled everything at and below the row"),
-    ("by rule 4, tied 1", "filled under another name or after a change; tied: by its twin in the model"),
+    ("by rule, tied", "filled under another name or after a change; tied: by its twin in the model"),
     ("missing 2, shape 1, extra 1", "keys that the file of weights lacks, has with another shape, or has alone"),
     ("frozen", "no parameter at or below the row has requires_grad; part frozen: some have not"),
     ("train, eval", "the module's mode, where it is not the model's"),

@@ -171,8 +171,12 @@ class ModuleTree(RowView):
     def _marks_within(self, row: Row, width: int) -> str:
         assert self.table is not None
         text = ", ".join(_marks(row, self.table, self._failed, self._loaded))
+        state = self._loaded.get(row.path)
+        if cell_len(text) <= width or not row.shared_with or (state is not None and not state.is_whole):
+            return text
+        text = ", ".join(_marks(row, self.table, self._failed, {}))
         # Of a long path elsewhere, the end says more than the beginning.
-        return text if cell_len(text) <= width or not row.shared_with else f"= …{text[-max(1, width - 3) :]}"
+        return text if cell_len(text) <= width else f"= …{text[-max(1, width - 3) :]}"
 
     def _output(self, row: Row) -> str:
         if row.output_shapes:

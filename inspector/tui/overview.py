@@ -159,8 +159,8 @@ def _loaded(page: Page, load: Load, path: str) -> None:
             more = f" and {len(keys) - LISTED:,} more" if len(keys) > LISTED else ""
             page.fact("weights", f"{label}: {', '.join(keys[:LISTED])}{more}", WARNING)
     by_rule = below(list(load.sources))
-    for key in by_rule[:LISTED]:
-        page.fact("from file", f"{key} ← {_from_file(load, f'{path}.{key}')}")
+    for number, key in enumerate(by_rule[:LISTED]):
+        page.fact("" if number else "from file", f"{key} ← {_from_file(load, f'{path}.{key}')}")
     if len(by_rule) > LISTED:
         page.fact("", f"and {len(by_rule) - LISTED:,} more", MUTED)
 

@@ -6,8 +6,8 @@ import msgspec
 
 from inspector.core.table import LoadRule, Record
 from inspector.files.catalog import Catalog, CatalogTensor
+from inspector.files.matching.averages import is_average
 from inspector.files.matching.diagnosing import diagnose
-from inspector.files.matching.pairing import AVERAGES
 from inspector.files.matching.records import LOSSLESS, Diagnosis, Entry
 
 _SLOTS = frozenset({"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "acc_delta", "step"})
@@ -50,11 +50,10 @@ def candidates(catalog: Catalog, model: Sequence[Entry], allow: frozenset[str] =
         diagnosis = diagnose(entries, model, allow)
         if _is_of_one_below(path, tops, of_models, diagnosis):
             continue
-        average = any(word in part.lower() for part in path for word in AVERAGES)
         found.append(
             Candidate(
                 path=list(path),
-                kind="average" if average else "model",
+                kind="average" if is_average(path) else "model",
                 entries=entries,
                 diagnosis=_in_container(diagnosis, path),
             )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from inspector.files.matching import sequences
 from inspector.files.matching.ambiguity import ambiguities, ambiguity, leftovers
+from inspector.files.matching.averages import is_average
 from inspector.files.matching.likeness import families, likeness, order, same_meaning, shared_with_free, strong
 from inspector.files.matching.namesakes import names_say_all, namesakes
 from inspector.files.matching.records import Ambiguity
@@ -17,8 +18,6 @@ from inspector.files.matching.tree import Leaf, Node
 from inspector.files.matching.votes import Path, votes
 
 _ROUNDS = 12
-AVERAGES = ("ema", "swa", "teacher", "shadow", "averaged")
-"""Parts of a file that are copies of the model, not it."""
 _ALIKE = 0.5
 _BY_NAME, _BY_ORDER, _BY_FORM, _ANYWHERE, _GUESSED = 1.0, 0.95, 0.9, 0.8, 0.5
 _MOST_COMPARED = 48
@@ -101,7 +100,7 @@ class Pairing:
         ys = [y, *(node for _, front in rivals if (node := self.model.at(front)) and node is not y)]
         if any("#" in path for pair in rivals for path in pair):
             return x, y
-        plain = [node for node in xs if not _is_average(node)]
+        plain = [node for node in xs if not is_average(node.path)]
         if len(plain) == 1 and len(ys) == 1:
             return plain[0], y
         if len(xs) > 1 or len(ys) > 1:
@@ -294,10 +293,6 @@ class Pairing:
 
 def _is_open(node: Node | None) -> bool:
     return node is not None and node.open > 0
-
-
-def _is_average(node: Node) -> bool:
-    return any(word in name.lower() for name in node.path for word in AVERAGES)
 
 
 def _siblings(nodes: Sequence[Node]) -> Iterable[Node]:
