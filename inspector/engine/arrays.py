@@ -36,14 +36,17 @@ def array_of(tensor: torch.Tensor) -> Array | None:
 
 
 def tensor_over(array: Array) -> torch.Tensor:
-    """A tensor over the memory of an array that is no one else's, though numpy holds it for read-only.
+    """A tensor over the memory of an array that may be written to, whether or not it says so; else over a copy.
 
     Raises TypeError for a dtype that torch lacks.
     """
     if not array.flags.aligned or 0 in array.shape:
         return tensor_of(array)
     own = array.view()
-    own.flags.writeable = True
+    try:
+        own.flags.writeable = True
+    except ValueError:
+        return tensor_of(array)
     return _as_tensor(own)
 
 

@@ -41,6 +41,10 @@ class CatalogTensor(Record, frozen=True, kw_only=True):
     bytes: int
     """What its elements take; for sparse tensors, what is stored."""
     layout: str = "strided"
+    conjugated: bool = False
+    """Whether its values are the conjugates of those in the storage."""
+    negated: bool = False
+    """Whether they are the negatives."""
     requires_grad: bool = False
     file: str | None = None
     """The file in which its storage lies; None where its values cannot be read."""

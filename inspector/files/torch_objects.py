@@ -194,6 +194,8 @@ class _Walk:
             elements=elements,
             bytes=elements * item if seen.stored_bytes is None else seen.stored_bytes,
             layout=seen.layout,
+            conjugated=seen.conjugated,
+            negated=seen.negated,
             requires_grad=seen.requires_grad,
             family=family,
             persistent=persistent,

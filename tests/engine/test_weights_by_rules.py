@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from msgspec.structs import replace
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from inspector.core.table import Load
+from inspector.engine.pytorch import file_values
 from inspector.engine.pytorch.weights import load_weights
 
 
@@ -172,7 +174,7 @@ def test_a_pickled_model_whose_class_is_gone(tmp_path: Path) -> None:
     model = Encoder().eval()
     load = load_weights(model, str(tmp_path / "w.pt"))
     assert torch.equal(model(IDS), expected)
-    assert load == Load(matched=len(model.state_dict()), coverage=1.0)
+    assert replace(load, python="") == Load(matched=len(model.state_dict()), coverage=1.0)
     assert "gone" not in sys.modules
 
 
@@ -394,10 +396,31 @@ def test_values_of_every_dtype_arrive_as_torch_reads_them(tmp_path: Path, dtype:
 def test_views_that_torch_conjugates_when_it_reads_them(tmp_path: Path) -> None:
     given = torch.randn(4, dtype=torch.complex64)
     model = nn.Module()
-    model.register_buffer("a", torch.zeros(4, dtype=torch.complex64))
-    torch.save({"a": given.conj()}, tmp_path / "w.pt")
-    load_weights(model, str(tmp_path / "w.pt"))
-    assert torch.equal(model.a, given.conj().resolve_conj())
+    model.register_buffer("conjugate", torch.zeros(4, dtype=torch.complex64))
+    model.register_buffer("imaginary", torch.zeros(4))
+    torch.save({"conjugate": given.conj(), "imaginary": given.clone().conj().imag}, tmp_path / "w.pt")
+    assert whole(load_weights(model, str(tmp_path / "w.pt")))
+    assert torch.equal(model.conjugate, given.conj().resolve_conj())
+    assert torch.equal(model.imaginary, given.conj().imag.resolve_neg())
+
+
+def test_a_file_that_the_kernel_does_not_map_privately_is_copied_tensor_by_tensor(tmp_path: Path, monkeypatch) -> None:
+    trained, model = scrambled(Encoder()), Encoder()
+    torch.save(fused_state(trained), tmp_path / "w.pt")
+    monkeypatch.setattr(file_values.mmap, "ACCESS_COPY", -1)
+    asked = []
+
+    def refuse(*arguments: object, access: int, **options: object) -> object:
+        asked.append(access)
+        if access == -1:
+            raise OSError(12, "Cannot allocate memory")
+        return real(*arguments, access=access, **options)
+
+    real = file_values.mmap.mmap
+    monkeypatch.setattr(file_values.mmap, "mmap", refuse)
+    assert whole(load_weights(model, str(tmp_path / "w.pt")))
+    assert same(model, trained)
+    assert -1 in asked
 
 
 def test_a_sparse_tensor_fills_a_sparse_buffer(tmp_path: Path) -> None:

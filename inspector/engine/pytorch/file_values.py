@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from inspector.core.errors import RequestError
-from inspector.engine.arrays import tensor_of, tensor_over
+from inspector.engine.arrays import tensor_over
 from inspector.engine.pytorch.file_fit import FileFit
 from inspector.files.catalog import CatalogTensor
 from inspector.files.matching import Transfer
@@ -36,12 +36,15 @@ class FileValues:
             entry = self.entry(transfer.sources[0])
             if isinstance(entry, Tensor):
                 return entry
-        return self._tensor(changed([self._array(tensor) for tensor in tensors], transfer.changes))
+        return tensor_over(changed([self._array(tensor) for tensor in tensors], transfer.changes))
 
     def mapped(self, key: str) -> Tensor | None:
-        """The tensor under a key of the file, where it can be had without loading more."""
+        """The tensor under a key of the file; None where mapping cannot give it."""
         tensor = self._fit.tensors[key]
-        return self._tensor(self._array(tensor)) if _is_mapped(tensor) else None
+        try:
+            return tensor_over(self._array(tensor)) if _is_mapped(tensor) else None
+        except RequestError:
+            return None
 
     def entry(self, key: str) -> Any:
         """What ``torch.load(weights_only=True)`` finds under a key of the file; None where there is no such thing.
@@ -79,11 +82,6 @@ class FileValues:
 
     def _array(self, tensor: CatalogTensor) -> Array:
         return read_tensor(self._fit.catalog, tensor, self._bytes)
-
-    def _tensor(self, array: Array) -> Tensor:
-        if any(whole is None for whole in self._mapped.values()):
-            return tensor_of(array)
-        return tensor_over(array)
 
     def _bytes(self, path: Path, begin: int, count: int) -> memoryview:
         """From one mapping a file, since each takes a file descriptor for as long as its tensors live."""

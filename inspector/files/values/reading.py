@@ -85,6 +85,8 @@ def read_tensor(catalog: Catalog, tensor: CatalogTensor, mapping: Mapping = map_
         flat = flat.astype(np.float32).view(np.complex64)
     strides = [stride * flat.itemsize for stride in tensor.strides]
     values: Array = np.ndarray(tensor.shape, flat.dtype, flat, strides=strides)
+    values = np.conjugate(values) if tensor.conjugated else values
+    values = np.negative(values) if tensor.negated else values
     values.flags.writeable = False
     return values
 
