@@ -13,18 +13,22 @@ from inspector.core.recipe import Recipe, Target, parse_arguments, parse_target
 from inspector.core.script_parts import (
     INITIALISE,
     LAYER_DEFAULT,
+    LOAD_STATE,
     LOAD_WEIGHTS,
     MODULE_AT,
     ONLY_MODEL,
     OPEN_FILE,
     SET_ELEMENT,
 )
+from inspector.core.table import Load
 
 FILLS = ("constant_", "ones_", "zeros_")
 
 
-def script(recipe: Recipe, journal: Journal, name: str | None = None) -> str:
+def script(recipe: Recipe, journal: Journal, name: str | None = None, load: Load | None = None) -> str:
     """The script's text; `name` is the class or function that the target meant where it does not say so itself.
+
+    `load` is how the recipe's weights fitted, where that is known.
 
     Raises RequestError for a model that is not PyTorch code.
     """
@@ -36,7 +40,8 @@ def script(recipe: Recipe, journal: Journal, name: str | None = None) -> str:
     calls = [parse_initialiser(edit.argument) for edit in journal.done if edit.action == "initialise"]
     parts = [_heading(recipe, journal), _IMPORTS, _opening(recipe, target, target.name or name)]
     if recipe.weights is not None:
-        parts.append(f"{LOAD_WEIGHTS}\n\nload_weights({_text(recipe.weights)})")
+        own = f"{LOAD_WEIGHTS}\n\nload_weights({_text(recipe.weights)})"
+        parts.append(f"{load.python}\n{LOAD_STATE}" if load is not None and load.python else own)
     device = f"model.to({_text(recipe.device)})\n" if recipe.device else ""
     parts.append(f"{device}model.train({recipe.training})")
     if any(call.name == "layer_default" for call in calls):

@@ -71,6 +71,17 @@ def load_weights(location):
                     there.copy_(value)
 '''
 
+LOAD_STATE = """
+own = model.state_dict(keep_vars=True)
+
+
+def fits(key, value):
+    return key in own and (is_lazy(own[key]) or own[key].shape == value.shape)
+
+
+model.load_state_dict({key: value for key, value in state.items() if fits(key, value)}, strict=False)
+"""
+
 MODULE_AT = '''
 def module_at(path):
     """The module of this name; not by attribute, which a method of nn.Module may have: `half`, `double`."""

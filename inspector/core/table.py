@@ -305,6 +305,8 @@ class LoadRule(Record, frozen=True, kw_only=True, rename={"from_": "from"}):
     lossy: bool = False
     condition: str = ""
     """For which numbers it holds: "n ≥ 3"; empty for all."""
+    keys: list[str] = []
+    """Of the model, those that it helped to fill."""
 
 
 class Load(Record, frozen=True, kw_only=True):
@@ -317,6 +319,14 @@ class Load(Record, frozen=True, kw_only=True):
     coverage: float
     """Share of the model's elements that the file filled."""
     rules: list[LoadRule] = []
+    sources: dict[str, list[str]] = {}
+    """By key of the model, the keys of the file that filled it, where it was not one of the same name as it is."""
+    ambiguous: list[str] = []
+    """Keys of the model that were not filled because several tensors of the file would fit equally well."""
+    refused: bool = False
+    """Whether the file is taken for another model's, so that only what has the same names was loaded."""
+    python: str = ""
+    """Lines that make of the file what was loaded, as ``state``, where it is more than the file's own state_dict."""
 
 
 PartKind = Literal["weights", "average", "optimizer", "other"]

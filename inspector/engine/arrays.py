@@ -35,9 +35,27 @@ def array_of(tensor: torch.Tensor) -> Array | None:
     return array if kept is None else array.view(np.dtype(kept))
 
 
+def tensor_over(array: Array) -> torch.Tensor:
+    """A tensor over the memory of an array that may be written to, whether or not it says so; else over a copy.
+
+    Raises TypeError for a dtype that torch lacks.
+    """
+    if not array.flags.aligned or 0 in array.shape:
+        return tensor_of(array)
+    own = array.view()
+    try:
+        own.flags.writeable = True
+    except ValueError:
+        return tensor_of(array)
+    return _as_tensor(own)
+
+
 def tensor_of(array: Array) -> torch.Tensor:
     """A tensor with the values of an array, in memory of its own. Raises TypeError for a dtype that torch lacks."""
-    own = np.ascontiguousarray(array).reshape(array.shape).copy()
+    return _as_tensor(np.ascontiguousarray(array).reshape(array.shape).copy())
+
+
+def _as_tensor(own: Array) -> torch.Tensor:
     for dtype, (integers, kept) in _BY_BITS.items():
         if own.dtype == np.dtype(kept):
             whole = torch.from_numpy(own.view(np.int16 if integers is torch.int16 else np.uint8))

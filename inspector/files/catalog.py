@@ -41,6 +41,10 @@ class CatalogTensor(Record, frozen=True, kw_only=True):
     bytes: int
     """What its elements take; for sparse tensors, what is stored."""
     layout: str = "strided"
+    conjugated: bool = False
+    """Whether its values are the conjugates of those in the storage."""
+    negated: bool = False
+    """Whether they are the negatives."""
     requires_grad: bool = False
     file: str | None = None
     """The file in which its storage lies; None where its values cannot be read."""
@@ -65,6 +69,8 @@ class CatalogContainer(Record, frozen=True, kw_only=True):
     """Held directly, not in containers within it."""
     entries: dict[str, str] = {}
     """Everything that is neither a tensor nor a container, as text: ``{"epoch": "3"}``."""
+    metadata: dict[str, dict[str, Setting]] = {}
+    """Of a state_dict: what its modules noted when they were saved, by path, as torch's ``_metadata`` has it."""
 
 
 class CatalogModule(Record, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """By which names the parts of a checkpoint are told: averages of the weights, and what optimizers keep."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 AVERAGES = ("ema", "swa", "teacher", "shadow", "averaged")
@@ -43,3 +43,8 @@ def optimizer_name(slots: Collection[str]) -> str:
 def average_word(part: str) -> str | None:
     """The word in a part of a key that says that what is below it is a copy: "ema" of "model_ema"."""
     return next((word for word in re.split(r"[^a-z]+", part.lower()) if word in AVERAGES), None)
+
+
+def is_average(path: Iterable[str]) -> bool:
+    """Whether a name on a path says that what is there is a copy of a model's weights."""
+    return any(word in name.lower() for name in path for word in AVERAGES)

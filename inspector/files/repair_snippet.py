@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 
+from inspector.files.catalog import Catalog
 from inspector.files.matching import Change, Transfer
 
+_OF_PROTOCOL = 2
+"""The only one that ``weights_only`` reads."""
 
-def snippet(path: str, is_safetensors: bool, container: Sequence[str], transfers: Sequence[Transfer]) -> str:
+
+def snippet(path: str, catalog: Catalog, container: Sequence[str], transfers: Sequence[Transfer]) -> str:
     """The lines; afterwards ``state`` is for ``model.load_state_dict(state, strict=False)``."""
-    if is_safetensors:
-        lines = ["from safetensors.torch import load_file", "", f"file = load_file({path!r})"]
-    else:
-        lines = ["import torch", "", f"file = torch.load({path!r}, map_location='cpu', weights_only=True)"]
-    lines += [f"file = file[{part!r}]" for part in container]
+    is_safetensors = catalog.format.startswith("safetensors")
+    lines = [*_opened(path, catalog), *(f"file = file[{part!r}]" for part in container)]
+    if _is_module(catalog, container):
+        lines.append("file = file.state_dict()")
     prefix = _one_prefix(transfers)
     if prefix is not None:
         given, wanted = prefix
@@ -28,6 +31,34 @@ def snippet(path: str, is_safetensors: bool, container: Sequence[str], transfers
         lines.insert(0, "import torch")
     lines += [f"state[{transfer.target!r}] = {_expression(transfer)}" for transfer in transfers]
     return "\n".join(lines)
+
+
+def is_plain(catalog: Catalog, container: Sequence[str]) -> bool:
+    """Whether what torch reads safely of the file is the state_dict itself, or mappings around it."""
+    kinds = ("torchscript", "torch-export")
+    return catalog.format not in kinds and not (_runs(catalog) or _is_module(catalog, container))
+
+
+def _opened(path: str, catalog: Catalog) -> list[str]:
+    if catalog.format.startswith("safetensors"):
+        return ["from safetensors.torch import load_file", "", f"file = load_file({path!r})"]
+    if catalog.format == "torch-export":
+        return ["import torch", "", f"file = torch.export.load({path!r}).state_dict"]
+    if catalog.format == "torchscript":
+        return ["import torch", "", f"file = torch.jit.load({path!r}, map_location='cpu')"]
+    if _runs(catalog):
+        warning = "# Runs what the file names, which is needed to read it this way: only where you trust it."
+        return ["import torch", "", warning, f"file = torch.load({path!r}, map_location='cpu', weights_only=False)"]
+    return ["import torch", "", f"file = torch.load({path!r}, map_location='cpu', weights_only=True)"]
+
+
+def _runs(catalog: Catalog) -> bool:
+    is_pickle = catalog.format in ("torch-zip", "torch-legacy", "torch-tar")
+    return is_pickle and bool(catalog.unsafe_globals or (catalog.protocol or 0) > _OF_PROTOCOL)
+
+
+def _is_module(catalog: Catalog, container: Sequence[str]) -> bool:
+    return catalog.root == "module" or any(module.container == list(container) for module in catalog.modules)
 
 
 def _one_prefix(transfers: Sequence[Transfer]) -> tuple[str, str] | None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inspector.core.table import Note
-from inspector.files.catalog import CatalogContainer, CatalogModule, CatalogTensor
+from inspector.files.catalog import CatalogContainer, CatalogModule, CatalogTensor, Setting
 from inspector.files.dtypes import ITEM_BYTES
 from inspector.files.inert_pickle import BrokenPickleError, Call, Global, Persistent
 from inspector.files.pickled_text import SEQUENCES, encodable, path_of, text_of, type_name
 from inspector.files.torch_mappings import MAPPINGS, MAX_ENTRIES, entries_of, size_of
+from inspector.files.torch_metadata import metadata_of
 from inspector.files.torch_modules import FAMILIES, Families, Family, described, is_module, parts_of, tensors_in
 from inspector.files.torch_tensors import MAX_ELEMENTS, View, view
 
@@ -92,9 +93,13 @@ class _Walk:
         first = len(self.contents.tensors)
         texts: dict[str, str] = {}
         inner: list[tuple[str, Any]] = []
+        metadata: dict[str, dict[str, Setting]] = {}
         if is_module(container):
             self._into_model(container, path, texts)
         else:
+            metadata = metadata_of(container)
+            self._count(len(metadata))
+            self.characters += sum(map(len, metadata))
             for key, value in entries_of(container) or ():
                 if (
                     not self._listed(value, path, key, texts)
@@ -104,7 +109,11 @@ class _Walk:
                     inner.append((key, value))
                     del texts[key]
         self.contents.containers[place] = CatalogContainer(
-            path=path, type=type_name(container), tensors=len(self.contents.tensors) - first, entries=texts
+            path=path,
+            type=type_name(container),
+            tensors=len(self.contents.tensors) - first,
+            entries=texts,
+            metadata=metadata,
         )
         for key, value in inner:
             self.into(value, [*path, key], above)
@@ -185,6 +194,8 @@ class _Walk:
             elements=elements,
             bytes=elements * item if seen.stored_bytes is None else seen.stored_bytes,
             layout=seen.layout,
+            conjugated=seen.conjugated,
+            negated=seen.negated,
             requires_grad=seen.requires_grad,
             family=family,
             persistent=persistent,

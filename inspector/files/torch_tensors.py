@@ -30,6 +30,8 @@ class View:
     device: str
     requires_grad: bool = False
     layout: str = "strided"
+    conjugated: bool = False
+    negated: bool = False
     stored_bytes: int | None = None
     """Of a sparse tensor; None where its elements are all there."""
     storage_bytes: int = 0
@@ -110,6 +112,8 @@ def _strided(path: str, args: tuple[Any, ...]) -> View:
         offset += sizes([more[0][1]])[0]
     if len(shape) != len(strides):
         raise ValueError("not a view")
+    # Of such a view torch keeps the values as they were before.
+    noted = args[6] if path.endswith("_v2") and len(args) > 6 and isinstance(args[6], dict) else {}
     gradient = args[5] if path.endswith("qtensor") else args[4] if len(args) > 4 else False
     return View(
         dtype,
@@ -119,6 +123,8 @@ def _strided(path: str, args: tuple[Any, ...]) -> View:
         text_of(key),
         text_of(location),
         gradient is True,
+        conjugated=noted.get("conj") is True,
+        negated=noted.get("neg") is True,
         storage_bytes=count * ITEM_BYTES[stored],
     )
 

@@ -321,4 +321,4 @@ def show_script(app: NNInspectApp) -> None:
     from inspector.core.script import script
     from inspector.tui.message import ScriptScreen
 
-    app.push_screen(ScriptScreen(script(app.recipe, app.client.journal)))
+    app.push_screen(ScriptScreen(script(app.recipe, app.client.journal, load=app.table.load if app.table else None)))

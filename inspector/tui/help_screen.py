@@ -20,6 +20,8 @@ MARKS = (
     ("lazy", "parameters without a shape until a pass gives them one"),
     ("alike", "the line stands for blocks that are alike; its parameters are those of all of them"),
     ("differs", "a block unlike the others in its list; the first panel says how"),
+    ("✓", "the file of weights filled everything at and below the row"),
+    ("by rule, tied", "filled under another name or after a change; tied: by its twin in the model"),
     ("missing 2, shape 1, extra 1", "keys that the file of weights lacks, has with another shape, or has alone"),
     ("error 1, warning 2", "what the last check found at or below the row"),
     ("frozen", "no parameter at or below the row has requires_grad; part frozen: some have not"),

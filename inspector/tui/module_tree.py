@@ -215,9 +215,13 @@ class ModuleTree(RowView):
         return [(" " * self._indentation(line, width), ""), (f"{marker} ", "muted"), (name, style)]
 
     def _marks_within(self, row: Row, width: int) -> str:
+        assert self._marks is not None
         text = self._marked(row)
+        if cell_len(text) <= width or not row.shared_with or self._marks.is_lacking(row):
+            return text
+        text = ", ".join(self._marks.of(row, with_load=False))
         # Of a long path elsewhere, the end says more than the beginning.
-        return text if cell_len(text) <= width or not row.shared_with else f"= …{text[-max(1, width - 3) :]}"
+        return text if cell_len(text) <= width else f"= …{text[-max(1, width - 3) :]}"
 
     def _marked(self, row: Row) -> str:
         assert self._marks is not None

@@ -12,6 +12,8 @@ from inspector.tui.page import CODE, ERROR, GOOD, LABELLED, MUTED, WARNING, Page
 
 LISTED = 12
 """Keys named one by one before the rest is counted."""
+_RENAMINGS = ("container", "drop_wrapper", "add_wrapper", "prefix", "renamed", "index_shift")
+"""Kinds of rules that a key's two names show."""
 
 
 def overview(
@@ -159,6 +161,17 @@ def _loaded(page: Page, load: Load, path: str) -> None:
         if keys:
             more = f" and {len(keys) - LISTED:,} more" if len(keys) > LISTED else ""
             page.fact("weights", f"{label}: {', '.join(keys[:LISTED])}{more}", WARNING)
+    by_rule = below(list(load.sources))
+    for number, key in enumerate(by_rule[:LISTED]):
+        page.fact("" if number else "from file", f"{key} ← {_from_file(load, f'{path}.{key}')}")
+    if len(by_rule) > LISTED:
+        page.fact("", f"and {len(by_rule) - LISTED:,} more", MUTED)
+
+
+def _from_file(load: Load, key: str) -> str:
+    """The keys of the file that filled one of the model, and what was done to their values."""
+    how = [rule.kind.replace("_", " ") for rule in load.rules if rule.kind not in _RENAMINGS and key in rule.keys]
+    return " + ".join(load.sources[key]) + (f" ({', '.join(how)})" if how else "")
 
 
 def _load(page: Page, load: Load, weights: str) -> None:

@@ -15,7 +15,7 @@ class RowMarks:
     def __init__(self, table: ModelTable, findings: Sequence[Finding] = ()) -> None:
         self._table = table
         self.failed = failed_row(table)
-        self._undone = load_states(table)
+        self._loaded = load_states(table)
         self._found = self.places.counts(findings) if findings else {}
 
     @cached_property
@@ -23,15 +23,20 @@ class RowMarks:
         """Where findings are; not looked for in a large table before there are any."""
         return FindingPlaces(self._table)
 
-    def of(self, row: Row) -> list[str]:
-        """What is marked at one row, the most important first."""
+    def is_lacking(self, row: Row) -> bool:
+        """Whether the file of weights left something of the row undone."""
+        state = self._loaded.get(row.path)
+        return state is not None and not state.is_whole
+
+    def of(self, row: Row, with_load: bool = True) -> list[str]:
+        """What is marked at one row, the most important first; without `with_load` not what a file filled."""
         model = self._table.model
         is_module = row.kind == "module" and model.framework == "torch"
         marks = ["failed"] if row.index == self.failed else []
         if row.index in self._found:
             marks.append(str(self._found[row.index]))
-        if row.path in self._undone and row.kind != "function" and not row.call:
-            marks.append(str(self._undone[row.path]))
+        if with_load and row.path in self._loaded and row.kind != "function" and not row.call:
+            marks.append(str(self._loaded[row.path]))
         if row.call and row.kind != "function":
             marks.append(f"call {row.call + 1}")
         if row.shared_with:

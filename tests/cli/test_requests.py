@@ -49,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
     torch.save(
         {"state_dict": {"module.fc.weight": torch.ones(4, 3), "module.fc.bias": torch.zeros(4)}}, tmp_path / "ddp"
     )
-    torch.save(nn.Linear(3, 4), tmp_path / "whole.pt")
+    torch.save(torch.ones(4, 3), tmp_path / "tensor.pt")
     (tmp_path / "page.pt").write_text("<!DOCTYPE html><html><body>404 Not Found</body></html>")
     (tmp_path / "empty.pt").write_bytes(b"")
     return tmp_path
@@ -166,7 +166,7 @@ REFUSED = {
     "pattern": (["init", "m.py", "--rule", "conv=zeros_", "-o", "o.pt"], ["conv", "fc.weight"]),
     "a page for weights": (["summary", "m.py", "--weights", "page.pt"], ["page.pt", "HTML"]),
     "nothing for weights": (["summary", "m.py", "--weights", "empty.pt"], ["empty.pt", "empty"]),
-    "a pickled module for weights": (["summary", "m.py", "--weights", "whole.pt"], ["whole.pt"]),
+    "a single tensor for weights": (["summary", "m.py", "--weights", "tensor.pt"], ["tensor.pt", "single tensor"]),
     "a folder of weights that is not there": (["summary", "m.py", "--weights", "none/w.pt"], ["none/w.pt"]),
     "no such command": (["sumary", "m.py"], ["nninspect summary"]),
     "no target": (["summary"], ["TARGET"]),

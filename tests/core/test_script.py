@@ -15,6 +15,7 @@ from inspector.engine.pytorch.editing import apply_initialise, apply_set_element
 from inspector.engine.pytorch.opening import open_module
 from inspector.engine.pytorch.structure import static_rows
 from inspector.engine.pytorch.tensors import tensors_of
+from inspector.engine.pytorch.weights import load_weights
 
 MODEL = """
 import torch
@@ -138,6 +139,27 @@ def test_weights_are_loaded_out_of_a_wrapped_container(tmp_path, monkeypatch):
         script(recipe, Journal(done=[Edit(action="initialise", where="0.bias", argument="ones_")])), tmp_path
     )
     assert same_bits(repeated, {**state, "0.bias": torch.ones(2)}) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["transposed", "TorchScript", "whole model"])
+def test_weights_that_fit_by_a_rule_are_loaded_by_the_script_too(tmp_path, monkeypatch, kind):
+    source = "from torch import nn\nNet = lambda: nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))\n"
+    (tmp_path / "ruled_script_net.py").write_text(source, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    trained = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 1))
+    if kind == "TorchScript":
+        torch.jit.script(trained).save("weights.pt")
+    elif kind == "whole model":
+        torch.save({"model": trained}, "weights.pt")
+    else:
+        state = {f"net.{key}": value.t().contiguous() for key, value in trained.state_dict().items()}
+        torch.save({**state, "net.2.weight": torch.ones(4)}, "weights.pt")
+    recipe = Recipe(target="ruled_script_net.py:Net", weights=str(tmp_path / "weights.pt"))
+    load = load_weights(open_module(recipe).model, str(tmp_path / "weights.pt"))
+    assert load.coverage == 1
+    repeated = run(script(recipe, Journal(), load=load), tmp_path)
+    assert same_bits(repeated, trained.state_dict()) == []
 
 
 def test_an_edit_reads_as_the_function_of_torch():

@@ -9,6 +9,7 @@ import torch
 from inspector.core.collection import no_collection
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
+from inspector.core.load_notes import load_notes
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe, later_seed
 from inspector.core.repair import RepairReport, RepairSettings
@@ -128,7 +129,7 @@ class TorchModel(LiveModel):
         return marked, shaped, totals_of(made)
 
     def _standing_notes(self, inventory: Inventory, tensors: list[Tensor]) -> list[Note]:
-        notes = []
+        notes = load_notes(self._load, self.recipe) if self._load else []
         if self._opened.left_out:
             notes.append(Note(code="not-downloaded", message=self._opened.left_out))
         if torchvision_operators.install().declared is not None:

@@ -13,8 +13,8 @@ from inspector.core.errors import RequestError
 from inspector.core.repair import Found, Harmless, Proposal, RepairReport, RepairSettings, Unsure
 from inspector.engine.arrays import array_of
 from inspector.engine.pytorch.constructor_guesses import better_arguments
+from inspector.engine.pytorch.file_fit import FileFit, fit_of, model_entries, state_tensors
 from inspector.engine.pytorch.opening import Constructor
-from inspector.engine.pytorch.places import holdings_of, identity, places_of
 from inspector.engine.pytorch.saving import TORCH_SUFFIXES
 from inspector.engine.pytorch.stand_ins import as_meta, stand_ins
 from inspector.engine.pytorch.streamed_saving import write_torch
@@ -22,16 +22,13 @@ from inspector.engine.pytorch.structure import dtype_name
 from inspector.engine.pytorch.untouched import untouched
 from inspector.engine.user_paths import user_path
 from inspector.files import open_catalog
-from inspector.files.catalog import Catalog, CatalogTensor
+from inspector.files.catalog import CatalogTensor
 from inspector.files.matching import (
     LOSSLESS,
     LOSSY,
-    Candidate,
     Change,
     Diagnosis,
-    Entry,
     Transfer,
-    candidates,
     diagnose,
 )
 from inspector.files.repair_snippet import snippet
@@ -61,24 +58,19 @@ def repair(
     catalog = open_catalog(path, allow_outside)
     target = _refuse_output(path, settings.output, settings.overwrite)
     allowed = LOSSLESS | _lossy(settings.allow)
-    state = _state(model)
+    state = state_tensors(model)
     entries = model_entries(model, state)
     progress(0, None, "aligning keys")
-    found = candidates(catalog, entries, allowed)
-    chosen = next((one for one in found if one.diagnosis is not None), None)
-    if chosen is None or chosen.diagnosis is None:
-        shown = f"`nninspect summary {settings.weights}` shows what it holds"
-        raise RequestError(f"{settings.weights} holds no state_dict; {shown}")
-    diagnosis = chosen.diagnosis
-    sources = _sources(catalog, chosen)
-    loads = diagnosis.loads and _loads_strictly(model, state, diagnosis, sources)
-    report = _report(catalog, chosen, diagnosis, found, settings.weights, loads)
+    fit = fit_of(catalog, entries, settings.weights, allowed)
+    diagnosis = fit.diagnosis
+    loads = diagnosis.loads and _loads_strictly(model, state, diagnosis, fit.tensors)
+    report = _report(fit, settings.weights, loads)
     if not loads and constructor is not None:
         progress(0, None, "trying other constructor arguments")
-        keys = [entry.key for entry in chosen.entries], [entry.key for entry in entries]
+        keys = [entry.key for entry in fit.chosen.entries], [entry.key for entry in entries]
 
         def fits(other: nn.Module) -> bool:
-            return diagnose(chosen.entries, model_entries(other, _state(other)), allowed).loads
+            return diagnose(fit.chosen.entries, model_entries(other, state_tensors(other)), allowed).loads
 
         report = replace(report, arguments=better_arguments(constructor, report, keys, fits))
     is_sure = settings.guess or not diagnosis.ambiguous
@@ -86,31 +78,8 @@ def repair(
     if target is None or settings.output is None or not (is_sure and fills):
         return report
     progress(0, None, f"writing {settings.output}")
-    _write(target, settings.output, state, diagnosis, catalog, sources)
+    _write(target, settings.output, state, fit)
     return replace(report, written=settings.output)
-
-
-def _state(model: nn.Module) -> dict[str, Tensor]:
-    return {key: value for key, value in model.state_dict(keep_vars=True).items() if isinstance(value, Tensor)}
-
-
-def model_entries(model: nn.Module, state: Mapping[str, Tensor]) -> list[Entry]:
-    """The model's state_dict as matching takes it."""
-    places = places_of(model)
-    known = {holding.key: holding for holding in holdings_of(places)}
-    types = {place.path: type(place.module).__name__ for place in places}
-    return [
-        Entry(
-            key=key,
-            shape=None if is_lazy(value) else tuple(value.shape),
-            dtype=dtype_name(value.dtype),
-            identity=str(identity(value)),
-            trainable=value.requires_grad,
-            kind=known[key].kind if key in known else "",
-            module_type=types.get(key.rpartition(".")[0], ""),
-        )
-        for key, value in state.items()
-    ]
 
 
 def _lossy(names: list[str]) -> frozenset[str]:
@@ -132,16 +101,6 @@ def _refuse_output(source: Path, output: str | None, overwrite: bool) -> Path | 
         raise RequestError(f"{output} is the file that is mended, which is never written over; name another")
     refuse_place(target, output, overwrite)
     return target
-
-
-def _sources(catalog: Catalog, chosen: Candidate) -> dict[str, CatalogTensor]:
-    """The file's tensors by the keys that the candidate's entries have."""
-    depth = len(chosen.path)
-    return {
-        ".".join((*tensor.container[depth:], tensor.name)): tensor
-        for tensor in catalog.tensors
-        if tensor.container[:depth] == chosen.path
-    }
 
 
 def _loads_strictly(
@@ -183,9 +142,8 @@ def _changed_on_meta(tensors: list[Tensor], changes: list[Change]) -> Tensor:
     return made
 
 
-def _report(
-    catalog: Catalog, chosen: Candidate, diagnosis: Diagnosis, found: list[Candidate], weights: str, loads: bool
-) -> RepairReport:
+def _report(fit: FileFit, weights: str, loads: bool) -> RepairReport:
+    chosen, diagnosis = fit.chosen, fit.diagnosis
     return RepairReport(
         loads=loads,
         verdict=diagnosis.verdict,
@@ -210,27 +168,20 @@ def _report(
                 kind=one.kind,
                 coverage=None if one.diagnosis is None else one.diagnosis.coverage,
             )
-            for one in found
+            for one in fit.found
             if one is not chosen
         ],
-        snippet=snippet(weights, catalog.format.startswith("safetensors"), chosen.path, diagnosis.transfers),
+        snippet=snippet(weights, fit.catalog, chosen.path, diagnosis.transfers),
     )
 
 
-def _write(
-    target: Path,
-    output: str,
-    state: Mapping[str, Tensor],
-    diagnosis: Diagnosis,
-    catalog: Catalog,
-    sources: Mapping[str, CatalogTensor],
-) -> None:
-    by_target = {transfer.target: transfer for transfer in diagnosis.transfers}
+def _write(target: Path, output: str, state: Mapping[str, Tensor], fit: FileFit) -> None:
+    by_target = {transfer.target: transfer for transfer in fit.diagnosis.transfers}
     outgoing = []
     for key, value in state.items():
         transfer = by_target.get(key)
         if transfer is not None:
-            outgoing.append(_from_file(transfer, list(value.shape), catalog, sources))
+            outgoing.append(_from_file(transfer, list(value.shape), fit))
         else:
             outgoing.append(Outgoing(key, list(value.shape), dtype_name(value.dtype), _values_of(value, key)))
     if target.suffix.lower() == ".safetensors":
@@ -239,13 +190,11 @@ def _write(
         write_whole(target, output, lambda place: write_torch(place, outgoing))
 
 
-def _from_file(
-    transfer: Transfer, shape: list[int], catalog: Catalog, sources: Mapping[str, CatalogTensor]
-) -> Outgoing:
-    given = [sources[key] for key in transfer.sources]
+def _from_file(transfer: Transfer, shape: list[int], fit: FileFit) -> Outgoing:
+    given = [fit.tensors[key] for key in transfer.sources]
 
     def values() -> Array:
-        return changed([read_tensor(catalog, tensor) for tensor in given], transfer.changes)
+        return changed([read_tensor(fit.catalog, tensor) for tensor in given], transfer.changes)
 
     dtype = given[-1].dtype if len({tensor.dtype for tensor in given}) > 1 else given[0].dtype
     return Outgoing(transfer.target, shape, "complex64" if dtype == "complex32" else dtype, values)

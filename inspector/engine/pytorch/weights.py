@@ -1,109 +1,66 @@
-"""Load a file of weights into a model: what fits is copied, everything else is reported.
+"""Load a file of weights into a model: what surely fits is copied, everything else is reported.
 
-Tensors are read by ``torch.load(weights_only=True)`` or safetensors only, after the file's own catalog has been held
-against its size; nothing falls back to unsafe loading.
+What fits is what `repair` would find, as far as no value is lost and nothing is guessed. The file is never run: its
+tensors are mapped from where it says that they lie, after it has been held against its size.
 """
 
-import pickle
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from inspector.core.errors import RequestError
-from inspector.core.table import Load, LoadRule, Mismatch
-from inspector.engine.arrays import tensor_of
+from inspector.core.table import Load, LoadRule
+from inspector.engine.pytorch.file_fit import FileFit, fit_of, model_entries
+from inspector.engine.pytorch.file_values import FileValues, first_line
+from inspector.engine.pytorch.places import identity
 from inspector.engine.user_paths import user_path
 from inspector.files import open_catalog
 from inspector.files.catalog import Catalog
-from inspector.files.matching.wrappers import Alignment, Shape, align, fits
-from inspector.files.values.reading import read_tensor
+from inspector.files.matching import Renaming, Transfer, certain, guessed, rules_about
+from inspector.files.repair_snippet import is_plain, snippet
 
 _DAMAGE = ("out-of-storage", "shard-missing", "shard-unreadable", "shard-outside", "piece-missing")
-_MAX_DEPTH = 8
-_AVERAGES = ("ema", "swa", "teacher", "shadow")
+_PICKLED = ("torch-zip", "torch-legacy", "torch-tar")
 
 
 def load_weights(model: nn.Module, path: str, allow_outside: bool = False) -> Load:
     """Copy into `model` what fits of the file at `path`, keeping ties, dtypes, devices, modes and requires_grad.
 
-    A file of which nothing fits is not an error but a coverage of 0. Raises RequestError where the file cannot be read
-    safely, holds no state_dict, or the model cannot take values (meta tensors).
+    A file of which nothing fits is not an error but a coverage of 0. Raises RequestError where the file cannot be read,
+    holds no state_dict, or the model cannot take values (meta tensors).
     """
     catalog = open_catalog(user_path(path), allow_outside)
-    content = _read(catalog)
+    _refuse_what_has_no_keys(catalog)
+    _refuse_damaged(catalog)
     state = model.state_dict(keep_vars=True)
-    shapes: dict[str, Shape | None] = {
-        key: None if is_lazy(value) else tuple(value.shape) if isinstance(value, Tensor) else ()
-        for key, value in state.items()
-    }
-    chosen = _choose(content, shapes, path)
-    return _load(model, state, shapes, chosen, path)
+    fit = fit_of(catalog, model_entries(model, {k: v for k, v in state.items() if isinstance(v, Tensor)}), path)
+    transfers = {transfer.target: transfer for transfer in certain(fit.diagnosis)}
+    _refuse_on_meta(state, transfers, path)
+    handed = _handed(fit, transfers, state)
+    absent, unexpected = _copy(model, handed.entries, path)
+    after = model.state_dict(keep_vars=True)
+    return _told(path, fit, transfers, handed, absent, unexpected, after)
 
 
 @dataclass(frozen=True, slots=True)
-class _Chosen:
-    """The mapping of the file that fills most of the model."""
+class _Handed:
+    """What the model is given to load."""
 
-    path: tuple[str, ...]
-    mapping: Mapping[Any, Any]
-    alignment: Alignment
+    entries: "OrderedDict[str, Any]"
+    states: dict[str, str]
+    """Keys of the model that are no tensors, as a module's extra state, and the file's keys for them."""
+    unknown: dict[str, str]
+    """Keys that only a load hook of the model may know, and what they are in the file."""
 
 
-def _read(catalog: Catalog) -> Any:
-    """The tensors of a file; raises RequestError where they cannot be read safely."""
+def _refuse_what_has_no_keys(catalog: Catalog) -> None:
     path = catalog.path
-    _refuse_other_roots(catalog)
-    damaged = next((note for note in catalog.notes if note.code in _DAMAGE), None)
-    if damaged:
-        raise RequestError(f"{path} is damaged or not whole: {damaged.message}; fetch the file again")
-    try:
-        if catalog.format == "safetensors":
-            return load_file(path, device="cpu")
-        if catalog.format not in ("torch-zip", "torch-legacy"):
-            return _mapped(catalog)
-        if path.endswith(".safetensors"):
-            # torch goes by the name; the file's content says that it is torch's.
-            with open(path, "rb") as stream:
-                return torch.load(stream, map_location="cpu", weights_only=True)
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=catalog.format == "torch-zip")
-    except pickle.UnpicklingError as error:
-        raise RequestError(_refused(catalog, error)) from error
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise RequestError(f"{path} cannot be read: {_first_line(error)}; fetch or save the file again") from error
-
-
-def _mapped(catalog: Catalog) -> dict[str, Any]:
-    """The tensors of a file that no library loads as it is, in the mappings that hold them."""
-    content: dict[str, Any] = {}
-    for tensor in catalog.tensors:
-        held = content
-        for part in tensor.container:
-            held = held.setdefault(part, {})
-        held[tensor.name] = tensor_of(read_tensor(catalog, tensor))
-    return content
-
-
-def _refuse_other_roots(catalog: Catalog) -> None:
-    path = catalog.path
-    if catalog.format == "torchscript":
-        raise RequestError(
-            f"{path} is a TorchScript archive, not a state_dict; where you trust it, make one with "
-            f"torch.save(torch.jit.load({path!r}).state_dict(), 'weights.pt')"
-        )
-    if catalog.root == "module":
-        raise RequestError(
-            f"{path} is a whole pickled model (class {catalog.root_type}), and loading that would run what it "
-            "names; where its class is at hand and you trust it, save torch.save(model.state_dict(), 'weights.pt') and "
-            "give that file"
-        )
     if catalog.root == "tensor":
         raise RequestError(
             f"{path} is a single tensor, not a state_dict; save it under its key: "
@@ -114,144 +71,88 @@ def _refuse_other_roots(catalog: Catalog) -> None:
             f"{path} is a {catalog.root_type} of values without names, not a state_dict; "
             "save torch.save(model.state_dict(), …) instead"
         )
-    if not catalog.tensors and catalog.root != "mapping":
+    if not catalog.tensors and catalog.root not in ("mapping", "module"):
         raise RequestError(
             f"{path} holds no tensors, only a value of type {catalog.root_type}; give a file with a state_dict"
         )
 
 
-def _refused(catalog: Catalog, error: Exception) -> str:
-    """Why the safe reader would not take the file, and the way out."""
-    if catalog.unsafe_globals:
-        shown = ", ".join(catalog.unsafe_globals[:6]) + (" …" if len(catalog.unsafe_globals) > 6 else "")
-        return (
-            f"{catalog.path} holds more than tensors: it names {shown}, which a safe reader does not run; where "
-            "you trust the file, load it yourself and save only its state_dict: "
-            "torch.save(model.state_dict(), 'weights.pt')"
-        )
-    if (catalog.protocol or 0) > 2:
-        return (
-            f"{catalog.path} was pickled with protocol {catalog.protocol}, and PyTorch's safe reader knows protocol 2 "
-            "only; save it again with torch.save's default protocol"
-        )
-    return f"{catalog.path} is refused by PyTorch's safe reader: {_first_line(error)}; save only its state_dict again"
+def _refuse_damaged(catalog: Catalog) -> None:
+    damaged = next((note for note in catalog.notes if note.code in _DAMAGE), None)
+    if damaged:
+        raise RequestError(f"{catalog.path} is damaged or not whole: {damaged.message}; fetch the file again")
 
 
-def _choose(content: Any, shapes: Mapping[str, Shape | None], path: str) -> _Chosen:
-    best: _Chosen | None = None
-    best_rank: tuple[Any, ...] = ()
-    for where, mapping in _state_dicts(content, ()):
-        file_shapes = {
-            key: tuple(value.shape) if isinstance(value, Tensor) else ()
-            for key, value in mapping.items()
-            if isinstance(key, str) and (isinstance(value, Tensor) or key.endswith("_extra_state"))
-        }
-        alignment = align(file_shapes, shapes)
-        average = any(word in part.lower() for part in where for word in _AVERAGES)
-        filled, pairs, rules = alignment.rank
-        # Where nothing fits, the largest mapping is the one to report on.
-        rank = (filled, pairs, rules, not average, len(file_shapes) if not pairs else 0, -len(where))
-        if best is None or rank > best_rank:
-            best, best_rank = _Chosen(where, mapping, alignment), rank
-    if best is None:
-        kept = ", ".join(map(str, list(content)[:6])) if isinstance(content, Mapping) else type(content).__name__
-        raise RequestError(
-            f"{path} holds no state_dict, only: {kept or 'nothing'}; give a file with the model's tensors"
-        )
-    return best
-
-
-def _state_dicts(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Mapping[Any, Any]]]:
-    """Mappings that hold tensors by name, however deep, but not the optimizer's."""
-    if not isinstance(value, Mapping) or len(path) > _MAX_DEPTH or "param_groups" in value:
-        return
-    if any(isinstance(key, str) and isinstance(item, Tensor) for key, item in value.items()):
-        yield path, value
-    for key, item in value.items():
-        if "optim" not in str(key).lower():
-            yield from _state_dicts(item, (*path, str(key)))
-
-
-def _load(
-    model: nn.Module,
-    state: Mapping[str, Any],
-    shapes: Mapping[str, Shape | None],
-    chosen: _Chosen,
-    path: str,
-) -> Load:
-    pairs, mapping = chosen.alignment.pairs, chosen.mapping
-    fitting = {key: name for key, name in pairs.items() if _takes(mapping[key], state[name], shapes[name])}
-    on_meta = [name for name in fitting.values() if isinstance(state[name], Tensor) and state[name].is_meta]
+def _refuse_on_meta(state: Mapping[str, Any], filled: Collection[str], path: str) -> None:
+    on_meta = next((key for key in filled if state[key].is_meta), None)
     if on_meta:
         raise RequestError(
-            f"{path}: {on_meta[0]} of the model is on the meta device, which holds no values; "
+            f"{path}: {on_meta} of the model is on the meta device, which holds no values; "
             "build the model on cpu, load, and move it then"
         )
-    mismatched = [
-        Mismatch(key=name, file_shape=list(mapping[key].shape), model_shape=list(shapes[name] or ()))
-        for key, name in pairs.items()
-        if key not in fitting and isinstance(mapping[key], Tensor) and not fits(tuple(mapping[key].shape), shapes[name])
-    ]
-    casts = _casts(mapping, state, fitting)
-    entries = _entries(mapping, pairs, fitting, state)
-    absent, unexpected = _copy(model, entries, path)
-    after = model.state_dict(keep_vars=True)
-    # A model's own hooks may name keys otherwise when they load than when they save.
-    pairs = {key: name for key, name in pairs.items() if name not in unexpected}
-    fitting = {key: name for key, name in fitting.items() if key in pairs}
-    filled = set(fitting.values())
-    hooked = _taken_by_hooks(mapping, pairs, unexpected, after, filled | {item.key for item in mismatched})
-    filled |= set(hooked.values())
-    ties = _twins(after, filled)
-    filled |= set(ties)
-    rules = [] if not chosen.path else [_rule("container", ".".join(chosen.path), "", len(fitting))]
-    rules += chosen.alignment.rules
-    rules += [_rule("hook", key, name, 1) for key, name in hooked.items()]
-    rules += [_rule("tied", twin, name, 1) for name, twin in ties.items()]
-    other = {item.key for item in mismatched}
-    return Load(
-        matched=len(filled),
-        missing=[key for key in (after if absent is None else absent) if key not in filled and key not in other],
-        unexpected=[str(key) for key in mapping if _left_over(key, pairs, fitting, hooked, mapping)],
-        mismatched=mismatched,
-        coverage=_coverage(after, filled),
-        rules=[*rules, *casts],
-    )
 
 
-def _takes(value: Any, target: Any, shape: Shape | None) -> bool:
-    if isinstance(target, Tensor) or is_lazy(target):
-        return isinstance(value, Tensor) and fits(tuple(value.shape), shape)
-    # An extra state is whatever the module's own set_extra_state takes.
-    return True
+def _handed(fit: FileFit, transfers: Mapping[str, Transfer], state: Mapping[str, Any]) -> _Handed:
+    values = FileValues(fit)
+    entries: OrderedDict[str, Any] = OrderedDict((key, values.of(transfer)) for key, transfer in transfers.items())
+    renaming = Renaming(transfers.values())
+    states: dict[str, str] = {}
+    for key in [*_others(fit), *fit.tensors]:
+        name = renaming.key(key)
+        if name in state and not isinstance(state[name], Tensor):
+            entries[name] = values.entry(key)
+            states[name] = key
+    unknown: dict[str, str] = {}
+    spoken_for = {*_used(transfers), *_clashing(fit), *states.values()}
+    for key in fit.tensors:
+        name = renaming.key(key)
+        if key not in spoken_for and name not in state and name not in entries:
+            value = values.mapped(key)
+            if value is not None:
+                entries[name], unknown[name] = value, key
+    metadata = _metadata(fit, renaming)
+    if metadata:
+        entries._metadata = metadata  # type: ignore[attr-defined]
+    return _Handed(entries, states, unknown)
 
 
-def _left_over(
-    key: Any,
-    pairs: Mapping[str, str],
-    fitting: Mapping[str, str],
-    hooked: Mapping[str, str],
-    mapping: Mapping[Any, Any],
-) -> bool:
-    """Whether an entry of the file went nowhere; one with another shape is listed as mismatched instead."""
-    if key in fitting or key in hooked:
-        return False
-    return key not in pairs or not isinstance(mapping[key], Tensor)
+def _others(fit: FileFit) -> list[str]:
+    """Keys of the state_dict under which there is no tensor."""
+    if fit.catalog.format not in _PICKLED:
+        return []
+    depth, path = len(fit.chosen.path), fit.chosen.path
+    found: dict[str, None] = {}
+    for container in fit.catalog.containers:
+        if container.path == path:
+            found.update(dict.fromkeys(container.entries))
+        elif container.path[:depth] == path:
+            found[container.path[depth]] = None
+    holding = {tensor.container[depth] for tensor in fit.tensors.values() if len(tensor.container) > depth}
+    return [key for key in found if key not in holding]
 
 
-def _entries(
-    mapping: Mapping[Any, Any], pairs: Mapping[str, str], fitting: Mapping[str, str], state: Mapping[str, Any]
-) -> "OrderedDict[str, Any]":
-    """What is handed to `load_state_dict`: what fits, and unknown keys, which a module's own hooks may know."""
-    entries: OrderedDict[str, Any] = OrderedDict((name, mapping[key]) for key, name in fitting.items())
-    for key, value in mapping.items():
-        if isinstance(key, str) and isinstance(value, Tensor) and key not in pairs and key not in state:
-            entries.setdefault(key, value)
-    metadata = getattr(mapping, "_metadata", None)
-    if isinstance(metadata, Mapping):
-        moved = {key.rpartition(".")[0]: name.rpartition(".")[0] for key, name in pairs.items()}
-        entries._metadata = OrderedDict((moved.get(str(at), str(at)), kept) for at, kept in metadata.items())  # type: ignore[attr-defined]
-    return entries
+def _metadata(fit: FileFit, renaming: Renaming) -> "OrderedDict[str, Any]":
+    """The versions of the file's modules, by their paths in the model."""
+    depth, path = len(fit.chosen.path), fit.chosen.path
+    found: OrderedDict[str, Any] = OrderedDict()
+    for container in fit.catalog.containers:
+        if container.path[:depth] == path:
+            above = container.path[depth:]
+            for at, noted in container.metadata.items():
+                found[renaming.path(".".join([*above, at] if at else above))] = dict(noted)
+    return found
+
+
+def _used(transfers: Mapping[str, Transfer]) -> set[str]:
+    return {key for transfer in transfers.values() for key in transfer.sources}
+
+
+def _clashing(fit: FileFit) -> set[str]:
+    """Keys of the file that have a place in the model, but another shape."""
+    diagnosis = fit.diagnosis
+    elsewhere = {key for transfer in diagnosis.transfers for key in transfer.sources}
+    elsewhere |= {*diagnosis.unexpected, *(one.key for one in diagnosis.benign if one.side == "file")}
+    return {entry.key for entry in fit.chosen.entries if entry.key not in elsewhere}
 
 
 def _copy(model: nn.Module, entries: "OrderedDict[str, Any]", path: str) -> tuple[list[str] | None, set[str]]:
@@ -267,23 +168,60 @@ def _copy(model: nn.Module, entries: "OrderedDict[str, Any]", path: str) -> tupl
     return getattr(result, "missing_keys", None), set(getattr(result, "unexpected_keys", ()))
 
 
-def _taken_by_hooks(
-    mapping: Mapping[Any, Any],
-    pairs: Mapping[str, str],
+def _told(
+    path: str,
+    fit: FileFit,
+    transfers: Mapping[str, Transfer],
+    handed: _Handed,
+    absent: list[str] | None,
     unexpected: set[str],
-    state: Mapping[str, Any],
-    known: set[str],
+    after: Mapping[str, Any],
+) -> Load:
+    # A model's own hooks may name keys otherwise when they load than when they save.
+    taken = {key: transfer for key, transfer in transfers.items() if key not in unexpected}
+    states = {name: key for name, key in handed.states.items() if name not in unexpected}
+    mismatched = [one for one in fit.diagnosis.mismatched if one.key not in taken]
+    settled = {*taken, *states, *(one.key for one in mismatched)}
+    hooked = _taken_by_hooks(handed, unexpected, after, settled)
+    sources = {
+        key: transfer.sources for key, transfer in taken.items() if transfer.changes or transfer.sources != [key]
+    }
+    sources |= {name: [key] for name, key in (*hooked.items(), *states.items()) if name != key}
+    is_own = is_plain(fit.catalog, fit.chosen.path) and not any(key in sources for key in taken)
+    filled = {*taken, *states, *hooked}
+    settled |= filled
+    gone = {*_used(taken), *states.values(), *hooked.values(), *_clashing(fit)}
+    unlisted = {entry.key for entry in fit.chosen.entries if not entry.persistent}
+    return Load(
+        matched=len(filled),
+        missing=[key for key in (after if absent is None else absent) if key not in settled],
+        unexpected=[key for key in (*fit.tensors, *_others(fit)) if key not in gone and key not in unlisted],
+        mismatched=mismatched,
+        coverage=_coverage(after, filled),
+        rules=[
+            *rules_about(fit.diagnosis, taken),
+            *(LoadRule(kind="hook", from_=key, to=name, tensors=1, keys=[name]) for name, key in hooked.items()),
+        ],
+        sources=sources,
+        ambiguous=[] if fit.diagnosis.refused else [key for key in guessed(fit.diagnosis) if key not in filled],
+        refused=fit.diagnosis.refused,
+        python="" if is_own else snippet(path, fit.catalog, fit.chosen.path, list(taken.values())),
+    )
+
+
+def _taken_by_hooks(
+    handed: _Handed, unexpected: set[str], state: Mapping[str, Any], settled: Collection[str]
 ) -> dict[str, str]:
-    """Old keys that a module's own load hook took (``weight_g`` of weight_norm), and where their values are now."""
+    """Where the values of old keys are now that a module's own load hook took, and these keys in the file."""
     taken: dict[str, str] = {}
-    for key, value in mapping.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor) or key in pairs or key in unexpected:
+    for name, key in handed.unknown.items():
+        if name in unexpected:
             continue
-        parent = key.rpartition(".")[0]
-        for name, target in state.items():
-            below = name.startswith(f"{parent}.") or not parent
-            if below and name not in known and name not in taken.values() and _same_values(value, target):
-                taken[key] = name
+        parent = name.rpartition(".")[0]
+        for own, target in state.items():
+            below = own.startswith(f"{parent}.") or not parent
+            if below and own not in settled and own not in taken and _same_values(handed.entries[name], target):
+                taken[own] = key
                 break
     return taken
 
@@ -294,72 +232,20 @@ def _same_values(value: Tensor, target: Any) -> bool:
     return torch.equal(value.to(device=target.device, dtype=target.dtype), target.detach())
 
 
-def _casts(mapping: Mapping[Any, Any], state: Mapping[str, Any], fitting: Mapping[str, str]) -> list[LoadRule]:
-    """Values that take the model's dtype on the way; lossy where that dtype cannot hold all of the file's."""
-    counts: dict[tuple[torch.dtype, torch.dtype], int] = {}
-    for key, name in fitting.items():
-        if isinstance(state[name], Tensor) and mapping[key].dtype != state[name].dtype:
-            change = (mapping[key].dtype, state[name].dtype)
-            counts[change] = counts.get(change, 0) + 1
-    return [
-        LoadRule(
-            kind="cast",
-            from_=str(given).removeprefix("torch."),
-            to=str(kept).removeprefix("torch."),
-            tensors=count,
-            lossy=_is_lossy(given, kept),
-        )
-        for (given, kept), count in counts.items()
-    ]
-
-
-def _is_lossy(given: torch.dtype, kept: torch.dtype) -> bool:
-    try:
-        return torch.promote_types(given, kept) != kept
-    except (RuntimeError, TypeError):
-        return True
-
-
-def _identity(tensor: Tensor) -> object:
-    """The same for parameters that share one memory, whether they are one object or two."""
-    if is_lazy(tensor) or tensor.is_meta or tensor.layout != torch.strided or tensor.numel() == 0:
-        return id(tensor)
-    return (tensor.device, tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype)
-
-
-def _twins(state: Mapping[str, Any], filled: set[str]) -> dict[str, str]:
-    """Keys that the file lacks but whose tensor was filled under another key."""
-    by_identity = {_identity(state[key]): key for key in state if key in filled and isinstance(state[key], Tensor)}
-    return {
-        key: by_identity[_identity(value)]
-        for key, value in state.items()
-        if key not in filled and isinstance(value, Tensor) and _identity(value) in by_identity
-    }
-
-
 def _coverage(state: Mapping[str, Any], filled: set[str]) -> float:
     """Share of the elements of the distinct tensors that came from the file; 1 where there is nothing to fill."""
     sizes: dict[object, int] = {}
     reached: dict[object, int] = {}
     for key, value in state.items():
         if isinstance(value, Tensor) and not is_lazy(value):
-            sizes[_identity(value)] = value.numel()
+            sizes[identity(value)] = value.numel()
             if key in filled:
-                reached[_identity(value)] = value.numel()
+                reached[identity(value)] = value.numel()
     total = sum(sizes.values())
     return sum(reached.values()) / total if total else 1.0
-
-
-def _rule(kind: str, from_: str, to: str, tensors: int) -> LoadRule:
-    return LoadRule(kind=kind, from_=from_, to=to, tensors=tensors)
 
 
 def _reason(error: Exception) -> str:
     """What went wrong with the first key, of torch's list of sentences on every key."""
     found = re.search(r'named "(.*?)".*?an exception occurred : \([\'"](.*?)[\'"],\)', str(error), re.DOTALL)
-    return f"{found[1]}: {found[2]}" if found else _first_line(error)
-
-
-def _first_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else text[:199] + "…"
+    return f"{found[1]}: {found[2]}" if found else first_line(error)

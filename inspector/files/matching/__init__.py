@@ -1,6 +1,7 @@
 """Which tensors of a file are which of a model, from keys, shapes and dtypes alone."""
 
 from inspector.files.matching.aligning import Alignment, align
+from inspector.files.matching.certain import certain, guessed, rules_about
 from inspector.files.matching.containers import Candidate, candidates
 from inspector.files.matching.counterparts import counterparts
 from inspector.files.matching.diagnosing import diagnose
@@ -17,6 +18,7 @@ from inspector.files.matching.records import (
     Partial,
     Transfer,
 )
+from inspector.files.matching.renaming import Renaming
 
 __all__ = [
     "LOSSLESS",
@@ -31,10 +33,14 @@ __all__ = [
     "Entry",
     "Match",
     "Partial",
+    "Renaming",
     "Transfer",
     "align",
     "candidates",
+    "certain",
     "counterparts",
     "diagnose",
+    "guessed",
+    "rules_about",
     "together",
 ]

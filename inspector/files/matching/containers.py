@@ -8,7 +8,7 @@ from inspector.core.table import LoadRule, Record
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.matching.diagnosing import diagnose
 from inspector.files.matching.records import LOSSLESS, Diagnosis, Entry
-from inspector.files.part_kinds import AVERAGES
+from inspector.files.part_kinds import is_average
 
 _SLOTS = frozenset({"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "acc_delta", "step"})
 _MOST = 16
@@ -33,15 +33,15 @@ def candidates(catalog: Catalog, model: Sequence[Entry], allow: frozenset[str] =
     A mapping is one by itself, and together with the mappings below it (``{"encoder": {…}, "head": {…}}``), their keys
     joined by dots. The diagnosis of one that is not the top has the rule "container" in front.
     """
-    found = [
-        candidate
-        if candidate.kind == "optimizer"
-        else msgspec.structs.replace(
-            candidate,
-            diagnosis=_in_container(diagnose(candidate.entries, model, allow), tuple(candidate.path)),
-        )
-        for candidate in state_dicts(catalog)
-    ]
+    found, every = [], state_dicts(catalog)
+    for one in every:
+        if one.kind == "optimizer":
+            found.append(one)
+            continue
+        diagnosis = diagnose(one.entries, model, allow)
+        if not _is_of_one_below(one, every, diagnosis):
+            diagnosis = _in_container(diagnosis, tuple(one.path))
+            found.append(msgspec.structs.replace(one, diagnosis=diagnosis))
     return sorted(found, key=_rank)
 
 
@@ -52,7 +52,7 @@ def state_dicts(catalog: Catalog) -> list[Candidate]:
     of_models = {path: tensors for path, tensors in by_path.items() if not _is_below(path, optimizers)}
     tops = sorted(_tops(of_models), key=lambda top: (len(top), top))[:_MOST]
     return [
-        *(_candidate(path, of_models, "average" if _is_average(path) else "model") for path in tops),
+        *(_candidate(path, of_models, "average" if is_average(path) else "model") for path in tops),
         *(_candidate(path, by_path, "optimizer") for path in sorted(optimizers)),
     ]
 
@@ -63,7 +63,7 @@ def disjoint(catalog: Catalog) -> list[Candidate]:
     optimizers = _optimizers(catalog, by_path)
     return [
         *(
-            _candidate(path, {path: tensors}, "average" if _is_average(path) else "model")
+            _candidate(path, {path: tensors}, "average" if is_average(path) else "model")
             for path, tensors in by_path.items()
             if not _is_below(path, optimizers)
         ),
@@ -92,8 +92,14 @@ def _is_below(path: Path, tops: Collection[Path]) -> bool:
     return any(path[:length] in tops for length in range(len(path) + 1))
 
 
-def _is_average(path: Path) -> bool:
-    return any(word in part.lower() for part in path for word in AVERAGES)
+def _is_of_one_below(candidate: Candidate, every: Iterable[Candidate], diagnosis: Diagnosis) -> bool:
+    """Whether all that it fills comes from a single candidate below it."""
+    used = {source for transfer in diagnosis.transfers for source in transfer.sources}
+    depth = len(candidate.path)
+    below = (one for one in every if len(one.path) > depth and one.path[:depth] == candidate.path)
+    return bool(used) and any(
+        used <= {".".join((*one.path[depth:], entry.key)) for entry in one.entries} for one in below
+    )
 
 
 def _rank(candidate: Candidate) -> tuple[float, int, bool, int, int]:
@@ -101,6 +107,9 @@ def _rank(candidate: Candidate) -> tuple[float, int, bool, int, int]:
     if diagnosis is None:
         return 0.0, 0, True, 0, 0
     left = len(diagnosis.unexpected) + len(diagnosis.mismatched)
+    if not diagnosis.matched:
+        # Where nothing fits, the largest is the one to report on.
+        left = -left
     return -round(diagnosis.coverage, 6), len(diagnosis.missing), candidate.kind != "model", left, len(candidate.path)
 
 
@@ -128,11 +137,12 @@ def _tops(by_path: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
 def _entry(tensor: CatalogTensor, key: str) -> Entry:
     place = f"{tensor.storage}+{tensor.storage_offset} {tensor.shape} {tensor.strides}"
     memory = None if tensor.storage is None or not tensor.elements else place
-    return Entry(key=key, shape=tuple(tensor.shape), dtype=tensor.dtype, identity=memory)
+    return Entry(key=key, shape=tuple(tensor.shape), dtype=tensor.dtype, identity=memory, persistent=tensor.persistent)
 
 
 def _in_container(diagnosis: Diagnosis, path: tuple[str, ...]) -> Diagnosis:
     if not path:
         return diagnosis
-    rule = LoadRule(kind="container", from_=".".join(path), to="", tensors=len(diagnosis.transfers))
+    keys = [transfer.target for transfer in diagnosis.transfers]
+    rule = LoadRule(kind="container", from_=".".join(path), to="", tensors=len(keys), keys=keys)
     return msgspec.structs.replace(diagnosis, rules=[rule, *diagnosis.rules])

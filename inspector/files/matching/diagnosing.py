@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from msgspec.structs import replace
+
 from inspector.core.table import LoadRule, Mismatch
 from inspector.files.matching.attention import unite
 from inspector.files.matching.folding import folds
@@ -37,7 +39,7 @@ def diagnose(file: Sequence[Entry], model: Sequence[Entry], allow: frozenset[str
     pairs = [(x, y) for x, y, _ in pairing.pairs]
     made = list(pairing.fits)
     partials = _fold(pairs, made, allow)
-    ambiguous = [*_distinct(pairing.ambiguous), *_square(made)]
+    ambiguous = [*_doubtful(pairing.ambiguous, made), *_square(made)]
     unsure = {key for one in ambiguous for key in one.model}
     made = [(fit, min(confidence, 0.5) if fit.target.key in unsure else confidence) for fit, confidence in made]
     ties, tie_rules = _tied(made, model) if "tied" in allow else ([], [])
@@ -142,7 +144,7 @@ def _tied(made: Iterable[tuple[Fit, float]], model: Sequence[Entry]) -> tuple[li
             continue
         twin, sure = by_identity[entry.identity]
         ties.append((Fit(entry, twin.sources, (*twin.kinds, "tied"), twin.changes), sure))
-        told.append(LoadRule(kind="tied", from_=twin.target.key, to=entry.key, tensors=1))
+        told.append(LoadRule(kind="tied", from_=twin.target.key, to=entry.key, tensors=1, keys=[entry.key]))
     return ties, told
 
 
@@ -172,8 +174,15 @@ def _notes(ambiguous: Iterable[Ambiguity]) -> list[str]:
     ]
 
 
-def _distinct(ambiguous: Iterable[Ambiguity]) -> list[Ambiguity]:
-    return list({(tuple(one.model), tuple(one.candidates)): one for one in ambiguous}.values())
+def _doubtful(ambiguous: Iterable[Ambiguity], made: Iterable[tuple[Fit, float]]) -> list[Ambiguity]:
+    """Each once, without the keys that what has their very name filled."""
+    certain = {fit.target.key for fit, _ in made if [source.key for source in fit.sources] == [fit.target.key]}
+    found = {}
+    for one in ambiguous:
+        keys = [key for key in one.model if key not in certain]
+        if keys:
+            found[tuple(keys), tuple(one.candidates)] = replace(one, model=keys)
+    return list(found.values())
 
 
 def _benign(root: Node, paired: set[str], side: str) -> list[Benign]:

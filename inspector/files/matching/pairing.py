@@ -10,11 +10,12 @@ from collections.abc import Iterable, Sequence
 from inspector.files.matching import sequences
 from inspector.files.matching.ambiguity import ambiguities, ambiguity, leftovers
 from inspector.files.matching.likeness import families, likeness, order, same_meaning, shared_with_free, strong
+from inspector.files.matching.namesakes import names_say_all, namesakes
 from inspector.files.matching.records import Ambiguity
 from inspector.files.matching.transferring import Fit, fit
 from inspector.files.matching.tree import Leaf, Node
 from inspector.files.matching.votes import Path, votes
-from inspector.files.part_kinds import AVERAGES
+from inspector.files.part_kinds import is_average
 
 _ROUNDS = 12
 _ALIKE = 0.5
@@ -39,9 +40,13 @@ class Pairing:
         """Pair all that can be."""
         if self.file.form == self.model.form and self.file.bag() == self.model.bag():
             self._pair(self.file, self.model, _BY_NAME)
+        same = namesakes(self.file, self.model)
+        if names_say_all(self.file, self.model, same):
+            self._match_all(same)
         for _ in range(4):
             left = self.model.open
             self._by_votes()
+            self._match_all(namesakes(self.file, self.model))
             done = 0
             while done < len(self.pairs):
                 self._below_a_pair(*self.pairs[done])
@@ -69,6 +74,10 @@ class Pairing:
                 continue
             if self._have_namesakes(front, front_of_model):
                 continue
+            called_so = self.file.at(front_of_model)
+            if front != front_of_model and called_so is not None and (same := namesakes(called_so, y)):
+                self._match_all(same)
+                return True
             rivals = [
                 (other, other_of_model)
                 for other, other_of_model, others in counted
@@ -91,7 +100,7 @@ class Pairing:
         ys = [y, *(node for _, front in rivals if (node := self.model.at(front)) and node is not y)]
         if any("#" in path for pair in rivals for path in pair):
             return x, y
-        plain = [node for node in xs if not _is_average(node)]
+        plain = [node for node in xs if not is_average(node.path)]
         if len(plain) == 1 and len(ys) == 1:
             return plain[0], y
         if len(xs) > 1 or len(ys) > 1:
@@ -137,6 +146,10 @@ class Pairing:
         for i, x in enumerate(xs):
             if i not in taken_x and x.token in place:
                 self._pair(x, ys[place[x.token]], confidence)
+
+    def _match_all(self, pairs: Iterable[tuple[Leaf, Leaf]]) -> None:
+        for leaf, other in pairs:
+            self._match(leaf, other, _BY_NAME)
 
     def _match(self, leaf: Leaf, other: Leaf, confidence: float) -> bool:
         if leaf.partner or other.partner:
@@ -280,10 +293,6 @@ class Pairing:
 
 def _is_open(node: Node | None) -> bool:
     return node is not None and node.open > 0
-
-
-def _is_average(node: Node) -> bool:
-    return any(word in name.lower() for name in node.path for word in AVERAGES)
 
 
 def _siblings(nodes: Sequence[Node]) -> Iterable[Node]:

@@ -16,7 +16,8 @@ _MOST_PLACES = 6
 
 @dataclass(slots=True)
 class _Tally:
-    tensors: int = 0
+    keys: list[str] = field(default_factory=list)
+    """Of the model."""
     confidences: list[float] = field(default_factory=list)
     firsts: set[int] = field(default_factory=set)
     """The indices in the file that it moves."""
@@ -29,7 +30,7 @@ def rules(made: Iterable[tuple[Fit, float]], lossy: frozenset[str]) -> list[Load
         told = [*_of_names(fit), *_of_values(fit), *_of_dtypes(fit)]
         for kind, from_, to, index in dict.fromkeys(told):
             tally = tallies.setdefault((kind, from_, to), _Tally())
-            tally.tensors += 1
+            tally.keys.append(fit.target.key)
             tally.confidences.append(confidence)
             if index is not None:
                 tally.firsts.add(index)
@@ -38,18 +39,19 @@ def rules(made: Iterable[tuple[Fit, float]], lossy: frozenset[str]) -> list[Load
             kind=kind,
             from_=from_,
             to=to,
-            tensors=tally.tensors,
-            confidence=_confidence(kind, tally.confidences),
+            tensors=len(tally.keys),
+            confidence=confidence_of(kind, tally.confidences),
             lossy=kind in lossy or (kind == "cast" and loses(from_, to)),
             condition=f"n ≥ {min(tally.firsts)}" if tally.firsts else "",
+            keys=tally.keys,
         )
         for (kind, from_, to), tally in _few_places(tallies).items()
     ]
 
 
-def _confidence(kind: str, confidences: list[float]) -> float:
+def confidence_of(kind: str, confidences: Sequence[float]) -> float:
     """That of the least sure tensor; of the surest where a wrapper went, which any of them proves."""
-    if kind == "cast":
+    if kind in ("cast", "container"):
         return 1.0
     return max(confidences) if kind in ("drop_wrapper", "add_wrapper") else min(confidences)
 
@@ -213,8 +215,9 @@ def _few_places(tallies: dict[tuple[str, str, str], _Tally]) -> dict[tuple[str, 
         merged = _Tally()
         for key in keys:
             tally = few.pop(key)
-            merged.tensors += tally.tensors
+            merged.keys.extend(tally.keys)
             merged.confidences.extend(tally.confidences)
         sides = (f"*.{token}.", "*.")
+        merged.keys = list(dict.fromkeys(merged.keys))
         few[(kind, *(sides if kind == "drop_wrapper" else sides[::-1]))] = merged
     return few

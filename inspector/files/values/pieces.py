@@ -10,10 +10,10 @@ from inspector.core.errors import RequestError
 from inspector.files.catalog import Catalog, Piece
 from inspector.files.inert_pickle import MAX_BYTES, BrokenPickleError, read_pickle
 from inspector.files.torch_objects import read_contents
-from inspector.files.values.reading import Array, data_offset, read_tensor
+from inspector.files.values.reading import Array, Mapping, data_offset, map_part, read_tensor
 
 
-def read_piece(catalog: Catalog, piece: Piece, key: str) -> Array:
+def read_piece(catalog: Catalog, piece: Piece, key: str, mapping: Mapping = map_part) -> Array:
     """The values of one piece of the tensor `key`, mapped from its file, as an array of the piece's shape.
 
     Raises RequestError where the file is missing or cut off, or where something else lies there.
@@ -32,7 +32,7 @@ def read_piece(catalog: Catalog, piece: Piece, key: str) -> Array:
         raise RequestError(f"{path}, which holds a part of {key}, is not there") from None
     except (zipfile.BadZipFile, BrokenPickleError, StopIteration, KeyError, ValueError, EOFError, OSError) as error:
         raise RequestError(f"a part of {key} cannot be read from {path}: {error}; the file is damaged") from error
-    values = read_tensor(catalog, replace(tensor, key=key, file=piece.file, start=start))
+    values = read_tensor(catalog, replace(tensor, key=key, file=piece.file, start=start), mapping)
     if list(values.shape) != piece.shape:
         raise RequestError(
             f"a part of {key} in {path} has shape {list(values.shape)}, not {piece.shape}; the file is damaged"

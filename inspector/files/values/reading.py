@@ -3,6 +3,8 @@
 import math
 import mmap
 import zipfile
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.dtypes import ITEM_BYTES
 
 Array = npt.NDArray[Any]
+Mapping = Callable[[Path, int, int], memoryview]
+"""The bytes of a file, from one on, so many; raises OSError."""
 
 MAX_UNPACKED = 1 << 31
 """Bytes of a compressed member that are unpacked into memory."""
@@ -39,15 +43,35 @@ _NUMPY: dict[str, Any] = {
 """How each dtype is stored; quantised ones as the integers that they are made of, complex32 as pairs."""
 
 
-def read_tensor(catalog: Catalog, tensor: CatalogTensor, scattered: bool = False) -> Array:
+def map_part(path: Path, begin: int, count: int) -> memoryview:
+    """Bytes of a file, which nobody can change, in a mapping of their own."""
+    mapped, first = _pages(path, begin, count)
+    return memoryview(mapped)[first:]
+
+
+def map_scattered(path: Path, begin: int, count: int) -> memoryview:
+    """The same where single elements far apart will be looked at: nothing around them is read ahead."""
+    mapped, first = _pages(path, begin, count)
+    if hasattr(mmap, "MADV_RANDOM"):
+        mapped.madvise(mmap.MADV_RANDOM)
+    return memoryview(mapped)[first:]
+
+
+def _pages(path: Path, begin: int, count: int) -> tuple[mmap.mmap, int]:
+    """Whole pages around these bytes, and where the first of them is among those mapped."""
+    page = begin - begin % mmap.ALLOCATIONGRANULARITY
+    with path.open("rb") as stream:
+        return mmap.mmap(stream.fileno(), begin - page + count, access=mmap.ACCESS_READ, offset=page), begin - page
+
+
+def read_tensor(catalog: Catalog, tensor: CatalogTensor, mapping: Mapping = map_part) -> Array:
     """The values of a tensor, read-only and with its strides, mapped from its file.
 
-    `scattered` says that single elements far apart will be looked at, so that nothing around them is read ahead.
     bfloat16 and float8 come as `ml_dtypes`, quantised values as the integers stored, complex32 as complex64. Raises
     RequestError where the values are not in the file, lie beyond its end, or are kept in a way that is not mapped.
     """
     if tensor.pieces:
-        return _assembled(catalog, tensor)
+        return _assembled(catalog, tensor, mapping)
     if tensor.layout != "strided" or (tensor.file is None and tensor.elements):
         kept = "on the meta device" if tensor.device == "meta" else f"kept as {tensor.layout}"
         raise RequestError(f"{tensor.key} is {kept}: its values cannot be shown from the file")
@@ -66,7 +90,7 @@ def read_tensor(catalog: Catalog, tensor: CatalogTensor, scattered: bool = False
         )
     first = tensor.storage_offset * item
     span = _span(tensor) - 1
-    room = _storage(tensor, first, (span + 1) * item, scattered)
+    room = _storage(tensor, first, (span + 1) * item, mapping)
     flat = np.frombuffer(room, stored, count=(span + 1) * pair)
     if catalog.big_endian:
         flat = flat.byteswap()
@@ -74,6 +98,8 @@ def read_tensor(catalog: Catalog, tensor: CatalogTensor, scattered: bool = False
         flat = flat.astype(np.float32).view(np.complex64)
     strides = [stride * flat.itemsize for stride in tensor.strides]
     values: Array = np.ndarray(tensor.shape, flat.dtype, flat, strides=strides)
+    values = np.conjugate(values) if tensor.conjugated else values
+    values = np.negative(values) if tensor.negated else values
     values.flags.writeable = False
     return values
 
@@ -83,36 +109,38 @@ def _span(tensor: CatalogTensor) -> int:
     return 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=True))
 
 
-def _storage(tensor: CatalogTensor, first: int, count: int, scattered: bool) -> memoryview:
+def _storage(tensor: CatalogTensor, first: int, count: int, mapping: Mapping) -> memoryview:
     """`count` bytes of a tensor's storage from the byte `first` on."""
     assert tensor.file is not None
     path = Path(tensor.file)
     try:
         if tensor.record is None:
-            return _mapped(path, tensor.start + first, count, tensor.key, scattered)
-        with zipfile.ZipFile(path) as archive:
-            info = archive.getinfo(tensor.record)
-            if first < 0 or tensor.start + first + count > info.file_size:
-                raise _beyond(tensor.key, path)
-            if info.compress_type != zipfile.ZIP_STORED:
-                return _unpacked(archive, info, tensor.start + first, count, tensor.key)
-            begin = data_offset(path, info)
-        return _mapped(path, begin + tensor.start + first, count, tensor.key, scattered)
+            return _mapped(path, tensor.start + first, count, tensor.key, mapping)
+        facts = path.stat()
+        info = _members(path, facts.st_size, facts.st_mtime_ns)[tensor.record]
+        if first < 0 or tensor.start + first + count > info.file_size:
+            raise _beyond(tensor.key, path)
+        if info.compress_type != zipfile.ZIP_STORED:
+            return _unpacked(path, info, tensor.start + first, count, tensor.key)
+        begin = data_offset(path, info)
+        return _mapped(path, begin + tensor.start + first, count, tensor.key, mapping)
     except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, RuntimeError) as error:
         raise RequestError(f"{tensor.key} cannot be read from {path}: {error}; the file is damaged") from error
     except OSError as error:
         raise RequestError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _mapped(path: Path, begin: int, count: int, key: str, scattered: bool) -> memoryview:
+@lru_cache(maxsize=4)
+def _members(path: Path, size: int, changed: int) -> dict[str, zipfile.ZipInfo]:
+    """The members of an archive as it was with this size and time of change; read once for all of its tensors."""
+    with zipfile.ZipFile(path) as archive:
+        return dict(archive.NameToInfo)
+
+
+def _mapped(path: Path, begin: int, count: int, key: str, mapping: Mapping) -> memoryview:
     if begin < 0 or begin + count > path.stat().st_size:
         raise _beyond(key, path)
-    page = begin - begin % mmap.ALLOCATIONGRANULARITY
-    with path.open("rb") as stream:
-        mapped = mmap.mmap(stream.fileno(), begin - page + count, access=mmap.ACCESS_READ, offset=page)
-    if scattered and hasattr(mmap, "MADV_RANDOM"):
-        mapped.madvise(mmap.MADV_RANDOM)
-    return memoryview(mapped)[begin - page :]
+    return mapping(path, begin, count)
 
 
 def data_offset(path: Path, info: zipfile.ZipInfo, base: int = 0) -> int:
@@ -130,14 +158,14 @@ def data_offset(path: Path, info: zipfile.ZipInfo, base: int = 0) -> int:
     return at + _LOCAL_HEADER + names + extra
 
 
-def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, begin: int, count: int, key: str) -> memoryview:
+def _unpacked(path: Path, info: zipfile.ZipInfo, begin: int, count: int, key: str) -> memoryview:
     if info.file_size > MAX_UNPACKED:
         raise RequestError(f"{key} is compressed and too large to unpack for a look ({info.file_size:,} bytes)")
-    with archive.open(info) as stream:
+    with zipfile.ZipFile(path) as archive, archive.open(info) as stream:
         stream.read(begin)
         data = stream.read(count)
     if len(data) < count:
-        raise _beyond(key, Path(archive.filename or ""))
+        raise _beyond(key, path)
     return memoryview(data)
 
 
@@ -145,11 +173,11 @@ def _beyond(key: str, path: Path) -> RequestError:
     return RequestError(f"the values of {key} lie beyond the end of {path}: the file is cut off; fetch it again")
 
 
-def _assembled(catalog: Catalog, tensor: CatalogTensor) -> Array:
+def _assembled(catalog: Catalog, tensor: CatalogTensor, mapping: Mapping) -> Array:
     """The pieces of a distributed tensor put together in memory."""
     from inspector.files.values.pieces import read_piece
 
-    parts = [(piece, read_piece(catalog, piece, tensor.key)) for piece in tensor.pieces]
+    parts = [(piece, read_piece(catalog, piece, tensor.key, mapping)) for piece in tensor.pieces]
     if len(parts) == 1 and list(parts[0][1].shape) == tensor.shape:
         return parts[0][1]
     covered = sum(math.prod(piece.shape) for piece, _ in parts)

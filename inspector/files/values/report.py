@@ -9,7 +9,7 @@ from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.dtypes import ITEM_BYTES
 from inspector.files.values.pictures import picture_of_array, scattered
-from inspector.files.values.reading import Array, read_tensor
+from inspector.files.values.reading import Array, map_part, map_scattered, read_tensor
 from inspector.files.values.statistics import largest, norms, plain, statistics
 
 LARGEST = 8
@@ -47,8 +47,8 @@ def values_picture(catalog: Catalog, wanted: PictureSettings) -> ValuePicture:
     """
     tensor = _tensor(catalog, wanted.key)
     strides = [stride * ITEM_BYTES.get(tensor.dtype, 1) for stride in tensor.strides]
-    far_apart = scattered(wanted, tensor.shape, strides)
-    return picture_of_array(read_tensor(catalog, tensor, far_apart), wanted, tensor.dtype)
+    mapping = map_scattered if scattered(wanted, tensor.shape, strides) else map_part
+    return picture_of_array(read_tensor(catalog, tensor, mapping), wanted, tensor.dtype)
 
 
 def _tensor(catalog: Catalog, key: str) -> CatalogTensor:
