@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from inspector.core.named_globals import refused_first
 from inspector.core.table import FileInfo, ModelInfo, ModelTable, Note, Tensor, Totals
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.collecting import collection_put_off
@@ -48,8 +49,9 @@ def _table(catalog: Catalog, target: str) -> ModelTable:
             format=catalog.format,
             bytes=catalog.bytes,
             tensors=len(catalog.tensors),
-            globals=catalog.globals,
+            globals=[found.name for found in catalog.globals],
             unsafe_globals=catalog.unsafe_globals,
+            global_details=catalog.globals,
             container=_main_container(catalog),
         ),
     )
@@ -61,7 +63,8 @@ def _notes(catalog: Catalog) -> list[Note]:
         message = "a file does not say which tensors are buffers; integers and running statistics are taken for them"
         notes.append(Note(code="file-only", message=message))
     if catalog.unsafe_globals:
-        named = ", ".join(catalog.unsafe_globals[:5])
+        refused = refused_first(catalog.globals)
+        named = ", ".join(found.name for found in refused[:5]) + (" …" if len(refused) > 5 else "")
         message = f"the pickle names what a safe reader refuses: {named}; nothing was run"
         notes.append(Note(code="unsafe-globals", message=message))
     return notes

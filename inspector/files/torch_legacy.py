@@ -67,7 +67,6 @@ def open(path: Path) -> Catalog:
                 message=f"the file is cut off: its tensors need at least {needed:,} bytes and {size:,} are here",
             )
         )
-    names, unsafe = named_globals((first, version, system, pickled, keys))
     return Catalog(
         path=str(path),
         format="torch-legacy",
@@ -80,8 +79,7 @@ def open(path: Path) -> Catalog:
         ],
         containers=contents.containers,
         modules=contents.modules,
-        globals=names,
-        unsafe_globals=unsafe,
+        globals=named_globals((first, version, system, pickled, keys)),
         protocol=_highest(first, pickled),
         notes=notes,
     )

@@ -6,10 +6,14 @@ from rich.text import Text
 
 from inspector.core import wording
 from inspector.core.memory import MemoryReport
+from inspector.core.named_globals import refused_first, sentence
 from inspector.core.results import ForwardReport, KeyExplanation, RowRun
-from inspector.core.table import Failure, ModelTable, Row
+from inspector.core.table import Failure, FileInfo, ModelTable, Row
 from inspector.report.console import standard_output
 from inspector.report.memory_text import MEMORY_COLUMNS, memory_cells, memory_lines
+
+LISTED = 12
+"""Names of a pickle, one to a line, before the rest is counted."""
 
 
 def print_table(table: ModelTable, memory: MemoryReport | None = None) -> None:
@@ -31,6 +35,8 @@ def print_table(table: ModelTable, memory: MemoryReport | None = None) -> None:
         )
     console.print(grid)
     _print_totals(console, table)
+    if table.file is not None:
+        _print_refused(console, table.file)
     fields = [row.receptive_field for row in table.rows if row.receptive_field is not None]
     for misaligned in dict.fromkeys(field.misaligned for field in fields if field.misaligned):
         console.print(Text(wording.printable(misaligned)))
@@ -162,6 +168,23 @@ def _print_totals(console: Console, table: ModelTable) -> None:
     if totals.flops is not None and totals.macs is not None:
         text = f"{wording.count(totals.flops)} floating-point operations, {wording.count(totals.macs)} multiply-adds"
         console.print(Text(text))
+
+
+def _print_refused(console: Console, file: FileInfo) -> None:
+    """What a safe reader would not take, with what it is; what could do most first."""
+    refused = refused_first(file.global_details)
+    if not refused:
+        return
+    console.print(Text(f"\nThe pickle names {wording.things(len(refused), 'thing')} that weights_only refuses:"))
+    for found in refused[:LISTED]:
+        dangerous = found.severity == "dangerous"
+        console.print(
+            Text(f"  {'⚠' if dangerous else '·'} "),
+            Text(wording.printable(found.name), style="bold red" if dangerous else "bold"),
+            Text(wording.printable(sentence(found)), style="red" if dangerous else ""),
+        )
+    if len(refused) > LISTED:
+        console.print(Text(f"  and {len(refused) - LISTED:,} more: --json has them all", style="dim"))
 
 
 def _print_rest(console: Console, table: ModelTable) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from inspector.core import wording
 from inspector.core.memory import MemoryReport
+from inspector.core.named_globals import NamedGlobal, refused_first, sentence
 from inspector.core.table import Failure, Fix, FormulaLine, Load, ModelTable, Row, Source
 from inspector.tui.keys_here import with_keys
 from inspector.tui.memory_page import model_memory, row_memory
@@ -136,8 +137,18 @@ def _model(page: Page, table: ModelTable) -> None:
         page.fact("tensors", wording.exact(table.file.tensors))
         if table.file.container:
             page.fact("found in", table.file.container)
-        if table.file.unsafe_globals:
-            page.fact("unsafe", ", ".join(table.file.unsafe_globals), ERROR)
+        _refused(page, refused_first(table.file.global_details))
+
+
+def _refused(page: Page, refused: list[NamedGlobal]) -> None:
+    """What the file's pickle names and a safe reader refuses, what could do most first; none of it was run."""
+    if refused:
+        page.heading("Refused by weights_only", "only listed, nothing of it was run")
+    for found in refused[:LISTED]:
+        style = {"dangerous": ERROR, "unknown": WARNING, "harmless": ""}[found.severity]
+        page.line((found.name, style))
+        page.line(("  ", ""), (sentence(found), MUTED), hang=2)
+    _more(page, [found.name for found in refused])
 
 
 def _loaded(page: Page, load: Load, path: str) -> None:

@@ -39,7 +39,7 @@ def test_plain_data_reads_as_the_stock_unpickler_reads_it(value: Any, protocol: 
     read = read_pickle(b"before" + data + b"after", 6)
     assert read.value == pickle.loads(data)
     assert read.end == 6 + len(data)
-    assert read.globals == []
+    assert read.globals == {}
 
 
 class Point:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from inspector.core.errors import RequestError
+from inspector.core.named_globals import refused_first
 from inspector.core.table import Load, LoadRule, Mismatch
 from inspector.engine.arrays import tensor_of
 from inspector.engine.user_paths import user_path
@@ -123,7 +124,8 @@ def _refuse_other_roots(catalog: Catalog) -> None:
 def _refused(catalog: Catalog, error: Exception) -> str:
     """Why the safe reader would not take the file, and the way out."""
     if catalog.unsafe_globals:
-        shown = ", ".join(catalog.unsafe_globals[:6]) + (" …" if len(catalog.unsafe_globals) > 6 else "")
+        refused = refused_first(catalog.globals)
+        shown = ", ".join(f"{found.name} ({found.what})" for found in refused[:4]) + (" …" if len(refused) > 4 else "")
         return (
             f"{catalog.path} holds more than tensors: it names {shown}, which a safe reader does not run; where "
             "you trust the file, load it yourself and save only its state_dict: "
