@@ -66,6 +66,8 @@ class CatalogContainer(Record, frozen=True, kw_only=True):
     """Held directly, not in containers within it."""
     entries: dict[str, str] = {}
     """Everything that is neither a tensor nor a container, as text: ``{"epoch": "3"}``."""
+    numbered: bool = False
+    """Whether its keys are numbers: those of a list, or of a mapping such as an optimizer's ``state``."""
 
 
 class CatalogModule(Record, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from inspector.core.table import FileInfo, ModelInfo, ModelTable, Note, Tensor, 
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.collecting import collection_put_off
 from inspector.files.distinct import distinct, kind_of
+from inspector.files.expressions import Expressions
 from inspector.files.tree_rows import rows_of
 
 MAX_TIES = 64
@@ -24,7 +25,7 @@ def _table(catalog: Catalog, target: str) -> ModelTable:
     parameters = [tensor for tensor in catalog.tensors if kind_of(tensor) == "parameter"]
     buffers = [tensor for tensor in catalog.tensors if kind_of(tensor) == "buffer"]
     (count, size), (buffer_count, buffer_size) = distinct(parameters), distinct(buffers)
-    ties = _ties(catalog.tensors)
+    ties, expressions = _ties(catalog.tensors), Expressions(catalog)
     return ModelTable(
         model=ModelInfo(
             name=Path(catalog.path).name,
@@ -43,7 +44,7 @@ def _table(catalog: Catalog, target: str) -> ModelTable:
             modules=len(rows),
         ),
         rows=rows,
-        tensors=[_tensor(tensor, ties, catalog) for tensor in catalog.tensors],
+        tensors=[_tensor(tensor, ties, expressions.of(tensor)) for tensor in catalog.tensors],
         notes=_notes(catalog),
         file=FileInfo(
             format=catalog.format,
@@ -83,7 +84,7 @@ def _identity(tensor: CatalogTensor) -> tuple[object, ...]:
     return (tensor.storage, tensor.storage_offset, tuple(tensor.shape), tuple(tensor.strides), tensor.dtype)
 
 
-def _tensor(tensor: CatalogTensor, ties: dict[tuple[object, ...], list[str]], catalog: Catalog) -> Tensor:
+def _tensor(tensor: CatalogTensor, ties: dict[tuple[object, ...], list[str]], expression: str) -> Tensor:
     return Tensor(
         key=tensor.key,
         kind=kind_of(tensor),
@@ -95,18 +96,8 @@ def _tensor(tensor: CatalogTensor, ties: dict[tuple[object, ...], list[str]], ca
         elements=tensor.elements,
         bytes=tensor.bytes,
         tied_to=[key for key in ties[_identity(tensor)][: MAX_TIES + 1] if key != tensor.key],
-        expression=_expression(tensor, catalog),
+        expression=expression,
     )
-
-
-def _expression(tensor: CatalogTensor, catalog: Catalog) -> str:
-    if catalog.root == "tensor":
-        return "checkpoint"
-    if catalog.root == "module":
-        return f"checkpoint.state_dict()[{tensor.name!r}]"
-    if catalog.format == "torch-export" and not tensor.container:
-        return f"checkpoint.state_dict[{tensor.name!r}]"
-    return "checkpoint" + "".join(f"[{part!r}]" for part in [*tensor.container, tensor.name])
 
 
 def _main_container(catalog: Catalog) -> str:

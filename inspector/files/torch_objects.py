@@ -10,7 +10,7 @@ from inspector.files.catalog import CatalogContainer, CatalogModule, CatalogTens
 from inspector.files.dtypes import ITEM_BYTES
 from inspector.files.inert_pickle import BrokenPickleError, Call, Global, Persistent
 from inspector.files.pickled_text import SEQUENCES, encodable, path_of, text_of, type_name
-from inspector.files.torch_mappings import MAPPINGS, MAX_ENTRIES, entries_of, size_of
+from inspector.files.torch_mappings import MAPPINGS, MAX_ENTRIES, entries_of, is_numbered, size_of
 from inspector.files.torch_modules import FAMILIES, Families, Family, described, is_module, parts_of, tensors_in
 from inspector.files.torch_tensors import MAX_ELEMENTS, View, view
 
@@ -104,7 +104,11 @@ class _Walk:
                     inner.append((key, value))
                     del texts[key]
         self.contents.containers[place] = CatalogContainer(
-            path=path, type=type_name(container), tensors=len(self.contents.tensors) - first, entries=texts
+            path=path,
+            type=type_name(container),
+            tensors=len(self.contents.tensors) - first,
+            entries=texts,
+            numbered=is_numbered(container),
         )
         for key, value in inner:
             self.into(value, [*path, key], above)

@@ -11,15 +11,9 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from inspector.core.table import LoadRule
+from inspector.core.wrapper_tokens import WRAPPER_TOKENS
 
-WRAPPERS = (
-    "module",
-    "_orig_mod",
-    "_fsdp_wrapped_module",
-    "_checkpoint_wrapped_module",
-    "_forward_module",
-    "_fpw_module",
-)
+WRAPPERS = tuple(WRAPPER_TOKENS)
 OUTER = ("model", "net", "network")
 """Attributes in which a LightningModule usually keeps the network; dropped at the front of a key only."""
 
