@@ -42,6 +42,10 @@ class CatalogTensor(Record, frozen=True, kw_only=True):
     bytes: int
     """What its elements take; for sparse tensors, what is stored."""
     layout: str = "strided"
+    conjugate: bool = False
+    """Whether its values are the conjugates of what is stored."""
+    negative: bool = False
+    """Whether its values are what is stored, negated."""
     requires_grad: bool = False
     file: str | None = None
     """The file in which its storage lies; None where its values cannot be read."""

@@ -49,4 +49,4 @@ def read_pickle(data: Buffer, start: int = 0, most: int = MAX_BYTES) -> Pickled:
         broken = BrokenPickleError(f"malformed at byte {machine.position - start}: {type(error).__name__} {error}")
         broken.globals = machine.globals
         raise broken from error
-    return Pickled(machine.result, machine.position, machine.protocol, machine.globals)
+    return Pickled(machine.result, machine.position, machine.protocol, machine.globals, machine.persistents)

@@ -1,7 +1,7 @@
 """What an inert reading of a pickle gives, and the machine that its opcodes work on, with its bounds."""
 
 import mmap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from sys import getsizeof
 from typing import Any
@@ -83,6 +83,8 @@ class Pickled:
     protocol: int
     globals: dict[Global, Uses]
     """All that it names, with the calls of each."""
+    persistents: Sequence[Persistent] = ()
+    """All its references to what is kept beside it, in order."""
 
 
 _RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg"}
@@ -115,6 +117,7 @@ class Machine:
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
         self.globals: dict[Global, Uses] = {}
+        self.persistents: list[Persistent] = []
         self.protocol = 0
         self.result: Any = None
 
@@ -211,3 +214,9 @@ class Machine:
             if len(uses.first) < KEPT_CALLS:
                 uses.first.append(made)
         return made
+
+    def refer(self, identity: Any) -> Persistent:
+        """Record a reference to something kept beside the pickle."""
+        found = Persistent(identity)
+        self.persistents.append(found)
+        return found

@@ -332,9 +332,9 @@ def _build(m: Machine) -> None:
 
 @_opcode(b"P")
 def _persid(m: Machine) -> None:
-    m.stack.append(Persistent(m.line()))
+    m.stack.append(m.refer(m.line()))
 
 
 @_opcode(b"Q")
 def _binpersid(m: Machine) -> None:
-    m.stack.append(Persistent(m.stack.pop()))
+    m.stack.append(m.refer(m.stack.pop()))

@@ -16,6 +16,7 @@ from inspector.files.allowed_globals import named_globals, warning
 from inspector.files.catalog import Catalog
 from inspector.files.inert_pickle import BrokenPickleError, Pickled, read_pickle
 from inspector.files.torch_objects import read_contents
+from inspector.files.torch_tensors import stored_bytes
 
 MAGIC = 0x1950A86A20F9469CFC6C
 MAX_KEYS = 16 * 2**20
@@ -56,7 +57,7 @@ def open(path: Path) -> Catalog:
                 f"{path} is cut off or damaged: a pickle in it cannot be read ({error}){warning(error.globals)}; "
                 "fetch the file again"
             ) from error
-        starts = _starts(keys, contents.declared)
+        starts = _starts(keys, stored_bytes(pickled.persistents))
     notes = [*contents.notes]
     # Each storage takes 8 bytes and its elements; the tensors say at least how many those are.
     needed = keys.end + sum(8 + need for need, _ in contents.storages.values())
@@ -86,7 +87,7 @@ def open(path: Path) -> Catalog:
 
 
 def _starts(keys: Pickled, declared: dict[str, int]) -> dict[str, int]:
-    """Where each storage's elements begin, behind their count; those behind one that no tensor uses are left out."""
+    """Where each storage's elements begin, behind their count; those behind one of unknown size are left out."""
     starts: dict[str, int] = {}
     position = keys.end
     for key in keys.value if isinstance(keys.value, list) else ():

@@ -20,6 +20,7 @@ MAX_CHARACTERS = 32 * 2**20
 """Of all keys together, each with its containers' keys: far more than a checkpoint has, little enough to hold."""
 MAX_MENTIONS = 4
 """How often one container is listed: a few bytes can refer to each other so that every level doubles."""
+_TENSOR_MAKERS = ("torch._utils._rebuild_", "torch._tensor._rebuild_", "torch.nn.parameter.Uninitialized")
 _SCALARS = (str, int, float, bytes, type(None), Global, Persistent)
 
 
@@ -149,7 +150,7 @@ class _Walk:
         if seen:
             message = f"{name} is said to have the shape {list(seen.shape)}, more elements than any tensor can have"
             self.contents.notes.append(Note(code="impossible-shape", message=message, path=name))
-        elif path_of(value).startswith("torch._utils._rebuild_"):
+        elif path_of(value).startswith(_TENSOR_MAKERS):
             message = f"{name} is a tensor stored in a way that is not understood: {encodable(path_of(value))}"
             self.contents.notes.append(Note(code="not-understood", message=message))
         return False
@@ -189,6 +190,8 @@ class _Walk:
             elements=elements,
             bytes=elements * item if seen.stored_bytes is None else seen.stored_bytes,
             layout=seen.layout,
+            conjugate=seen.conjugate,
+            negative=seen.negative,
             requires_grad=seen.requires_grad,
             family=family,
             persistent=persistent,

@@ -4,12 +4,13 @@ A tensor is a recorded call of one of the rebuild functions of ``torch/_utils.py
 reference ``('storage', type, key, location, elements)``.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
 from inspector.files.dtypes import ITEM_BYTES, STORAGE_DTYPES
-from inspector.files.inert_pickle import Call, Global
+from inspector.files.inert_pickle import Call, Global, Persistent
 from inspector.files.pickled_text import text_of
 
 MAX_DIMENSIONS = 64
@@ -33,6 +34,9 @@ class View:
     stored_bytes: int | None = None
     """Of a sparse tensor; None where its elements are all there."""
     storage_bytes: int = 0
+    conjugate: bool = False
+    """Whether the stored numbers are to be conjugated; `negative`: negated. torch leaves both to whoever reads."""
+    negative: bool = False
 
     @property
     def elements(self) -> int:
@@ -66,6 +70,19 @@ def dtype_name(value: Any) -> str:
     if isinstance(value, Global) and value.module == "torch" and value.name in ITEM_BYTES:
         return value.name
     raise ValueError("not a dtype")
+
+
+def stored_bytes(persistents: Iterable[Persistent]) -> dict[str, int]:
+    """The bytes of each storage that a pickle refers to, also of those of no tensor that is understood, by its key."""
+    found: dict[str, int] = {}
+    for one in persistents:
+        try:
+            kind, storage_type, key, _, count, *_ = one.identity
+            if kind == "storage":
+                found[text_of(key)] = sizes([count])[0] * ITEM_BYTES[STORAGE_DTYPES[storage_type.name]]
+        except (TypeError, ValueError, KeyError, AttributeError):
+            continue
+    return found
 
 
 def _view(path: str, args: tuple[Any, ...], depth: int) -> View | None:
@@ -110,6 +127,8 @@ def _strided(path: str, args: tuple[Any, ...]) -> View:
         offset += sizes([more[0][1]])[0]
     if len(shape) != len(strides):
         raise ValueError("not a view")
+    told = args[7:] if path.endswith("_v3") else args[6:] if path.endswith("_v2") else ()
+    flags = told[0] if told and isinstance(told[0], dict) else {}
     gradient = args[5] if path.endswith("qtensor") else args[4] if len(args) > 4 else False
     return View(
         dtype,
@@ -120,6 +139,8 @@ def _strided(path: str, args: tuple[Any, ...]) -> View:
         text_of(location),
         gradient is True,
         storage_bytes=count * ITEM_BYTES[stored],
+        conjugate=flags.get("conj") is True,
+        negative=flags.get("neg") is True,
     )
 
 

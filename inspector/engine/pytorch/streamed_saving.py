@@ -27,9 +27,9 @@ def write_torch(path: Path, tensors: Sequence[Outgoing]) -> None:
     empty = OrderedDict(
         (tensor.key, torch.empty(tensor.shape, dtype=getattr(torch, tensor.dtype))) for tensor in tensors
     )
-    with torch.serialization.skip_data(), path.open("wb") as stream:
+    with torch.serialization.skip_data(), path.open("wb") as skeleton:
         # To an open file: the archive would have the name of the path within.
-        torch.save(empty, stream)
+        torch.save(empty, skeleton)
     del empty
     places = {tensor.key: tensor for tensor in open_catalog(path).tensors}
     with zipfile.ZipFile(path) as archive:
