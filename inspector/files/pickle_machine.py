@@ -204,14 +204,13 @@ class Machine:
     def call(self, function: Any, args: Any = (), state: Any = None) -> Call:
         """Record a call of `function`, or of what a call of something named would have given."""
         made = Call(function, args, state)
-        for _ in range(_CHAIN):
-            if not isinstance(function, Call):
-                break
-            function = function.function
+        steps = 0
+        while isinstance(function, Call) and steps < _CHAIN:
+            function, steps = function.function, steps + 1
         if isinstance(function, Global):
             uses = self.globals[function]
             uses.count += 1
-            if len(uses.first) < KEPT_CALLS:
+            if uses.count <= KEPT_CALLS:
                 uses.first.append(made)
         return made
 

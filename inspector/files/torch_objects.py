@@ -36,8 +36,6 @@ class Contents:
     notes: list[Note] = field(default_factory=list)
     storages: dict[str, tuple[int, str]] = field(default_factory=dict)
     """The bytes that each storage must have by what its tensors say, and one of those tensors."""
-    declared: dict[str, int] = field(default_factory=dict)
-    """The bytes that each storage is declared to have."""
 
 
 def read_contents(value: Any, families: Families | None = None, apart: Mapping[str, View] | None = None) -> Contents:
@@ -203,7 +201,6 @@ class _Walk:
             return
         last = seen.offset + sum((size - 1) * stride for size, stride in zip(seen.shape, seen.strides, strict=True))
         needed = (last + 1) * item if elements else 0
-        self.contents.declared[seen.storage] = seen.storage_bytes
         known, by = self.contents.storages.get(seen.storage, (0, key))
         self.contents.storages[seen.storage] = (max(needed, known), key if needed > known else by)
         if needed > seen.storage_bytes:

@@ -1,5 +1,7 @@
 """Why a file does not load into a model, what mends it, proven by a strict load without memory; and the mended file."""
 
+import copy
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from inspector.engine.pytorch.opening import Constructor
 from inspector.engine.pytorch.places import holdings_of, identity, places_of
 from inspector.engine.pytorch.saving import TORCH_SUFFIXES
 from inspector.engine.pytorch.stand_ins import as_meta, stand_ins
-from inspector.engine.pytorch.streamed_saving import write_torch
+from inspector.engine.pytorch.streamed_saving import versions_of, with_versions, write_torch
 from inspector.engine.pytorch.structure import dtype_name
 from inspector.engine.pytorch.untouched import untouched
 from inspector.engine.user_paths import user_path
@@ -27,7 +29,6 @@ from inspector.files.matching import (
     LOSSLESS,
     LOSSY,
     Candidate,
-    Change,
     Diagnosis,
     Entry,
     Transfer,
@@ -72,7 +73,7 @@ def repair(
     diagnosis = chosen.diagnosis
     sources = _sources(catalog, chosen)
     loads = diagnosis.loads and _loads_strictly(model, state, diagnosis, sources)
-    report = _report(catalog, chosen, diagnosis, found, settings.weights, loads)
+    report = _report(catalog, chosen, diagnosis, found, settings.weights, loads, state)
     if not loads and constructor is not None:
         progress(0, None, "trying other constructor arguments")
         keys = [entry.key for entry in chosen.entries], [entry.key for entry in entries]
@@ -85,13 +86,21 @@ def repair(
     fills = loads or (settings.partial and not diagnosis.refused)
     if target is None or settings.output is None or not (is_sure and fills):
         return report
+    if loads and target.suffix == ".safetensors" and not _loads_strictly(model, state, diagnosis, sources, False):
+        raise RequestError(
+            f"{settings.output}: the model loads only what tells the versions of its modules, which safetensors does "
+            "not hold; write a .pt file instead"
+        )
     progress(0, None, f"writing {settings.output}")
     _write(target, settings.output, state, diagnosis, catalog, sources)
     return replace(report, written=settings.output)
 
 
 def _state(model: nn.Module) -> dict[str, Tensor]:
-    return {key: value for key, value in model.state_dict(keep_vars=True).items() if isinstance(value, Tensor)}
+    """The tensors of the state_dict; with the versions of its modules, without which some models refuse to load."""
+    whole = model.state_dict(keep_vars=True)
+    state = OrderedDict((key, value) for key, value in whole.items() if isinstance(value, Tensor))
+    return with_versions(state, versions_of(whole))
 
 
 def model_entries(model: nn.Module, state: Mapping[str, Tensor]) -> list[Entry]:
@@ -145,18 +154,20 @@ def _sources(catalog: Catalog, chosen: Candidate) -> dict[str, CatalogTensor]:
 
 
 def _loads_strictly(
-    model: nn.Module, state: Mapping[str, Tensor], diagnosis: Diagnosis, sources: Mapping[str, CatalogTensor]
+    model: nn.Module,
+    state: Mapping[str, Tensor],
+    diagnosis: Diagnosis,
+    sources: Mapping[str, CatalogTensor],
+    versions: bool = True,
 ) -> bool:
     """Whether the model itself takes what the transfers make; what does not matter is taken from the model."""
-    made = {key: as_meta(value) for key, value in state.items() if not is_lazy(value)}
+    held = OrderedDict((key, as_meta(value)) for key, value in state.items() if not is_lazy(value))
+    # A copy: torch notes in it that tensors are assigned, and a file with that note would be loaded so.
+    made = with_versions(held, copy.deepcopy(versions_of(state)) if versions else None)
     with untouched(model) as modules, stand_ins(modules), torch.no_grad():
         try:
             for transfer in diagnosis.transfers:
-                given = [
-                    torch.empty(sources[key].shape, dtype=getattr(torch, sources[key].dtype), device="meta")
-                    for key in transfer.sources
-                ]
-                made[transfer.target] = _changed_on_meta(given, transfer.changes)
+                made[transfer.target] = _made_on_meta(transfer, sources)
             result = model.load_state_dict(made, strict=False, assign=True)
         except Exception:
             # Shapes that do not fit, and whatever a model's own way of loading raises.
@@ -165,8 +176,12 @@ def _loads_strictly(
     return not result.unexpected_keys and not [key for key in result.missing_keys if key in state]
 
 
-def _changed_on_meta(tensors: list[Tensor], changes: list[Change]) -> Tensor:
-    for change in changes:
+def _made_on_meta(transfer: Transfer, sources: Mapping[str, CatalogTensor]) -> Tensor:
+    tensors = [
+        torch.empty(sources[key].shape, dtype=getattr(torch, sources[key].dtype), device="meta")
+        for key in transfer.sources
+    ]
+    for change in transfer.changes:
         match change.op:
             case "join":
                 tensors = [torch.cat(tensors, change.axis or 0)]
@@ -183,8 +198,22 @@ def _changed_on_meta(tensors: list[Tensor], changes: list[Change]) -> Tensor:
     return made
 
 
+def _unproven(state: Mapping[str, Tensor]) -> list[str]:
+    lazy = [key for key, value in state.items() if is_lazy(value)]
+    if not lazy:
+        return []
+    shown = ", ".join(lazy[:3]) + (" …" if len(lazy) > 3 else "")
+    return [f"the model takes any shape for {shown}, which no pass has given one yet: there shapes prove nothing"]
+
+
 def _report(
-    catalog: Catalog, chosen: Candidate, diagnosis: Diagnosis, found: list[Candidate], weights: str, loads: bool
+    catalog: Catalog,
+    chosen: Candidate,
+    diagnosis: Diagnosis,
+    found: list[Candidate],
+    weights: str,
+    loads: bool,
+    state: Mapping[str, Tensor],
 ) -> RepairReport:
     return RepairReport(
         loads=loads,
@@ -203,7 +232,7 @@ def _report(
             for one in diagnosis.partial
         ],
         stays_random=diagnosis.stays_random,
-        notes=diagnosis.notes,
+        notes=[*diagnosis.notes, *_unproven(state)],
         others=[
             Found(
                 container=".".join(one.path),
@@ -230,13 +259,16 @@ def _write(
     for key, value in state.items():
         transfer = by_target.get(key)
         if transfer is not None:
-            outgoing.append(_from_file(transfer, list(value.shape), catalog, sources))
+            # Not the model's: a lazy one takes its shape from the file.
+            shape = list(_made_on_meta(transfer, sources).shape)
+            outgoing.append(_from_file(transfer, shape, catalog, sources))
         else:
-            outgoing.append(Outgoing(key, list(value.shape), dtype_name(value.dtype), _values_of(value, key)))
+            shape = [] if is_lazy(value) else list(value.shape)
+            outgoing.append(Outgoing(key, shape, dtype_name(value.dtype), _values_of(value, key)))
     if target.suffix.lower() == ".safetensors":
         write_whole(target, output, lambda place: write_safetensors(place, outgoing, {"format": "pt"}))
     else:
-        write_whole(target, output, lambda place: write_torch(place, outgoing))
+        write_whole(target, output, lambda place: write_torch(place, outgoing, versions_of(state)))
 
 
 def _from_file(
