@@ -10,6 +10,9 @@ import pytest
 
 # Before any test imports textual, which reads these once: snapshots are of a fixed terminal, whoever runs them.
 os.environ.update(TEXTUAL_ANIMATIONS="none", COLUMNS="80", LINES="24", TZ="UTC")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # A process for each core: threads in each of them would only wait for one another.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 for _name in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_COLOR_SYSTEM", "FORCE_COLOR"):
     os.environ.pop(_name, None)
 

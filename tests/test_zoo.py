@@ -18,7 +18,7 @@ specimens = pytest.mark.parametrize("name", sorted(ZOO))
 expressible = pytest.mark.parametrize("name", sorted(name for name in ZOO if not ZOO[name].other_arguments))
 
 
-@pytest.fixture(params=["real", "meta"])
+@pytest.fixture(params=["real", pytest.param("meta", marks=pytest.mark.slow)])
 def _pass(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shapes come from a real pass where that is cheap, else from meta tensors; the zoo must stand both."""
     monkeypatch.setattr("inspector.engine.pytorch.passes.is_cheap", lambda *_: request.param == "real")

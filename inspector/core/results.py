@@ -91,7 +91,7 @@ class KeyPart(Record, frozen=True, kw_only=True):
 
     text: str
     kind: str
-    """wrapper, attribute, index, name, parameter or buffer."""
+    """wrapper, attribute, index, name, parameter or buffer; in a file also container or slot (an optimizer's)."""
     module_type: str | None
     explanation: str
 

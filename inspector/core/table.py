@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from inspector.core.named_globals import NamedGlobal
+
 RowKind = Literal["module", "function", "node"]
 FieldStatus = Literal["exact", "upper_bound", "whole_input", "unknown"]
 Number = int | float
@@ -356,6 +358,8 @@ class FileInfo(Record, frozen=True, kw_only=True):
     tensors: int
     globals: list[str] = []
     unsafe_globals: list[str] = []
+    global_details: list[NamedGlobal] = []
+    """What each of `globals` is."""
     container: str = ""
     parts: list[FilePart] = []
     dtypes: dict[str, int] = {}

@@ -5,10 +5,15 @@ Source: ``torch/_weights_only_unpickler.py``, ``_get_allowed_globals``. Anything
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
+from msgspec.structs import replace
+
+from inspector.core.named_globals import NamedGlobal, refused_first
+from inspector.files.call_text import call_text
 from inspector.files.dtypes import ITEM_BYTES
-from inspector.files.inert_pickle import Global, Pickled
+from inspector.files.inert_pickle import KEPT_CALLS, Global, Pickled, Uses
+from inspector.files.known_globals import described
 from inspector.files.pickled_text import encodable
 
 _TENSOR_TYPES = "BFloat16|Bool|Byte|Char|Double|Float|Half|Int|Long|Short"
@@ -34,17 +39,43 @@ def is_allowed(path: str) -> bool:
     return re.fullmatch(_ALLOWED, path) is not None and not re.fullmatch(_NEVER, path)
 
 
-def named_globals(pickles: Iterable[Pickled]) -> tuple[list[str], list[str]]:
-    """All names in the pickles, sorted, and those among them that ``weights_only`` refuses."""
-    names = sorted({encodable(found.path) for pickled in pickles for found in pickled.globals})
-    return names, [name for name in names if not is_allowed(name)]
+def named_globals(pickles: Iterable[Pickled], also_allowed: Collection[str] = ()) -> list[NamedGlobal]:
+    """All names in the pickles, sorted, with what they are and what would be done with them."""
+    return merged([_named(found, uses, also_allowed) for pickled in pickles for found, uses in pickled.globals.items()])
 
 
-def warning(found: Iterable[Global]) -> str:
+def merged(found: Iterable[NamedGlobal]) -> list[NamedGlobal]:
+    """Each name once, sorted, with the calls that all of them have."""
+    by_name: dict[str, NamedGlobal] = {}
+    for one in found:
+        known = by_name.get(one.name)
+        by_name[one.name] = (
+            one
+            if known is None
+            else replace(
+                known,
+                called=known.called + one.called,
+                calls=list(dict.fromkeys([*known.calls, *one.calls]))[:KEPT_CALLS],
+            )
+        )
+    return [by_name[name] for name in sorted(by_name)]
+
+
+def _named(found: Global, uses: Uses, also_allowed: Collection[str] = ()) -> NamedGlobal:
+    name = encodable(found.path)
+    allowed = name in also_allowed or is_allowed(name)
+    severity, kind, what = described(found.module, found.name)
+    calls = [] if allowed else [call_text(call) for call in uses.first]
+    return NamedGlobal(
+        name=name, allowed=allowed, severity=severity, kind=kind, what=what, called=uses.count, calls=calls
+    )
+
+
+def warning(found: Mapping[Global, Uses]) -> str:
     """A clause on what a pickle that cannot be read names before it breaks off; "" where all of it is harmless."""
-    names = [encodable(name.path) for name in found if not is_allowed(encodable(name.path))]
-    if not names:
+    refused = refused_first(_named(one, uses) for one, uses in found.items())
+    if not refused:
         return ""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    shown = ", ".join(name[:80] for name in names[:3])
+    more = f" and {len(refused) - 3} more" if len(refused) > 3 else ""
+    shown = ", ".join(f"{one.name[:80]} ({one.what})" for one in refused[:3])
     return f"; it names {shown}{more}, which a safe reader refuses, and nothing was run"

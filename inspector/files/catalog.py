@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from inspector.core.named_globals import NamedGlobal
 from inspector.core.table import FormulaLine, Note, ReceptiveField, Record
 
 Setting = bool | int | float | str | None | list[bool | int | float | str | None]
@@ -71,6 +72,8 @@ class CatalogContainer(Record, frozen=True, kw_only=True):
     """Everything that is neither a tensor nor a container, as text: ``{"epoch": "3"}``."""
     metadata: dict[str, dict[str, Setting]] = {}
     """Of a state_dict: what its modules noted when they were saved, by path, as torch's ``_metadata`` has it."""
+    numbered: bool = False
+    """Whether its keys are numbers: those of a list, or of a mapping such as an optimizer's ``state``."""
 
 
 class CatalogModule(Record, frozen=True, kw_only=True):
@@ -111,10 +114,8 @@ class Catalog(Record, frozen=True, kw_only=True):
     containers: list[CatalogContainer] = []
     modules: list[CatalogModule] = []
     """Of pickled models, in the order of ``named_modules()``."""
-    globals: list[str] = []
-    """Every class and function that the pickle names."""
-    unsafe_globals: list[str] = []
-    """Those that torch's ``weights_only`` reader does not allow by default."""
+    globals: list[NamedGlobal] = []
+    """Every class and function that the pickle names, by name."""
     big_endian: bool = False
     """The order of bytes in the storages."""
     protocol: int | None = None
@@ -122,3 +123,8 @@ class Catalog(Record, frozen=True, kw_only=True):
     shards: list[str] = []
     """Of an index: the files beside it that hold the tensors."""
     notes: list[Note] = []
+
+    @property
+    def unsafe_globals(self) -> list[str]:
+        """The names that torch's ``weights_only`` reader does not allow by default."""
+        return [found.name for found in self.globals if not found.allowed]

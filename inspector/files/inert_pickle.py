@@ -9,6 +9,7 @@ import struct
 
 from inspector.files import pickle_opcodes as _opcodes  # noqa: F401  # fills the table of what each does
 from inspector.files.pickle_machine import (
+    KEPT_CALLS,
     MAX_BYTES,
     BrokenPickleError,
     Buffer,
@@ -17,9 +18,20 @@ from inspector.files.pickle_machine import (
     Machine,
     Persistent,
     Pickled,
+    Uses,
 )
 
-__all__ = ["MAX_BYTES", "BrokenPickleError", "Call", "Global", "Persistent", "Pickled", "read_pickle"]
+__all__ = [
+    "KEPT_CALLS",
+    "MAX_BYTES",
+    "BrokenPickleError",
+    "Call",
+    "Global",
+    "Persistent",
+    "Pickled",
+    "Uses",
+    "read_pickle",
+]
 
 
 def read_pickle(data: Buffer, start: int = 0, most: int = MAX_BYTES) -> Pickled:
@@ -31,10 +43,10 @@ def read_pickle(data: Buffer, start: int = 0, most: int = MAX_BYTES) -> Pickled:
     try:
         machine.run()
     except BrokenPickleError as error:
-        error.globals = list(machine.globals)
+        error.globals = machine.globals
         raise
     except (IndexError, KeyError, TypeError, ValueError, AttributeError, struct.error, OverflowError) as error:
         broken = BrokenPickleError(f"malformed at byte {machine.position - start}: {type(error).__name__} {error}")
-        broken.globals = list(machine.globals)
+        broken.globals = machine.globals
         raise broken from error
-    return Pickled(machine.result, machine.position, machine.protocol, list(machine.globals))
+    return Pickled(machine.result, machine.position, machine.protocol, machine.globals, machine.persistents)

@@ -95,6 +95,8 @@ def read_header(head: bytes) -> Header:
     if head[6] not in (1, 2, 3) or length > min(MAX_HEADER, len(head) - begin):
         raise BrokenArrayError(f"version {head[6]} with {length:,} bytes of header")
     text = head[begin : begin + length].decode("utf-8" if head[6] == 3 else "latin-1", "replace")
+    # Python 2 wrote large sizes as 3L.
+    text = re.sub(r"(?<=\d)L(?=[,)])", "", text)
     try:
         told = ast.literal_eval(text.strip())
         shape, fortran, descr = told["shape"], told["fortran_order"], told["descr"]

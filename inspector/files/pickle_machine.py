@@ -1,7 +1,7 @@
 """What an inert reading of a pickle gives, and the machine that its opcodes work on, with its bounds."""
 
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from sys import getsizeof
 from typing import Any
@@ -14,6 +14,10 @@ MAX_MEMORY = 380 * 2**20
 MAX_GLOBALS = 20_000
 MAX_GLOBAL = 4096
 """Characters of a dotted name."""
+KEPT_CALLS = 3
+"""Of each thing that is named."""
+_CHAIN = 8
+"""Calls of what a call gave, ``getattr(…)(…)``, that are followed back to what was named."""
 
 Buffer = bytes | mmap.mmap
 
@@ -21,7 +25,7 @@ Buffer = bytes | mmap.mmap
 class BrokenPickleError(ValueError):
     """The bytes are not a whole pickle, or one beyond the bounds."""
 
-    globals: "list[Global]" = []
+    globals: "Mapping[Global, Uses]" = {}
     """What the pickle had named until then: a stock unpickler would have run it before it failed."""
 
 
@@ -61,6 +65,14 @@ class Call:
         return self.function.path if isinstance(self.function, Global) else ""
 
 
+@dataclass(slots=True)
+class Uses:
+    """How often the pickle would have something called, and the first of these calls."""
+
+    count: int = 0
+    first: list[Call] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True)
 class Pickled:
     """One pickle of a stream, read."""
@@ -69,7 +81,10 @@ class Pickled:
     end: int
     """Position after its STOP opcode."""
     protocol: int
-    globals: list[Global]
+    globals: dict[Global, Uses]
+    """All that it names, with the calls of each."""
+    persistents: Sequence[Persistent] = ()
+    """All its references to what is kept beside it, in order."""
 
 
 _RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg"}
@@ -101,7 +116,8 @@ class Machine:
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
-        self.globals: dict[Global, None] = {}
+        self.globals: dict[Global, Uses] = {}
+        self.persistents: list[Persistent] = []
         self.protocol = 0
         self.result: Any = None
 
@@ -180,7 +196,26 @@ class Machine:
         if len(module) + len(name) > MAX_GLOBAL:
             raise BrokenPickleError(f"a name of {len(module) + len(name)} characters")
         found = Global(_RENAMED.get(module, module), name)
-        self.globals[found] = None
+        self.globals.setdefault(found, Uses())
         if len(self.globals) > MAX_GLOBALS:
             raise BrokenPickleError(f"it names more than {MAX_GLOBALS} things")
+        return found
+
+    def call(self, function: Any, args: Any = (), state: Any = None) -> Call:
+        """Record a call of `function`, or of what a call of something named would have given."""
+        made = Call(function, args, state)
+        steps = 0
+        while isinstance(function, Call) and steps < _CHAIN:
+            function, steps = function.function, steps + 1
+        if isinstance(function, Global):
+            uses = self.globals[function]
+            uses.count += 1
+            if uses.count <= KEPT_CALLS:
+                uses.first.append(made)
+        return made
+
+    def refer(self, identity: Any) -> Persistent:
+        """Record a reference to something kept beside the pickle."""
+        found = Persistent(identity)
+        self.persistents.append(found)
         return found

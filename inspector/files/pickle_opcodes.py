@@ -293,13 +293,14 @@ def _extension(m: Machine) -> None:
 @_opcode(b"R", b"\x81")
 def _reduce(m: Machine) -> None:
     args = m.stack.pop()
-    m.stack[-1] = Call(m.stack[-1], args)
+    m.stack[-1] = m.call(m.stack[-1], args)
 
 
 @_opcode(b"\x92")
 def _newobj_ex(m: Machine) -> None:
     named, args = m.stack.pop(), m.stack.pop()
-    m.stack[-1] = Call(m.stack[-1], args, entries=list(named.items()))
+    m.stack[-1] = m.call(m.stack[-1], args)
+    m.stack[-1].entries = list(named.items())
 
 
 @_opcode(b"i")
@@ -307,13 +308,13 @@ def _inst(m: Machine) -> None:
     module = m.line()
     called = m.name(module, m.line())
     args = m.since_mark()
-    m.stack.append(Call(called, tuple(args)))
+    m.stack.append(m.call(called, tuple(args)))
 
 
 @_opcode(b"o")
 def _obj(m: Machine) -> None:
     args = m.since_mark()
-    m.stack.append(Call(args[0], tuple(args[1:])))
+    m.stack.append(m.call(args[0], tuple(args[1:])))
 
 
 @_opcode(b"b")
@@ -322,7 +323,7 @@ def _build(m: Machine) -> None:
     target = m.stack[-1]
     if isinstance(target, Global):
         # A stock unpickler would change the class or module itself.
-        m.stack[-1] = Call(target, state=state)
+        m.stack[-1] = m.call(target, state=state)
         return
     if not isinstance(target, Call):
         raise BrokenPickleError(f"gives a state to a {type(target).__name__}")
@@ -331,9 +332,9 @@ def _build(m: Machine) -> None:
 
 @_opcode(b"P")
 def _persid(m: Machine) -> None:
-    m.stack.append(Persistent(m.line()))
+    m.stack.append(m.refer(m.line()))
 
 
 @_opcode(b"Q")
 def _binpersid(m: Machine) -> None:
-    m.stack.append(Persistent(m.stack.pop()))
+    m.stack.append(m.refer(m.stack.pop()))

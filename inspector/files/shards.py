@@ -8,7 +8,9 @@ from pathlib import Path
 import msgspec
 
 from inspector.core.errors import RequestError
+from inspector.core.named_globals import NamedGlobal
 from inspector.core.table import Note
+from inspector.files.allowed_globals import merged
 from inspector.files.catalog import Catalog, CatalogContainer, CatalogTensor
 from inspector.files.containment import Containment
 from inspector.files.sniff import sniff
@@ -25,8 +27,7 @@ class _Shards:
     tensors: list[CatalogTensor] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     bytes: int = 0
-    globals: set[str] = field(default_factory=set)
-    unsafe_globals: set[str] = field(default_factory=set)
+    globals: list[NamedGlobal] = field(default_factory=list)
     big_endian: bool = False
     protocol: int | None = None
     notes: list[Note] = field(default_factory=list)
@@ -53,8 +54,7 @@ def catalog_of_shards(
         root_type=root_type,
         tensors=found.tensors,
         containers=[CatalogContainer(path=[], type=root_type, tensors=len(found.tensors))],
-        globals=sorted(found.globals),
-        unsafe_globals=sorted(found.unsafe_globals),
+        globals=found.globals,
         big_endian=found.big_endian,
         protocol=found.protocol,
         shards=found.files,
@@ -80,8 +80,7 @@ def _read_each(names: Iterable[str], within: Containment, weight_map: Mapping[st
             break
         found.bytes += catalog.bytes
         found.files.append(shard)
-        found.globals.update(catalog.globals)
-        found.unsafe_globals.update(catalog.unsafe_globals)
+        found.globals = merged([*found.globals, *catalog.globals])
         found.notes += catalog.notes
         found.big_endian |= catalog.big_endian
         found.protocol = max((found.protocol or 0, catalog.protocol)) if catalog.protocol else found.protocol

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from inspector.core.collection import no_collection
+from inspector.core.named_globals import refused_first
 from inspector.core.table import FileInfo, ModelInfo, ModelTable, Note, Tensor, Totals
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.distinct import distinct, kind_of
+from inspector.files.expressions import Expressions
 from inspector.files.parts import breakdown_of
 from inspector.files.tree_rows import rows_of
 
@@ -24,7 +26,7 @@ def _table(catalog: Catalog, target: str) -> ModelTable:
     parameters = [tensor for tensor in catalog.tensors if kind_of(tensor) == "parameter"]
     buffers = [tensor for tensor in catalog.tensors if kind_of(tensor) == "buffer"]
     (count, size), (buffer_count, buffer_size) = distinct(parameters), distinct(buffers)
-    ties = _ties(catalog.tensors)
+    ties, expressions = _ties(catalog.tensors), Expressions(catalog)
     taken = breakdown_of(catalog)
     return ModelTable(
         model=ModelInfo(
@@ -44,14 +46,15 @@ def _table(catalog: Catalog, target: str) -> ModelTable:
             modules=len(rows),
         ),
         rows=rows,
-        tensors=[_tensor(tensor, ties, catalog) for tensor in catalog.tensors],
+        tensors=[_tensor(tensor, ties, expressions.of(tensor)) for tensor in catalog.tensors],
         notes=_notes(catalog),
         file=FileInfo(
             format=catalog.format,
             bytes=catalog.bytes,
             tensors=len(catalog.tensors),
-            globals=catalog.globals,
+            globals=[found.name for found in catalog.globals],
             unsafe_globals=catalog.unsafe_globals,
+            global_details=catalog.globals,
             container=_main_container(catalog),
             parts=taken.parts,
             dtypes=taken.dtypes,
@@ -66,7 +69,8 @@ def _notes(catalog: Catalog) -> list[Note]:
         message = "a file does not say which tensors are buffers; integers and running statistics are taken for them"
         notes.append(Note(code="file-only", message=message))
     if catalog.unsafe_globals:
-        named = ", ".join(catalog.unsafe_globals[:5])
+        refused = refused_first(catalog.globals)
+        named = ", ".join(found.name for found in refused[:5]) + (" …" if len(refused) > 5 else "")
         message = f"the pickle names what a safe reader refuses: {named}; nothing was run"
         notes.append(Note(code="unsafe-globals", message=message))
     return notes
@@ -85,7 +89,7 @@ def _identity(tensor: CatalogTensor) -> tuple[object, ...]:
     return (tensor.storage, tensor.storage_offset, tuple(tensor.shape), tuple(tensor.strides), tensor.dtype)
 
 
-def _tensor(tensor: CatalogTensor, ties: dict[tuple[object, ...], list[str]], catalog: Catalog) -> Tensor:
+def _tensor(tensor: CatalogTensor, ties: dict[tuple[object, ...], list[str]], expression: str) -> Tensor:
     return Tensor(
         key=tensor.key,
         kind=kind_of(tensor),
@@ -97,18 +101,8 @@ def _tensor(tensor: CatalogTensor, ties: dict[tuple[object, ...], list[str]], ca
         elements=tensor.elements,
         bytes=tensor.bytes,
         tied_to=[key for key in ties[_identity(tensor)][: MAX_TIES + 1] if key != tensor.key],
-        expression=_expression(tensor, catalog),
+        expression=expression,
     )
-
-
-def _expression(tensor: CatalogTensor, catalog: Catalog) -> str:
-    if catalog.root == "tensor":
-        return "checkpoint"
-    if catalog.root == "module":
-        return f"checkpoint.state_dict()[{tensor.name!r}]"
-    if catalog.format == "torch-export" and not tensor.container:
-        return f"checkpoint.state_dict[{tensor.name!r}]"
-    return "checkpoint" + "".join(f"[{part!r}]" for part in [*tensor.container, tensor.name])
 
 
 def _main_container(catalog: Catalog) -> str:

@@ -49,12 +49,11 @@ def open(path: Path, allow_outside: bool = False) -> Catalog:
 
 
 def _read(path: Path, size: int, pickled: Pickled, within: Containment) -> Catalog:
-    names, unsafe = named_globals([pickled])
     state = pickled.value.state if isinstance(pickled.value, Call) else None
     if not isinstance(state, dict) or not isinstance(state.get("state_dict_metadata"), dict):
-        shown = f", and names {', '.join(unsafe[:3])}" if unsafe else ""
         raise RequestError(
-            f"{path} is a pickle but not the metadata of a distributed checkpoint{shown}; nothing of it was run"
+            f"{path} is a pickle but not the metadata of a distributed checkpoint{warning(pickled.globals)}; it was "
+            "only read, not run"
         )
     places = _Places(within)
     places.read(state.get("storage_data"))
@@ -88,8 +87,7 @@ def _read(path: Path, size: int, pickled: Pickled, within: Containment) -> Catal
         root_type="torch.distributed.checkpoint",
         tensors=tensors,
         containers=tree.containers(tensors),
-        globals=names,
-        unsafe_globals=[name for name in unsafe if name not in _OWN],
+        globals=named_globals([pickled], _OWN),
         protocol=pickled.protocol,
         shards=sorted(name for name in places.used if places.sizes[name] >= 0),
         notes=places.notes,

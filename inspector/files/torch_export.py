@@ -117,7 +117,6 @@ def open(directory: ZipDirectory) -> Catalog:
         found.notes.append(
             Note(code="compiled-code", message="the archive holds compiled code, which is not looked at")
         )
-    names, unsafe = named_globals(found.pickles)
     direct = sum(not tensor.container for tensor in found.tensors)
     top = CatalogContainer(path=[], type="torch.export.ExportedProgram", tensors=direct, entries=others)
     return Catalog(
@@ -128,8 +127,7 @@ def open(directory: ZipDirectory) -> Catalog:
         root_type="torch.export.ExportedProgram",
         tensors=found.tensors,
         containers=[top, *found.containers],
-        globals=names,
-        unsafe_globals=unsafe,
+        globals=named_globals(found.pickles),
         big_endian=is_big_endian(directory, prefix),
         protocol=max((pickled.protocol for pickled in found.pickles), default=None),
         notes=[*found.notes, *repeated_names(directory)],

@@ -16,6 +16,7 @@ from inspector.files.allowed_globals import named_globals, warning
 from inspector.files.catalog import Catalog
 from inspector.files.inert_pickle import BrokenPickleError, Pickled, read_pickle
 from inspector.files.torch_objects import read_contents
+from inspector.files.torch_tensors import stored_bytes
 
 MAGIC = 0x1950A86A20F9469CFC6C
 MAX_KEYS = 16 * 2**20
@@ -56,7 +57,7 @@ def open(path: Path) -> Catalog:
                 f"{path} is cut off or damaged: a pickle in it cannot be read ({error}){warning(error.globals)}; "
                 "fetch the file again"
             ) from error
-        starts = _starts(keys, contents.declared)
+        starts = _starts(keys, stored_bytes(pickled.persistents))
     notes = [*contents.notes]
     # Each storage takes 8 bytes and its elements; the tensors say at least how many those are.
     needed = keys.end + sum(8 + need for need, _ in contents.storages.values())
@@ -67,7 +68,6 @@ def open(path: Path) -> Catalog:
                 message=f"the file is cut off: its tensors need at least {needed:,} bytes and {size:,} are here",
             )
         )
-    names, unsafe = named_globals((first, version, system, pickled, keys))
     return Catalog(
         path=str(path),
         format="torch-legacy",
@@ -80,15 +80,14 @@ def open(path: Path) -> Catalog:
         ],
         containers=contents.containers,
         modules=contents.modules,
-        globals=names,
-        unsafe_globals=unsafe,
+        globals=named_globals((first, version, system, pickled, keys)),
         protocol=_highest(first, pickled),
         notes=notes,
     )
 
 
 def _starts(keys: Pickled, declared: dict[str, int]) -> dict[str, int]:
-    """Where each storage's elements begin, behind their count; those behind one that no tensor uses are left out."""
+    """Where each storage's elements begin, behind their count; those behind one of unknown size are left out."""
     starts: dict[str, int] = {}
     position = keys.end
     for key in keys.value if isinstance(keys.value, list) else ():

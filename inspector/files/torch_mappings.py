@@ -33,6 +33,14 @@ def entries_of(value: Any) -> list[tuple[str, Any]] | None:
     return list({key_text(key): item for key, item in pairs}.items())
 
 
+def is_numbered(value: Any) -> bool:
+    """Whether its keys are numbers: those of a sequence, or of a mapping that has no others."""
+    if isinstance(value, list | tuple) or path_of(value) in SEQUENCES:
+        return True
+    keys = value if isinstance(value, dict) else [key for key, _ in value.entries] if isinstance(value, Call) else []
+    return bool(keys) and all(type(key) is int for key in keys)
+
+
 def size_of(value: Any) -> int:
     """How many entries `value` has at most, without looking at them."""
     if isinstance(value, dict | list | tuple):

@@ -10,7 +10,7 @@ from inspector.files.catalog import CatalogContainer, CatalogModule, CatalogTens
 from inspector.files.dtypes import ITEM_BYTES
 from inspector.files.inert_pickle import BrokenPickleError, Call, Global, Persistent
 from inspector.files.pickled_text import SEQUENCES, encodable, path_of, text_of, type_name
-from inspector.files.torch_mappings import MAPPINGS, MAX_ENTRIES, entries_of, size_of
+from inspector.files.torch_mappings import MAPPINGS, MAX_ENTRIES, entries_of, is_numbered, size_of
 from inspector.files.torch_metadata import metadata_of
 from inspector.files.torch_modules import FAMILIES, Families, Family, described, is_module, parts_of, tensors_in
 from inspector.files.torch_tensors import MAX_ELEMENTS, View, view
@@ -21,6 +21,7 @@ MAX_CHARACTERS = 32 * 2**20
 """Of all keys together, each with its containers' keys: far more than a checkpoint has, little enough to hold."""
 MAX_MENTIONS = 4
 """How often one container is listed: a few bytes can refer to each other so that every level doubles."""
+_TENSOR_MAKERS = ("torch._utils._rebuild_", "torch._tensor._rebuild_", "torch.nn.parameter.Uninitialized")
 _SCALARS = (str, int, float, bytes, type(None), Global, Persistent)
 
 
@@ -36,8 +37,6 @@ class Contents:
     notes: list[Note] = field(default_factory=list)
     storages: dict[str, tuple[int, str]] = field(default_factory=dict)
     """The bytes that each storage must have by what its tensors say, and one of those tensors."""
-    declared: dict[str, int] = field(default_factory=dict)
-    """The bytes that each storage is declared to have."""
 
 
 def read_contents(value: Any, families: Families | None = None, apart: Mapping[str, View] | None = None) -> Contents:
@@ -114,6 +113,7 @@ class _Walk:
             tensors=len(self.contents.tensors) - first,
             entries=texts,
             metadata=metadata,
+            numbered=is_numbered(container),
         )
         for key, value in inner:
             self.into(value, [*path, key], above)
@@ -154,7 +154,7 @@ class _Walk:
         if seen:
             message = f"{name} is said to have the shape {list(seen.shape)}, more elements than any tensor can have"
             self.contents.notes.append(Note(code="impossible-shape", message=message, path=name))
-        elif path_of(value).startswith("torch._utils._rebuild_"):
+        elif path_of(value).startswith(_TENSOR_MAKERS):
             message = f"{name} is a tensor stored in a way that is not understood: {encodable(path_of(value))}"
             self.contents.notes.append(Note(code="not-understood", message=message))
         return False
@@ -207,7 +207,6 @@ class _Walk:
             return
         last = seen.offset + sum((size - 1) * stride for size, stride in zip(seen.shape, seen.strides, strict=True))
         needed = (last + 1) * item if elements else 0
-        self.contents.declared[seen.storage] = seen.storage_bytes
         known, by = self.contents.storages.get(seen.storage, (0, key))
         self.contents.storages[seen.storage] = (max(needed, known), key if needed > known else by)
         if needed > seen.storage_bytes:

@@ -91,7 +91,6 @@ def open(path: Path) -> Catalog:
             raise RequestError(
                 f"{path} is a tar file of PyTorch 0.1 that is cut off or damaged ({error}); fetch the file again"
             ) from error
-    names, unsafe = named_globals([*pickles, pickled])
     starts = {storage.root: storage.start for storage in storages.values()}
     return Catalog(
         path=str(path),
@@ -107,8 +106,7 @@ def open(path: Path) -> Catalog:
         ],
         containers=contents.containers,
         modules=contents.modules,
-        globals=names,
-        unsafe_globals=unsafe,
+        globals=named_globals([*pickles, pickled]),
         protocol=pickled.protocol,
         notes=contents.notes,
     )

@@ -4,12 +4,13 @@ A tensor is a recorded call of one of the rebuild functions of ``torch/_utils.py
 reference ``('storage', type, key, location, elements)``.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
 from inspector.files.dtypes import ITEM_BYTES, STORAGE_DTYPES
-from inspector.files.inert_pickle import Call, Global
+from inspector.files.inert_pickle import Call, Global, Persistent
 from inspector.files.pickled_text import text_of
 
 MAX_DIMENSIONS = 64
@@ -70,6 +71,19 @@ def dtype_name(value: Any) -> str:
     raise ValueError("not a dtype")
 
 
+def stored_bytes(persistents: Iterable[Persistent]) -> dict[str, int]:
+    """The bytes of each storage that a pickle refers to, also of those of no tensor that is understood, by its key."""
+    found: dict[str, int] = {}
+    for one in persistents:
+        try:
+            kind, storage_type, key, _, count, *_ = one.identity
+            if kind == "storage":
+                found[text_of(key)] = sizes([count])[0] * ITEM_BYTES[STORAGE_DTYPES[storage_type.name]]
+        except (TypeError, ValueError, KeyError, AttributeError):
+            continue
+    return found
+
+
 def _view(path: str, args: tuple[Any, ...], depth: int) -> View | None:
     if path == "torch._tensor._rebuild_from_type_v2":
         return view(Call(args[0], args[2]), depth + 1)
@@ -113,7 +127,8 @@ def _strided(path: str, args: tuple[Any, ...]) -> View:
     if len(shape) != len(strides):
         raise ValueError("not a view")
     # Of such a view torch keeps the values as they were before.
-    noted = args[6] if path.endswith("_v2") and len(args) > 6 and isinstance(args[6], dict) else {}
+    told = args[7:] if path.endswith("_v3") else args[6:] if path.endswith("_v2") else ()
+    noted = told[0] if told and isinstance(told[0], dict) else {}
     gradient = args[5] if path.endswith("qtensor") else args[4] if len(args) > 4 else False
     return View(
         dtype,

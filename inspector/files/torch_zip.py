@@ -1,6 +1,6 @@
 """Files of ``torch.save`` since 1.6: a zip archive with a pickle and one record a storage; TorchScript archives too."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
@@ -8,7 +8,7 @@ from inspector.core.errors import RequestError
 from inspector.core.table import Note
 from inspector.files.allowed_globals import named_globals, warning
 from inspector.files.catalog import Catalog, CatalogTensor
-from inspector.files.inert_pickle import MAX_BYTES, BrokenPickleError, Global, Pickled, read_pickle
+from inspector.files.inert_pickle import MAX_BYTES, BrokenPickleError, Global, Pickled, Uses, read_pickle
 from inspector.files.script_classes import ScriptClasses
 from inspector.files.torch_objects import Contents, read_contents
 from inspector.files.zip_directory import STORED, BrokenZipError, ZipDirectory
@@ -27,7 +27,6 @@ def open(directory: ZipDirectory) -> Catalog:
     prefix = min(_pickles(directory), key=len).removesuffix(PICKLE)
     script = f"{prefix}constants.pkl" in directory.members
     pickled, contents = read_archive(directory, prefix, ScriptClasses(directory, prefix) if script else None)
-    names, unsafe = named_globals([pickled])
     return Catalog(
         path=str(path),
         format="torchscript" if script else "torch-zip",
@@ -40,8 +39,7 @@ def open(directory: ZipDirectory) -> Catalog:
         ],
         containers=contents.containers,
         modules=contents.modules,
-        globals=names,
-        unsafe_globals=unsafe,
+        globals=named_globals([pickled]),
         big_endian=is_big_endian(directory, prefix),
         protocol=pickled.protocol,
         notes=[
@@ -64,7 +62,7 @@ def read_archive(
         raise RequestError(
             f"{directory.path}: its pickle is larger than {MAX_BYTES // 2**20} MiB; this is not a checkpoint"
         )
-    named: list[Global] = []
+    named: Mapping[Global, Uses] = {}
     try:
         pickled = read_pickle(directory.read(member.name, MAX_BYTES))
         named = pickled.globals

@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import fcntl
+import glob
 import os
 import re
 import secrets
@@ -32,12 +34,16 @@ def write_whole(target: Path, typed: str, write: Callable[[Path], object]) -> No
     """Let `write` write beside the target, force it to the disk, and only then give it the name.
 
     A file that is replaced keeps its permissions. Raises RequestError, naming the path as `typed`, where `write` raises
-    or the system refuses; nothing is left behind then.
+    or the system refuses; nothing is left behind then. Where the process is killed, the next one to write this target
+    removes what is left.
     """
+    _remove_abandoned(target)
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    held = -1
     try:
         # Made here, so that it has the permissions that the user's umask gives.
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        held = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        fcntl.flock(held, fcntl.LOCK_EX)
         mode = (target if target.exists() else part).stat().st_mode & 0o7777
         write(part)
         part.chmod(mode)
@@ -54,6 +60,22 @@ def write_whole(target: Path, typed: str, write: Callable[[Path], object]) -> No
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+        if held >= 0:
+            os.close(held)
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove what writers of `target` that were killed left behind: no process holds its lock any more."""
+    for part in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
+        if not re.fullmatch(r"\.[0-9a-f]{8}\.part", part.name[1 + len(target.name) :]):
+            continue
+        with contextlib.suppress(OSError):
+            held = os.open(part, os.O_WRONLY)
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                part.unlink()
+            finally:
+                os.close(held)
 
 
 def _reason(target: Path, error: Exception) -> str:

@@ -6,12 +6,16 @@ from rich.text import Text
 
 from inspector.core import wording
 from inspector.core.memory import MemoryReport
+from inspector.core.named_globals import refused_first, sentence
 from inspector.core.repeated_blocks import Run
 from inspector.core.results import ForwardReport, KeyExplanation, RowRun
 from inspector.core.table import Failure, FileInfo, ModelTable, Row
 from inspector.report.console import standard_output
 from inspector.report.folded_rows import PrintedRow, every_row, folded_rows
 from inspector.report.memory_text import MEMORY_COLUMNS, memory_cells, memory_lines
+
+LISTED = 12
+"""Names of a pickle, one to a line, before the rest is counted."""
 
 
 def print_table(table: ModelTable, memory: MemoryReport | None = None, full: bool = False) -> None:
@@ -46,8 +50,8 @@ def print_table(table: ModelTable, memory: MemoryReport | None = None, full: boo
                 differing.append(f"{row.path} differs: {one.differs}")
             grid.add_row(_tree_cell(row, one.depth), type_, _parameters_cell(row), *map(Text, measured(row)))
     console.print(grid)
-    for sentence in differing:
-        console.print(Text(wording.printable(sentence), style="yellow"))
+    for difference in differing:
+        console.print(Text(wording.printable(difference), style="yellow"))
     if folded:
         console.print(
             Text(f"{wording.things(folded, 'row')} of repeated blocks left out; --full prints all", style="dim")
@@ -55,6 +59,7 @@ def print_table(table: ModelTable, memory: MemoryReport | None = None, full: boo
     _print_totals(console, table)
     if table.file is not None:
         _print_parts(console, table.file)
+        _print_refused(console, table.file)
     fields = [row.receptive_field for row in table.rows if row.receptive_field is not None]
     for misaligned in dict.fromkeys(field.misaligned for field in fields if field.misaligned):
         console.print(Text(wording.printable(misaligned)))
@@ -216,6 +221,23 @@ def _print_parts(console: Console, info: FileInfo) -> None:
         if len(sizes) > 1:
             told = ", ".join(f"{wording.printable(name)} {wording.size_in_bytes(size)}" for name, size in sizes.items())
             console.print(Text(f"{what}: {told}"))
+
+
+def _print_refused(console: Console, file: FileInfo) -> None:
+    """What a safe reader would not take, with what it is; what could do most first."""
+    refused = refused_first(file.global_details)
+    if not refused:
+        return
+    console.print(Text(f"\nThe pickle names {wording.things(len(refused), 'thing')} that weights_only refuses:"))
+    for found in refused[:LISTED]:
+        dangerous = found.severity == "dangerous"
+        console.print(
+            Text(f"  {'⚠' if dangerous else '·'} "),
+            Text(wording.printable(found.name), style="bold red" if dangerous else "bold"),
+            Text(wording.printable(sentence(found)), style="red" if dangerous else ""),
+        )
+    if len(refused) > LISTED:
+        console.print(Text(f"  and {len(refused) - LISTED:,} more: --json has them all", style="dim"))
 
 
 def _print_rest(console: Console, table: ModelTable) -> None:

@@ -15,6 +15,7 @@ from inspector.worker.progress import ProgressSink, Rarely
 if TYPE_CHECKING:
     from inspector.core.recipe import Recipe
     from inspector.files.catalog import Catalog
+    from inspector.files.explaining_keys import FileKeys
     from inspector.worker.client import Client
 
 
@@ -33,6 +34,7 @@ class FileClient:
         self._cancelled = threading.Event()
         self._catalog: Catalog | None = None
         self._table: ModelTable | None = None
+        self._keys: FileKeys | None = None
 
     async def start(self) -> None:
         """Nothing to start."""
@@ -49,6 +51,7 @@ class FileClient:
                 raise RequestError(f"{target} is a file of tensors, not a model for --weights; name a model first")
             self._catalog = await self._work(lambda progress: open_catalog(target, recipe.allow_outside))
             self._table = table_of(self._catalog, target)
+            self._keys = None
             return self._table
         if isinstance(request, protocol.Trace) and self._table is not None:
             return self._table
@@ -63,6 +66,12 @@ class FileClient:
 
             settings = request.settings
             return await self._work(lambda progress: values_picture(catalog, settings))
+        if isinstance(request, protocol.Explain) and catalog is not None and self._table is not None:
+            if self._keys is None:
+                from inspector.files.explaining_keys import FileKeys
+
+                self._keys = FileKeys(catalog, self._table)
+            return self._keys.explain(request.keys)
         if isinstance(request, protocol.Check) and catalog is not None:
             from inspector.checks.running import check_file
 

@@ -156,7 +156,7 @@ def _(folder: Path) -> Path:
     return folder
 
 
-@hostile("metadata: many references to many pieces")
+@hostile("bomb: metadata with many references to many pieces")
 def _(folder: Path) -> Path:
     chunk = (
         METADATA % b"ChunkStorageMetadata" + b"}(" + text(b"offsets") + b"K\x00\x85" + text(b"sizes") + b"K\x01\x85ub"
@@ -172,7 +172,7 @@ def _(folder: Path) -> Path:
     return folder
 
 
-@hostile("metadata: a hundred thousand files")
+@hostile("bomb: metadata of a hundred thousand files")
 def _(folder: Path) -> Path:
     entries = b"".join(
         METADATA % b"MetadataIndex" + b"}" + text(b"fqn") + text(b"%d" % number) + b"sb"
@@ -264,7 +264,7 @@ def _(folder: Path) -> Path:
     return folder
 
 
-@hostile("an index of half a million files")
+@hostile("bomb: an index of half a million files")
 def _(folder: Path) -> Path:
     (folder / "m.index.json").write_text(json.dumps({"weight_map": {str(i): f"s{i}" for i in range(400_000)}}))
     return folder

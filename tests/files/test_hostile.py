@@ -65,7 +65,10 @@ def watched(target: Path, folder: Path, code: str = WATCH) -> subprocess.Complet
     return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=folder)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+# What runs nothing is shown in `make quick`; what size costs takes its time.
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name.startswith("bomb") else ()) for name in HOSTILE]
+)
 def test_nothing_runs_and_little_is_used(name: str, tmp_path: Path) -> None:
     done = watched(HOSTILE[name](tmp_path), tmp_path)
     assert done.returncode == 0, done.stderr

@@ -113,6 +113,7 @@ def test_a_folder_with_one_file_of_weights_is_that_file(tmp_path: Path) -> None:
     assert open_catalog(tmp_path).path == str(tmp_path / "model.safetensors")
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_tensors_in_a_hundred_shards_within_a_second(tmp_path: Path) -> None:
     weight_map = {}
     for shard in range(100):

@@ -59,6 +59,7 @@ def test_members_beyond_four_gigabytes(tmp_path: Path) -> None:
     assert os.stat(path).st_blocks * 512 < 2**20
 
 
+@pytest.mark.slow
 def test_more_members_than_sixteen_bits_count(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as target:
         for number in range(70_000):

@@ -1,5 +1,6 @@
 """A file of weights held against a model, keys and shapes alone: what loading and repairing begin with."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from torch.nn.parameter import is_lazy
 
 from inspector.core.errors import RequestError
 from inspector.engine.pytorch.places import holdings_of, identity, places_of
+from inspector.engine.pytorch.streamed_saving import versions_of, with_versions
 from inspector.engine.pytorch.structure import dtype_name
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.matching import LOSSLESS, Candidate, Diagnosis, Entry, candidates
@@ -45,8 +47,13 @@ def fit_of(catalog: Catalog, entries: list[Entry], weights: str, allow: frozense
 
 
 def state_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """The tensors of its state_dict, themselves and no copies."""
-    return {key: value for key, value in model.state_dict(keep_vars=True).items() if isinstance(value, Tensor)}
+    """The tensors of its state_dict, themselves and no copies, with the versions of its modules.
+
+    Some models refuse to load what does not tell them.
+    """
+    whole = model.state_dict(keep_vars=True)
+    state = OrderedDict((key, value) for key, value in whole.items() if isinstance(value, Tensor))
+    return with_versions(state, versions_of(whole))
 
 
 def model_entries(model: nn.Module, state: Mapping[str, Tensor]) -> list[Entry]:

@@ -1,5 +1,7 @@
 """Why a file does not load into a model, what mends it, proven by a strict load without memory; and the mended file."""
 
+import copy
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from inspector.engine.pytorch.file_fit import FileFit, fit_of, model_entries, st
 from inspector.engine.pytorch.opening import Constructor
 from inspector.engine.pytorch.saving import TORCH_SUFFIXES
 from inspector.engine.pytorch.stand_ins import as_meta, stand_ins
-from inspector.engine.pytorch.streamed_saving import write_torch
+from inspector.engine.pytorch.streamed_saving import versions_of, with_versions, write_torch
 from inspector.engine.pytorch.structure import dtype_name
 from inspector.engine.pytorch.untouched import untouched
 from inspector.engine.user_paths import user_path
@@ -26,7 +28,6 @@ from inspector.files.catalog import CatalogTensor
 from inspector.files.matching import (
     LOSSLESS,
     LOSSY,
-    Change,
     Diagnosis,
     Transfer,
     diagnose,
@@ -64,7 +65,7 @@ def repair(
     fit = fit_of(catalog, entries, settings.weights, allowed)
     diagnosis = fit.diagnosis
     loads = diagnosis.loads and _loads_strictly(model, state, diagnosis, fit.tensors)
-    report = _report(fit, settings.weights, loads)
+    report = _report(fit, settings.weights, loads, state)
     if not loads and constructor is not None:
         progress(0, None, "trying other constructor arguments")
         keys = [entry.key for entry in fit.chosen.entries], [entry.key for entry in entries]
@@ -77,6 +78,11 @@ def repair(
     fills = loads or (settings.partial and not diagnosis.refused)
     if target is None or settings.output is None or not (is_sure and fills):
         return report
+    if loads and target.suffix == ".safetensors" and not _loads_strictly(model, state, diagnosis, fit.tensors, False):
+        raise RequestError(
+            f"{settings.output}: the model loads only what tells the versions of its modules, which safetensors does "
+            "not hold; write a .pt file instead"
+        )
     progress(0, None, f"writing {settings.output}")
     _write(target, settings.output, state, fit)
     return replace(report, written=settings.output)
@@ -104,18 +110,20 @@ def _refuse_output(source: Path, output: str | None, overwrite: bool) -> Path | 
 
 
 def _loads_strictly(
-    model: nn.Module, state: Mapping[str, Tensor], diagnosis: Diagnosis, sources: Mapping[str, CatalogTensor]
+    model: nn.Module,
+    state: Mapping[str, Tensor],
+    diagnosis: Diagnosis,
+    sources: Mapping[str, CatalogTensor],
+    versions: bool = True,
 ) -> bool:
     """Whether the model itself takes what the transfers make; what does not matter is taken from the model."""
-    made = {key: as_meta(value) for key, value in state.items() if not is_lazy(value)}
+    held = OrderedDict((key, as_meta(value)) for key, value in state.items() if not is_lazy(value))
+    # A copy: torch notes in it that tensors are assigned, and a file with that note would be loaded so.
+    made = with_versions(held, copy.deepcopy(versions_of(state)) if versions else None)
     with untouched(model) as modules, stand_ins(modules), torch.no_grad():
         try:
             for transfer in diagnosis.transfers:
-                given = [
-                    torch.empty(sources[key].shape, dtype=getattr(torch, sources[key].dtype), device="meta")
-                    for key in transfer.sources
-                ]
-                made[transfer.target] = _changed_on_meta(given, transfer.changes)
+                made[transfer.target] = _made_on_meta(transfer, sources)
             result = model.load_state_dict(made, strict=False, assign=True)
         except Exception:
             # Shapes that do not fit, and whatever a model's own way of loading raises.
@@ -124,8 +132,12 @@ def _loads_strictly(
     return not result.unexpected_keys and not [key for key in result.missing_keys if key in state]
 
 
-def _changed_on_meta(tensors: list[Tensor], changes: list[Change]) -> Tensor:
-    for change in changes:
+def _made_on_meta(transfer: Transfer, sources: Mapping[str, CatalogTensor]) -> Tensor:
+    tensors = [
+        torch.empty(sources[key].shape, dtype=getattr(torch, sources[key].dtype), device="meta")
+        for key in transfer.sources
+    ]
+    for change in transfer.changes:
         match change.op:
             case "join":
                 tensors = [torch.cat(tensors, change.axis or 0)]
@@ -142,7 +154,15 @@ def _changed_on_meta(tensors: list[Tensor], changes: list[Change]) -> Tensor:
     return made
 
 
-def _report(fit: FileFit, weights: str, loads: bool) -> RepairReport:
+def _unproven(state: Mapping[str, Tensor]) -> list[str]:
+    lazy = [key for key, value in state.items() if is_lazy(value)]
+    if not lazy:
+        return []
+    shown = ", ".join(lazy[:3]) + (" …" if len(lazy) > 3 else "")
+    return [f"the model takes any shape for {shown}, which no pass has given one yet: there shapes prove nothing"]
+
+
+def _report(fit: FileFit, weights: str, loads: bool, state: Mapping[str, Tensor]) -> RepairReport:
     chosen, diagnosis = fit.chosen, fit.diagnosis
     return RepairReport(
         loads=loads,
@@ -161,7 +181,7 @@ def _report(fit: FileFit, weights: str, loads: bool) -> RepairReport:
             for one in diagnosis.partial
         ],
         stays_random=diagnosis.stays_random,
-        notes=diagnosis.notes,
+        notes=[*diagnosis.notes, *_unproven(state)],
         others=[
             Found(
                 container=".".join(one.path),
@@ -181,13 +201,16 @@ def _write(target: Path, output: str, state: Mapping[str, Tensor], fit: FileFit)
     for key, value in state.items():
         transfer = by_target.get(key)
         if transfer is not None:
-            outgoing.append(_from_file(transfer, list(value.shape), fit))
+            # Not the model's: a lazy one takes its shape from the file.
+            shape = list(_made_on_meta(transfer, fit.tensors).shape)
+            outgoing.append(_from_file(transfer, shape, fit))
         else:
-            outgoing.append(Outgoing(key, list(value.shape), dtype_name(value.dtype), _values_of(value, key)))
+            shape = [] if is_lazy(value) else list(value.shape)
+            outgoing.append(Outgoing(key, shape, dtype_name(value.dtype), _values_of(value, key)))
     if target.suffix.lower() == ".safetensors":
         write_whole(target, output, lambda place: write_safetensors(place, outgoing, {"format": "pt"}))
     else:
-        write_whole(target, output, lambda place: write_torch(place, outgoing))
+        write_whole(target, output, lambda place: write_torch(place, outgoing, versions_of(state)))
 
 
 def _from_file(transfer: Transfer, shape: list[int], fit: FileFit) -> Outgoing:

@@ -1,12 +1,13 @@
 """Stand-ins on meta for the tensors that a model holds: without values, and so without memory and arithmetic."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 
 class NeedsValuesError(Exception):
@@ -70,6 +71,10 @@ def as_meta(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _stand_in(tensor: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
+    if is_lazy(tensor):
+        # Loading gives the very object a shape, which cannot be taken back from it.
+        kind: Callable[..., torch.Tensor] = type(tensor)
+        return kind(requires_grad=tensor.requires_grad, device="meta", dtype=tensor.dtype)
     meta = as_meta(tensor)
     if dtype is not None and tensor.is_floating_point():
         meta = meta.to(dtype)

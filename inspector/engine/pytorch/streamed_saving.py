@@ -7,11 +7,12 @@ and their checksums.
 import zipfile
 import zlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import torch
+from torch import Tensor
 
 from inspector.files import open_catalog
 from inspector.files.values.reading import data_offset
@@ -21,14 +22,33 @@ _CHECKSUM_IN_LOCAL_HEADER, _CHECKSUM_IN_DIRECTORY = 14, 16
 _ENTRY = b"PK\x01\x02"
 
 
-def write_torch(path: Path, tensors: Sequence[Outgoing]) -> None:
-    """Write ``torch.save`` of an ordered dictionary of these tensors to `path`."""
+Versions = Mapping[str, Any] | None
+"""From the paths of modules to ``{"version": 2}``; None where a state_dict does not tell."""
+
+
+def versions_of(state: Mapping[str, Any]) -> Versions:
+    """What a state_dict tells of the versions of its modules, by which they convert old files and refuse others."""
+    found: Versions = getattr(state, "_metadata", None)
+    return found
+
+
+def with_versions(state: "OrderedDict[str, Tensor]", versions: Versions) -> "OrderedDict[str, Tensor]":
+    """The same state_dict telling these versions."""
+    if versions is not None:
+        state._metadata = versions  # type: ignore[attr-defined]
+    return state
+
+
+def write_torch(path: Path, tensors: Sequence[Outgoing], versions: Versions = None) -> None:
+    """Write ``torch.save`` of an ordered dictionary of these tensors to `path`, with the versions of its modules."""
     # Memory that is never touched is never taken.
-    empty = OrderedDict(
-        (tensor.key, torch.empty(tensor.shape, dtype=getattr(torch, tensor.dtype))) for tensor in tensors
+    empty = with_versions(
+        OrderedDict((tensor.key, torch.empty(tensor.shape, dtype=getattr(torch, tensor.dtype))) for tensor in tensors),
+        versions,
     )
-    with torch.serialization.skip_data():
-        torch.save(empty, path)
+    with torch.serialization.skip_data(), path.open("wb") as skeleton:
+        # To an open file: the archive would have the name of the path within.
+        torch.save(empty, skeleton)
     del empty
     places = {tensor.key: tensor for tensor in open_catalog(path).tensors}
     with zipfile.ZipFile(path) as archive:

@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
+from inspector.core.wrapper_tokens import WRAPPER_TOKENS
 from inspector.engine.pytorch.places import child_modules, own_tensors
 
 
@@ -81,24 +82,11 @@ _BY_CLASS: dict[type[nn.Module], Wrapper] = {
         'counter "n_averaged"',
     ),
 }
-_BY_TOKEN = (
-    Wrapper(
-        "_orig_mod",
-        'torch.compile(model) keeps the original model in "_orig_mod", so every key below gets "_orig_mod." in front; '
-        "model.compile() would not",
-    ),
-    Wrapper(
-        "_fsdp_wrapped_module",
-        'FSDP (sharded data parallel) keeps the module it shards in "_fsdp_wrapped_module"',
-        hidden=True,
-    ),
-    Wrapper(
-        "_checkpoint_wrapped_module",
-        'activation checkpointing keeps the module it recomputes in "_checkpoint_wrapped_module"; the keys of a '
-        "state_dict leave it out",
-        hidden=True,
-    ),
-    Wrapper("_forward_module", 'Lightning Fabric keeps the model that runs in "_forward_module"'),
+_HIDDEN = ("_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+_BY_TOKEN = tuple(
+    Wrapper(token, explanation, hidden=token in _HIDDEN)
+    for token, explanation in WRAPPER_TOKENS.items()
+    if token != "module"
 )
 _LIGHTNING = Wrapper(
     "model",

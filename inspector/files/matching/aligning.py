@@ -4,7 +4,7 @@ Keys that are the same, with the same shape, are pairs. The rest is matched as f
 direction: that of the keys in order, so that B against A gives the same pairs as A against B.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
@@ -54,11 +54,17 @@ def align(a: Sequence[Entry], b: Sequence[Entry]) -> Alignment:
     matches += _ties(a, b, matches)
     told = (*ambiguous, *squares(matches), *crossing(matches))
     ambiguous = list({(tuple(one.model), tuple(one.candidates)): one for one in told}.values())
-    unsure = {key for one in ambiguous for key in one.model}
+    unsure_a = {key for one in ambiguous for key in one.model}
+    unsure_b = {key for one in ambiguous for key in one.candidates}
     matches = [
-        match._replace(ambiguous=match.ambiguous or any(entry.key in unsure for entry in match.a)) for match in matches
+        match._replace(ambiguous=True) if _has(match.a, unsure_a) or _has(match.b, unsure_b) else match
+        for match in matches
     ]
     return Alignment(matches, _rules(matches), ambiguous, verdict)
+
+
+def _has(entries: Iterable[Entry], keys: Collection[str]) -> bool:
+    return any(entry.key in keys for entry in entries)
 
 
 def _of_same_key(a: Iterable[Entry], b: Iterable[Entry], same_shape: bool) -> list[Match]:

@@ -9,20 +9,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from inspector.core.wrapper_tokens import WRAPPER_TOKENS
 from inspector.files.matching.layouts import loose
 from inspector.files.matching.leaf_names import benign, roles, split
 from inspector.files.matching.records import Entry, Shape
 
 Trait = tuple[str, tuple[int, ...] | None]
 """Role and loose shape of a leaf."""
-WRAPPERS = (
-    "module",
-    "_orig_mod",
-    "_fsdp_wrapped_module",
-    "_checkpoint_wrapped_module",
-    "_forward_module",
-    "_fpw_module",
-)
+WRAPPERS = tuple(WRAPPER_TOKENS)
 """Attributes in which a wrapper around a module keeps it."""
 _LONGEST_NUMBER = 10
 _NUMBER = re.compile(r"(.*?)(\d+)$")

@@ -77,13 +77,13 @@ def read_tensor(catalog: Catalog, tensor: CatalogTensor, mapping: Mapping = map_
         raise RequestError(f"{tensor.key} is {kept}: its values cannot be shown from the file")
     stored = _NUMPY.get(tensor.dtype)
     if stored is None:
-        raise RequestError(f"{tensor.key} is {tensor.dtype}, several values packed into a byte: they cannot be shown")
+        raise _no_numbers(tensor)
     if not tensor.elements:
         return np.empty(tensor.shape, stored)
     pair = 2 if tensor.dtype == "complex32" else 1
     item = stored.itemsize * pair
     if item != ITEM_BYTES.get(tensor.dtype, item):
-        raise RequestError(f"{tensor.key} is {tensor.dtype}, several values packed into a byte: they cannot be shown")
+        raise _no_numbers(tensor)
     if tensor.elements > MOST_REPEATED and tensor.elements > _span(tensor):
         raise RequestError(
             f"{tensor.key} repeats its stored values to {tensor.elements:,} elements: too many to look at"
@@ -102,6 +102,12 @@ def read_tensor(catalog: Catalog, tensor: CatalogTensor, mapping: Mapping = map_
     values = np.negative(values) if tensor.negated else values
     values.flags.writeable = False
     return values
+
+
+def _no_numbers(tensor: CatalogTensor) -> RequestError:
+    return RequestError(
+        f"{tensor.key} is {tensor.dtype}, bits that are no numbers or several packed into a byte: they cannot be shown"
+    )
 
 
 def _span(tensor: CatalogTensor) -> int:

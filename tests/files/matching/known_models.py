@@ -95,16 +95,21 @@ NAMES = (*TORCHVISION, *SAMPLE_MODELS, *OWN)
 @cache
 def known(name: str) -> tuple[Entry, ...]:
     """The entries of a model by name, on the meta device where it is big."""
+    with torch.device("cpu" if name not in TORCHVISION or name in COMPUTE_THEIR_SIZES else "meta"):
+        return entries(made(name))
+
+
+def made(name: str) -> nn.Module:
+    """A model by name, on the current device."""
     if name in OWN:
-        return entries(OWN[name]())
-    if name in SAMPLE_MODELS:
-        return entries(_sample(name))
+        return OWN[name]()
+    if (SAMPLES / f"{name}.py").exists():
+        return _sample(name)
     torchvision_operators.use_python_operators()
     from torchvision import models
 
     options = {"aux_logits": False, "init_weights": False} if name in ("googlenet", "inception_v3") else {}
-    with torch.device("cpu" if name in COMPUTE_THEIR_SIZES else "meta"):
-        return entries(models.get_model(name, weights=None, **options))
+    return models.get_model(name, weights=None, **options)
 
 
 def entries(model: nn.Module) -> tuple[Entry, ...]:

@@ -65,6 +65,7 @@ def test_packed_parameters_are_refused() -> None:
     assert "quantisation" in diagnose(file, known("lenet")).verdict
 
 
+@pytest.mark.slow
 def test_five_thousand_keys_take_less_than_two_seconds() -> None:
     layers = ("q", "k", "v", "o", "up", "down", "norm1", "norm2")
     model = [
