@@ -71,9 +71,12 @@ def check(name: str, form: str, ways: list[int], seed: int, folder: Path) -> boo
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("name", [*MODELS, *SMALL])
 def test_random_combinations_come_back_or_are_ambiguous(name: str, form: str, tmp_path: Path) -> None:
+    came_back = []
     for seed in range(3 if name in SMALL else 6):
         random = Random(f"{name} {form} {seed}")
-        check(name, form, random.sample(range(len(WAYS)), random.randint(1, 5)), seed, tmp_path)
+        ways = random.sample(range(len(WAYS)), random.randint(1, 5))
+        came_back.append(check(name, form, ways, seed, tmp_path))
+    assert any(came_back)
 
 
 @pytest.mark.parametrize("way", range(len(WAYS)), ids=lambda way: WAYS[way].__name__)
