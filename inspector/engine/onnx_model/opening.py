@@ -1,12 +1,16 @@
-"""Reads an ONNX file: its structure only; data kept in other files stays there until it is asked for."""
+"""Reads an ONNX file: its structure, and small weights; large ones stay in the file until they are asked for."""
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf ships no types
+from onnx import ModelProto, TensorProto
 
 from inspector.core.errors import RequestError
+from inspector.engine.onnx_model.content import parse_model, read_content
+from inspector.engine.onnx_model.functions import refuse_endless
 from inspector.engine.onnx_model.graph import Graph
-from inspector.engine.onnx_model.initializers import external_file, stored_bytes
-from inspector.engine.onnx_model.skeleton import skeleton_of
+from inspector.engine.onnx_model.initializers import DataFiles, external_file, stored_bytes
+from inspector.engine.onnx_model.skeleton import declared_skeleton
+from inspector.engine.onnx_model.wire import WireError
 from inspector.files.typed_paths import typed_path
 
 
@@ -22,20 +26,19 @@ def read_graph(file: str) -> Graph:
     if not path.is_file():
         raise RequestError(f"{file}: there is no such file")
     try:
-        content = path.read_bytes()
-    except OSError as problem:
-        raise RequestError(f"{file} cannot be read: {problem.strerror}") from None
+        content = read_content(path)
+    except (OSError, ValueError) as problem:
+        raise RequestError(f"{file} cannot be read: {problem}") from None
     _refuse_other_kinds(file, content[:64])
-    model = onnx.ModelProto()
     try:
-        model.ParseFromString(content)
-    except (DecodeError, ValueError, UnicodeDecodeError):
+        model = parse_model(content, path.name)
+    except (DecodeError, WireError, ValueError, UnicodeDecodeError):
         raise RequestError(f"{file} is cut short, damaged, or not ONNX at all; fetch or export it again") from None
     if not model.ir_version or not model.HasField("graph"):
         raise RequestError(f"{file} is not an ONNX model: it holds no graph; export it again")
-    graph = Graph(model, path.resolve().parent)
-    _check(file, graph)
-    return graph
+    files = DataFiles(path.resolve().parent, path.name, content)
+    _check(file, model, files)
+    return Graph(model, files)
 
 
 def _refuse_other_kinds(file: str, head: bytes) -> None:
@@ -49,16 +52,18 @@ def _refuse_other_kinds(file: str, head: bytes) -> None:
         raise RequestError(f"{file} is a zip or pickle file, as torch saves them, not ONNX; name it .pt to open it")
 
 
-def _check(file: str, graph: Graph) -> None:
-    for tensor in graph.initializers.values():
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            external_file(tensor, graph.folder)
-        elif tensor.raw_data and len(tensor.raw_data) != stored_bytes(tensor):
+def _check(file: str, model: ModelProto, files: DataFiles) -> None:
+    for tensor in model.graph.initializer:
+        if tensor.data_location == TensorProto.EXTERNAL:
+            external_file(tensor, files.folder)
+        held = len(files.content(tensor)) if tensor.raw_data or files.holds(tensor) else None
+        if held is not None and held != stored_bytes(tensor):
             raise RequestError(
-                f"{file}: initializer {tensor.name!r} holds {len(tensor.raw_data)} bytes where its shape "
+                f"{file}: initializer {tensor.name!r} holds {held} bytes where its shape "
                 f"{list(tensor.dims)} takes {stored_bytes(tensor)}; export the model again"
             )
-    skeleton = skeleton_of(graph)
+    refuse_endless(file, model)
+    skeleton = declared_skeleton(model)
     for value in [*skeleton.graph.input, *skeleton.graph.output]:
         # The checker wants a shape, onnxruntime does not, and inference finds most of them.
         if value.type.HasField("tensor_type") and not value.type.tensor_type.HasField("shape"):

@@ -4,7 +4,8 @@ import onnx
 
 from inspector.core.fans import Layout
 from inspector.core.table import Tensor
-from inspector.engine.onnx_model.graph import Graph, Node
+from inspector.engine.onnx_model.graph import Graph
+from inspector.engine.onnx_model.places import Node
 
 _ROLES = {
     ("BatchNormalization", 1): "scale γ, one factor for each channel",

@@ -50,7 +50,7 @@ def infer(graph: Graph, input_shapes: dict[str, list[int]]) -> Inferred:
     }
     for name, tensor in graph.initializers.items():
         values[name] = Value(list(tensor.dims), dtype_name(tensor.data_type))
-    needed = {value.name for value in graph.model.graph.output}
+    needed = {value.name for value in graph.outputs}
     for node in graph.nodes:
         needed.update(name for at, name in enumerate(node.proto.output) if name and (at == 0 or name in graph.readers))
     found = [values.get(name) for name in needed]
