@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy
 import onnx
-from onnx.reference import ReferenceEvaluator
 
 from inspector.core.field_rules.registry import Fields
 from inspector.core.fields import Field, TrackedInputs, unknown
@@ -127,6 +126,9 @@ class ConstantValues:
 
 
 def _evaluated(graph: Graph, node: Node, feeds: Mapping[str, object], name: str) -> Array | None:
+    # It imports every operator: a tenth of a second that few graphs need.
+    from onnx.reference import ReferenceEvaluator
+
     inputs = [onnx.ValueInfoProto(name=one) for one in feeds]
     outputs = [onnx.ValueInfoProto(name=name)]
     small = onnx.helper.make_graph([node.proto], "one", inputs, outputs)

@@ -32,6 +32,7 @@ class DataFiles:
         self.name = name
         """Of the model's own file."""
         self._content = content
+        self._state = self._current_state()
 
     def array(self, tensor: TensorProto) -> numpy.ndarray[Any, Any]:
         """The tensor's values, read-only and in the file where they can be.
@@ -82,6 +83,17 @@ class DataFiles:
                 f"{list(tensor.dims)} takes {stored_bytes(tensor):,}; fetch the file again"
             )
         return memoryview(mapped)[offset : offset + length]
+
+    def stands(self) -> bool:
+        """Whether the model's own file is still the one that was opened; what is mapped stays as it was."""
+        return self._state is not None and self._state == self._current_state()
+
+    def _current_state(self) -> tuple[int, int, int] | None:
+        try:
+            found = (self.folder / self.name).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
 
     def holds(self, tensor: TensorProto) -> bool:
         """Whether the tensor's data was left in the model's own file."""

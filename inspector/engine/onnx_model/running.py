@@ -126,6 +126,8 @@ def _options(
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
+    # For a single run there is no point in copying the weights into another order.
+    options.add_session_config_entry("session.disable_prepacking", "1")
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(graph.files.folder))
     if lent:
         options.add_external_initializers(list(lent), list(lent.values()))
@@ -136,8 +138,10 @@ def _options(
 
 
 def _lent(files: DataFiles, tensor: TensorProto) -> onnxruntime.OrtValue | None:
-    """The weight's bytes where they lie; None for small ones, for those in other files, and for packed types."""
-    if not files.holds(tensor) and (len(tensor.raw_data) < _LARGE or tensor.data_location == TensorProto.EXTERNAL):
+    """The weight's bytes where they lie; None for small ones, for those that onnxruntime maps from their file itself,
+    and for packed types."""
+    inside = files.holds(tensor) and not files.stands()
+    if not inside and (len(tensor.raw_data) < _LARGE or tensor.data_location == TensorProto.EXTERNAL):
         return None
     if tensor.data_type in VIEWED:
         bits, _ = VIEWED[tensor.data_type]
@@ -148,8 +152,8 @@ def _lent(files: DataFiles, tensor: TensorProto) -> onnxruntime.OrtValue | None:
 
 
 def _written_in(files: DataFiles, tensor: TensorProto) -> TensorProto:
-    """The weight with its bytes, where they were left in the file."""
-    if not files.holds(tensor):
+    """The weight with its bytes, where they were left in a file that is no longer there."""
+    if not files.holds(tensor) or files.stands():
         return tensor
     return TensorProto(
         name=tensor.name, data_type=tensor.data_type, dims=tensor.dims, raw_data=bytes(files.content(tensor))
