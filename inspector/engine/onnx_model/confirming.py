@@ -17,6 +17,9 @@ from inspector.engine.onnx_model.running import Run, run
 from inspector.engine.onnx_model.shapes import Inferred
 from inspector.engine.onnx_model.tracing import Attempt
 
+_LONGEST = 10.0
+"""Seconds that a run may take where only shapes were asked for."""
+
 
 def confirmed(
     graph: Graph, specs: list[InputSpec], shapes: dict[str, list[int]], inferred: Inferred, device: str, seed: int
@@ -26,27 +29,30 @@ def confirmed(
     complete = inferred.complete and inferred.problem is None
     if complete and not graph.bodies:
         # Inference believes what a graph says of itself; a run tells whether it is so.
-        refuted = run(graph, feeds, providers, seed, inner=False).refusal is not None
+        refuted = run(graph, feeds, providers, seed, inner=False, limit=_LONGEST).refusal is not None
         if not refuted:
             return Attempt(specs, shapes, inferred.values, len(graph.nodes), BodyPass())
-    result = run(graph, feeds, providers, seed)
+    result = run(graph, feeds, providers, seed, limit=_LONGEST)
     if result.refusal is not None and inferred.problem is None and result.refusal.culprit is None:
         # Nothing contradicts itself; it cannot be run here: an operator that onnxruntime lacks, data that is missing.
         traced = Traced(inferred.values, len(graph.nodes))
-        bodies, why = pass_bodies(graph, traced, {}, None), result.refusal.message
+        bodies = pass_bodies(graph, traced, {}, None)
+        why = f"onnxruntime does not run it: {result.refusal.message}"
         return Attempt(specs, shapes, inferred.values, len(graph.nodes), bodies, not_run=why)
     values = {**inferred.values, **values_of_run(graph, feeds, result.values)}
-    bodies = pass_bodies(graph, Traced(values, result.reached), {**feeds, **result.values}, body_runner(device, seed))
+    bodies = pass_bodies(
+        graph, Traced(values, result.reached), {**feeds, **result.values}, body_runner(device, seed, _LONGEST)
+    )
     refusal = _clearer(inferred, result.refusal)
     return Attempt(specs, shapes, values, result.reached, bodies, refusal, ran=not complete)
 
 
-def body_runner(device: str, seed: int) -> RunBody:
-    """Runs a body with values for its inputs."""
+def body_runner(device: str, seed: int, limit: float | None = None) -> RunBody:
+    """Runs a body with values for its inputs; `limit` as for `run`."""
     providers = provider_of(device)
 
     def run_body(graph: Graph, feeds: dict[str, Any]) -> Run:
-        return run(graph, as_tensors(feeds), providers, seed)
+        return run(graph, as_tensors(feeds), providers, seed, limit=limit)
 
     return run_body
 

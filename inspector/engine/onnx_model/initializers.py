@@ -21,7 +21,7 @@ _BITS: dict[int, int] = {
     TensorProto.INT2: 2,
 }
 _FLOATING = ("float", "bfloat", "complex")
-_WRITTEN_OUT = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
+_WRITTEN_OUT = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data")
 
 
 class DataFiles:
@@ -40,9 +40,6 @@ class DataFiles:
         Raises RequestError where the values lie in a file that is missing or too short, or are too many or too few.
         """
         if tensor.data_location != TensorProto.EXTERNAL and not tensor.raw_data:
-            held = sum(len(getattr(tensor, name)) for name in _WRITTEN_OUT)
-            if held == 0 and prod(tensor.dims) > 0:
-                raise RequestError(f"{tensor.name!r} declares {prod(tensor.dims):,} elements and holds none")
             return written_out(tensor)
         content = self.content(tensor)
         if len(content) != stored_bytes(tensor):
@@ -63,7 +60,7 @@ class DataFiles:
         """
         if tensor.data_location != TensorProto.EXTERNAL:
             return memoryview(tensor.raw_data)
-        offset, length = _span(tensor)
+        offset, length = span_of(tensor)
         if self.holds(tensor):
             return memoryview(self._content)[offset : offset + length]
         path = external_file(tensor, self.folder)
@@ -142,6 +139,19 @@ def stored_bytes(tensor: TensorProto) -> int:
     return elements * size
 
 
+def numbers_held(tensor: TensorProto) -> int:
+    """Numbers that a tensor holds which are not in raw form."""
+    return sum(len(getattr(tensor, name)) for name in _WRITTEN_OUT)
+
+
+def numbers_wanted(tensor: TensorProto) -> int:
+    """Numbers that it takes: those of less than a byte are packed by the byte, complex ones are two each."""
+    if tensor.data_type in _BITS:
+        return stored_bytes(tensor)
+    elements: int = prod(tensor.dims)
+    return 2 * elements if dtype_name(tensor.data_type).startswith("complex") else elements
+
+
 def dtype_name(data_type: int) -> str:
     """An ONNX element type as torch spells it; "string" for text, "unknown" where there is none."""
     if data_type == TensorProto.STRING:
@@ -157,8 +167,11 @@ def is_floating(data_type: int) -> bool:
     return dtype_name(data_type).startswith(_FLOATING)
 
 
-def _span(tensor: TensorProto) -> tuple[int, int]:
-    """Where the data of an external tensor begins in its file, and how many bytes it has."""
+def span_of(tensor: TensorProto) -> tuple[int, int]:
+    """Where the data of an external tensor begins in its file, and how many bytes it has.
+
+    Raises RequestError where it does not say.
+    """
     entries = {entry.key: entry.value for entry in tensor.external_data}
     try:
         offset, length = int(entries.get("offset", "0")), int(entries.get("length", stored_bytes(tensor)))

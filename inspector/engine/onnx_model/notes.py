@@ -1,15 +1,18 @@
 """What is worth saying of a file before anything is worked out: who made it, and what in it is out of the ordinary."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import onnx
 from onnx import TensorProto
 
 from inspector.core.table import Note
 from inspector.core.wording import things
 from inspector.engine.onnx_model.functions import MOST_INLINED
 from inspector.engine.onnx_model.graph import Graph
-from inspector.engine.onnx_model.initializers import external_file
+from inspector.engine.onnx_model.initializers import external_file, span_of
 from inspector.engine.onnx_model.places import Node
+from inspector.engine.onnx_model.skeleton import newest
 
 _RUNNABLE = {"", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview", "ai.onnx.preview.training"}
 _RUNTIME = "com.microsoft"
@@ -20,7 +23,14 @@ _MOST_NAMED = 3
 def notes_of(graph: Graph) -> list[Note]:
     """The notes about a file."""
     nodes = [(one, node) for one in graph.walk() for node in one.nodes]
-    return [_origin(graph), *_functions(graph), *_domains(graph, nodes), *_training(graph, nodes), *_data(graph)]
+    return [
+        _origin(graph),
+        *_newer(graph),
+        *_functions(graph),
+        *_domains(graph, nodes),
+        *_training(graph, nodes),
+        *_data(graph),
+    ]
 
 
 def _origin(graph: Graph) -> Note:
@@ -29,6 +39,17 @@ def _origin(graph: Graph) -> Note:
     maker = " ".join(part for part in (model.producer_name, model.producer_version) if part)
     made = f", made by {maker}" if maker else ""
     return Note(code="onnx", message=f"{', '.join(names)}, IR version {model.ir_version}{made}")
+
+
+def _newer(graph: Graph) -> Iterator[Note]:
+    model, known = graph.model, f"onnx {onnx.__version__}"
+    if model.ir_version > onnx.IR_VERSION:
+        text = f"IR version {model.ir_version} is newer than {known} knows ({onnx.IR_VERSION}); update onnx"
+        yield Note(code="onnx-newer", message=f"{text}: what is new in it is not shown")
+    for entry in model.opset_import:
+        if entry.version > newest(entry.domain):
+            text = f"opset {entry.version} is newer than {known} knows ({newest(entry.domain)}); update onnx"
+            yield Note(code="onnx-newer", message=f"{text}: shapes are those of the older operators")
 
 
 def _functions(graph: Graph) -> Iterator[Note]:
@@ -86,22 +107,26 @@ def _in_training_mode(graph: Graph, node: Node) -> bool:
 
 
 def _data(graph: Graph) -> Iterator[Note]:
-    missing = missing_files(graph)
+    folder, wanted = graph.files.folder, _external(graph)
+    missing = sorted(file.name for file in wanted if not file.is_file())
     if missing:
-        place = graph.files.folder
-        text = f"values are kept in {', '.join(missing)}, which is missing in {place}; only the structure is known"
+        text = f"values are kept in {', '.join(missing)}, which is missing in {folder}; only the structure is known"
         yield Note(code="external-data", message=text)
+    for file, size in wanted.items():
+        if file.is_file() and file.stat().st_size < size:
+            text = f"{file.name} has {file.stat().st_size:,} bytes where the model's tensors take {size:,}"
+            yield Note(code="external-data", message=f"{text}; fetch it again")
 
 
-def missing_files(graph: Graph) -> list[str]:
-    """Files with the values of initializers that should lie beside the model and do not."""
-    files = {
-        external_file(tensor, graph.files.folder)
-        for one in graph.walk()
-        for tensor in one.initializers.values()
-        if tensor.data_location == TensorProto.EXTERNAL
-    }
-    return sorted(file.name for file in files if not file.is_file())
+def _external(graph: Graph) -> dict[Path, int]:
+    """The files beside the model that hold initializers, and the bytes that they should have at least."""
+    wanted: dict[Path, int] = {}
+    for one in graph.walk():
+        for tensor in one.initializers.values():
+            if tensor.data_location == TensorProto.EXTERNAL and not graph.files.holds(tensor):
+                file = external_file(tensor, graph.files.folder)
+                wanted[file] = max(wanted.get(file, 0), sum(span_of(tensor)))
+    return wanted
 
 
 def _named(nodes: list[Node]) -> str:

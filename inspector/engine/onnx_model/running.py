@@ -8,8 +8,10 @@ import ctypes
 import json
 import re
 import tempfile
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +30,8 @@ from inspector.engine.onnx_model.torch_values import VIEWED
 
 _LARGE = 1 << 16
 """Bytes from which a weight is lent to onnxruntime rather than written into the model handed to it."""
+_STOPPED = "terminate flag being set"
+"""Of what onnxruntime says of a run that it was told to end."""
 _STATUS = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 _PLACE = re.compile(r"/onnxruntime_src/\S+ ")
 _FUNCTION = re.compile(r"(?:\w[\w:]* )?onnxruntime::[\w:~]+\([^()]*\) (?:const )?")
@@ -49,19 +53,29 @@ class Run:
 
 
 def run(
-    graph: Graph, feeds: Mapping[str, torch.Tensor], providers: list[Provider], seed: int, *, inner: bool = True
+    graph: Graph,
+    feeds: Mapping[str, torch.Tensor],
+    providers: list[Provider],
+    seed: int,
+    *,
+    inner: bool = True,
+    limit: float | None = None,
 ) -> Run:
     """Run once; with `inner`, every node's outputs and time are kept, else the graph's outputs only.
 
+    `limit`: seconds after which the run is stopped, a loop that goes on and on. None waits for it.
     A graph that does not run is no error: `refusal` says why, and the values are those of the nodes before.
     """
     onnxruntime.set_seed(seed)
     last, refusal = len(graph.nodes), None
     while True:
         try:
-            result = _run(graph, feeds, providers, last, inner=inner or refusal is not None)
+            result = _run(graph, feeds, providers, last, inner=inner or refusal is not None, limit=limit)
         except Exception as error:
             # onnxruntime's exception classes have no common base but Exception.
+            if limit is not None and _STOPPED in str(error):
+                stopped = Refusal("TimeoutError", f"it was stopped after {limit:g} seconds", None)
+                return Run({}, 0, 0.0, refusal=stopped, feeds=feeds)
             culprit = marked_node(str(error))
             refusal = refusal or Refusal(type(error).__name__, _readable(graph, str(error)), culprit)
             if culprit is None or not 0 < culprit < last:
@@ -71,7 +85,15 @@ def run(
             return Run(result.values, last, result.seconds, result.node_seconds, refusal, feeds)
 
 
-def _run(graph: Graph, feeds: Mapping[str, torch.Tensor], providers: list[Provider], last: int, *, inner: bool) -> Run:
+def _run(
+    graph: Graph,
+    feeds: Mapping[str, torch.Tensor],
+    providers: list[Provider],
+    last: int,
+    *,
+    inner: bool,
+    limit: float | None,
+) -> Run:
     names = [value.name for value in graph.outputs] if last == len(graph.nodes) else []
     if inner:
         produced = [name for node in graph.nodes[:last] for name in node.proto.output if name]
@@ -82,11 +104,26 @@ def _run(graph: Graph, feeds: Mapping[str, torch.Tensor], providers: list[Provid
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)
         inputs = {name: _lend(tensor) for name, tensor in feeds.items()}
         started = time.perf_counter()
-        results = session.run_with_ort_values(names, inputs)
+        with _stopped_after(limit) as stopping:
+            results = session.run_with_ort_values(names, inputs, stopping)
         seconds = time.perf_counter() - started
         times = _times(session.end_profiling()) if inner else {}
     values = {name: _tensor(value) for name, value in zip(names, results, strict=True)}
     return Run(values, last, seconds, times)
+
+
+@contextmanager
+def _stopped_after(seconds: float | None) -> Iterator[onnxruntime.RunOptions]:
+    """Options of a run that onnxruntime ends by itself after so long."""
+    options = onnxruntime.RunOptions()
+    timer = None if seconds is None else threading.Timer(seconds, setattr, (options, "terminate", True))
+    if timer is not None:
+        timer.start()
+    try:
+        yield options
+    finally:
+        if timer is not None:
+            timer.cancel()
 
 
 def _model_to_run(graph: Graph, last: int, names: list[str]) -> tuple[onnx.ModelProto, dict[str, onnxruntime.OrtValue]]:

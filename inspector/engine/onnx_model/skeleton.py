@@ -11,8 +11,10 @@ import onnx
 from onnx import GraphProto, ModelProto, SparseTensorProto, TensorProto, ValueInfoProto
 
 from inspector.engine.onnx_model.graph import Graph
+from inspector.engine.onnx_model.places import STANDARD_DOMAINS
 
 _KEPT_ELEMENTS = 1024
+_UNBOUNDED = 1 << 62
 
 
 def declared_skeleton(source: ModelProto) -> ModelProto:
@@ -47,12 +49,21 @@ def skeleton_of(graph: Graph, input_shapes: Mapping[str, list[int]]) -> ModelPro
     return skeleton
 
 
+def newest(domain: str) -> int:
+    """The newest version of a domain's operators that this onnx knows; no bound for domains it does not know."""
+    known: int = onnx.defs.onnx_opset_version() if domain in STANDARD_DOMAINS else _UNBOUNDED
+    return known
+
+
 def _without_graph(source: ModelProto) -> ModelProto:
     skeleton = ModelProto()
-    for field in ("ir_version", "producer_name", "domain", "model_version"):
+    for field in ("producer_name", "domain", "model_version"):
         if source.HasField(field):
             setattr(skeleton, field, getattr(source, field))
-    skeleton.opset_import.extend(source.opset_import)
+    # What is newer than this onnx knows is read as the newest that it knows.
+    skeleton.ir_version = min(source.ir_version, onnx.IR_VERSION)
+    for entry in source.opset_import:
+        skeleton.opset_import.add(domain=entry.domain, version=min(entry.version, newest(entry.domain)))
     skeleton.graph.name = source.graph.name
     return skeleton
 

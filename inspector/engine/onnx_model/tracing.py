@@ -18,9 +18,10 @@ from inspector.engine.onnx_model.rows import Traced, Value
 from inspector.engine.onnx_model.shapes import Inferred, infer
 
 _ALTERNATIVES = 4
-_CHEAP_ELEMENTS = 1 << 26
-"""Elements of all values, or of all weights, up to which a run is made to confirm what was inferred."""
+_CHEAP, _AFFORDABLE = 1 << 26, 1 << 29
+"""Elements of all values, or of all weights, up to which a run confirms what was inferred, or completes it."""
 _FIRST = "first-iteration"
+_TOO_LARGE = "the model is too large to be run only for them; forward runs it"
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def trace(graph: Graph, given: list[InputSpec], device: str, seed: int, progress
                 elif attempt.refusal is None:
                     chosen = attempt
                 # Where a run is needed, alternatives cost one each.
-                if len(alternatives) == _ALTERNATIVES or (chosen is not None and chosen.ran):
+                if len(alternatives) == _ALTERNATIVES or (chosen is not None and (chosen.ran or chosen.not_run)):
                     break
             if chosen is not None or not has_open_batch(graph, given):
                 break
@@ -108,7 +109,7 @@ def trace(graph: Graph, given: list[InputSpec], device: str, seed: int, progress
     if best.ran and best.refusal is None:
         notes.append(Note(code="real-pass", message="run for real, because some shapes depend on values"))
     if best.not_run:
-        text = f"shapes that depend on values are not known, because onnxruntime does not run it: {best.not_run}"
+        text = f"shapes that depend on values are not known: {best.not_run}"
         notes.append(Note(code="not-run", message=text))
     failure = failure_of(graph, best.refusal, best.values, "cpu") if best.refusal else None
     made = Pass.of(graph, best.values, best.reached, notes).entering(best.bodies)
@@ -118,19 +119,23 @@ def trace(graph: Graph, given: list[InputSpec], device: str, seed: int, progress
 def _attempt(graph: Graph, specs: list[InputSpec], device: str, seed: int) -> Attempt:
     shapes = {spec.name: shape_of(spec) or [] for spec in specs}
     inferred = infer(graph, shapes)
-    if inferred.complete and inferred.problem is None and not _is_cheap(graph, inferred):
-        traced = Traced(inferred.values, len(graph.nodes))
-        return Attempt(specs, shapes, inferred.values, len(graph.nodes), pass_bodies(graph, traced, {}, None))
+    complete = inferred.complete and inferred.problem is None
+    if _elements(graph, inferred) > (_CHEAP if complete else _AFFORDABLE):
+        refusal = None if inferred.problem is None else Refusal("InferenceError", inferred.problem, inferred.culprit)
+        reached = len(graph.nodes) if inferred.culprit is None else inferred.culprit
+        bodies = pass_bodies(graph, Traced(inferred.values, reached), {}, None)
+        why = None if complete else _TOO_LARGE
+        return Attempt(specs, shapes, inferred.values, reached, bodies, refusal, not_run=why)
     # A run takes torch and onnxruntime, which take longer to import than most files take to read.
     from inspector.engine.onnx_model.confirming import confirmed
 
     return confirmed(graph, specs, shapes, inferred, device, seed)
 
 
-def _is_cheap(graph: Graph, inferred: Inferred) -> bool:
-    made = sum(math.prod(value.shape) for value in inferred.values.values() if value.shape is not None)
-    held = sum(math.prod(tensor.dims) for tensor in graph.initializers.values())
-    return bool(max(made, held) <= _CHEAP_ELEMENTS)
+def _elements(graph: Graph, inferred: Inferred) -> int:
+    made: int = sum(math.prod(value.shape) for value in inferred.values.values() if value.shape is not None)
+    held: int = sum(math.prod(tensor.dims) for tensor in graph.initializers.values())
+    return max(made, held)
 
 
 def _inputs(

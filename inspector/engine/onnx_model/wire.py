@@ -12,10 +12,6 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _FIXED = {FIXED64: 8, FIXED32: 4}
 
 
-class WireError(ValueError):
-    """The bytes are no message: the text says what is wrong, and at which byte."""
-
-
 @dataclass(frozen=True)
 class Field:
     """One field of a message: what it is, and where its tag and its content lie."""
@@ -25,6 +21,15 @@ class Field:
     tag: int
     start: int
     end: int
+
+
+class WireError(ValueError):
+    """The bytes are no message: the text says what is wrong, and at which byte."""
+
+    def __init__(self, text: str, cut: Field | None = None) -> None:
+        super().__init__(text)
+        self.cut = cut
+        """What is there of a field that goes on behind the end."""
 
 
 def fields(content: Content, start: int, end: int) -> Iterator[Field]:
@@ -50,7 +55,8 @@ def fields(content: Content, start: int, end: int) -> Iterator[Field]:
         else:
             raise WireError(f"there is no wire type {kind}, at byte {tag:,}")
         if at > end:
-            raise WireError(f"field {number} at byte {tag:,} wants {at - first:,} bytes where {end - first:,} are left")
+            text = f"{at - first:,} bytes are announced at byte {tag:,} where {max(0, end - first):,} are left"
+            raise WireError(text, Field(number, kind, tag, first, end))
         yield Field(number, kind, tag, first, at)
 
 
