@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto
 
 from inspector.core.errors import RequestError
-from inspector.engine.onnx_model.places import STANDARD_DOMAINS, Node, Scope, Within, placed
+from inspector.engine.onnx_model.paths import placed
+from inspector.engine.onnx_model.places import STANDARD_DOMAINS, Node, Scope, Within
 
 MOST_INLINED = 20_000
 """Nodes that calls may add to the table; later calls stay single nodes."""

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto
+from onnx.defs import onnx_opset_version
 
 from inspector.core.errors import RequestError
 from inspector.engine.onnx_model.constants import constant_value, sparse_constant
 from inspector.engine.onnx_model.functions import Functions
 from inspector.engine.onnx_model.initializers import DataFiles
-from inspector.engine.onnx_model.places import STANDARD_DOMAINS, Node, Within, placed
+from inspector.engine.onnx_model.paths import placed
+from inspector.engine.onnx_model.places import STANDARD_DOMAINS, Node, Within
 
 
 class Graph:
@@ -60,7 +62,7 @@ class Graph:
         """The inputs; before IR version 4 every initializer had to be among them."""
         known = self.initializers.keys() | self.sparse.keys()
         self.inputs = [value for value in self.declared if value.name not in known]
-        nodes = self.functions.inlined(placed(proto.node, within, taken), taken)
+        nodes = self.functions.inlined(placed(proto.node, within, taken, known), taken)
         self.nodes = [_at(node, index) for index, node in enumerate(nodes)]
         self.constants = {
             node.proto.output[0]: node
@@ -89,8 +91,9 @@ class Graph:
         return Body(node, attribute, graph)
 
     def opset(self) -> int:
-        """The version of ONNX's own operators that the file asks for."""
-        return max((entry.version for entry in self.model.opset_import if entry.domain in STANDARD_DOMAINS), default=1)
+        """The version of ONNX's own operators that the file asks for, or the newest that onnx knows."""
+        asked = (entry.version for entry in self.model.opset_import if entry.domain in STANDARD_DOMAINS)
+        return min(max(asked, default=1), onnx_opset_version())
 
     def key(self, name: str) -> str:
         """The key of an initializer or constant: its name, after the path of the body that holds it."""

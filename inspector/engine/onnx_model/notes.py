@@ -26,6 +26,7 @@ def notes_of(graph: Graph) -> list[Note]:
     return [
         _origin(graph),
         *_newer(graph),
+        *_groups(nodes),
         *_functions(graph),
         *_domains(graph, nodes),
         *_training(graph, nodes),
@@ -50,6 +51,12 @@ def _newer(graph: Graph) -> Iterator[Note]:
         if entry.version > newest(entry.domain):
             text = f"opset {entry.version} is newer than {known} knows ({newest(entry.domain)}); update onnx"
             yield Note(code="onnx-newer", message=f"{text}: shapes are those of the older operators")
+
+
+def _groups(nodes: list[tuple[Graph, Node]]) -> Iterator[Note]:
+    if any(scope.type == "prefix" for _, node in nodes for scope in node.scopes):
+        text = "the nodes do not say which module they came from; groups are the prefixes of the weights that they read"
+        yield Note(code="onnx-groups", message=text)
 
 
 def _functions(graph: Graph) -> Iterator[Note]:

@@ -45,6 +45,7 @@ def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced:
     places = places_of(graph)
     held = [held_by(place.graph, place.node) if place.node and place.single else [] for place in places]
     count = _counter(tensors, lambda tensor: tensor.elements)
+    count_trained = _counter(tensors, lambda tensor: tensor.elements if tensor.trainable else 0)
     count_bytes = _counter(tensors, lambda tensor: tensor.bytes)
     sharing = _sharing(places, held, tensors)
     rows: list[Row] = []
@@ -72,7 +73,7 @@ def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced:
                 hyperparameters=hyperparameters(node) if node else "",
                 parameters=parameters,
                 own_parameters=count(held[index])[0],
-                trainable_parameters=parameters,
+                trainable_parameters=count_trained(held_below)[0],
                 buffers=buffers,
                 parameter_bytes=parameter_bytes,
                 buffer_bytes=buffer_bytes,

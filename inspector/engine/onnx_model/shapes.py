@@ -103,6 +103,9 @@ def _value(value: onnx.ValueInfoProto) -> Value | None:
         return Value(None, kind.removesuffix("_type"))
     tensor = value.type.tensor_type
     dtype = dtype_name(tensor.elem_type) if tensor.elem_type else None
-    if not tensor.HasField("shape") or any(not size.HasField("dim_value") for size in tensor.shape.dim):
+    # Inference may count a size down below zero and say nothing.
+    if not tensor.HasField("shape") or any(
+        not size.HasField("dim_value") or size.dim_value < 0 for size in tensor.shape.dim
+    ):
         return Value(None, dtype)
     return Value([size.dim_value for size in tensor.shape.dim], dtype)

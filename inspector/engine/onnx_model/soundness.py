@@ -20,7 +20,8 @@ from inspector.engine.onnx_model.initializers import (
     span_of,
     stored_bytes,
 )
-from inspector.engine.onnx_model.places import Within, placed
+from inspector.engine.onnx_model.paths import placed
+from inspector.engine.onnx_model.places import Within
 
 _LARGEST = 1 << 62
 """Elements of a tensor."""

@@ -1,7 +1,8 @@
 """The tensors of an ONNX graph: its initializers and the values of its Constant nodes.
 
 ONNX does not say what was trained. Here a floating-point initializer is a parameter, unless every node that reads it
-takes it as a setting (a running mean, the scales of a Resize, the bounds of a Clip); the rest are buffers.
+takes it as a setting (a running mean, the scales of a Resize, the bounds of a Clip); so are integers that stand for
+trained numbers, as in quantised models. The rest are buffers.
 """
 
 from math import prod
@@ -18,15 +19,37 @@ from inspector.engine.onnx_model.places import Node
 _SETTINGS = {
     "BatchNormalization": {3, 4},
     "Clip": {1, 2},
+    "ConvInteger": {2, 3},
     "DequantizeLinear": {1, 2},
     "Dropout": {1, 2},
+    "DynamicQuantizeMatMul": {2, 3},
+    "MatMulInteger": {2, 3},
+    "MatMulIntegerToFloat": {2, 3, 4, 5},
+    "MatMulNBits": {2, 3, 4},
     "Pad": {1, 2},
+    "QGemm": {1, 2, 4, 5, 7, 8},
+    "QLinearAdd": {1, 2, 4, 5, 6, 7},
+    "QLinearConv": {1, 2, 4, 5, 6, 7},
+    "QLinearMatMul": {1, 2, 4, 5, 6, 7},
+    "QLinearMul": {1, 2, 4, 5, 6, 7},
     "QuantizeLinear": {1, 2},
     "Range": {0, 1, 2},
     "Resize": {1, 2, 3},
     "Upsample": {1},
 }
 """Inputs, by operator, that hold settings or statistics even where they are floating-point numbers."""
+_QUANTISED = {
+    "ConvInteger": {1},
+    "DequantizeLinear": {0},
+    "DynamicQuantizeMatMul": {1},
+    "MatMulInteger": {1},
+    "MatMulIntegerToFloat": {1},
+    "MatMulNBits": {1},
+    "QGemm": {3, 6},
+    "QLinearConv": {3, 8},
+    "QLinearMatMul": {3},
+}
+"""Inputs, by operator, whose integers stand for trained numbers."""
 
 
 def tensors_of(graph: Graph, device: str) -> list[Tensor]:
@@ -68,10 +91,26 @@ def totals_of(tensors: list[Tensor], nodes: int) -> Totals:
 
 
 def held_by(graph: Graph, node: Node) -> list[str]:
-    """Keys of the tensors a node reads as initializers, or holds itself as a Constant, each once."""
-    read = (name for name in node.proto.input if name in graph.initializers)
-    own = (name for name in node.proto.output if name in graph.constants)
-    return list(dict.fromkeys(graph.key(name) for name in [*read, *own]))
+    """Keys of the tensors a node reads as initializers, or holds itself as a Constant, each once.
+
+    A quantised weight is held by the node that reads its numbers, not by the one that makes numbers of its integers.
+    """
+    if _reads_only_weights(graph, node) and any(name in graph.readers for name in node.proto.output):
+        return []
+    read: list[str] = []
+    for name in node.proto.input:
+        maker = graph.producers.get(name)
+        dequantised = maker is not None and _reads_only_weights(graph, maker)
+        read += maker.proto.input if dequantised and maker is not None else [name]
+    held = [name for name in read if name in graph.initializers or name in graph.sparse]
+    own = [name for name in node.proto.output if name in graph.constants]
+    return list(dict.fromkeys(graph.key(name) for name in [*held, *own]))
+
+
+def _reads_only_weights(graph: Graph, node: Node) -> bool:
+    """Whether the node makes the numbers of a quantised initializer."""
+    read = [name for name in node.proto.input if name]
+    return node.proto.op_type == "DequantizeLinear" and all(name in graph.initializers for name in read)
 
 
 def _sparse_record(graph: Graph, name: str, sparse: SparseTensorProto, device: str, expression: str) -> Tensor:
@@ -89,7 +128,7 @@ def _record(graph: Graph, tensor: TensorProto, device: str, expression: str, tie
         shape=list(tensor.dims),
         dtype=dtype_name(tensor.data_type),
         device=device,
-        trainable=trained,
+        trainable=trained and is_floating(tensor.data_type),
         persistent=True,
         elements=prod(tensor.dims),
         bytes=None if tensor.data_type == TensorProto.STRING else stored_bytes(tensor),
@@ -99,12 +138,12 @@ def _record(graph: Graph, tensor: TensorProto, device: str, expression: str, tie
 
 
 def _is_parameter(graph: Graph, tensor: TensorProto) -> bool:
+    readers = [(node.proto.op_type, slot) for node, slot in graph.readers.get(tensor.name, [])]
     if not is_floating(tensor.data_type):
-        return False
+        return prod(tensor.dims) > 1 and any(slot in _QUANTISED.get(kind, ()) for kind, slot in readers)
     if tensor.name in graph.constants and prod(tensor.dims) <= 1:
         return False
-    readers = graph.readers.get(tensor.name, [])
-    return not readers or any(slot not in _SETTINGS.get(node.proto.op_type, ()) for node, slot in readers)
+    return not readers or any(slot not in _SETTINGS.get(kind, ()) for kind, slot in readers)
 
 
 def _aliases(graph: Graph) -> dict[str, list[str]]:

@@ -1,6 +1,7 @@
 """The shape pass: inference for the likeliest input sizes, a run where inference does not reach, then fields."""
 
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -18,6 +19,8 @@ from inspector.engine.onnx_model.rows import Traced, Value
 from inspector.engine.onnx_model.shapes import Inferred, infer
 
 _ALTERNATIVES = 4
+_PATIENCE = 20.0
+"""Seconds after which no further sizes are tried."""
 _CHEAP, _AFFORDABLE = 1 << 26, 1 << 29
 """Elements of all values, or of all weights, up to which a run confirms what was inferred, or completes it."""
 _FIRST = "first-iteration"
@@ -82,6 +85,7 @@ def trace(graph: Graph, given: list[InputSpec], device: str, seed: int, progress
     first: Attempt | None = None
     chosen: Attempt | None = None
     alternatives: list[dict[str, list[int]]] = []
+    latest = time.monotonic() + _PATIENCE
     try:
         for batch in BATCH_SIZES:
             for number, specs in enumerate(candidates(graph, given, batch)):
@@ -93,9 +97,10 @@ def trace(graph: Graph, given: list[InputSpec], device: str, seed: int, progress
                 elif attempt.refusal is None:
                     chosen = attempt
                 # Where a run is needed, alternatives cost one each.
-                if len(alternatives) == _ALTERNATIVES or (chosen is not None and (chosen.ran or chosen.not_run)):
+                enough = chosen is not None and (chosen.ran or chosen.not_run)
+                if enough or len(alternatives) == _ALTERNATIVES or time.monotonic() > latest:
                     break
-            if chosen is not None or not has_open_batch(graph, given):
+            if chosen is not None or not has_open_batch(graph, given) or time.monotonic() > latest:
                 break
     except RequestError as problem:
         if given:
@@ -133,7 +138,8 @@ def _attempt(graph: Graph, specs: list[InputSpec], device: str, seed: int) -> At
 
 
 def _elements(graph: Graph, inferred: Inferred) -> int:
-    made: int = sum(math.prod(value.shape) for value in inferred.values.values() if value.shape is not None)
+    # Sizes that contradict each other may come out below zero.
+    made = sum(max(0, math.prod(value.shape)) for value in inferred.values.values() if value.shape is not None)
     held: int = sum(math.prod(tensor.dims) for tensor in graph.initializers.values())
     return max(made, held)
 
