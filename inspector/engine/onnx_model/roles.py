@@ -14,8 +14,8 @@ _ROLES = {
     ("BatchNormalization", 4): "running variance of each channel, measured in training",
     ("Conv", 2): "bias, one number for each output channel",
     ("ConvTranspose", 2): "bias, one number for each output channel",
-    ("DequantizeLinear", 1): "scale s of the integers q, one step of them: the numbers are (q − z)·s",
-    ("DequantizeLinear", 2): "zero point z, the integer that stands for 0",
+    ("DequantizeLinear", 1): "scale s in number = (q − z)·s, what one step of the integers is worth,",
+    ("DequantizeLinear", 2): "zero point z in number = (q − z)·s, the integer that stands for 0,",
     ("Gather", 0): "table whose rows are looked up by index",
     ("Gemm", 2): "bias, one number for each output feature",
     ("GroupNormalization", 1): "scale γ",
@@ -32,8 +32,8 @@ _ROLES = {
     ("QLinearConv", 6): "scale of the output",
     ("QLinearConv", 7): "zero point of the output, the integer that stands for 0",
     ("QLinearConv", 8): "bias in steps of the input's scale times the weight's, one for each output channel",
-    ("QuantizeLinear", 1): "scale s of the integers made, one step of them: they stand for (q − z)·s",
-    ("QuantizeLinear", 2): "zero point z, the integer that stands for 0",
+    ("QuantizeLinear", 1): "scale s in number = (q − z)·s, what one step of the integers is worth,",
+    ("QuantizeLinear", 2): "zero point z in number = (q − z)·s, the integer that stands for 0,",
     ("Reshape", 1): "target shape",
 }
 

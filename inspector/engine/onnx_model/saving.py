@@ -35,7 +35,7 @@ def save(graph: Graph, path: str, overwrite: bool) -> SaveReport:
         raise RequestError(f"{path}: an ONNX model is saved as .onnx; choose a name that ends so")
     refuse_place(target, path, overwrite)
     written = _write(graph, target, path)
-    return SaveReport(path=path, tensors=len(graph.initializers), bytes=written)
+    return SaveReport(path=path, tensors=len(_tensors(graph.model.graph)), bytes=written)
 
 
 def _write(graph: Graph, target: Path, typed: str) -> int:
