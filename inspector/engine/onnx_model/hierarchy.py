@@ -60,8 +60,15 @@ def _named(node: NodeProto, within: Within) -> Scopes | None:
 
 
 def _of_tensors(node: NodeProto, within: Within, held: dict[str, list[str]], tensors: Collection[str]) -> Scopes | None:
-    read = [one for name in node.input for one in ([name] if name in tensors else held.get(name, []))]
-    paths = [one.split(".")[:-1] for one in read if _ATTRIBUTE.fullmatch(one)]
+    """The scopes that the names of the node's weights have in common; of those it reads itself, where it does.
+
+    What works on weights alone may pass a weight on to another module: exporters write equal weights once.
+    """
+    if any(name in held for name in node.output):
+        return None
+    own = [name for name in node.input if name in tensors]
+    behind = [one for name in node.input for one in held.get(name, [])]
+    paths = _modules(own) or _modules(behind)
     if not paths:
         return None
     common = paths[0]
@@ -70,6 +77,10 @@ def _of_tensors(node: NodeProto, within: Within, held: dict[str, list[str]], ten
     return tuple(
         Scope(within.path(".".join(common[:count])), common[count - 1], "prefix") for count in range(1, len(common) + 1)
     )
+
+
+def _modules(names: list[str]) -> list[list[str]]:
+    return [name.split(".")[:-1] for name in names if _ATTRIBUTE.fullmatch(name)]
 
 
 def _tensors_behind(nodes: Sequence[NodeProto], tensors: Collection[str]) -> dict[str, list[str]]:
