@@ -61,6 +61,29 @@ def test_a_file_of_weights_is_summarised_without_torch(tmp_path):
     assert json.loads(done.stdout)["tensors"][0]["shape"] == [2, 3]
 
 
+def test_a_large_onnx_file_is_summarised_without_torch_and_without_onnxruntime(tmp_path):
+    from onnx import TensorProto, helper
+
+    weight = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[10_000, 10_000])
+    weight.data_location = TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value="w.data")
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    declared = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 10_000]) for name in "xy"]
+    graph = helper.make_graph([node], "net", declared[:1], declared[1:], [weight])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
+    with (tmp_path / "w.data").open("wb") as file:
+        file.truncate(4 * 10_000 * 10_000)
+    code = (
+        "import sys\nfrom inspector.core.recipe import Recipe\nfrom inspector.engine.opening import open_live\n"
+        f"table = open_live(Recipe(target={str(tmp_path / 'net.onnx')!r})).trace([], lambda *_: None)\n"
+        "assert table.outputs[0].shape == [1, 10_000] and table.totals.parameters == 10**8\n"
+        "print([name for name in ('torch', 'onnxruntime', 'onnx.reference') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 @pytest.mark.slow
 def test_a_small_model_is_traced_without_the_compiler_and_without_sympy():
     code = (

@@ -73,15 +73,16 @@ def tensors_below(table: ModelTable, row: Row) -> list[Tensor]:
 
 
 def _by_scope(table: ModelTable, row: Row) -> list[Tensor]:
-    """An ONNX node's initializers, where their names follow its scope as exporters write them.
+    """An ONNX node's initializers, where their names follow its scope as exporters write them, or lie in its body.
 
     Nothing in the file says so; whether the guess holds is checked by the number of elements.
     """
     scope = row.path.strip("/") if row.kind != "node" else row.path.strip("/").rpartition("/")[0]
-    inside = scope.replace("/", ".") + "."
+    around = row.path.rpartition("/")[0] if row.kind == "node" and row.subtree == 1 else row.path
+    inside = (scope.replace("/", ".") + ".", around + "/")
     found = [tensor for tensor in table.tensors if tensor.key.startswith(inside)]
     elements = sum(tensor.elements or 0 for tensor in found if tensor.kind == "parameter")
-    return found if scope and row.parameters and elements == row.parameters else []
+    return found if (scope or around) and row.parameters and elements == row.parameters else []
 
 
 def spell(name: str, wrapped: frozenset[str], spelling: Spelling) -> str:

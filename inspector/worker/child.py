@@ -13,18 +13,18 @@ import threading
 from typing import BinaryIO
 
 
-def main() -> None:
-    """Serve until standard input ends."""
+def main(onnx: bool = False) -> None:
+    """Serve until standard input ends; `onnx` says that the model will be an ONNX file."""
     reading = os.fdopen(os.dup(0), "rb")
     writing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    _serve(reading, writing)
+    _serve(reading, writing, onnx)
 
 
-def _serve(reading: BinaryIO, writing: BinaryIO) -> None:
+def _serve(reading: BinaryIO, writing: BinaryIO, onnx: bool) -> None:
     import platform
 
     import msgspec
@@ -64,7 +64,7 @@ def _serve(reading: BinaryIO, writing: BinaryIO) -> None:
 
     send(protocol.Hello(protocol.PROTOCOL_VERSION, platform.python_version(), os.getpid()))
     threading.Thread(target=read, daemon=True, name="requests").start()
-    _import_torch()
+    _import_engine(onnx)
     server = Server()
     while True:
         try:
@@ -85,12 +85,16 @@ def _serve(reading: BinaryIO, writing: BinaryIO) -> None:
             continue
 
 
-def _import_torch() -> None:
+def _import_engine(onnx: bool) -> None:
     try:
-        # The engine imports torch: now, while nobody waits.
-        import inspector.engine.random_state  # noqa: F401
+        # Now, while nobody waits. Most of what is asked of an ONNX file takes no torch, and less time than its import.
+        if onnx:
+            import inspector.engine.onnx_model
+        else:
+            import inspector.engine.random_state  # noqa: F401
     except BaseException as problem:
-        print(f"importing torch failed: {type(problem).__name__}: {problem}", file=sys.stderr, flush=True)
+        name = "onnx" if onnx else "torch"
+        print(f"importing {name} failed: {type(problem).__name__}: {problem}", file=sys.stderr, flush=True)
 
 
 def _end_all() -> None:

@@ -9,12 +9,13 @@ def client_for(recipe: Recipe, command: str | None = None, for_commands: bool = 
 
     `for_commands`: what the model prints goes to standard error, and a lost worker stays lost.
     """
-    if parse_target(recipe.target).kind == "weights":
+    kind = parse_target(recipe.target).kind
+    if kind == "weights":
         from inspector.worker.file_client import FileClient
 
         return FileClient(in_threads=not for_commands)
     from inspector.worker.process_client import ProcessClient
 
-    client = ProcessClient(command, capture_output=not for_commands, recover=not for_commands)
+    client = ProcessClient(command, not for_commands, not for_commands, onnx=kind == "onnx")
     client.launch()
     return client

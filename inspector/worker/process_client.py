@@ -32,16 +32,20 @@ _ROOT = str(Path(__file__).resolve().parents[2])
 class ProcessClient:
     """Speaks to a worker process and brings it back, with every edit made again, when it is lost."""
 
-    def __init__(self, command: str | None = None, capture_output: bool = True, recover: bool = True) -> None:
+    def __init__(
+        self, command: str | None = None, capture_output: bool = True, recover: bool = True, onnx: bool = False
+    ) -> None:
         """`command` starts a worker elsewhere; `capture_output` turns what the model prints into `Log` events.
 
         Without it what the model prints goes to standard error. `recover`: reopen after the worker is lost.
+        `onnx`: a worker started here gets ready for an ONNX file, not for a PyTorch model.
         """
         self.journal = Journal()
         self.listeners: list[Callable[[protocol.Event], None]] = []
         self._command = command
         self._capture_output = capture_output
         self._recovers = recover
+        self._onnx = onnx
         self._process: WorkerProcess | None = None
         self._reading: asyncio.Task[None] | None = None
         self._logging: asyncio.Task[None] | None = None
@@ -132,7 +136,8 @@ class ProcessClient:
             arguments = shlex.split(self._command)
         else:
             # -P: a file of the user's named like a module of ours must not take its place.
-            code = f"import sys; sys.path.append({_ROOT!r}); from inspector.worker.child import main; main()"
+            start = f"from inspector.worker.child import main; main(onnx={self._onnx})"
+            code = f"import sys; sys.path.append({_ROOT!r}); {start}"
             arguments = [sys.executable, "-P", "-c", code]
         return WorkerProcess(arguments, self._capture_output)
 

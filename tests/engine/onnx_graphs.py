@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.engine.onnx_model import OnnxModel, open_onnx
 
-FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
+FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 
 
 def quiet(done: int, total: int | None, text: str) -> None:

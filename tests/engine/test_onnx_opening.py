@@ -15,7 +15,7 @@ from inspector.engine.onnx_model import open_onnx
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"),
         (b"<!DOCTYPE html><html></html>", "web page"),
         (b"PK\x03\x04 archive", "zip"),
-        (b"just some words that are no protocol buffer", "not ONNX"),
+        (b"just some words that are no protocol buffer", "text file"),
         (b"\x08\x08", "no graph"),
     ],
 )

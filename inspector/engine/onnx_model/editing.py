@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import onnx
 import torch
+from onnx import TensorProto
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
@@ -16,10 +16,12 @@ from inspector.core.table import Row, Tensor
 from inspector.core.tensor_index import parse_index
 from inspector.engine.initialising import draw, fits, tensor_seed
 from inspector.engine.numbers import value_of
-from inspector.engine.onnx_model.graph import Graph
-from inspector.engine.onnx_model.initializers import is_floating, torch_dtype, write_values
+from inspector.engine.onnx_model.functions import FUNCTION
+from inspector.engine.onnx_model.graph import Graph, find_tensor
+from inspector.engine.onnx_model.initializers import is_floating
 from inspector.engine.onnx_model.roles import layout_of
-from inspector.engine.onnx_model.tensors import held_by, values_of
+from inspector.engine.onnx_model.tensors import held_by
+from inspector.engine.onnx_model.torch_values import torch_dtype, values_of, write_values
 from inspector.engine.statistics import statistics
 
 Applied = tuple[list[str], str, Callable[[], None]]
@@ -45,9 +47,9 @@ def apply_initialise(graph: Graph, edit: Edit, tensors: list[Tensor], rows: list
     call = parse_initialiser(edit.argument)
     drawn, skipped = _draw_all(graph, edit, call, tensors, rows)
     _some(drawn, skipped, edit, call)
-    undo = _keep(graph, [one.tensor.key for one in drawn])
+    undo = _keep([one.initializer for one in drawn])
     for one in drawn:
-        write_values(graph.initializers[one.tensor.key], one.values)
+        write_values(one.initializer, one.values)
     left = f"; left alone: {_reasons(skipped)}" if skipped else ""
     keys = [one.tensor.key for one in drawn]
     what = keys[0] if len(keys) == 1 else f"{len(keys)} initializers"
@@ -59,10 +61,10 @@ def apply_set_element(graph: Graph, edit: Edit) -> Applied:
 
     Raises RequestError where there is no such element, or the value is none of the tensor's type.
     """
-    tensor = graph.initializers.get(edit.where)
-    if tensor is None:
-        reason = "is a Constant node's value" if edit.where in graph.constants else "is no initializer of this model"
-        raise RequestError(f"{edit.where!r} {reason}; only initializers can be changed")
+    find_tensor(graph, edit.where)
+    tensor = _initializer(graph, edit.where)
+    if isinstance(tensor, str):
+        raise RequestError(f"{edit.where!r} is {tensor}; only dense initializers can be changed")
     values = values_of(graph, edit.where)
     shape = list(tensor.dims)
     if len(edit.index) != len(shape):
@@ -70,7 +72,7 @@ def apply_set_element(graph: Graph, edit: Edit) -> Applied:
     at = tuple(parse_index(f"[{','.join(map(str, edit.index))}]", shape, edit.where))
     number = value_of(edit.argument, torch_dtype(tensor.data_type), edit.where)
     before = values[at].item()
-    undo = _keep(graph, [edit.where])
+    undo = _keep([tensor])
     values[at] = torch.tensor(number, dtype=values.dtype)
     write_values(tensor, values)
     return [edit.where], f"{edit.where}{edit.index} set from {before:g} to {values[at].item():g}", undo
@@ -79,6 +81,7 @@ def apply_set_element(graph: Graph, edit: Edit) -> Applied:
 @dataclass(frozen=True)
 class _Drawn:
     tensor: Tensor
+    initializer: TensorProto
     values: torch.Tensor
     layout: Layout
 
@@ -89,22 +92,27 @@ def _draw_all(
     drawn: list[_Drawn] = []
     skipped: list[tuple[str, str]] = []
     for position, tensor in enumerate(_selected(graph, edit.where, tensors, rows)):
-        reason = _reason_against(graph, tensor, call)
-        if reason is None:
-            layout = _layout(graph, tensor.key)
-            dtype = torch_dtype(graph.initializers[tensor.key].data_type)
-            values = draw(
-                call,
-                tensor.shape or [],
-                tensor_seed(edit.seed, position),
-                double=dtype == torch.float64,
-                input_first=layout.kind == "input_first" and len(tensor.shape or []) == 2,
-            )
-            if fits(values, dtype):
-                drawn.append(_Drawn(tensor, values.to(dtype), layout))
-                continue
-            reason = f"the values are too large for {tensor.dtype}"
-        skipped.append((tensor.key, reason))
+        initializer = _initializer(graph, tensor.key)
+        if isinstance(initializer, str):
+            skipped.append((tensor.key, initializer))
+            continue
+        reason = _reason_against(initializer, tensor, call)
+        if reason is not None:
+            skipped.append((tensor.key, reason))
+            continue
+        layout = _layout(graph, tensor.key)
+        dtype = torch_dtype(initializer.data_type)
+        values = draw(
+            call,
+            tensor.shape or [],
+            tensor_seed(edit.seed, position),
+            double=dtype == torch.float64,
+            input_first=layout.kind == "input_first" and len(tensor.shape or []) == 2,
+        )
+        if fits(values, dtype):
+            drawn.append(_Drawn(tensor, initializer, values.to(dtype), layout))
+        else:
+            skipped.append((tensor.key, f"the values are too large for {tensor.dtype}"))
     return drawn, skipped
 
 
@@ -127,16 +135,24 @@ def _selected(graph: Graph, where: str, tensors: list[Tensor], rows: list[Row]) 
     starts = [row for row in rows if (row.path if by_path else row.type) == selector.text]
     below = [other for row in starts for other in rows[row.index : row.index + row.subtree]]
     paths = {row.path for row in below if row.kind == "node"}
-    keys = {key for node in graph.nodes if node.path in paths for key in held_by(graph, node)}
+    keys = {key for one in graph.walk() for node in one.nodes if node.path in paths for key in held_by(one, node)}
     found = [tensor for tensor in tensors if tensor.key in keys and tensor.kind == "parameter"]
     return found or select(selector, tensors, rows)
 
 
-def _reason_against(graph: Graph, tensor: Tensor, call: InitialiserCall) -> str | None:
-    if tensor.key not in graph.initializers:
-        return "the value of a Constant node, not an initializer"
-    data_type = graph.initializers[tensor.key].data_type
-    if not is_floating(data_type) or not torch_dtype(data_type).is_floating_point:
+def _initializer(graph: Graph, key: str) -> TensorProto | str:
+    """The initializer to write to, or what the tensor is instead."""
+    holder, name = find_tensor(graph, key)
+    constant = holder.constants.get(name)
+    if (constant.expression if constant else holder.within.expression).startswith(FUNCTION):
+        return "inside a function, where a change would be one of every call"
+    if name in holder.sparse:
+        return "a sparse initializer"
+    return holder.initializers.get(name) or "the value of a Constant node, not an initializer"
+
+
+def _reason_against(initializer: TensorProto, tensor: Tensor, call: InitialiserCall) -> str | None:
+    if not is_floating(initializer.data_type) or not torch_dtype(initializer.data_type).is_floating_point:
         return f"{tensor.dtype} is not a floating-point type"
     if call.name == "layer_default":
         return "no default known: an ONNX file does not say how its layers were initialised"
@@ -144,7 +160,8 @@ def _reason_against(graph: Graph, tensor: Tensor, call: InitialiserCall) -> str 
 
 
 def _layout(graph: Graph, key: str) -> Layout:
-    readers = [(node, slot) for node, slot in graph.readers.get(key, []) if slot >= 0]
+    holder, name = find_tensor(graph, key)
+    readers = [(node, slot) for node, slot in holder.readers.get(name, []) if slot >= 0]
     return layout_of(*readers[0]) if readers else Layout()
 
 
@@ -168,15 +185,16 @@ def _target(graph: Graph, drawn: _Drawn, call: InitialiserCall) -> InitTarget:
     )
 
 
-def _keep(graph: Graph, keys: list[str]) -> Callable[[], None]:
+def _keep(initializers: list[TensorProto]) -> Callable[[], None]:
     """Remember initializers as they are; call the result to bring them back."""
-    kept: dict[str, onnx.TensorProto] = {}
-    for key in keys:
-        kept[key] = onnx.TensorProto()
-        kept[key].CopyFrom(graph.initializers[key])
+    kept = []
+    for initializer in initializers:
+        copy = TensorProto()
+        copy.CopyFrom(initializer)
+        kept.append((initializer, copy))
 
     def undo() -> None:
-        for key, tensor in kept.items():
-            graph.initializers[key].CopyFrom(tensor)
+        for initializer, copy in kept:
+            initializer.CopyFrom(copy)
 
     return undo

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy
 import onnx
-from onnx.reference import ReferenceEvaluator
 
 from inspector.core.field_rules.registry import Fields
 from inspector.core.fields import Field, TrackedInputs, unknown
 from inspector.core.table import ReceptiveField
+from inspector.engine.onnx_model.constants import constant_value
 from inspector.engine.onnx_model.field_readers import READERS
-from inspector.engine.onnx_model.graph import Graph, Node, captured
+from inspector.engine.onnx_model.graph import Graph, captured
 from inspector.engine.onnx_model.node_view import NodeView, UnreadableError
+from inspector.engine.onnx_model.places import Node
 from inspector.engine.onnx_model.rows import Value
-from inspector.engine.onnx_model.tensors import constant_value
 
 Array = numpy.ndarray[Any, Any]
 _LARGEST_CONSTANT = 4096
@@ -104,7 +104,7 @@ class ConstantValues:
         tensor = self._graph.initializers.get(name)
         node = self._graph.producers.get(name)
         if node is not None and name in self._graph.constants:
-            tensor = constant_value(node)
+            tensor = constant_value(node.proto)
         if tensor is not None:
             external = tensor.data_location == onnx.TensorProto.EXTERNAL
             return None if external or not self._small(name) else onnx.numpy_helper.to_array(tensor)
@@ -126,6 +126,9 @@ class ConstantValues:
 
 
 def _evaluated(graph: Graph, node: Node, feeds: Mapping[str, object], name: str) -> Array | None:
+    # It imports every operator: a tenth of a second that few graphs need.
+    from onnx.reference import ReferenceEvaluator
+
     inputs = [onnx.ValueInfoProto(name=one) for one in feeds]
     outputs = [onnx.ValueInfoProto(name=name)]
     small = onnx.helper.make_graph([node.proto], "one", inputs, outputs)

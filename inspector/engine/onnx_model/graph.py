@@ -1,73 +1,74 @@
-"""An ONNX graph with every node named: paths, scopes, and who makes and who reads each value.
+"""An ONNX graph with every node named; who makes and who reads each value; and the graphs inside its nodes.
 
-ONNX demands neither node names nor that they differ, yet a row needs a path that is its own. Exporters write the
-module a node came from into its name (``/layer1/layer1.0/conv1/Conv``) or into its metadata; the rest are named by
-operator and position.
+A body of an If, Loop or Scan is a graph of its own: what it reads of the graph around it counts as an input, or as an
+initializer where it is one there. Calls of a model's own functions are replaced by what they do.
 """
 
-import ast
-from collections import Counter
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 
-import onnx
+from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto
+from onnx.defs import onnx_opset_version
 
-STANDARD_DOMAINS = ("", "ai.onnx")
-_SCOPES = "pkg.torch.onnx.name_scopes"
-_CLASSES = "pkg.torch.onnx.class_hierarchy"
-
-
-@dataclass(frozen=True)
-class Scope:
-    """A module that nodes came from, as far as the file tells."""
-
-    path: str
-    name: str
-    type: str
-    """The class where the exporter wrote it down, else "scope"."""
-
-
-@dataclass(frozen=True)
-class Node:
-    """A node with a path of its own."""
-
-    index: int
-    path: str
-    name: str
-    """The last part of the path."""
-    scopes: tuple[Scope, ...]
-    """From the outermost to the innermost."""
-    proto: onnx.NodeProto
-
-    @property
-    def operator(self) -> str:
-        """The operator as rows show it: with its domain where that is not ONNX's own."""
-        domain = self.proto.domain
-        return self.proto.op_type if domain in STANDARD_DOMAINS else f"{domain}.{self.proto.op_type}"
-
-    @property
-    def standard(self) -> bool:
-        """Whether the operator is one of ONNX's own."""
-        return self.proto.domain in STANDARD_DOMAINS
+from inspector.core.errors import RequestError
+from inspector.engine.onnx_model.constants import constant_value, sparse_constant
+from inspector.engine.onnx_model.functions import Functions
+from inspector.engine.onnx_model.initializers import DataFiles
+from inspector.engine.onnx_model.paths import placed
+from inspector.engine.onnx_model.places import STANDARD_DOMAINS, Node, Within
 
 
 class Graph:
-    """The main graph of a model; what its nodes read and make, by name."""
+    """The main graph of a model, or a body in it; what its nodes read and make, by name."""
 
-    def __init__(self, model: onnx.ModelProto, folder: Path) -> None:
+    def __init__(self, model: ModelProto, files: DataFiles) -> None:
         self.model = model
-        self.folder = folder
-        """Where external data lies."""
-        self.nodes = _named(model.graph)
-        self.initializers = {tensor.name: tensor for tensor in model.graph.initializer}
+        self.files = files
+        self.functions = Functions.of(model)
+        self._build(model.graph, Within("model.graph"), set(), None, [])
+
+    @property
+    def path(self) -> str:
+        """What the paths of its nodes begin with: "" for the main graph, else ``<node>/<attribute>``."""
+        return self.within.prefix
+
+    def _build(
+        self, proto: GraphProto, within: Within, taken: set[str], outer: "Graph | None", borrowed: list[str]
+    ) -> None:
+        self.proto = proto
+        self.within = within
+        self.outer = outer
+        self.outputs: Sequence[ValueInfoProto] = proto.output
+        self.initializers: dict[str, TensorProto] = {tensor.name: tensor for tensor in proto.initializer}
+        self.sparse: dict[str, SparseTensorProto] = {one.values.name: one for one in proto.sparse_initializer}
+        self.borrowed: dict[str, str] = {}
+        """Tensors of a graph around this one: their names here, and their keys."""
+        self.captured: list[str] = []
+        """Values of a graph around this one that the nodes read."""
+        for name in borrowed:
+            tensor = outer.tensor(name) if outer else None
+            sparse = outer.sparse_tensor(name) if outer else None
+            if outer is None or (tensor is None and sparse is None):
+                self.captured.append(name)
+                continue
+            self.borrowed[name] = outer.key(name)
+            if tensor is not None:
+                self.initializers[name] = tensor
+            elif sparse is not None:
+                self.sparse[name] = sparse
+        self.declared = [*proto.input, *(ValueInfoProto(name=name) for name in self.captured)]
+        """The inputs; before IR version 4 every initializer had to be among them."""
+        known = self.initializers.keys() | self.sparse.keys()
+        self.inputs = [value for value in self.declared if value.name not in known]
+        nodes = self.functions.inlined(placed(proto.node, within, taken, known), taken)
+        self.nodes = [_at(node, index) for index, node in enumerate(nodes)]
         self.constants = {
             node.proto.output[0]: node
             for node in self.nodes
             if node.standard and node.proto.op_type == "Constant" and node.proto.output
         }
-        # Before IR version 4 every initializer was declared as an input too.
-        self.inputs = [value for value in model.graph.input if value.name not in self.initializers]
         self.producers = {name: node for node in self.nodes for name in node.proto.output if name}
         self.readers: dict[str, list[tuple[Node, int]]] = {}
         for node in self.nodes:
@@ -76,84 +77,129 @@ class Graph:
                     self.readers.setdefault(name, []).append((node, slot))
             for name in captured(node.proto):
                 self.readers.setdefault(name, []).append((node, -1))
+        self.bodies: dict[int, list[Body]] = {}
+        """The graphs in a node's attributes, by the node's position."""
+        for node in self.nodes:
+            found = [self._body(node, attribute, body, taken) for attribute, body in bodies(node)]
+            if found:
+                self.bodies[node.index] = found
+
+    def _body(self, node: Node, attribute: str, proto: GraphProto, taken: set[str]) -> "Body":
+        graph = copy.copy(self)
+        place = _place_in_file(node, attribute)
+        graph._build(proto, Within(place, f"{node.path}/{attribute}"), taken, self, _captured_by(proto))
+        return Body(node, attribute, graph)
 
     def opset(self) -> int:
-        """The version of ONNX's own operators that the file asks for."""
-        return max((entry.version for entry in self.model.opset_import if entry.domain in STANDARD_DOMAINS), default=1)
+        """The version of ONNX's own operators that the file asks for, or the newest that onnx knows."""
+        asked = (entry.version for entry in self.model.opset_import if entry.domain in STANDARD_DOMAINS)
+        return min(max(asked, default=1), onnx_opset_version())
+
+    def key(self, name: str) -> str:
+        """The key of an initializer or constant: its name, after the path of the body that holds it."""
+        return self.borrowed.get(name) or (f"{self.path}/{name}" if self.path else name)
+
+    def tensor(self, name: str) -> TensorProto | None:
+        """An initializer or the value of a Constant node; None for other values."""
+        if name in self.initializers:
+            return self.initializers[name]
+        return constant_value(self.constants[name].proto) if name in self.constants else None
+
+    def sparse_tensor(self, name: str) -> SparseTensorProto | None:
+        """A sparse initializer or the sparse value of a Constant node; None for other values."""
+        if name in self.sparse:
+            return self.sparse[name]
+        return sparse_constant(self.constants[name].proto) if name in self.constants else None
+
+    def holds(self, name: str) -> bool:
+        """Whether this is an initializer or a constant, of this graph or of one around it."""
+        return name in self.initializers or name in self.constants or name in self.sparse
+
+    def walk(self) -> Iterator["Graph"]:
+        """This graph and all bodies in it, in the order of their nodes."""
+        yield self
+        for inside in self.bodies.values():
+            for body in inside:
+                yield from body.graph.walk()
+
+    @cached_property
+    def holders(self) -> dict[str, tuple["Graph", str]]:
+        """By key, the graph in this one that holds each initializer and constant, and its name there."""
+        return {
+            one.key(name): (one, name)
+            for one in self.walk()
+            for name in [*one.initializers, *one.sparse, *one.constants]
+            if name not in one.borrowed
+        }
+
+    def bound(self, inputs: Sequence[ValueInfoProto]) -> "Graph":
+        """The same graph with types and shapes for its inputs."""
+        typed = {value.name: value for value in inputs}
+        graph = copy.copy(self)
+        graph.declared = [typed.get(value.name, value) for value in self.declared]
+        graph.inputs = [typed.get(value.name, value) for value in self.inputs]
+        return graph
 
 
-def captured(node: onnx.NodeProto) -> list[str]:
+@dataclass(frozen=True)
+class Body:
+    """A graph in an attribute of a node."""
+
+    node: Node
+    attribute: str
+    graph: Graph
+
+
+def captured(node: NodeProto) -> list[str]:
     """Values of the outer graph that the bodies of an If, Loop or Scan read, each once."""
     found: dict[str, None] = {}
-    for body in bodies(node):
-        own = {tensor.name for tensor in body.initializer} | {value.name for value in body.input}
-        for inner in body.node:
-            for name in [*inner.input, *captured(inner)]:
-                if name and name not in own:
-                    found[name] = None
-            own.update(inner.output)
-        for value in body.output:
-            if value.name not in own:
-                found[value.name] = None
+    for attribute in node.attribute:
+        for body in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
+            found.update(dict.fromkeys(_captured_by(body)))
     return list(found)
 
 
-def bodies(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    """The graphs in a node's attributes."""
-    for attribute in node.attribute:
+def bodies(node: Node) -> Iterator[tuple[str, GraphProto]]:
+    """The graphs in a node's attributes by name; those of a list are numbered."""
+    for attribute in node.proto.attribute:
         if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
+            yield attribute.name, attribute.g
+        for number, graph in enumerate(attribute.graphs):
+            yield f"{attribute.name}[{number}]", graph
 
 
-def _named(graph: onnx.GraphProto) -> list[Node]:
-    places = [_place(node, position) for position, node in enumerate(graph.node)]
-    _settle_constants(graph, places)
-    times = Counter(path for _, path in places)
-    taken = {scope.path for scopes, _ in places for scope in scopes}
-    nodes = []
-    for index, (proto, (scopes, path)) in enumerate(zip(graph.node, places, strict=True)):
-        while path in taken or times[path] > 1:
-            path = f"{path}#{index}"
-        taken.add(path)
-        nodes.append(Node(index=index, path=path, name=path.rpartition("/")[2], scopes=scopes, proto=proto))
-    return nodes
+def find_tensor(graph: Graph, key: str) -> tuple[Graph, str]:
+    """The graph that holds the tensor `key`, and its name there.
+
+    Raises RequestError where there is none.
+    """
+    found = graph.holders.get(key)
+    if found is None:
+        raise RequestError(f"{key!r} is no initializer or constant of this model; `nninspect keys` lists them")
+    return found
 
 
-def _settle_constants(graph: onnx.GraphProto, places: list[tuple[tuple[Scope, ...], str]]) -> None:
-    """Put constants that name no scope where they are read, or they would cut the scopes around them to pieces."""
-    first_reader: dict[str, int] = {}
-    for position, node in enumerate(graph.node):
-        for name in node.input:
-            first_reader.setdefault(name, position)
-    for position, node in enumerate(graph.node):
-        scopes, path = places[position]
-        if node.op_type == "Constant" and not scopes and node.output and node.output[0] in first_reader:
-            places[position] = (places[first_reader[node.output[0]]][0], path)
+def _captured_by(body: GraphProto) -> list[str]:
+    found: dict[str, None] = {}
+    own = {tensor.name for tensor in body.initializer} | {value.name for value in body.input}
+    own |= {sparse.values.name for sparse in body.sparse_initializer}
+    for inner in body.node:
+        for name in [*inner.input, *captured(inner)]:
+            if name and name not in own:
+                found[name] = None
+        own.update(inner.output)
+    for value in body.output:
+        if value.name and value.name not in own:
+            found[value.name] = None
+    return list(found)
 
 
-def _place(node: onnx.NodeProto, position: int) -> tuple[tuple[Scope, ...], str]:
-    recorded = _recorded_scopes(node)
-    path = node.name or f"{node.op_type}_{position}"
-    if recorded:
-        return recorded, f"{recorded[-1].path}/{path}"
-    lead = "/" if path.startswith("/") else ""
-    parts = [part for part in path.split("/") if part] if node.name else [path]
-    scopes = (Scope(lead + "/".join(parts[:count]), parts[count - 1], "scope") for count in range(1, len(parts)))
-    return tuple(scopes), path
+def _at(node: Node, index: int) -> Node:
+    return node if node.index == index else Node(index, node.path, node.name, node.scopes, node.proto, node.expression)
 
 
-def _recorded_scopes(node: onnx.NodeProto) -> tuple[Scope, ...]:
-    """Module paths and classes that torch's exporter writes into a node's metadata; the last entry is the call."""
-    metadata = {entry.key: entry.value for entry in node.metadata_props}
-    try:
-        paths = list(ast.literal_eval(metadata.get(_SCOPES, "[]")))
-        classes = list(ast.literal_eval(metadata.get(_CLASSES, "[]")))
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-        return ()
-    if len(paths) != len(classes):
-        return ()
-    pairs = zip(paths[:-1], classes[:-1], strict=True)
-    return tuple(
-        Scope(str(path), str(path).rpartition(".")[2], str(kind).rpartition(".")[2]) for path, kind in pairs if path
-    )
+def _place_in_file(node: Node, attribute: str) -> str:
+    name = attribute.partition("[")[0]
+    position = next((at for at, one in enumerate(node.proto.attribute) if one.name == name), 0)
+    listed = f"graphs{attribute.removeprefix(name)}" if "[" in attribute else "g"
+    return f"{node.expression}.attribute[{position}].{listed}"

@@ -1,16 +1,17 @@
-"""The values of initializers and constants, in the file or beside it, as torch tensors and back."""
+"""What an initializer or constant declares of itself: its element type and where its bytes lie."""
 
+import mmap
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy
 import onnx
-import torch
 from onnx import TensorProto
-from onnx.external_data_helper import load_external_data_for_tensor
 
 from inspector.core.errors import RequestError
+from inspector.engine.onnx_model.content import is_inside
+from inspector.engine.onnx_model.wire import Content
 
 _BITS: dict[int, int] = {
     TensorProto.UINT4: 4,
@@ -19,68 +20,94 @@ _BITS: dict[int, int] = {
     TensorProto.UINT2: 2,
     TensorProto.INT2: 2,
 }
-VIEWED: dict[int, tuple[type[numpy.unsignedinteger[Any]], torch.dtype]] = {
-    TensorProto.BFLOAT16: (numpy.uint16, torch.bfloat16),
-    TensorProto.FLOAT8E4M3FN: (numpy.uint8, torch.float8_e4m3fn),
-    TensorProto.FLOAT8E4M3FNUZ: (numpy.uint8, torch.float8_e4m3fnuz),
-    TensorProto.FLOAT8E5M2: (numpy.uint8, torch.float8_e5m2),
-    TensorProto.FLOAT8E5M2FNUZ: (numpy.uint8, torch.float8_e5m2fnuz),
-}
-"""Types that NumPy lacks and torch has: the integers of the same width, and torch's type."""
 _FLOATING = ("float", "bfloat", "complex")
+_WRITTEN_OUT = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data")
 
 
-def read_values(tensor: TensorProto, folder: Path) -> torch.Tensor:
-    """The tensor's values, a copy on the CPU; types that torch lacks come as the next wider one it has.
+class DataFiles:
+    """The files that the tensors of a model keep their data in: its own, and those beside it."""
 
-    Raises RequestError where the values are text, or lie in a file that is missing or too short.
+    def __init__(self, folder: Path, name: str = "", content: Content = b"") -> None:
+        self.folder = folder
+        self.name = name
+        """Of the model's own file."""
+        self._content = content
+        self._state = self._current_state()
+
+    def array(self, tensor: TensorProto) -> numpy.ndarray[Any, Any]:
+        """The tensor's values, read-only and in the file where they can be.
+
+        Raises RequestError where the values lie in a file that is missing or too short, or are too many or too few.
+        """
+        if tensor.data_location != TensorProto.EXTERNAL and not tensor.raw_data:
+            return written_out(tensor)
+        content = self.content(tensor)
+        if len(content) != stored_bytes(tensor):
+            raise RequestError(
+                f"{tensor.name!r} holds {len(content):,} bytes where its shape {list(tensor.dims)} takes "
+                f"{stored_bytes(tensor):,}; fetch or export the model again"
+            )
+        if tensor.data_type in _BITS:
+            packed = TensorProto(dims=tensor.dims, data_type=tensor.data_type, raw_data=bytes(content))
+            return written_out(packed)
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
+        return numpy.frombuffer(content, dtype).reshape(tuple(tensor.dims))
+
+    def content(self, tensor: TensorProto) -> memoryview:
+        """The bytes of a tensor in raw form, or of one that lies in a file.
+
+        Raises RequestError where that file is missing, unreadable or too short.
+        """
+        if tensor.data_location != TensorProto.EXTERNAL:
+            return memoryview(tensor.raw_data)
+        offset, length = span_of(tensor)
+        if self.holds(tensor):
+            return memoryview(self._content)[offset : offset + length]
+        path = external_file(tensor, self.folder)
+        if not path.is_file():
+            raise RequestError(
+                f"{tensor.name!r} keeps its values in {path.name}, which is missing; put it into {self.folder}"
+            )
+        try:
+            with path.open("rb") as file:
+                size = path.stat().st_size
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+        except (OSError, ValueError) as problem:
+            raise RequestError(f"{tensor.name!r}: {path.name} cannot be read: {problem}") from None
+        if offset + length > size:
+            raise RequestError(
+                f"{tensor.name!r}: {path.name} holds {max(0, size - offset):,} bytes for it where its shape "
+                f"{list(tensor.dims)} takes {stored_bytes(tensor):,}; fetch the file again"
+            )
+        return memoryview(mapped)[offset : offset + length]
+
+    def stands(self) -> bool:
+        """Whether the model's own file is still the one that was opened; what is mapped stays as it was."""
+        return self._state is not None and self._state == self._current_state()
+
+    def _current_state(self) -> tuple[int, int, int] | None:
+        try:
+            found = (self.folder / self.name).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def holds(self, tensor: TensorProto) -> bool:
+        """Whether the tensor's data was left in the model's own file."""
+        return bool(self.name) and is_inside(tensor, self.name)
+
+
+def written_out(tensor: TensorProto) -> numpy.ndarray[Any, Any]:
+    """The values of a tensor that holds them itself.
+
+    Raises RequestError where they are not those of its type and shape.
     """
-    if tensor.data_type == TensorProto.STRING:
-        raise RequestError(f"{tensor.name!r} holds text, not numbers; choose another tensor")
-    if tensor.data_location == TensorProto.EXTERNAL:
-        tensor = with_data(tensor, folder)
-    array = onnx.numpy_helper.to_array(tensor)
-    if tensor.data_type in VIEWED:
-        bits, dtype = VIEWED[tensor.data_type]
-        return torch.from_numpy(array.view(bits).copy()).view(dtype)
-    if array.dtype.kind == "V":
-        array = array.astype(numpy.float32 if is_floating(tensor.data_type) else numpy.int16)
-    return torch.from_numpy(numpy.array(array, copy=True))
-
-
-def write_values(tensor: TensorProto, values: torch.Tensor) -> None:
-    """Give the initializer new values of its own shape, inside the model."""
-    wanted = torch_dtype(tensor.data_type)
-    kept = values.detach().to("cpu", wanted).contiguous()
-    for field in ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "external_data"):
-        tensor.ClearField(field)
-    tensor.ClearField("data_location")
-    tensor.raw_data = kept.reshape(-1).view(torch.uint8).numpy().tobytes()
-
-
-def with_data(tensor: TensorProto, folder: Path) -> TensorProto:
-    """A copy of an initializer whose data lies in another file, with the data.
-
-    Raises RequestError where that file is missing, unreadable or too short.
-    """
-    path = external_file(tensor, folder)
-    if not path.is_file():
-        raise RequestError(f"{tensor.name!r} keeps its values in {path.name}, which is missing; put it into {folder}")
-    copy = TensorProto()
-    copy.CopyFrom(tensor)
     try:
-        load_external_data_for_tensor(copy, str(folder))
-    except (OSError, ValueError, onnx.checker.ValidationError) as problem:
+        return onnx.numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError, OverflowError, MemoryError, UnicodeDecodeError) as problem:
         raise RequestError(
-            f"{tensor.name!r}: its values cannot be read from {path.name}: {' '.join(str(problem).split())[:200]}; "
-            "fetch the file again"
+            f"the values of {tensor.name!r} cannot be read: {' '.join(str(problem).split())[:200]}; export again"
         ) from None
-    if len(copy.raw_data) != stored_bytes(copy):
-        raise RequestError(
-            f"{tensor.name!r}: {path.name} holds {len(copy.raw_data)} bytes for it where its shape "
-            f"{list(copy.dims)} takes {stored_bytes(copy)}; fetch the file again"
-        )
-    return copy
 
 
 def external_file(tensor: TensorProto, folder: Path) -> Path:
@@ -89,8 +116,13 @@ def external_file(tensor: TensorProto, folder: Path) -> Path:
     Raises RequestError where the path leads out of the model's folder: such a file could show any file of the reader's.
     """
     location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
-    path = (folder / location).resolve()
-    if not location or Path(location).is_absolute() or not path.is_relative_to(folder):
+    try:
+        path = (folder / location).resolve()
+        outside = not location or Path(location).is_absolute() or not path.is_relative_to(folder)
+    except (OSError, ValueError, RuntimeError):
+        # A name that no file can have: with a NUL in it, or through links that lead in a circle.
+        outside = True
+    if outside:
         raise RequestError(
             f"initializer {tensor.name!r} points to {location!r}, outside the model's folder; such a file is not opened"
         )
@@ -107,6 +139,19 @@ def stored_bytes(tensor: TensorProto) -> int:
     return elements * size
 
 
+def numbers_held(tensor: TensorProto) -> int:
+    """Numbers that a tensor holds which are not in raw form."""
+    return sum(len(getattr(tensor, name)) for name in _WRITTEN_OUT)
+
+
+def numbers_wanted(tensor: TensorProto) -> int:
+    """Numbers that it takes: those of less than a byte are packed by the byte, complex ones are two each."""
+    if tensor.data_type in _BITS:
+        return stored_bytes(tensor)
+    elements: int = prod(tensor.dims)
+    return 2 * elements if dtype_name(tensor.data_type).startswith("complex") else elements
+
+
 def dtype_name(data_type: int) -> str:
     """An ONNX element type as torch spells it; "string" for text, "unknown" where there is none."""
     if data_type == TensorProto.STRING:
@@ -117,17 +162,21 @@ def dtype_name(data_type: int) -> str:
         return "unknown"
 
 
-def torch_dtype(data_type: int) -> torch.dtype:
-    """The torch dtype of an ONNX element type.
-
-    Raises RequestError where torch has none.
-    """
-    dtype = getattr(torch, dtype_name(data_type), None)
-    if not isinstance(dtype, torch.dtype):
-        raise RequestError(f"torch has no {dtype_name(data_type)}; choose a tensor of another type")
-    return dtype
-
-
 def is_floating(data_type: int) -> bool:
     """Whether elements of this type are real or complex numbers rather than integers, truth values or text."""
     return dtype_name(data_type).startswith(_FLOATING)
+
+
+def span_of(tensor: TensorProto) -> tuple[int, int]:
+    """Where the data of an external tensor begins in its file, and how many bytes it has.
+
+    Raises RequestError where it does not say.
+    """
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    try:
+        offset, length = int(entries.get("offset", "0")), int(entries.get("length", stored_bytes(tensor)))
+    except ValueError:
+        offset, length = -1, -1
+    if offset < 0 or length < 0:
+        raise RequestError(f"{tensor.name!r} does not say where in its file its data lies; export the model again")
+    return offset, length

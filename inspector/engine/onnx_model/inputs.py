@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import onnx
-import torch
 
 from inspector.core.errors import RequestError
 from inspector.core.recipe import DTYPES, InputSpec
 from inspector.core.table import SymbolicShape
-from inspector.engine.drawing_inputs import draw_inputs, read_input
 from inspector.engine.onnx_model.graph import Graph
-from inspector.engine.onnx_model.initializers import dtype_name, torch_dtype
+from inspector.engine.onnx_model.initializers import dtype_name
+from inspector.engine.onnx_model.types import type_text
 
 Size = int | str
 BATCH_SIZES = (1, 8, 2, 4, 16, 32, 64)
@@ -52,14 +51,15 @@ def declared_inputs(graph: Graph) -> list[Declared]:
 
     Raises RequestError where one is not a tensor of numbers.
     """
-    return [_declared(value) for value in graph.inputs]
+    return [declared_input(value) for value in graph.inputs]
 
 
-def _declared(value: onnx.ValueInfoProto) -> Declared:
+def declared_input(value: onnx.ValueInfoProto) -> Declared:
+    """One input; a text for its dtype where it is not a tensor of numbers."""
     kind = value.type.WhichOneof("value")
     data_type = value.type.tensor_type.elem_type
     if kind != "tensor_type" or data_type in (onnx.TensorProto.UNDEFINED, onnx.TensorProto.STRING):
-        what = "text" if data_type == onnx.TensorProto.STRING else f"a {kind or 'value without a type'}"
+        what = "text" if kind == "tensor_type" and data_type == onnx.TensorProto.STRING else type_text(value.type)
         return Declared(value.name, what, None)
     sizes: list[Size] | None = None
     if value.type.tensor_type.HasField("shape"):
@@ -108,23 +108,13 @@ def has_open_batch(graph: Graph, given: list[InputSpec]) -> bool:
     )
 
 
-def draw(graph: Graph, specs: list[InputSpec], seed: int) -> dict[str, torch.Tensor]:
-    """Values by input name; the same seed gives the same values.
+def shape_of(spec: InputSpec) -> list[int] | None:
+    """The shape that a spec gives, or that its file has; None where it gives none."""
+    if spec.file is None:
+        return spec.shape
+    from inspector.engine.drawing_inputs import read_input
 
-    Raises RequestError where a file cannot be read or holds another dtype or shape than the model declares.
-    """
-    values = dict(zip([spec.name for spec in specs], draw_inputs(specs, seed), strict=True))
-    for value in graph.inputs:
-        wanted = torch_dtype(value.type.tensor_type.elem_type)
-        tensor = values[value.name]
-        if tensor.dtype != wanted:
-            if not (tensor.is_floating_point() and wanted.is_floating_point):
-                raise RequestError(
-                    f"input {value.name!r} is {str(tensor.dtype).removeprefix('torch.')}, the model declares "
-                    f"{_declared(value)}; convert the file"
-                )
-            values[value.name] = tensor.to(wanted)
-    return values
+    return list(read_input(spec.file).shape)
 
 
 def _matched(declared: list[Declared], given: list[InputSpec]) -> list[InputSpec | None]:
@@ -146,7 +136,7 @@ def _matched(declared: list[Declared], given: list[InputSpec]) -> list[InputSpec
 def _agree(one: Declared, spec: InputSpec | None, known: dict[str, int]) -> None:
     if spec is None:
         return
-    shape = list(read_input(spec.file).shape) if spec.file is not None else spec.shape
+    shape = shape_of(spec)
     if shape is None or one.sizes is None:
         return
     fits = len(shape) == len(one.sizes) and all(

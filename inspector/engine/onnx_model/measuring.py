@@ -8,56 +8,62 @@ from inspector.core.results import FirstNonfinite, OutputPreview, RowRun, Statis
 from inspector.core.table import Row
 from inspector.engine.live import Progress
 from inspector.engine.onnx_model.graph import Graph
-from inspector.engine.onnx_model.rows import made_by_rows
+from inspector.engine.onnx_model.layout import places_of
 from inspector.engine.onnx_model.running import Run
 from inspector.engine.statistics import statistics
 
 Values = Mapping[str, torch.Tensor | None]
 
 
-Known = Mapping[str, Statistics]
+Known = Mapping[tuple[str, str], Statistics]
+"""By the path of a graph and the name of a value in it."""
 
 
-def statistics_of_rows(graph: Graph, run: Run, progress: Progress) -> dict[str, Statistics]:
-    """Of the first value that each row made and that is a tensor, by its name."""
-    known: dict[str, Statistics] = {}
-    made = made_by_rows(graph)
-    for number, names in enumerate(made):
-        first = next((name for name in names if run.values.get(name) is not None), None)
-        if first is not None and first not in known and (tensor := run.values[first]) is not None:
-            progress(number, len(made), f"statistics of {first}")
-            known[first] = statistics(tensor, channels=True, sampled=True)
+def statistics_of_rows(graph: Graph, runs: Mapping[str, Run], progress: Progress) -> dict[tuple[str, str], Statistics]:
+    """Of the first value that each row made and that is a tensor.
+
+    `runs` are those of the main graph, under "", and of the bodies in it, by their path.
+    """
+    known: dict[tuple[str, str], Statistics] = {}
+    places = places_of(graph)
+    for number, place in enumerate(places):
+        values = runs[place.graph.path].values if place.graph.path in runs else {}
+        name = next((name for name in place.makes if values.get(name) is not None), None)
+        if name is None or (place.graph.path, name) in known or (tensor := values[name]) is None:
+            continue
+        progress(number, len(places), f"statistics of {place.path or name}")
+        known[place.graph.path, name] = statistics(tensor, channels=True, sampled=True)
     return known
 
 
-def row_runs(graph: Graph, rows: list[Row], run: Run, known: Known) -> list[RowRun]:
+def row_runs(graph: Graph, rows: list[Row], runs: Mapping[str, Run], known: Known) -> list[RowRun]:
     """One entry for each row: a scope's time is that of its nodes, the root's that of the run."""
-    positions = {node.path: node.index for node in graph.nodes}
-    runs = []
-    for row, made in zip(rows, made_by_rows(graph), strict=True):
-        below = [other.path for other in rows[row.index : row.index + row.subtree] if other.kind == "node"]
-        times = [time for path in below if (time := run.node_seconds.get(positions[path])) is not None]
+    listed = []
+    for row, place in zip(rows, places_of(graph), strict=True):
+        run = runs.get(place.graph.path, Run({}, 0, 0.0))
+        times = [run.node_seconds[at] for at in range(place.first, place.last) if at in run.node_seconds]
         seconds = sum(times) if times else None
-        self_seconds = seconds if row.kind == "node" or seconds is None else 0.0
+        self_seconds = seconds if place.single or seconds is None else 0.0
         if row.parent is None:
             self_seconds = max(0.0, run.seconds - (seconds or 0.0)) if run.refusal is None else None
             seconds = run.seconds if run.refusal is None else seconds
-        tensors = [(name, tensor) for name in made if (tensor := run.values.get(name)) is not None]
-        runs.append(
+        made = {name: tensor for name in place.makes if (tensor := run.values.get(name)) is not None}
+        tensors, first = list(made.values()), (place.graph.path, next(iter(made), ""))
+        listed.append(
             RowRun(
                 seconds=seconds,
                 self_seconds=self_seconds,
-                output_bytes=sum(tensor.numel() * tensor.element_size() for _, tensor in tensors) if tensors else None,
-                statistics=known[tensors[0][0]] if tensors else None,
+                output_bytes=sum(tensor.numel() * tensor.element_size() for tensor in tensors) if tensors else None,
+                statistics=known.get(first),
             )
         )
-    return runs
+    return listed
 
 
 def output_previews(graph: Graph, values: Values) -> list[OutputPreview]:
     """The graph's outputs as torch prints them."""
     shown = []
-    for value in graph.model.graph.output:
+    for value in graph.outputs:
         tensor = values.get(value.name)
         if tensor is None:
             continue
@@ -73,20 +79,23 @@ def output_previews(graph: Graph, values: Values) -> list[OutputPreview]:
     return shown
 
 
-def first_nonfinite(
-    graph: Graph, rows: list[Row], feeds: Mapping[str, torch.Tensor], values: Values, known: Known
-) -> FirstNonfinite | None:
-    """The first node with NaN or Inf in its output and none in what it read, weights aside.
+def first_nonfinite(graph: Graph, rows: list[Row], runs: Mapping[str, Run], known: Known) -> FirstNonfinite | None:
+    """The first node with NaN or Inf in its output and none in what it read, weights aside; the innermost one.
 
     Infinities that a file holds as constants are meant, as in attention masks, and do not count.
     """
-    bad = {name for name, tensor in feeds.items() if not _finite(tensor)}
+    run = runs.get(graph.path, Run({}, 0, 0.0))
+    bad = {name for name, tensor in run.feeds.items() if not _finite(tensor)}
     for node in graph.nodes:
-        made = {name for name in node.proto.output if name and not _finite(values.get(name), known.get(name))}
-        meant = node.proto.op_type in ("Constant", "ConstantOfShape") and not any(_has_nan(values.get(n)) for n in made)
+        values = {name: run.values.get(name) for name in node.proto.output if name}
+        made = {name for name, value in values.items() if not _finite(value, known.get((graph.path, name)))}
+        constant = node.proto.op_type in ("Constant", "ConstantOfShape")
+        meant = constant and not any(_has_nan(run.values.get(name)) for name in made)
         if made and not meant and not any(name in bad for name in node.proto.input):
+            inside = (first_nonfinite(body.graph, rows, runs, known) for body in graph.bodies.get(node.index, []))
             row = next(row for row in rows if row.kind == "node" and row.path == node.path)
-            return FirstNonfinite(path=row.path, call=row.call, source=row.source)
+            own = FirstNonfinite(path=row.path, call=row.call, source=row.source)
+            return next((found for found in inside if found), own)
         bad |= made
     return None
 

@@ -1,10 +1,11 @@
-"""An ONNX file as a `LiveModel`."""
+"""An ONNX file as a `LiveModel`.
 
-import tempfile
+What is known without a run is known without torch and onnxruntime: they take longer to import than most files take to
+read, so what needs them imports them when it is asked for.
+"""
+
 from collections.abc import Iterator
-from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
@@ -24,22 +25,17 @@ from inspector.core.results import (
 from inspector.core.table import Failure, Input, ModelTable, Source
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
-from inspector.engine.arrays import Array, array_of
 from inspector.engine.live import LiveModel, Progress, Undo
-from inspector.engine.onnx_model.editing import apply_initialise, apply_set_element, preview_initialise
 from inspector.engine.onnx_model.graph import Graph
-from inspector.engine.onnx_model.inputs import draw
-from inspector.engine.onnx_model.measuring import first_nonfinite, output_previews, row_runs, statistics_of_rows
 from inspector.engine.onnx_model.naming import explain_keys
 from inspector.engine.onnx_model.opening import read_graph
 from inspector.engine.onnx_model.printing import source_of
-from inspector.engine.onnx_model.providers import devices, provider_of
-from inspector.engine.onnx_model.running import run
 from inspector.engine.onnx_model.saving import save
 from inspector.engine.onnx_model.table import declared_as_inputs, table_of
-from inspector.engine.onnx_model.tensors import values_of
-from inspector.engine.onnx_model.tracing import Pass, failure_of, trace, values_of_run
-from inspector.engine.values import read_picture, read_values
+from inspector.engine.onnx_model.tracing import Pass, trace
+
+if TYPE_CHECKING:
+    from inspector.engine.arrays import Array
 
 
 def open_onnx(recipe: Recipe) -> LiveModel:
@@ -54,7 +50,7 @@ def open_onnx(recipe: Recipe) -> LiveModel:
             reason = "has no train mode" if option == "--train" else "brings its own weights and structure"
             raise RequestError(f"{recipe.target}: an ONNX file {reason}; leave {option} out")
     device = recipe.device or "cpu"
-    provider_of(device)
+    _refuse_missing(device)
     return OnnxModel(recipe, read_graph(recipe.target), device)
 
 
@@ -79,7 +75,7 @@ class OnnxModel(LiveModel):
 
     def trace(self, inputs: list[InputSpec], progress: Progress) -> ModelTable:
         """Work out shapes by inference, by a run where that is not enough; then fields and formulas."""
-        found = trace(self.graph, inputs or self.recipe.inputs, provider_of(self._device), self.recipe.seed, progress)
+        found = trace(self.graph, inputs or self.recipe.inputs, self._device, self.recipe.seed, progress)
         self._pass, self._specs, self._inputs, self._failure = found.made, found.specs, found.inputs, found.failure
         self._table = None
         return self.table()
@@ -89,25 +85,15 @@ class OnnxModel(LiveModel):
 
         Raises RequestError for a backward pass: ONNX has none.
         """
+        from inspector.engine.onnx_model.forwarding import measured, went_through
+
         if backward:
             raise RequestError("an ONNX graph has no gradients; run the forward pass alone, or open the PyTorch model")
-        feeds = self._feeds(inputs, seed, progress)
+        specs = self._specs_for(inputs, progress)
         progress(0, 2, "running with onnxruntime")
-        result = run(self.graph, feeds, provider_of(self._device), seed)
-        values = values_of_run(self.graph, feeds, result.values)
-        self._pass = Pass.of(self.graph, values, result.reached, self._pass.notes, self._pass.traced.symbolic)
-        self._failure = failure_of(self.graph, result.refusal, values, self._device) if result.refusal else None
-        self._table = None
-        table = self.table()
-        known = statistics_of_rows(self.graph, result, progress)
-        return ForwardReport(
-            table=table,
-            runs=row_runs(self.graph, table.rows, result, known),
-            outputs=[] if result.refusal else output_previews(self.graph, result.values),
-            first_nonfinite=first_nonfinite(self.graph, table.rows, feeds, result.values, known),
-            seconds=None if result.refusal else result.seconds,
-            seed=seed,
-        )
+        went = went_through(self.graph, specs, self._device, seed, self._pass)
+        self._pass, self._failure, self._table = went.made, went.failure, None
+        return measured(self.graph, self.table(), went, seed, progress)
 
     def repair(self, settings: RepairSettings, progress: Progress) -> RepairReport:
         raise RequestError("an ONNX model holds its own weights; name a PyTorch model after --for")
@@ -120,27 +106,17 @@ class OnnxModel(LiveModel):
 
         Raises RequestError where the model does not run.
         """
-        feeds = self._feeds(inputs, seed, progress)
-        providers = provider_of(self._device)
-        with tempfile.TemporaryDirectory() as folder:
-            copy = str(Path(folder) / "clone.onnx")
-            progress(0, 3, "saving a copy")
-            save(self.graph, copy, overwrite=False)
-            progress(1, 3, "running the model")
-            original = run(self.graph, feeds, providers, seed, inner=False)
-            progress(2, 3, "running its clone")
-            cloned = run(read_graph(copy), feeds, providers, seed, inner=False)
-        if original.refusal:
-            raise RequestError(f"the model does not run: {original.refusal.message}; run forward to see where")
-        return _compared(self.graph, original.values, cloned.values)
+        from inspector.engine.onnx_model.comparing import compare_clone
 
-    def _feeds(self, inputs: list[InputSpec], seed: int, progress: Progress) -> dict[str, torch.Tensor]:
-        """Values for the inputs given, else for those of the last pass."""
+        return compare_clone(self.graph, self._specs_for(inputs, progress), self._device, seed, progress)
+
+    def _specs_for(self, inputs: list[InputSpec], progress: Progress) -> list[InputSpec]:
+        """The inputs given, else those of the last pass."""
         if inputs or not self._specs:
             self.trace(inputs, progress)
         if self.graph.inputs and not self._specs:
             raise RequestError(next(note.message for note in self._pass.notes if note.code == "no-input"))
-        return draw(self.graph, self._specs, seed)
+        return self._specs
 
     def explain(self, keys: list[str]) -> list[KeyExplanation]:
         """Explain initializers' names."""
@@ -148,14 +124,23 @@ class OnnxModel(LiveModel):
 
     def values(self, key: str, index: str, limit: int) -> ValuesReport:
         """The values of an initializer or constant."""
+        from inspector.engine.onnx_model.torch_values import values_of
+        from inspector.engine.values import read_values
+
         return read_values(values_of(self.graph, key), key, index, limit)
 
     def picture(self, wanted: PictureSettings) -> ValuePicture:
         """Of an initializer or constant."""
+        from inspector.engine.onnx_model.torch_values import values_of
+        from inspector.engine.values import read_picture
+
         return read_picture(values_of(self.graph, wanted.key), wanted)
 
-    def arrays(self) -> Iterator[tuple[str, str, Array | None]]:
+    def arrays(self) -> Iterator[tuple[str, str, "Array | None"]]:
         """Of the initializers."""
+        from inspector.engine.arrays import array_of
+        from inspector.engine.onnx_model.torch_values import values_of
+
         for tensor in self.table().tensors:
             yield tensor.key, tensor.dtype, array_of(values_of(self.graph, tensor.key))
 
@@ -165,6 +150,8 @@ class OnnxModel(LiveModel):
 
     def preview(self, edit: Edit) -> InitPreview:
         """What an `initialise` edit would do."""
+        from inspector.engine.onnx_model.editing import preview_initialise
+
         return preview_initialise(self.graph, edit, self.table().tensors, self.table().rows)
 
     def what_if(self, proposal: Proposal, progress: Progress) -> WhatIfReport:
@@ -173,6 +160,8 @@ class OnnxModel(LiveModel):
 
     def apply(self, edit: Edit) -> tuple[list[str], str, Undo]:
         """Initialise, set an element, or choose another execution provider."""
+        from inspector.engine.onnx_model.editing import apply_initialise, apply_set_element
+
         if edit.action == "initialise":
             return apply_initialise(self.graph, edit, self.table().tensors, self.table().rows)
         if edit.action == "set_element":
@@ -183,6 +172,8 @@ class OnnxModel(LiveModel):
 
     def devices(self) -> list[Device]:
         """The CPU and onnxruntime's other execution providers."""
+        from inspector.engine.onnx_model.providers import devices
+
         return devices()
 
     def save(self, path: str, overwrite: bool) -> SaveReport:
@@ -192,7 +183,7 @@ class OnnxModel(LiveModel):
     def _place(self, edit: Edit) -> tuple[list[str], str, Undo]:
         if edit.where:
             raise RequestError("an ONNX model moves as a whole; leave the path empty")
-        provider_of(edit.argument)
+        _refuse_missing(edit.argument)
         before = self._device
 
         def move(device: str) -> None:
@@ -203,27 +194,9 @@ class OnnxModel(LiveModel):
         return [], f"the model runs on {edit.argument}", lambda: move(before)
 
 
-def _compared(
-    graph: Graph, original: dict[str, torch.Tensor | None], cloned: dict[str, torch.Tensor | None]
-) -> CloneReport:
-    equal, largest = True, 0.0
-    for name, first in original.items():
-        second = cloned.get(name)
-        if first is None or second is None or first.shape != second.shape or first.dtype != second.dtype:
-            equal = equal and first is None and second is None
-            continue
-        equal = equal and torch.equal(_bytes(first), _bytes(second))
-        if first.numel():
-            apart = (first.to(torch.complex128) - second.to(torch.complex128)).abs().nan_to_num(0.0)
-            largest = max(largest, float(apart.max()))
-    explanation = (
-        "a file saved from this model and read back gives the same outputs to the bit"
-        if equal
-        else "the outputs differ though the weights are the same: a node draws random numbers or runs in another order"
-    )
-    previews = output_previews(graph, original)
-    return CloneReport(equal=equal, max_abs=largest, outputs=previews, explanation=explanation)
+def _refuse_missing(device: str) -> None:
+    """Raise RequestError where the device does not exist here; the CPU does, without asking onnxruntime."""
+    if device != "cpu":
+        from inspector.engine.onnx_model.providers import provider_of
 
-
-def _bytes(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.contiguous().view(-1).view(torch.uint8)
+        provider_of(device)

@@ -6,7 +6,7 @@ import re
 from inspector.core.errors import RequestError
 from inspector.core.results import KeyExplanation, KeyPart
 from inspector.core.table import Tensor
-from inspector.engine.onnx_model.graph import Graph
+from inspector.engine.onnx_model.graph import Graph, find_tensor
 from inspector.engine.onnx_model.roles import role_of
 
 _WRAPPERS = {
@@ -34,21 +34,24 @@ def explain_keys(graph: Graph, tensors: list[Tensor], keys: list[str]) -> list[K
 
 
 def _parts(graph: Graph, tensor: Tensor) -> list[KeyPart]:
-    readers = graph.readers.get(tensor.key, [])
-    uses = [role_of(graph, node, slot, tensor) for node, slot in readers[:3]]
+    holder, name = find_tensor(graph, tensor.key)
+    readers = holder.readers.get(name, [])
+    uses = [role_of(holder, node, slot, tensor) for node, slot in readers[:3]]
     more = f"; and {len(readers) - 3} more nodes" if len(readers) > 3 else ""
     use = "; ".join(uses) + more if uses else "read by no node"
     reader_type = readers[0][0].operator if readers else None
-    if tensor.key in graph.constants:
-        said = f"output of the Constant node {graph.constants[tensor.key].path}: {use}"
-        return [KeyPart(text=tensor.key, kind=tensor.kind, module_type=reader_type, explanation=said)]
-    pieces = tensor.key.split(".")
+    around = f"the graph in the attribute of a node that holds it: {holder.path}"
+    inside = [KeyPart(text=holder.path, kind="name", module_type=None, explanation=around)] if holder.path else []
+    if name in holder.constants:
+        said = f"output of the Constant node {holder.constants[name].path}: {use}"
+        return [*inside, KeyPart(text=name, kind=tensor.kind, module_type=reader_type, explanation=said)]
+    pieces = name.split(".")
     if len(pieces) == 1 or "" in pieces:
-        said = _without_parts(tensor.key) + use
-        return [KeyPart(text=tensor.key, kind=tensor.kind, module_type=reader_type, explanation=said)]
+        said = _without_parts(name) + use
+        return [*inside, KeyPart(text=name, kind=tensor.kind, module_type=reader_type, explanation=said)]
     lead = [_lead(piece, ".".join(pieces[:at])) for at, piece in enumerate(pieces[:-1])]
     last = KeyPart(text=pieces[-1], kind=tensor.kind, module_type=reader_type, explanation=use)
-    return [*lead, last]
+    return [*inside, *lead, last]
 
 
 def _lead(piece: str, before: str) -> KeyPart:

@@ -9,7 +9,7 @@ import onnx
 from inspector.core.field_rules import apply
 from inspector.core.field_rules.registry import Fields
 from inspector.core.fields import Field, OpCall, Shape, TrackedInputs
-from inspector.engine.onnx_model.graph import Node
+from inspector.engine.onnx_model.places import Node
 
 T = TypeVar("T")
 Operand = tuple[Shape, Field | None]

@@ -1,12 +1,20 @@
-"""Reads an ONNX file: its structure only; data kept in other files stays there until it is asked for."""
+"""Reads an ONNX file: its structure, and small weights; large ones stay in the file until they are asked for."""
 
-import onnx
+from pathlib import Path
+
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf ships no types
 
 from inspector.core.errors import RequestError
+from inspector.engine.onnx_model.checking import rule_broken
+from inspector.engine.onnx_model.content import parse_model, read_content
+from inspector.engine.onnx_model.damage import damage_in, unreadable_text
+from inspector.engine.onnx_model.functions import refuse_endless
 from inspector.engine.onnx_model.graph import Graph
-from inspector.engine.onnx_model.initializers import external_file, stored_bytes
-from inspector.engine.onnx_model.skeleton import skeleton_of
+from inspector.engine.onnx_model.initializers import DataFiles
+from inspector.engine.onnx_model.soundness import problem_of, refuse
+from inspector.engine.onnx_model.wire import Content, WireError
+from inspector.files.refusing import refused, refused_first
+from inspector.files.sniff import HEAD, sniff
 from inspector.files.typed_paths import typed_path
 
 
@@ -22,49 +30,49 @@ def read_graph(file: str) -> Graph:
     if not path.is_file():
         raise RequestError(f"{file}: there is no such file")
     try:
-        content = path.read_bytes()
-    except OSError as problem:
-        raise RequestError(f"{file} cannot be read: {problem.strerror}") from None
-    _refuse_other_kinds(file, content[:64])
-    model = onnx.ModelProto()
+        content = read_content(path)
+    except (OSError, ValueError) as failure:
+        raise RequestError(f"{file} cannot be read: {failure}") from None
+    head = content[:HEAD]
+    stand_in = refused_first(head, Path(file))
+    if stand_in is not None:
+        raise stand_in
     try:
-        model.ParseFromString(content)
-    except (DecodeError, ValueError, UnicodeDecodeError):
-        raise RequestError(f"{file} is cut short, damaged, or not ONNX at all; fetch or export it again") from None
+        model = parse_model(content, path.name)
+    except (DecodeError, WireError, ValueError, UnicodeDecodeError):
+        raise _not_onnx(file, path, head, content) from None
     if not model.ir_version or not model.HasField("graph"):
-        raise RequestError(f"{file} is not an ONNX model: it holds no graph; export it again")
-    graph = Graph(model, path.resolve().parent)
-    _check(file, graph)
-    return graph
+        raise _not_onnx(file, path, head, content)
+    text = unreadable_text(model)
+    if text is not None:
+        raise _damaged(file, text)
+    files = DataFiles(path.resolve().parent, path.name, content)
+    problem = problem_of(model, files)
+    if problem is None:
+        refuse_endless(file, model)
+        problem = rule_broken(model)
+    if problem is not None:
+        raise refuse(file, damage_in(content) or problem)
+    return Graph(model, files)
 
 
-def _refuse_other_kinds(file: str, head: bytes) -> None:
-    if not head:
-        raise RequestError(f"{file} is empty; fetch or export it again")
-    if head.startswith(b"version https://git-lfs"):
-        raise RequestError(f"{file} is a Git LFS pointer, not the model; run: git lfs pull")
-    if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
-        raise RequestError(f"{file} is a web page, not a model; download the file itself")
-    if head.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x04")):
-        raise RequestError(f"{file} is a zip or pickle file, as torch saves them, not ONNX; name it .pt to open it")
+def _not_onnx(file: str, path: Path, head: bytes, content: Content) -> RequestError:
+    """What the file is, or where it is damaged."""
+    other = sniff(head, path)
+    if other is not None:
+        kind = other.__name__.rpartition(".")[2].replace("_", " ")
+        return RequestError(f"{file} is a file of tensors ({kind}), not ONNX; rename it, .onnx is no name for it")
+    if head[:1] not in _FIRST_BYTES:
+        return refused(head, Path(file))
+    damage = damage_in(content)
+    if damage is not None:
+        return _damaged(file, damage)
+    return RequestError(f"{file} is not an ONNX model: it holds no graph; export it again")
 
 
-def _check(file: str, graph: Graph) -> None:
-    for tensor in graph.initializers.values():
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            external_file(tensor, graph.folder)
-        elif tensor.raw_data and len(tensor.raw_data) != stored_bytes(tensor):
-            raise RequestError(
-                f"{file}: initializer {tensor.name!r} holds {len(tensor.raw_data)} bytes where its shape "
-                f"{list(tensor.dims)} takes {stored_bytes(tensor)}; export the model again"
-            )
-    skeleton = skeleton_of(graph)
-    for value in [*skeleton.graph.input, *skeleton.graph.output]:
-        # The checker wants a shape, onnxruntime does not, and inference finds most of them.
-        if value.type.HasField("tensor_type") and not value.type.tensor_type.HasField("shape"):
-            value.type.tensor_type.shape.SetInParent()
-    try:
-        onnx.checker.check_model(skeleton)
-    except (onnx.checker.ValidationError, ValueError) as problem:
-        sentence = " ".join(str(problem).split())[:300]
-        raise RequestError(f"{file} breaks the rules of ONNX: {sentence}; export the model again") from None
+def _damaged(file: str, damage: str) -> RequestError:
+    return RequestError(f"{file} is damaged or cut short: {damage}; fetch or export it again")
+
+
+_FIRST_BYTES = {b"\x08", b"\x12", b"\x1a", b"\x22", b"\x2a", b"\x32", b"\x3a", b"\x42"}
+"""The tags of a ModelProto's fields; its first is the IR version, in practice."""

@@ -4,7 +4,8 @@ import onnx
 
 from inspector.core.errors import RequestError
 from inspector.core.results import SourceReport
-from inspector.engine.onnx_model.graph import Graph, Node
+from inspector.engine.onnx_model.graph import Graph
+from inspector.engine.onnx_model.places import Node
 
 _LONGEST = 400
 """Nodes that are printed of a scope."""
@@ -15,7 +16,12 @@ def source_of(graph: Graph, path: str) -> SourceReport:
 
     Raises RequestError where there is neither.
     """
-    found = [node for node in graph.nodes if node.path == path or path == "" or path in {s.path for s in node.scopes}]
+    found = [
+        node
+        for one in graph.walk()
+        for node in one.nodes
+        if node.path == path or path == one.path or path in {scope.path for scope in node.scopes}
+    ]
     if not found and path:
         raise RequestError(f"{path!r} is no node or scope of this graph; paths are those of the rows")
     lines = [_printed(node) for node in found[:_LONGEST]]

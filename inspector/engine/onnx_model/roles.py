@@ -4,7 +4,8 @@ import onnx
 
 from inspector.core.fans import Layout
 from inspector.core.table import Tensor
-from inspector.engine.onnx_model.graph import Graph, Node
+from inspector.engine.onnx_model.graph import Graph
+from inspector.engine.onnx_model.places import Node
 
 _ROLES = {
     ("BatchNormalization", 1): "scale γ, one factor for each channel",
@@ -13,6 +14,8 @@ _ROLES = {
     ("BatchNormalization", 4): "running variance of each channel, measured in training",
     ("Conv", 2): "bias, one number for each output channel",
     ("ConvTranspose", 2): "bias, one number for each output channel",
+    ("DequantizeLinear", 1): "scale s in number = (q − z)·s, what one step of the integers is worth,",
+    ("DequantizeLinear", 2): "zero point z in number = (q − z)·s, the integer that stands for 0,",
     ("Gather", 0): "table whose rows are looked up by index",
     ("Gemm", 2): "bias, one number for each output feature",
     ("GroupNormalization", 1): "scale γ",
@@ -22,14 +25,32 @@ _ROLES = {
     ("LayerNormalization", 1): "scale γ",
     ("LayerNormalization", 2): "shift β",
     ("PRelu", 1): "slope for negative values",
+    ("QLinearConv", 1): "scale of the input",
+    ("QLinearConv", 2): "zero point of the input, the integer that stands for 0",
+    ("QLinearConv", 4): "scale of the weight",
+    ("QLinearConv", 5): "zero point of the weight, the integer that stands for 0",
+    ("QLinearConv", 6): "scale of the output",
+    ("QLinearConv", 7): "zero point of the output, the integer that stands for 0",
+    ("QLinearConv", 8): "bias in steps of the input's scale times the weight's, one for each output channel",
+    ("QuantizeLinear", 1): "scale s in number = (q − z)·s, what one step of the integers is worth,",
+    ("QuantizeLinear", 2): "zero point z in number = (q − z)·s, the integer that stands for 0,",
     ("Reshape", 1): "target shape",
 }
+
+_WEIGHT_SLOTS = {"QLinearConv": 3, "QLinearMatMul": 3}
+"""Where an operator takes its weight, if not second."""
 
 
 def role_of(graph: Graph, node: Node, slot: int, tensor: Tensor) -> str:
     """A sentence fragment: the role, the meaning of each axis, and the node."""
     if slot < 0:
         return f"read inside the body of {node.path} ({node.operator})"
+    if node.proto.op_type == "DequantizeLinear" and slot == 0:
+        further = graph.readers.get(node.proto.output[0], [])[:1]
+        uses = [role_of(graph, *reader, tensor) for reader in further if reader[0] is not node]
+        return (
+            f"integers that {node.path} (DequantizeLinear) makes numbers of: {uses[0] if uses else 'read by no node'}"
+        )
     role = _axes(node, slot, tensor) or _ROLES.get((node.proto.op_type, slot)) or _by_schema(graph, node, slot)
     return f"{role} of {node.path} ({node.operator})"
 
@@ -41,7 +62,7 @@ def layout_of(node: Node, slot: int) -> Layout:
         return Layout(kind="transposed", groups=_integer(node, "group", 1), stride=_integers(node, "strides"))
     if kind == "Conv" and slot == 1:
         return Layout(groups=_integer(node, "group", 1), stride=_integers(node, "strides"))
-    if kind == "MatMul" and slot == 1:
+    if kind in ("MatMul", "MatMulInteger", "QLinearMatMul") and slot == _WEIGHT_SLOTS.get(kind, 1):
         return Layout(kind="input_first")
     if kind == "Gemm" and slot == 1 and not _integer(node, "transB", 0):
         return Layout(kind="input_first")
@@ -54,14 +75,14 @@ def layout_of(node: Node, slot: int) -> Layout:
 
 def _axes(node: Node, slot: int, tensor: Tensor) -> str | None:
     shape, kind = tensor.shape or [], node.proto.op_type
-    if slot != 1 or len(shape) < 2 or not node.standard:
+    if slot != _WEIGHT_SLOTS.get(kind, 1) or len(shape) < 2 or not node.standard:
         return None
     kernel = "×".join(map(str, shape[2:]))
-    if kind == "Conv" and kernel:
+    if kind in ("Conv", "ConvInteger", "QLinearConv") and kernel:
         return f"weight [out_channels={shape[0]}, in_channels/groups={shape[1]}, kernel {kernel}]"
     if kind == "ConvTranspose" and kernel:
         return f"weight [in_channels={shape[0]}, out_channels/groups={shape[1]}, kernel {kernel}]"
-    if kind in ("Gemm", "MatMul") and len(shape) == 2:
+    if kind in ("Gemm", "MatMul", "MatMulInteger", "QLinearMatMul") and len(shape) == 2:
         names = ("in", "out") if layout_of(node, slot).kind == "input_first" else ("out", "in")
         return f"weight [{names[0]}_features={shape[0]}, {names[1]}_features={shape[1]}]"
     return None

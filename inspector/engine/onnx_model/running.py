@@ -8,8 +8,10 @@ import ctypes
 import json
 import re
 import tempfile
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,28 +19,22 @@ import numpy
 import onnx
 import onnxruntime
 import torch
+from onnx import TensorProto
 
+from inspector.engine.onnx_model.failing import Refusal
 from inspector.engine.onnx_model.graph import Graph
-from inspector.engine.onnx_model.initializers import VIEWED
+from inspector.engine.onnx_model.initializers import DataFiles, stored_bytes
 from inspector.engine.onnx_model.providers import Provider
 from inspector.engine.onnx_model.shapes import mark_nodes, marked_node, unmarked
+from inspector.engine.onnx_model.torch_values import VIEWED
 
 _LARGE = 1 << 16
 """Bytes from which a weight is lent to onnxruntime rather than written into the model handed to it."""
+_STOPPED = "terminate flag being set"
+"""Of what onnxruntime says of a run that it was told to end."""
 _STATUS = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 _PLACE = re.compile(r"/onnxruntime_src/\S+ ")
 _FUNCTION = re.compile(r"(?:\w[\w:]* )?onnxruntime::[\w:~]+\([^()]*\) (?:const )?")
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """onnxruntime would not load or run the graph."""
-
-    type: str
-    """The exception's class."""
-    message: str
-    culprit: int | None
-    """Position of the node it names."""
 
 
 @dataclass(frozen=True)
@@ -52,33 +48,53 @@ class Run:
     seconds: float
     node_seconds: dict[int, float] = field(default_factory=dict)
     refusal: Refusal | None = None
+    feeds: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    """What it was given."""
 
 
 def run(
-    graph: Graph, feeds: Mapping[str, torch.Tensor], providers: list[Provider], seed: int, *, inner: bool = True
+    graph: Graph,
+    feeds: Mapping[str, torch.Tensor],
+    providers: list[Provider],
+    seed: int,
+    *,
+    inner: bool = True,
+    limit: float | None = None,
 ) -> Run:
     """Run once; with `inner`, every node's outputs and time are kept, else the graph's outputs only.
 
+    `limit`: seconds after which the run is stopped, a loop that goes on and on. None waits for it.
     A graph that does not run is no error: `refusal` says why, and the values are those of the nodes before.
     """
     onnxruntime.set_seed(seed)
     last, refusal = len(graph.nodes), None
     while True:
         try:
-            result = _run(graph, feeds, providers, last, inner=inner or refusal is not None)
+            result = _run(graph, feeds, providers, last, inner=inner or refusal is not None, limit=limit)
         except Exception as error:
             # onnxruntime's exception classes have no common base but Exception.
+            if limit is not None and _STOPPED in str(error):
+                stopped = Refusal("TimeoutError", f"it was stopped after {limit:g} seconds", None)
+                return Run({}, 0, 0.0, refusal=stopped, feeds=feeds)
             culprit = marked_node(str(error))
             refusal = refusal or Refusal(type(error).__name__, _readable(graph, str(error)), culprit)
             if culprit is None or not 0 < culprit < last:
-                return Run({}, 0, 0.0, refusal=refusal)
+                return Run({}, 0, 0.0, refusal=refusal, feeds=feeds)
             last = culprit
         else:
-            return Run(result.values, last, result.seconds, result.node_seconds, refusal)
+            return Run(result.values, last, result.seconds, result.node_seconds, refusal, feeds)
 
 
-def _run(graph: Graph, feeds: Mapping[str, torch.Tensor], providers: list[Provider], last: int, *, inner: bool) -> Run:
-    names = [value.name for value in graph.model.graph.output] if last == len(graph.nodes) else []
+def _run(
+    graph: Graph,
+    feeds: Mapping[str, torch.Tensor],
+    providers: list[Provider],
+    last: int,
+    *,
+    inner: bool,
+    limit: float | None,
+) -> Run:
+    names = [value.name for value in graph.outputs] if last == len(graph.nodes) else []
     if inner:
         produced = [name for node in graph.nodes[:last] for name in node.proto.output if name]
         names = list(dict.fromkeys([*produced, *names]))
@@ -88,11 +104,26 @@ def _run(graph: Graph, feeds: Mapping[str, torch.Tensor], providers: list[Provid
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)
         inputs = {name: _lend(tensor) for name, tensor in feeds.items()}
         started = time.perf_counter()
-        results = session.run_with_ort_values(names, inputs)
+        with _stopped_after(limit) as stopping:
+            results = session.run_with_ort_values(names, inputs, stopping)
         seconds = time.perf_counter() - started
         times = _times(session.end_profiling()) if inner else {}
     values = {name: _tensor(value) for name, value in zip(names, results, strict=True)}
     return Run(values, last, seconds, times)
+
+
+@contextmanager
+def _stopped_after(seconds: float | None) -> Iterator[onnxruntime.RunOptions]:
+    """Options of a run that onnxruntime ends by itself after so long."""
+    options = onnxruntime.RunOptions()
+    timer = None if seconds is None else threading.Timer(seconds, setattr, (options, "terminate", True))
+    if timer is not None:
+        timer.start()
+    try:
+        yield options
+    finally:
+        if timer is not None:
+            timer.cancel()
 
 
 def _model_to_run(graph: Graph, last: int, names: list[str]) -> tuple[onnx.ModelProto, dict[str, onnxruntime.OrtValue]]:
@@ -100,26 +131,27 @@ def _model_to_run(graph: Graph, last: int, names: list[str]) -> tuple[onnx.Model
     source, model = graph.model, onnx.ModelProto()
     model.ir_version = source.ir_version
     model.opset_import.extend(source.opset_import)
-    model.functions.extend(source.functions)
+    if graph.functions.left:
+        model.functions.extend(source.functions)
     model.graph.name = source.graph.name or "graph"
-    model.graph.node.extend(source.graph.node[:last])
-    model.graph.sparse_initializer.extend(source.graph.sparse_initializer)
+    model.graph.node.extend(node.proto for node in graph.nodes[:last])
+    model.graph.sparse_initializer.extend(graph.sparse.values())
     # With the initializers among them, where the file declares those too: before IR version 4 it has to.
-    model.graph.input.extend(source.graph.input)
+    model.graph.input.extend(graph.declared)
     mark_nodes(model)
     lent = {}
-    for tensor in source.graph.initializer:
-        value = _lent(tensor)
+    for tensor in graph.initializers.values():
+        value = _lent(graph.files, tensor)
         if value is None:
-            model.graph.initializer.append(tensor)
+            model.graph.initializer.append(_written_in(graph.files, tensor))
             continue
         lent[tensor.name] = value
         placeholder = model.graph.initializer.add(
-            name=tensor.name, data_type=tensor.data_type, dims=tensor.dims, data_location=onnx.TensorProto.EXTERNAL
+            name=tensor.name, data_type=tensor.data_type, dims=tensor.dims, data_location=TensorProto.EXTERNAL
         )
-        for key, text in (("location", "lent"), ("offset", "0"), ("length", str(len(tensor.raw_data)))):
+        for key, text in (("location", "lent"), ("offset", "0"), ("length", str(stored_bytes(tensor)))):
             placeholder.external_data.add(key=key, value=text)
-    declared = {value.name: value for value in source.graph.output}
+    declared = {value.name: value for value in graph.outputs}
     # A value without a type makes onnxruntime use the type that it infers itself.
     model.graph.output.extend(declared.get(name) or onnx.ValueInfoProto(name=name) for name in names)
     return model, lent
@@ -133,7 +165,9 @@ def _options(
     options.log_severity_level = 4
     # Threads that spin while they wait take the processor from the statistics of what was run.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(graph.folder))
+    # For a single run there is no point in copying the weights into another order.
+    options.add_session_config_entry("session.disable_prepacking", "1")
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(graph.files.folder))
     if lent:
         options.add_external_initializers(list(lent), list(lent.values()))
     if profile is not None:
@@ -142,15 +176,27 @@ def _options(
     return options
 
 
-def _lent(tensor: onnx.TensorProto) -> onnxruntime.OrtValue | None:
-    """The weight's bytes where they lie; None for small ones, for those in other files, and for packed types."""
-    if len(tensor.raw_data) < _LARGE or tensor.data_type in VIEWED or tensor.data_type == onnx.TensorProto.STRING:
+def _lent(files: DataFiles, tensor: TensorProto) -> onnxruntime.OrtValue | None:
+    """The weight's bytes where they lie; None for small ones, for those that onnxruntime maps from their file itself,
+    and for packed types."""
+    inside = files.holds(tensor) and not files.stands()
+    if not inside and (len(tensor.raw_data) < _LARGE or tensor.data_location == TensorProto.EXTERNAL):
         return None
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
-    if dtype.kind not in "fiub":
+    if tensor.data_type in VIEWED:
+        bits, _ = VIEWED[tensor.data_type]
+        return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(files.array(tensor).view(bits), tensor.data_type)
+    if onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).kind not in "fiub":
         return None
-    array = numpy.frombuffer(tensor.raw_data, dtype=dtype).reshape(tuple(tensor.dims))
-    return onnxruntime.OrtValue.ortvalue_from_numpy(array)
+    return onnxruntime.OrtValue.ortvalue_from_numpy(files.array(tensor))
+
+
+def _written_in(files: DataFiles, tensor: TensorProto) -> TensorProto:
+    """The weight with its bytes, where they were left in a file that is no longer there."""
+    if not files.holds(tensor) or files.stands():
+        return tensor
+    return TensorProto(
+        name=tensor.name, data_type=tensor.data_type, dims=tensor.dims, raw_data=bytes(files.content(tensor))
+    )
 
 
 def _lend(tensor: torch.Tensor) -> onnxruntime.OrtValue:

@@ -7,13 +7,14 @@ buffers end at 2 GB. That file never replaces another one, so a model that reads
 from pathlib import Path
 from typing import BinaryIO
 
-import onnx
-from onnx import TensorProto
+from onnx import GraphProto, ModelProto, TensorProto
 
 from inspector.core.errors import RequestError
 from inspector.core.results import SaveReport
+from inspector.engine.onnx_model.content import GRAPH, INITIALIZER, RAW_DATA
 from inspector.engine.onnx_model.graph import Graph
-from inspector.engine.onnx_model.initializers import stored_bytes, with_data
+from inspector.engine.onnx_model.initializers import stored_bytes
+from inspector.engine.onnx_model.wire import head
 from inspector.engine.user_paths import user_path
 from inspector.files.writing import refuse_place, resolved, write_whole
 
@@ -34,24 +35,22 @@ def save(graph: Graph, path: str, overwrite: bool) -> SaveReport:
         raise RequestError(f"{path}: an ONNX model is saved as .onnx; choose a name that ends so")
     refuse_place(target, path, overwrite)
     written = _write(graph, target, path)
-    return SaveReport(path=path, tensors=len(graph.initializers), bytes=written)
+    return SaveReport(path=path, tensors=len(_tensors(graph.model.graph)), bytes=written)
 
 
 def _write(graph: Graph, target: Path, typed: str) -> int:
-    tensors = list(graph.initializers.values())
-    external = any(tensor.data_location == TensorProto.EXTERNAL for tensor in tensors)
+    tensors = _tensors(graph.model.graph)
+    beside = any(t.data_location == TensorProto.EXTERNAL and not graph.files.holds(t) for t in tensors)
     total = sum(stored_bytes(tensor) for tensor in tensors if tensor.data_type != TensorProto.STRING)
-    if not external and total < LARGEST_FILE:
-        content = graph.model.SerializeToString()
-        write_whole(target, typed, lambda place: place.write_bytes(content))
-        return len(content)
+    if not beside and total < LARGEST_FILE:
+        write_whole(target, typed, lambda place: _write_inline(graph, place))
+        return target.stat().st_size
     data = _unused(target)
-    model = onnx.ModelProto()
-    _copy_without_data(graph.model, model)
+    model = _without_data(graph.model)
 
     def write_data(place: Path) -> None:
         with place.open("wb") as file:
-            for tensor, copy in zip(tensors, model.graph.initializer, strict=True):
+            for tensor, copy in zip(tensors, _tensors(model.graph), strict=True):
                 _write_tensor(graph, tensor, copy, file, data.name)
 
     write_whole(data, str(data), write_data)
@@ -64,7 +63,41 @@ def _write(graph: Graph, target: Path, typed: str) -> int:
     return len(content) + data.stat().st_size
 
 
-def _copy_without_data(source: onnx.ModelProto, model: onnx.ModelProto) -> None:
+def _write_inline(graph: Graph, place: Path) -> None:
+    """Write the model as one file; weights that stayed in its old file go from there to the new one."""
+    small = _without_data(graph.model)
+    del small.graph.initializer[:]
+    tensors = []
+    for tensor in graph.model.graph.initializer:
+        if not graph.files.holds(tensor):
+            small.graph.initializer.append(tensor)
+            continue
+        declared = TensorProto()
+        declared.CopyFrom(tensor)
+        declared.ClearField("external_data")
+        declared.ClearField("data_location")
+        content = graph.files.content(tensor)
+        tensors.append((declared.SerializeToString() + head(RAW_DATA, len(content)), content))
+    nodes = small.graph.SerializeToString()
+    small.ClearField("graph")
+    sizes = [len(start) + len(content) for start, content in tensors]
+    whole = len(nodes) + sum(len(head(INITIALIZER, size)) + size for size in sizes)
+    with place.open("wb") as file:
+        file.write(small.SerializeToString() + head(GRAPH, whole) + nodes)
+        for (start, content), size in zip(tensors, sizes, strict=True):
+            file.write(head(INITIALIZER, size) + start)
+            file.write(content)
+
+
+def _tensors(graph: GraphProto) -> list[TensorProto]:
+    """The initializers of a graph and of the bodies in it."""
+    inside = (body for node in graph.node for attribute in node.attribute for body in [attribute.g, *attribute.graphs])
+    return [*graph.initializer, *(tensor for body in inside for tensor in _tensors(body))]
+
+
+def _without_data(source: ModelProto) -> ModelProto:
+    """A copy of the model whose own initializers have no raw data."""
+    model = ModelProto()
     for descriptor, value in source.ListFields():
         if descriptor.name != "graph":
             _assign(model, descriptor.name, value)
@@ -76,6 +109,7 @@ def _copy_without_data(source: onnx.ModelProto, model: onnx.ModelProto) -> None:
         for descriptor, value in tensor.ListFields():
             if descriptor.name != "raw_data":
                 _assign(copy, descriptor.name, value)
+    return model
 
 
 def _assign(message: object, name: str, value: object) -> None:
@@ -89,17 +123,16 @@ def _assign(message: object, name: str, value: object) -> None:
 
 
 def _write_tensor(graph: Graph, tensor: TensorProto, copy: TensorProto, file: BinaryIO, location: str) -> None:
-    if tensor.data_location == TensorProto.EXTERNAL:
-        content = with_data(tensor, graph.folder).raw_data
-    elif tensor.raw_data and len(tensor.raw_data) >= _BESIDE:
-        content = tensor.raw_data
-    else:
+    external = tensor.data_location == TensorProto.EXTERNAL
+    if not external and len(tensor.raw_data) < _BESIDE:
         # Small, or not in raw form: it stays inside.
         copy.CopyFrom(tensor)
         return
+    content = graph.files.content(tensor)
     file.seek(-(-file.tell() // _ALIGNMENT) * _ALIGNMENT)
     offset = file.tell()
     file.write(content)
+    copy.ClearField("raw_data")
     copy.ClearField("external_data")
     copy.data_location = TensorProto.EXTERNAL
     for key, value in (("location", location), ("offset", str(offset)), ("length", str(len(content)))):

@@ -50,7 +50,7 @@ def infer(graph: Graph, input_shapes: dict[str, list[int]]) -> Inferred:
     }
     for name, tensor in graph.initializers.items():
         values[name] = Value(list(tensor.dims), dtype_name(tensor.data_type))
-    needed = {value.name for value in graph.model.graph.output}
+    needed = {value.name for value in graph.outputs}
     for node in graph.nodes:
         needed.update(name for at, name in enumerate(node.proto.output) if name and (at == 0 or name in graph.readers))
     found = [values.get(name) for name in needed]
@@ -103,6 +103,9 @@ def _value(value: onnx.ValueInfoProto) -> Value | None:
         return Value(None, kind.removesuffix("_type"))
     tensor = value.type.tensor_type
     dtype = dtype_name(tensor.elem_type) if tensor.elem_type else None
-    if not tensor.HasField("shape") or any(not size.HasField("dim_value") for size in tensor.shape.dim):
+    # Inference may count a size down below zero and say nothing.
+    if not tensor.HasField("shape") or any(
+        not size.HasField("dim_value") or size.dim_value < 0 for size in tensor.shape.dim
+    ):
         return Value(None, dtype)
     return Value([size.dim_value for size in tensor.shape.dim], dtype)

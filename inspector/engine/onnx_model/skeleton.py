@@ -1,53 +1,90 @@
-"""The graph without its weights: small enough to check and to infer shapes on, however large the file is.
+"""A graph without its weights: small enough to check and to infer shapes on, however large the file is.
 
 Protocol buffers end at 2 GB, and inference copies the whole model; only small integer tensors (the shape of a Reshape,
 the axes of a Squeeze) say anything about shapes, so all others become inputs that declare type and shape.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import prod
 
 import onnx
+from onnx import GraphProto, ModelProto, SparseTensorProto, TensorProto, ValueInfoProto
 
 from inspector.engine.onnx_model.graph import Graph
+from inspector.engine.onnx_model.places import STANDARD_DOMAINS
 
 _KEPT_ELEMENTS = 1024
+_UNBOUNDED = 1 << 62
 
 
-def skeleton_of(graph: Graph, input_shapes: Mapping[str, list[int]] | None = None) -> onnx.ModelProto:
-    """A model with the same nodes; `input_shapes` replace the declared ones, and nothing else is declared then."""
-    source = graph.model
-    skeleton = onnx.ModelProto()
-    for field in ("ir_version", "producer_name", "domain", "model_version"):
-        if source.HasField(field):
-            setattr(skeleton, field, getattr(source, field))
-    skeleton.opset_import.extend(source.opset_import)
+def declared_skeleton(source: ModelProto) -> ModelProto:
+    """The model as its file declares it."""
+    skeleton = _without_graph(source)
     skeleton.functions.extend(source.functions)
     small = skeleton.graph
-    small.name = source.graph.name
     small.node.extend(source.graph.node)
-    small.sparse_initializer.extend(source.graph.sparse_initializer)
-    for tensor in source.graph.initializer:
-        if prod(tensor.dims) <= _KEPT_ELEMENTS and tensor.data_location != onnx.TensorProto.EXTERNAL:
+    _add_tensors(small, source, source.graph.initializer, source.graph.sparse_initializer)
+    held = {tensor.name for tensor in source.graph.initializer}
+    small.input.extend(value for value in source.graph.input if value.name not in held)
+    small.output.extend(source.graph.output)
+    small.value_info.extend(source.graph.value_info)
+    return skeleton
+
+
+def skeleton_of(graph: Graph, input_shapes: Mapping[str, list[int]]) -> ModelProto:
+    """The main graph or a body, calls of functions replaced by what they do, for inputs of these shapes.
+
+    What the file says of sizes between and behind is left out: it was made for its own inputs, perhaps in symbols.
+    """
+    skeleton = _without_graph(graph.model)
+    if graph.functions.left:
+        skeleton.functions.extend(graph.model.functions)
+    small = skeleton.graph
+    small.node.extend(node.proto for node in graph.nodes)
+    _add_tensors(small, graph.model, graph.initializers.values(), graph.sparse.values())
+    for value in graph.inputs:
+        shape = input_shapes.get(value.name)
+        small.input.append(value if shape is None else _bound(value, shape))
+    small.output.extend(map(_unsized, graph.outputs))
+    return skeleton
+
+
+def newest(domain: str) -> int:
+    """The newest version of a domain's operators that this onnx knows; no bound for domains it does not know."""
+    known: int = onnx.defs.onnx_opset_version() if domain in STANDARD_DOMAINS else _UNBOUNDED
+    return known
+
+
+def _without_graph(source: ModelProto) -> ModelProto:
+    skeleton = ModelProto()
+    for field in ("producer_name", "domain", "model_version"):
+        if source.HasField(field):
+            setattr(skeleton, field, getattr(source, field))
+    # What is newer than this onnx knows is read as the newest that it knows.
+    skeleton.ir_version = min(source.ir_version, onnx.IR_VERSION)
+    for entry in source.opset_import:
+        skeleton.opset_import.add(domain=entry.domain, version=min(entry.version, newest(entry.domain)))
+    skeleton.graph.name = source.graph.name
+    return skeleton
+
+
+def _add_tensors(
+    small: GraphProto, source: ModelProto, tensors: Iterable[TensorProto], sparse: Iterable[SparseTensorProto]
+) -> None:
+    small.sparse_initializer.extend(sparse)
+    for tensor in tensors:
+        if prod(tensor.dims) <= _KEPT_ELEMENTS and tensor.data_location != TensorProto.EXTERNAL:
             small.initializer.append(tensor)
             if source.ir_version >= 4:
                 continue
         small.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
-    for value in graph.inputs:
-        shape = None if input_shapes is None else input_shapes.get(value.name)
-        small.input.append(value if shape is None else _bound(value, shape))
-    # What the file says of sizes between and behind was made for its own inputs, perhaps in symbols.
-    small.output.extend(source.graph.output if input_shapes is None else map(_unsized, source.graph.output))
-    if input_shapes is None:
-        small.value_info.extend(source.graph.value_info)
-    return skeleton
 
 
-def _bound(value: onnx.ValueInfoProto, shape: list[int]) -> onnx.ValueInfoProto:
+def _bound(value: ValueInfoProto, shape: list[int]) -> ValueInfoProto:
     return onnx.helper.make_tensor_value_info(value.name, value.type.tensor_type.elem_type, shape)
 
 
-def _unsized(value: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
+def _unsized(value: ValueInfoProto) -> ValueInfoProto:
     if not value.type.HasField("tensor_type"):
         return value
     return onnx.helper.make_tensor_value_info(value.name, value.type.tensor_type.elem_type, None)

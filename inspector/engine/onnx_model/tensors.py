@@ -1,46 +1,77 @@
 """The tensors of an ONNX graph: its initializers and the values of its Constant nodes.
 
 ONNX does not say what was trained. Here a floating-point initializer is a parameter, unless every node that reads it
-takes it as a setting (a running mean, the scales of a Resize, the bounds of a Clip); the rest are buffers.
+takes it as a setting (a running mean, the scales of a Resize, the bounds of a Clip); so are integers that stand for
+trained numbers, as in quantised models. The rest are buffers.
 """
 
 from math import prod
 
-import numpy
-import onnx
-import torch
-from onnx import TensorProto
+import msgspec
+from onnx import SparseTensorProto, TensorProto
 
-from inspector.core.errors import RequestError
 from inspector.core.table import Tensor, Totals
-from inspector.engine.onnx_model.graph import Graph, Node, captured
-from inspector.engine.onnx_model.initializers import dtype_name, is_floating, read_values, stored_bytes
+from inspector.engine.onnx_model.constants import constant_value, sparse_constant
+from inspector.engine.onnx_model.graph import Graph
+from inspector.engine.onnx_model.initializers import dtype_name, is_floating, stored_bytes
+from inspector.engine.onnx_model.places import Node
 
 _SETTINGS = {
     "BatchNormalization": {3, 4},
     "Clip": {1, 2},
+    "ConvInteger": {2, 3},
     "DequantizeLinear": {1, 2},
     "Dropout": {1, 2},
+    "DynamicQuantizeMatMul": {2, 3},
+    "MatMulInteger": {2, 3},
+    "MatMulIntegerToFloat": {2, 3, 4, 5},
+    "MatMulNBits": {2, 3, 4},
     "Pad": {1, 2},
+    "QGemm": {1, 2, 4, 5, 7, 8},
+    "QLinearAdd": {1, 2, 4, 5, 6, 7},
+    "QLinearConv": {1, 2, 4, 5, 6, 7},
+    "QLinearMatMul": {1, 2, 4, 5, 6, 7},
+    "QLinearMul": {1, 2, 4, 5, 6, 7},
     "QuantizeLinear": {1, 2},
     "Range": {0, 1, 2},
     "Resize": {1, 2, 3},
     "Upsample": {1},
 }
 """Inputs, by operator, that hold settings or statistics even where they are floating-point numbers."""
+_QUANTISED = {
+    "ConvInteger": {1},
+    "DequantizeLinear": {0},
+    "DynamicQuantizeMatMul": {1},
+    "MatMulInteger": {1},
+    "MatMulIntegerToFloat": {1},
+    "MatMulNBits": {1},
+    "QGemm": {3, 6},
+    "QLinearConv": {3, 8},
+    "QLinearMatMul": {3},
+}
+"""Inputs, by operator, whose integers stand for trained numbers."""
 
 
 def tensors_of(graph: Graph, device: str) -> list[Tensor]:
-    """Every initializer, then every constant, in the file's order."""
+    """Every initializer, then every constant, in the file's order; then those of each body."""
     aliases = _aliases(graph)
-    listed = [
-        _record(graph, tensor, device, _initializer_expression(name), aliases.get(name, []))
-        for name, tensor in graph.initializers.items()
-    ]
-    for name, node in graph.constants.items():
-        value = constant_value(node)
-        if value is not None:
-            listed.append(_record(graph, value, device, _constant_expression(name, node), []))
+    listed = []
+    for one in graph.walk():
+        for position, (name, tensor) in enumerate(one.initializers.items()):
+            if name not in one.borrowed:
+                expression = _initializer_expression(one, name, position)
+                listed.append(_record(one, tensor, device, expression, aliases.get(one.key(name), [])))
+        for position, (name, sparse) in enumerate(one.sparse.items()):
+            if name not in one.borrowed:
+                expression = f"{one.within.expression}.sparse_initializer[{position}]"
+                listed.append(_sparse_record(one, name, sparse, device, expression))
+        for name, node in one.constants.items():
+            value, sparse_value = constant_value(node.proto), sparse_constant(node.proto)
+            expression = _constant_expression(one, name, node)
+            if value is not None:
+                listed.append(_record(one, value, device, expression, []))
+            elif sparse_value is not None:
+                listed.append(_sparse_record(one, name, sparse_value, device, expression))
     return listed
 
 
@@ -51,7 +82,7 @@ def totals_of(tensors: list[Tensor], nodes: int) -> Totals:
     buffers = [tensor for tensor in distinct if tensor.kind == "buffer"]
     return Totals(
         parameters=sum(tensor.elements or 0 for tensor in parameters),
-        trainable_parameters=sum(tensor.elements or 0 for tensor in parameters),
+        trainable_parameters=sum(tensor.elements or 0 for tensor in parameters if tensor.trainable),
         buffers=sum(tensor.elements or 0 for tensor in buffers),
         parameter_bytes=sum(tensor.bytes or 0 for tensor in parameters),
         buffer_bytes=sum(tensor.bytes or 0 for tensor in buffers),
@@ -60,55 +91,44 @@ def totals_of(tensors: list[Tensor], nodes: int) -> Totals:
 
 
 def held_by(graph: Graph, node: Node) -> list[str]:
-    """Keys of the tensors a node reads as initializers, or holds itself as a Constant, each once."""
-    read = (name for name in node.proto.input if name in graph.initializers)
-    inner = (name for name in captured(node.proto) if name in graph.initializers)
-    own = (name for name in node.proto.output if name in graph.constants)
-    return list(dict.fromkeys([*read, *inner, *own]))
+    """Keys of the tensors a node reads as initializers, or holds itself as a Constant, each once.
 
-
-def values_of(graph: Graph, key: str) -> torch.Tensor:
-    """The values of the tensor `key`, a copy on the CPU.
-
-    Raises RequestError where there is no such tensor, or its values are text or missing.
+    A quantised weight is held by the node that reads its numbers, not by the one that makes numbers of its integers.
     """
-    tensor = graph.initializers.get(key)
-    if tensor is None and key in graph.constants:
-        tensor = constant_value(graph.constants[key])
-    if tensor is None:
-        raise RequestError(f"{key!r} is no initializer or constant of this model; `nninspect keys` lists them")
-    return read_values(tensor, graph.folder)
+    if _reads_only_weights(graph, node) and any(name in graph.readers for name in node.proto.output):
+        return []
+    read: list[str] = []
+    for name in node.proto.input:
+        maker = graph.producers.get(name)
+        dequantised = maker is not None and _reads_only_weights(graph, maker)
+        read += maker.proto.input if dequantised and maker is not None else [name]
+    held = [name for name in read if name in graph.initializers or name in graph.sparse]
+    own = [name for name in node.proto.output if name in graph.constants]
+    return list(dict.fromkeys(graph.key(name) for name in [*held, *own]))
 
 
-def constant_value(node: Node) -> TensorProto | None:
-    """The value of a Constant node as a tensor named by its output; None for text and sparse values."""
-    name = node.proto.output[0]
-    for attribute in node.proto.attribute:
-        if attribute.name == "value":
-            tensor = TensorProto()
-            tensor.CopyFrom(attribute.t)
-            tensor.name = name
-            return tensor
-        if attribute.name in ("value_float", "value_floats"):
-            return onnx.numpy_helper.from_array(
-                numpy.array(onnx.helper.get_attribute_value(attribute), dtype=numpy.float32), name
-            )
-        if attribute.name in ("value_int", "value_ints"):
-            return onnx.numpy_helper.from_array(
-                numpy.array(onnx.helper.get_attribute_value(attribute), dtype=numpy.int64), name
-            )
-    return None
+def _reads_only_weights(graph: Graph, node: Node) -> bool:
+    """Whether the node makes the numbers of a quantised initializer."""
+    read = [name for name in node.proto.input if name]
+    return node.proto.op_type == "DequantizeLinear" and all(name in graph.initializers for name in read)
+
+
+def _sparse_record(graph: Graph, name: str, sparse: SparseTensorProto, device: str, expression: str) -> Tensor:
+    """One that stores only what is not zero: its shape is that of the whole, its bytes are those stored."""
+    whole = TensorProto(name=name, dims=sparse.dims, data_type=sparse.values.data_type)
+    stored = stored_bytes(sparse.values) + stored_bytes(sparse.indices)
+    return msgspec.structs.replace(_record(graph, whole, device, expression, []), bytes=stored)
 
 
 def _record(graph: Graph, tensor: TensorProto, device: str, expression: str, tied_to: list[str]) -> Tensor:
     trained = _is_parameter(graph, tensor)
     return Tensor(
-        key=tensor.name,
+        key=graph.key(tensor.name),
         kind="parameter" if trained else "buffer",
         shape=list(tensor.dims),
         dtype=dtype_name(tensor.data_type),
         device=device,
-        trainable=trained,
+        trainable=trained and is_floating(tensor.data_type),
         persistent=True,
         elements=prod(tensor.dims),
         bytes=None if tensor.data_type == TensorProto.STRING else stored_bytes(tensor),
@@ -118,31 +138,35 @@ def _record(graph: Graph, tensor: TensorProto, device: str, expression: str, tie
 
 
 def _is_parameter(graph: Graph, tensor: TensorProto) -> bool:
+    readers = [(node.proto.op_type, slot) for node, slot in graph.readers.get(tensor.name, [])]
     if not is_floating(tensor.data_type):
-        return False
+        return prod(tensor.dims) > 1 and any(slot in _QUANTISED.get(kind, ()) for kind, slot in readers)
     if tensor.name in graph.constants and prod(tensor.dims) <= 1:
         return False
-    readers = graph.readers.get(tensor.name, [])
-    return not readers or any(slot not in _SETTINGS.get(node.proto.op_type, ()) for node, slot in readers)
+    return not readers or any(slot not in _SETTINGS.get(kind, ()) for kind, slot in readers)
 
 
 def _aliases(graph: Graph) -> dict[str, list[str]]:
     """Initializers that lie at the same place of the same external file: tied, though ONNX has no word for it."""
     places: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for name, tensor in graph.initializers.items():
-        if tensor.data_location == TensorProto.EXTERNAL and stored_bytes(tensor):
-            place = {entry.key: entry.value for entry in tensor.external_data if entry.key != "checksum"}
-            places.setdefault(tuple(sorted({"offset": "0", **place}.items())), []).append(name)
-    shared = [names for names in places.values() if len(names) > 1]
-    return {name: [other for other in names if other != name] for names in shared for name in names}
+    for one in graph.walk():
+        for name, tensor in one.initializers.items():
+            if name not in one.borrowed and tensor.data_location == TensorProto.EXTERNAL and stored_bytes(tensor):
+                place = {entry.key: entry.value for entry in tensor.external_data if entry.key != "checksum"}
+                places.setdefault(tuple(sorted({"offset": "0", **place}.items())), []).append(one.key(name))
+    shared = [keys for keys in places.values() if len(keys) > 1]
+    return {key: [other for other in keys if other != key] for keys in shared for key in keys}
 
 
-def _initializer_expression(name: str) -> str:
+def _initializer_expression(graph: Graph, name: str, position: int) -> str:
+    if graph.outer is not None:
+        return f"onnx.numpy_helper.to_array({graph.within.expression}.initializer[{position}])"
     return f"onnx.numpy_helper.to_array(next(t for t in model.graph.initializer if t.name == {name!r}))"
 
 
-def _constant_expression(name: str, node: Node) -> str:
-    found = f"next(n for n in model.graph.node if {name!r} in n.output)"
+def _constant_expression(graph: Graph, name: str, node: Node) -> str:
+    in_main_graph = node.expression.startswith("model.graph.node") and graph.outer is None
+    found = f"next(n for n in model.graph.node if {name!r} in n.output)" if in_main_graph else node.expression
     if any(attribute.name == "value" for attribute in node.proto.attribute):
         return f"onnx.numpy_helper.to_array({found}.attribute[0].t)"
     return f"numpy.array(onnx.helper.get_attribute_value({found}.attribute[0]))"

@@ -1,0 +1,78 @@
+"""What inference found out, confirmed or completed by a run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from inspector.core.recipe import InputSpec
+from inspector.engine.onnx_model.body_pass import BodyPass, RunBody, pass_bodies
+from inspector.engine.onnx_model.failing import Refusal
+from inspector.engine.onnx_model.feeding import as_tensors, draw
+from inspector.engine.onnx_model.graph import Graph
+from inspector.engine.onnx_model.initializers import dtype_name
+from inspector.engine.onnx_model.providers import provider_of
+from inspector.engine.onnx_model.rows import Traced, Value
+from inspector.engine.onnx_model.running import Run, run
+from inspector.engine.onnx_model.shapes import Inferred
+from inspector.engine.onnx_model.tracing import Attempt
+
+_LONGEST = 10.0
+"""Seconds that a run may take where only shapes were asked for."""
+
+
+def confirmed(
+    graph: Graph, specs: list[InputSpec], shapes: dict[str, list[int]], inferred: Inferred, device: str, seed: int
+) -> Attempt:
+    """The values of a run where inference does not reach; its own where a run does not contradict it."""
+    feeds, providers = draw(graph, specs, seed), provider_of(device)
+    complete = inferred.complete and inferred.problem is None
+    if complete and not graph.bodies:
+        # Inference believes what a graph says of itself; a run tells whether it is so.
+        refuted = run(graph, feeds, providers, seed, inner=False, limit=_LONGEST).refusal is not None
+        if not refuted:
+            return Attempt(specs, shapes, inferred.values, len(graph.nodes), BodyPass())
+    result = run(graph, feeds, providers, seed, limit=_LONGEST)
+    if result.refusal is not None and inferred.problem is None and result.refusal.culprit is None:
+        # Nothing contradicts itself; it cannot be run here: an operator that onnxruntime lacks, data that is missing.
+        traced = Traced(inferred.values, len(graph.nodes))
+        bodies = pass_bodies(graph, traced, {}, None)
+        why = f"onnxruntime does not run it: {result.refusal.message}"
+        return Attempt(specs, shapes, inferred.values, len(graph.nodes), bodies, not_run=why)
+    values = {**inferred.values, **values_of_run(graph, feeds, result.values)}
+    bodies = pass_bodies(
+        graph, Traced(values, result.reached), {**feeds, **result.values}, body_runner(device, seed, _LONGEST)
+    )
+    refusal = _clearer(inferred, result.refusal)
+    return Attempt(specs, shapes, values, result.reached, bodies, refusal, ran=not complete)
+
+
+def body_runner(device: str, seed: int, limit: float | None = None) -> RunBody:
+    """Runs a body with values for its inputs; `limit` as for `run`."""
+    providers = provider_of(device)
+
+    def run_body(graph: Graph, feeds: dict[str, Any]) -> Run:
+        return run(graph, as_tensors(feeds), providers, seed, limit=limit)
+
+    return run_body
+
+
+def values_of_run(
+    graph: Graph, feeds: Mapping[str, torch.Tensor], results: Mapping[str, torch.Tensor | None]
+) -> dict[str, Value]:
+    """Shapes and dtypes as they were in a run, with those of the inputs and the weights."""
+    values = {name: Value(list(t.dims), dtype_name(t.data_type)) for name, t in graph.initializers.items()}
+    for name, tensor in [*feeds.items(), *results.items()]:
+        values[name] = _value(tensor)
+    return values
+
+
+def _value(tensor: torch.Tensor | None) -> Value:
+    return Value(None, None) if tensor is None else Value(list(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+
+
+def _clearer(inferred: Inferred, refusal: Refusal | None) -> Refusal | None:
+    """A run that fails without naming a node is explained by inference, where that names one."""
+    if refusal is None or refusal.culprit is not None or inferred.problem is None:
+        return refusal
+    return Refusal("InferenceError", inferred.problem, inferred.culprit)

@@ -1,0 +1,53 @@
+"""One run of a graph and of the bodies in it, and what it says of each row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from inspector.core.recipe import InputSpec
+from inspector.core.results import ForwardReport
+from inspector.core.table import Failure, ModelTable
+from inspector.engine.live import Progress
+from inspector.engine.onnx_model.body_pass import pass_bodies
+from inspector.engine.onnx_model.confirming import body_runner, values_of_run
+from inspector.engine.onnx_model.failing import failure_of
+from inspector.engine.onnx_model.feeding import draw
+from inspector.engine.onnx_model.graph import Graph
+from inspector.engine.onnx_model.measuring import first_nonfinite, output_previews, row_runs, statistics_of_rows
+from inspector.engine.onnx_model.providers import provider_of
+from inspector.engine.onnx_model.running import Run, run
+from inspector.engine.onnx_model.tracing import Pass
+
+
+@dataclass(frozen=True)
+class WentThrough:
+    """A run, and what follows from it for the table."""
+
+    made: Pass
+    failure: Failure | None
+    runs: Mapping[str, Run]
+    """Of the main graph under "", of the bodies under their paths."""
+
+
+def went_through(graph: Graph, specs: list[InputSpec], device: str, seed: int, before: Pass) -> WentThrough:
+    """Run the graph with every node's output kept, then the bodies that it enters; `before` is the shape pass."""
+    feeds = draw(graph, specs, seed)
+    result = run(graph, feeds, provider_of(device), seed)
+    values = values_of_run(graph, feeds, result.values)
+    made = Pass.of(graph, values, result.reached, before.notes, before.traced.symbolic)
+    bodies = pass_bodies(graph, made.traced, {**feeds, **result.values}, body_runner(device, seed))
+    failure = failure_of(graph, result.refusal, values, device) if result.refusal else None
+    return WentThrough(made.entering(bodies), failure, {"": result, **bodies.runs})
+
+
+def measured(graph: Graph, table: ModelTable, went: WentThrough, seed: int, progress: Progress) -> ForwardReport:
+    """Statistics, times and the first number that is none, row by row."""
+    result = went.runs[""]
+    known = statistics_of_rows(graph, went.runs, progress)
+    return ForwardReport(
+        table=table,
+        runs=row_runs(graph, table.rows, went.runs, known),
+        outputs=[] if result.refusal else output_previews(graph, result.values),
+        first_nonfinite=first_nonfinite(graph, table.rows, went.runs, known),
+        seconds=None if result.refusal else result.seconds,
+        seed=seed,
+    )
