@@ -5,10 +5,12 @@ from typing import Any
 import msgspec
 
 from inspector.core.differences import DiffReport
+from inspector.core.export import ExportReport
 from inspector.core.findings import CheckReport
 from inspector.core.memory import MemoryReport
 from inspector.core.repair import RepairReport
 from inspector.core.results import EditReport, ForwardReport, KeyExplanation, SaveReport
+from inspector.core.row_comparison import RowComparison
 from inspector.core.table import ModelTable
 from inspector.core.what_if import WhatIfReport
 
@@ -68,6 +70,32 @@ def diff_document(report: DiffReport) -> str:
 def repair_document(report: RepairReport) -> str:
     """`repair --json`."""
     return _json({"schema_version": 1, **msgspec.to_builtins(report)})
+
+
+def export_document(report: ExportReport) -> str:
+    """`export --json`; with ``--verify`` the rows and outputs of the first pass, and all passes under "passes"."""
+    document: dict[str, Any] = msgspec.to_builtins(report)
+    del document["comparison"]
+    if report.comparison is not None:
+        document |= comparison_fields(report.comparison)
+    else:
+        document["outputs"] = [{"name": one.name, "max_abs": None, "relative": None} for one in report.outputs]
+    document |= {"declared_inputs": document.pop("inputs"), "declared_outputs": msgspec.to_builtins(report.outputs)}
+    return _json({"schema_version": 1, **document})
+
+
+def comparison_fields(comparison: RowComparison) -> dict[str, Any]:
+    """A comparison as `export --verify --json` has it."""
+    fields: dict[str, Any] = msgspec.to_builtins(comparison)
+    first = fields["passes"][0]
+    return {
+        "agrees": comparison.agrees,
+        "outputs": first["outputs"],
+        "rows": first["rows"],
+        "first_divergence": msgspec.to_builtins(comparison.first_divergence),
+        "matched_share": comparison.share,
+        **fields,
+    }
 
 
 def what_if_document(report: WhatIfReport) -> str:

@@ -10,6 +10,7 @@ import msgspec
 
 from inspector.core.differences import DiffReport
 from inspector.core.edits import Edit
+from inspector.core.export import ExportReport, ExportSettings
 from inspector.core.findings import CheckReport
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
@@ -88,6 +89,13 @@ class Repair(Request[RepairReport], frozen=True, kw_only=True):
 
     settings: RepairSettings
     answer: ClassVar[Any] = RepairReport
+
+
+class Export(Request[ExportReport], frozen=True, kw_only=True):
+    """Write the model as ONNX; compared with it row by row where asked for."""
+
+    settings: ExportSettings
+    answer: ClassVar[Any] = ExportReport
 
 
 class CompareClone(Request[CloneReport], frozen=True, kw_only=True):
@@ -179,6 +187,7 @@ AnyRequest = (
     | Diff
     | Repair
     | Explain
+    | Export
     | Values
     | SourceOf
     | Preview

@@ -73,6 +73,8 @@ class Server:
                 return model.repair(settings, progress)
             case protocol.Diff(other=other):
                 return _diff(model, other, progress)
+            case protocol.Export(settings=settings):
+                return model.export(settings, progress)
             case protocol.CompareClone(inputs=inputs, seed=seed):
                 return model.compare_clone(inputs, seed, progress)
             case protocol.Explain(keys=keys):

@@ -143,14 +143,22 @@ def _place(node: onnx.NodeProto, position: int) -> tuple[tuple[Scope, ...], str]
     return tuple(scopes), path
 
 
+def returned_name(node: Node) -> str:
+    """The name that torch's exporter gave to what the function behind a node returned; "" where it told none."""
+    return str((_listed(node.proto, _SCOPES) or [""])[-1])
+
+
+def _listed(node: onnx.NodeProto, key: str) -> list[object]:
+    text = next((entry.value for entry in node.metadata_props if entry.key == key), "[]")
+    try:
+        return list(ast.literal_eval(text))
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return []
+
+
 def _recorded_scopes(node: onnx.NodeProto) -> tuple[Scope, ...]:
     """Module paths and classes that torch's exporter writes into a node's metadata; the last entry is the call."""
-    metadata = {entry.key: entry.value for entry in node.metadata_props}
-    try:
-        paths = list(ast.literal_eval(metadata.get(_SCOPES, "[]")))
-        classes = list(ast.literal_eval(metadata.get(_CLASSES, "[]")))
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-        return ()
+    paths, classes = _listed(node, _SCOPES), _listed(node, _CLASSES)
     if len(paths) != len(classes):
         return ()
     pairs = zip(paths[:-1], classes[:-1], strict=True)

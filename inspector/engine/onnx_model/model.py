@@ -8,6 +8,7 @@ import torch
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
+from inspector.core.export import ExportReport, ExportSettings
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.repair import RepairReport, RepairSettings
@@ -110,6 +111,9 @@ class OnnxModel(LiveModel):
 
     def repair(self, settings: RepairSettings, progress: Progress) -> RepairReport:
         raise RequestError("an ONNX model holds its own weights; name a PyTorch model after --for")
+
+    def export(self, settings: ExportSettings, progress: Progress) -> ExportReport:
+        raise RequestError("this is an ONNX model already; name the PyTorch model that it came from")
 
     def memory(self, settings: MemorySettings, progress: Progress) -> MemoryReport:
         raise RequestError("memory is worked out for PyTorch models only: ONNX Runtime plans its own use of memory")

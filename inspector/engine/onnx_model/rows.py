@@ -3,7 +3,7 @@
 A scope whose nodes run in several stretches has one row for each, numbered by `call`, like a module called again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 
@@ -108,6 +108,20 @@ def made_by_rows(graph: Graph) -> list[list[str]]:
     return made
 
 
+def module_stretches(graph: Graph) -> list[tuple[tuple[Scope, ...], int, int, int]]:
+    """For each row of a scope: the scopes down to it, its first node, the one behind its last, and the row's index."""
+    return [
+        (_down_to(graph.nodes[one.first].scopes, one.scope), one.first, one.last, index)
+        for index, one in enumerate(_stretches(graph.nodes))
+        if one.parent is not None and one.node is None
+    ]
+
+
+def node_rows(graph: Graph) -> list[int]:
+    """For each node the index of its row."""
+    return [index for index, one in enumerate(_stretches(graph.nodes)) if one.node is not None]
+
+
 def hyperparameters(node: Node) -> str:
     """A node's attributes on one line."""
     if node.standard and node.proto.op_type == "Constant" and node.proto.output:
@@ -154,14 +168,22 @@ def _short(text: str) -> str:
 
 def source_line(node: Node) -> Source | None:
     """The line of the model's code, where torch's exporter wrote the stack down."""
+    return next(source_lines(node), None)
+
+
+def source_lines(node: Node) -> Iterator[Source]:
+    """The stack that torch's exporter wrote down, the innermost line first."""
     trace = next((e.value for e in node.proto.metadata_props if e.key == "pkg.torch.onnx.stack_trace"), "")
     lines = trace.strip().splitlines()
     for position in range(len(lines) - 1, -1, -1):
         parts = lines[position].strip().split(", ")
         if parts[0].startswith('File "') and len(parts) >= 2 and parts[1].removeprefix("line ").isdigit():
             text = lines[position + 1].strip() if position + 1 < len(lines) else ""
-            return Source(file=parts[0][6:].rstrip('"'), line=int(parts[1].removeprefix("line ")), text=text)
-    return None
+            yield Source(file=parts[0][6:].rstrip('"'), line=int(parts[1].removeprefix("line ")), text=text)
+
+
+def _down_to(scopes: tuple[Scope, ...], scope: Scope) -> tuple[Scope, ...]:
+    return scopes[: scopes.index(scope) + 1]
 
 
 @dataclass

@@ -45,7 +45,7 @@ def _write(graph: Graph, target: Path, typed: str) -> int:
         content = graph.model.SerializeToString()
         write_whole(target, typed, lambda place: place.write_bytes(content))
         return len(content)
-    data = _unused(target)
+    data = unused_data_file(target)
     model = onnx.ModelProto()
     _copy_without_data(graph.model, model)
 
@@ -106,7 +106,7 @@ def _write_tensor(graph: Graph, tensor: TensorProto, copy: TensorProto, file: Bi
         copy.external_data.add(key=key, value=value)
 
 
-def _unused(target: Path) -> Path:
+def unused_data_file(target: Path) -> Path:
     """The first name for the data that no file has."""
     data, number = target.with_name(f"{target.name}.data"), 2
     while data.exists():

@@ -8,6 +8,7 @@ import torch
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
+from inspector.core.export import ExportReport, ExportSettings
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe, later_seed
 from inspector.core.repair import RepairReport, RepairSettings
@@ -30,6 +31,7 @@ from inspector.engine.devices import existing_devices
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.pytorch import editing, placing, torchvision_operators
 from inspector.engine.pytorch.assembling import rows_with_calls
+from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.comparing import compared
 from inspector.engine.pytorch.inputs.arguments import arguments_for, device_of_inputs
 from inspector.engine.pytorch.inputs.showing import as_inputs, is_complete
@@ -168,10 +170,7 @@ class TorchModel(LiveModel):
     def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
         specs = self._forward_specs(inputs, progress)
         arguments = arguments_for(self.module, specs, seed)
-        if has_lazy(self.module):
-            materialise(self.module, arguments, seed)
-            self._static = None
-            self._trace = replace(self._trace, materialised=None)
+        self._materialise(arguments, seed)
         tensors = tensors_of(self.module)
         run = run_forward(self.module, arguments, seed, backward, tensors, progress, self._trace.calls)
         if inputs:
@@ -232,6 +231,21 @@ class TorchModel(LiveModel):
         progress(1, 2, "its clone")
         copied = real_pass(clone, arguments, Recorder(clone), seed)
         return compared(original, copied)
+
+    def export(self, settings: ExportSettings, progress: Progress) -> ExportReport:
+        # torch's exporter takes two seconds to import.
+        from inspector.engine.pytorch.exporting.exporting import export
+
+        specs = self._forward_specs(settings.inputs, progress)
+        self._materialise(arguments_for(self.module, specs, settings.seed), settings.seed)
+        return export(self.module, specs, settings, progress)
+
+    def _materialise(self, arguments: Arguments, seed: int) -> None:
+        """Give lazy tensors their shapes, where there are any."""
+        if has_lazy(self.module):
+            materialise(self.module, arguments, seed)
+            self._table = self._static = None
+            self._trace = replace(self._trace, materialised=None)
 
     # Looking
 
