@@ -11,7 +11,7 @@ from typing import Literal
 from inspector.core.table import Record
 from inspector.core.wording import number, things
 
-FACTOR = 32.0
+FACTOR = 16.0
 ROUNDING = {"float64": 2.0**-53, "float32": 2.0**-24, "bfloat16": 2.0**-8, "float16": 2.0**-11}
 """Unit roundoff u = 2⁻ᵖ by type, p the bits of its significand (IEEE 754)."""
 
@@ -36,7 +36,7 @@ class ComparedRow(Record, frozen=True, kw_only=True):
     """The module's, as the caller knows it; a function's caller's."""
     call: int = 0
     type: str
-    kind: Literal["module", "function"] = "module"
+    kind: Literal["module", "function", "node"] = "module"
     node: str
     """The path of the node that makes the value."""
     max_abs: float | None = None
@@ -102,11 +102,13 @@ class RowComparison(Record, frozen=True, kw_only=True):
 
     passes: list[ComparedPass]
     modules: int
-    """Modules that hold parameters of their own."""
+    """Modules that hold parameters of their own and take part."""
     matched: int
     """Those of them with a row in both, or whose work is done in a row that is."""
     merged: list[Merged] = []
     unmatched: list[str] = []
+    idle: list[str] = []
+    """Modules with parameters that the pass never calls, and of which the file reads none."""
     notes: list[str] = []
 
     @property

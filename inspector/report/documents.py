@@ -7,6 +7,7 @@ import msgspec
 from inspector.core.differences import DiffReport
 from inspector.core.export import ExportReport
 from inspector.core.findings import CheckReport
+from inspector.core.graph_comparison import GraphComparison
 from inspector.core.memory import MemoryReport
 from inspector.core.repair import RepairReport
 from inspector.core.results import EditReport, ForwardReport, KeyExplanation, SaveReport
@@ -96,6 +97,15 @@ def comparison_fields(comparison: RowComparison) -> dict[str, Any]:
         "matched_share": comparison.share,
         **fields,
     }
+
+
+def graph_comparison_document(report: GraphComparison) -> str:
+    """`diff --json` where one side is an ONNX file: tensors as ever, then "nodes" and "comparison"."""
+    document = msgspec.json.decode(diff_document(report.tensors))
+    comparison = None if report.comparison is None else comparison_fields(report.comparison)
+    notes = [*document.get("notes", []), *report.notes]
+    nodes = msgspec.to_builtins(report.nodes)
+    return _json(document | {"same": report.same, "nodes": nodes, "comparison": comparison, "notes": notes})
 
 
 def what_if_document(report: WhatIfReport) -> str:

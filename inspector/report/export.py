@@ -29,7 +29,8 @@ def print_comparison(comparison: RowComparison, console: Console) -> None:
     """The verdict, then each pass: outputs, and the rows in the order in which they finish."""
     style = "bold green" if comparison.agrees else "bold red"
     console.print(Text(f"\n{printable(verdict(comparison))}", style=style))
-    console.print(Text(matched_sentence(comparison)))
+    if comparison.modules:
+        console.print(Text(matched_sentence(comparison)))
     for path in comparison.unmatched:
         console.print(Text(f"not matched: {printable(path or 'the model itself')}", style="dim"))
     for number_of_pass, made in enumerate(comparison.passes):

@@ -12,6 +12,7 @@ from inspector.core.differences import DiffReport
 from inspector.core.edits import Edit
 from inspector.core.export import ExportReport, ExportSettings
 from inspector.core.findings import CheckReport
+from inspector.core.graph_comparison import GraphComparison
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.repair import RepairReport, RepairSettings
@@ -82,6 +83,14 @@ class Diff(Request[DiffReport], frozen=True, kw_only=True):
 
     other: str
     answer: ClassVar[Any] = DiffReport
+
+
+class CompareModels(Request[GraphComparison], frozen=True, kw_only=True):
+    """How two models differ of which one is an ONNX file; what is open stays as it is."""
+
+    a: Recipe
+    b: Recipe
+    answer: ClassVar[Any] = GraphComparison
 
 
 class Repair(Request[RepairReport], frozen=True, kw_only=True):
@@ -184,6 +193,7 @@ AnyRequest = (
     | Memory
     | Check
     | CompareClone
+    | CompareModels
     | Diff
     | Repair
     | Explain

@@ -55,6 +55,10 @@ class Server:
             from inspector.engine.devices import existing_devices
 
             return existing_devices()
+        if isinstance(request, protocol.CompareModels):
+            from inspector.engine.comparing_models import compare_models
+
+            return compare_models(request.a, request.b, progress)
         if self._session is None:
             raise RequestError("no model is open")
         model = self._session.model

@@ -34,11 +34,13 @@ from inspector.engine.onnx_model.naming import explain_keys
 from inspector.engine.onnx_model.opening import read_graph
 from inspector.engine.onnx_model.printing import source_of
 from inspector.engine.onnx_model.providers import devices, provider_of
+from inspector.engine.onnx_model.row_values import graph_values
 from inspector.engine.onnx_model.running import run
 from inspector.engine.onnx_model.saving import save
 from inspector.engine.onnx_model.table import declared_as_inputs, table_of
 from inspector.engine.onnx_model.tensors import values_of
 from inspector.engine.onnx_model.tracing import Pass, failure_of, trace, values_of_run
+from inspector.engine.row_values import GraphValues, Named
 from inspector.engine.values import read_values
 
 
@@ -144,6 +146,15 @@ class OnnxModel(LiveModel):
         if self.graph.inputs and not self._specs:
             raise RequestError(next(note.message for note in self._pass.notes if note.code == "no-input"))
         return draw(self.graph, self._specs, seed)
+
+    def named_inputs(self, inputs: list[InputSpec], seed: int, progress: Progress) -> tuple[Named, list[str]]:
+        """Values for the inputs given, else worked out, by name; and how they are typed after ``--input``."""
+        feeds = self._feeds(inputs, seed, progress)
+        return list(feeds.items()), [str(spec) for spec in self._specs]
+
+    def graph_values(self, given: Named, seed: int) -> GraphValues:
+        """What every node makes of these inputs."""
+        return graph_values(self.graph, given, provider_of(self._device), seed)
 
     def explain(self, keys: list[str]) -> list[KeyExplanation]:
         """Explain initializers' names."""

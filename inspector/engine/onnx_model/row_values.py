@@ -8,7 +8,7 @@ from inspector.core.errors import RequestError
 from inspector.core.wording import shape
 from inspector.engine.onnx_model.graph import Graph, Node, Scope, returned_name
 from inspector.engine.onnx_model.initializers import torch_dtype
-from inspector.engine.onnx_model.inputs import declared_inputs
+from inspector.engine.onnx_model.inputs import Declared, declared_inputs
 from inspector.engine.onnx_model.providers import Provider
 from inspector.engine.onnx_model.rows import module_stretches, node_rows, source_lines
 from inspector.engine.onnx_model.running import run
@@ -73,11 +73,6 @@ def module_paths(scopes: Sequence[Scope]) -> tuple[str, ...]:
     return tuple(paths)
 
 
-def open_sizes(graph: Graph) -> list[list[int | str]]:
-    """Of each declared input its sizes, a name where one is open."""
-    return [list(one.sizes or []) for one in declared_inputs(graph)]
-
-
 def _feeds(graph: Graph, given: Named) -> dict[str, torch.Tensor]:
     declared = {one.name: value for one, value in zip(declared_inputs(graph), graph.inputs, strict=True)}
     named = dict(given)
@@ -96,8 +91,19 @@ def _feeds(graph: Graph, given: Named) -> dict[str, torch.Tensor]:
         if tensor.dtype != wanted and not (tensor.is_floating_point() and wanted.is_floating_point):
             kind = str(tensor.dtype).removeprefix("torch.")
             raise RequestError(f"input {name!r} is {kind} {shape(list(tensor.shape))}, the ONNX file declares {one}")
+        if not _fits(one, tensor):
+            raise RequestError(
+                f"input {name!r} is {shape(list(tensor.shape))}, the ONNX file declares {one}; give that with --input"
+            )
         feeds[name] = tensor.detach().cpu().to(wanted)
     return feeds
+
+
+def _fits(one: Declared, tensor: torch.Tensor) -> bool:
+    if one.sizes is None:
+        return True
+    sizes = zip(one.sizes, tensor.shape, strict=False)
+    return len(one.sizes) == tensor.dim() and all(not isinstance(size, int) or size == given for size, given in sizes)
 
 
 def _readers(graph: Graph, values: list[NodeValue]) -> dict[str, list[NodeValue]]:

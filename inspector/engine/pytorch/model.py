@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import msgspec
 import torch
@@ -23,6 +24,7 @@ from inspector.core.results import (
     SourceReport,
     ValuesReport,
 )
+from inspector.core.row_comparison import RowComparison
 from inspector.core.table import Load, ModelInfo, ModelTable, Note, Output, Row, Source, Tensor, Totals
 from inspector.core.what_if import Proposal, WhatIfReport
 from inspector.engine.arrays import Array, array_of
@@ -53,6 +55,9 @@ from inspector.engine.pytorch.tensors import tensors_of
 from inspector.engine.pytorch.tracing import Trace, count_calls, infer, trace
 from inspector.engine.pytorch.weights import load_weights
 from inspector.engine.values import read_values
+
+if TYPE_CHECKING:
+    from inspector.engine.onnx_model.graph import Graph
 
 
 class TorchModel(LiveModel):
@@ -239,6 +244,16 @@ class TorchModel(LiveModel):
         specs = self._forward_specs(settings.inputs, progress)
         self._materialise(arguments_for(self.module, specs, settings.seed), settings.seed)
         return export(self.module, specs, settings, progress)
+
+    def compare_rows(self, graph: "Graph", inputs: list[InputSpec], seed: int, progress: Progress) -> RowComparison:
+        """Run beside an ONNX graph on the same inputs; see `inspector.engine.pytorch.exporting.comparing`."""
+        from inspector.engine.onnx_model.providers import provider_of
+        from inspector.engine.pytorch.exporting.comparing import compare_rows, fitting
+
+        specs = self._forward_specs(inputs, progress)
+        specs = specs if inputs else fitting(graph, specs)
+        self._materialise(arguments_for(self.module, specs, seed), seed)
+        return compare_rows(self.module, graph, specs, provider_of("cpu"), seed, progress)
 
     def _materialise(self, arguments: Arguments, seed: int) -> None:
         """Give lazy tensors their shapes, where there are any."""

@@ -13,7 +13,7 @@ from inspector.engine.live import Progress
 from inspector.engine.matching_rows import Matched, match
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.initializers import dtype_name
-from inspector.engine.onnx_model.inputs import declared_inputs
+from inspector.engine.onnx_model.inputs import Declared, declared_inputs
 from inspector.engine.onnx_model.providers import Provider
 from inspector.engine.onnx_model.row_values import graph_values
 from inspector.engine.pytorch.inputs.arguments import named_arguments_for
@@ -66,14 +66,28 @@ def compare_rows(
     gone = {one.path for one in merged}
     found = [path for path in values.holders if any(name in matched.paths for name in values.names[path])]
     lacking = [path for path in values.holders if path not in gone and path not in found]
+    called = {row.path for row in values.rows}
+    idle = [path for path in lacking if not called & set(values.names[path])]
     return RowComparison(
         passes=passes,
-        modules=len(values.holders),
+        modules=len(values.holders) - len(idle),
         matched=len(found) + len(merged),
         merged=merged,
-        unmatched=lacking,
+        unmatched=[path for path in lacking if path not in idle],
+        idle=idle,
         notes=notes,
     )
+
+
+def fitting(graph: Graph, specs: list[InputSpec]) -> list[InputSpec]:
+    """The same inputs, with the graph's sizes where it fixes them."""
+    fitted = {}
+    for spec, one in _paired(graph, specs):
+        if one is not None and one.sizes is not None and spec.shape is not None and len(one.sizes) == len(spec.shape):
+            sizes = zip(one.sizes, spec.shape, strict=True)
+            shape = [declared if isinstance(declared, int) else size for declared, size in sizes]
+            fitted[id(spec)] = replace(spec, shape=shape)
+    return [fitted.get(id(spec), spec) for spec in specs]
 
 
 def input_names(model: nn.Module, names: list[str]) -> list[str]:
@@ -113,13 +127,7 @@ def _same_calls(before: ModuleValues, now: ModuleValues) -> bool:
 
 def _other_sizes(graph: Graph, specs: list[InputSpec]) -> Iterator[list[InputSpec]]:
     """Inputs with other sizes along the open axes; axes of one name change alike."""
-    declared = declared_inputs(graph)
-    shaped = [spec for spec in specs if spec.value is None]
-    by_name = {one.name: one for one in declared}
-    pairs = [
-        (spec, by_name.get(spec.name) or (declared[at] if at < len(declared) else None))
-        for at, spec in enumerate(shaped)
-    ]
+    pairs = _paired(graph, specs)
     sizes: dict[str, tuple[int, bool]] = {}
     for spec, one in pairs:
         for axis, name in enumerate(one.sizes or [] if one is not None else []):
@@ -130,6 +138,17 @@ def _other_sizes(graph: Graph, specs: list[InputSpec]) -> Iterator[list[InputSpe
         inputs = [changed.get(id(spec), spec) for spec in specs]
         if inputs != specs:
             yield inputs
+
+
+def _paired(graph: Graph, specs: list[InputSpec]) -> list[tuple[InputSpec, Declared | None]]:
+    """The specs of tensors, each with the input of the graph that takes it: by name, else in order."""
+    declared = declared_inputs(graph)
+    by_name = {one.name: one for one in declared}
+    shaped = [spec for spec in specs if spec.value is None]
+    return [
+        (spec, by_name.get(spec.name) or (declared[at] if at < len(declared) else None))
+        for at, spec in enumerate(shaped)
+    ]
 
 
 def _changes(sizes: dict[str, tuple[int, bool]]) -> Iterator[dict[str, int]]:

@@ -91,7 +91,8 @@ class _Decisions(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if self.place is None and _FIXED.match(record.getMessage()):
-            frames = [(frame, line) for frame, line in traceback.walk_stack(None)]
+            running = traceback.walk_stack(None)
+            frames = [(frame, line) for frame, line in running if frame.f_code.co_filename != logging.__file__]
             self.place = _innermost(reversed(frames), self._paths)
 
 
