@@ -5,7 +5,7 @@ import re
 from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
 from inspector.core.row_comparison import RowComparison
-from inspector.core.table import Record
+from inspector.core.table import ModelTable, Record
 from inspector.core.wording import shortened
 
 SMALLEST_OPSET = 18
@@ -70,6 +70,8 @@ class ExportReport(Record, frozen=True, kw_only=True):
     nodes: int
     notes: list[str] = []
     comparison: RowComparison | None = None
+    graph: ModelTable | None = None
+    """The written file's table, where it was compared: `node_row` of a compared row is an index in it."""
 
 
 _AXIS = re.compile(r"(?P<input>.+?):(?P<axis>-?\d{1,3})(?:=(?P<name>[^\W\d]\w*))?$")

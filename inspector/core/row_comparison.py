@@ -11,7 +11,7 @@ from typing import Literal
 from inspector.core.table import Record
 from inspector.core.wording import number, things
 
-FACTOR = 16.0
+FACTOR = 32.0
 ROUNDING = {"float64": 2.0**-53, "float32": 2.0**-24, "bfloat16": 2.0**-8, "float16": 2.0**-11}
 """Unit roundoff u = 2⁻ᵖ by type, p the bits of its significand (IEEE 754)."""
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
+from msgspec.structs import replace
 
 from inspector.core.row_comparison import (
     FACTOR,
@@ -55,14 +56,12 @@ def match(model: ModuleValues, graph: GraphValues, inputs: list[str], known: Pai
     outputs = _outputs(model, graph)
     dtype = _coarser([tensor.dtype for _, tensor in [*model.outputs, *graph.outputs]])
     made = ComparedPass(inputs=inputs, dtype=dtype, outputs=outputs, rows=rows, failure=graph.failure)
-    parted = first_divergence(made)
-    if graph.failure is not None and (parted is None or not any(row.parted for row in rows)):
-        parted = Divergence(
+    divergence = first_divergence(made)
+    if divergence is None and graph.failure is not None:
+        divergence = Divergence(
             path=graph.failed_module, node=graph.failed_node or None, relative=None, why=graph.failure, inputs=inputs
         )
-    made = ComparedPass(
-        inputs=inputs, dtype=dtype, outputs=outputs, rows=rows, first_divergence=parted, failure=graph.failure
-    )
+    made = replace(made, first_divergence=divergence)
     return Matched(made, matching.pairing, matching.paths, _merged(model, graph, matching.paths))
 
 

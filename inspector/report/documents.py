@@ -76,7 +76,7 @@ def repair_document(report: RepairReport) -> str:
 def export_document(report: ExportReport) -> str:
     """`export --json`; with ``--verify`` the rows and outputs of the first pass, and all passes under "passes"."""
     document: dict[str, Any] = msgspec.to_builtins(report)
-    del document["comparison"]
+    del document["comparison"], document["graph"]
     if report.comparison is not None:
         document |= comparison_fields(report.comparison)
     else:

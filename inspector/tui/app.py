@@ -17,6 +17,7 @@ from textual.widgets import Static
 
 from inspector.core import key_spelling
 from inspector.core.errors import RequestError
+from inspector.core.export import ExportSettings
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.results import CloneReport, EditReport, ForwardReport
@@ -76,6 +77,8 @@ class NNInspectApp(App[int]):
         self.clone: CloneReport | None = None
         self.memory: MemoryReport | None = None
         self.memory_settings = MemorySettings()
+        self.export_settings: ExportSettings | None = None
+        """Of the last export."""
         self.can_undo = bool(client.journal.done)
         self.can_redo = bool(client.journal.undone)
         self.spelling: Spelling = "here"

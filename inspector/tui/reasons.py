@@ -49,6 +49,11 @@ def no_memory(app: NNInspectApp) -> str:
     return nothing_to_run(app) or _only_pytorch(app, "figures of memory are for PyTorch models; ONNX has none yet")
 
 
+def no_export(app: NNInspectApp) -> str:
+    """Only a PyTorch model is exported."""
+    return nothing_to_run(app) or _only_pytorch(app, "this is an ONNX model already; s saves it with its changes")
+
+
 def no_modes(app: NNInspectApp) -> str:
     """Only PyTorch's modules have modes."""
     return nothing_to_run(app) or _only_pytorch(app, "an ONNX model has no train and eval modes, only PyTorch's do")

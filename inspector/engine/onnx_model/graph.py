@@ -15,6 +15,8 @@ import onnx
 
 STANDARD_DOMAINS = ("", "ai.onnx")
 _SCOPES = "pkg.torch.onnx.name_scopes"
+_NO_MODULE = "_empty_nn_module_stack_from_metadata_hook"
+"""What the exporter writes for the sizes of inputs, which no module asks for."""
 _CLASSES = "pkg.torch.onnx.class_hierarchy"
 
 
@@ -163,5 +165,7 @@ def _recorded_scopes(node: onnx.NodeProto) -> tuple[Scope, ...]:
         return ()
     pairs = zip(paths[:-1], classes[:-1], strict=True)
     return tuple(
-        Scope(str(path), str(path).rpartition(".")[2], str(kind).rpartition(".")[2]) for path, kind in pairs if path
+        Scope(str(path), str(path).rpartition(".")[2], str(kind).rpartition(".")[2])
+        for path, kind in pairs
+        if path and path != _NO_MODULE
     )

@@ -9,11 +9,12 @@ from torch import nn
 
 from inspector.core.errors import RequestError
 from inspector.core.export import ExportedValue, ExportReport, ExportSettings
-from inspector.core.recipe import InputSpec, later_seed
+from inspector.core.recipe import InputSpec, Recipe, later_seed
 from inspector.core.row_comparison import RowComparison
 from inspector.engine.live import Progress
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.initializers import dtype_name
+from inspector.engine.onnx_model.model import OnnxModel
 from inspector.engine.onnx_model.opening import read_graph
 from inspector.engine.onnx_model.providers import provider_of
 from inspector.engine.pytorch.exporting.comparing import compare_rows, input_names
@@ -88,6 +89,7 @@ def _report(
         outputs=[_value(value) for value in model.graph.output],
         nodes=len(graph.nodes),
         comparison=comparison,
+        graph=None if comparison is None else OnnxModel(Recipe(target=str(files[0])), graph, "cpu").table(),
     )
 
 
