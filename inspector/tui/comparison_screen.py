@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from inspector.core.export import ExportReport
 from inspector.core.table import ModelTable
-from inspector.tui.difference_list import DifferenceList
+from inspector.tui.compared_row_list import ComparedRowList
 from inspector.tui.export_page import export_page
 from inspector.tui.module_tree import ModuleTree
 from inspector.tui.page import MUTED, TextPanel
@@ -45,7 +45,7 @@ class ComparisonScreen(ModalScreen[None]):
         with Vertical(id="comparison"):
             yield TextPanel(id="verdict")
             if comparison is not None and graph is not None:
-                yield DifferenceList(id="differences")
+                yield ComparedRowList(id="differences")
                 with Horizontal(id="trees"):
                     yield ModuleTree(id="model-tree")
                     yield ModuleTree(id="graph-tree")
@@ -62,18 +62,18 @@ class ComparisonScreen(ModalScreen[None]):
         passes = self._report.comparison.passes
         self._pass = next((at for at, one in enumerate(passes) if one.first_divergence is not None), 0)
         self._show_pass()
-        self.query_one(DifferenceList).focus()
+        self.query_one(ComparedRowList).focus()
 
     def action_next_pass(self) -> None:
         """The comparison at other sizes."""
-        if self._report.comparison is not None and self.query(DifferenceList):
+        if self._report.comparison is not None and self.query(ComparedRowList):
             self._pass = (self._pass + 1) % len(self._report.comparison.passes)
             self._show_pass()
 
     def _show_pass(self) -> None:
         assert self._report.comparison is not None
         made = self._report.comparison.passes[self._pass]
-        self.query_one(DifferenceList).show(made)
+        self.query_one(ComparedRowList).show(made)
         count = len(self._report.comparison.passes)
         at = f"pass {self._pass + 1} of {count} on {' '.join(made.inputs)}, {made.dtype}"
         self.query_one("#hint", Static).update(Content.styled(f"{at} · {KEYS}", MUTED))
@@ -82,9 +82,9 @@ class ComparisonScreen(ModalScreen[None]):
         """Let the other lists follow the one that has the keyboard."""
         event.stop()
         view = event.view
-        if view is not self.focused and not isinstance(view, DifferenceList):
+        if view is not self.focused and not isinstance(view, ComparedRowList):
             return
-        differences = self.query_one(DifferenceList)
+        differences = self.query_one(ComparedRowList)
         if isinstance(view, ModuleTree) and event.row is not None:
             differences.go_to_table_row(event.row, graph=view.id == "graph-tree")
             return

@@ -130,7 +130,11 @@ def test_a_size_written_into_the_file_is_found_at_another_size(trained, written,
 
 def test_half_precision_leaves_the_model_as_it_is(trained, tmp_path):
     before = {key: value.clone() for key, value in trained.state_dict().items()}
+    random = torch.get_rng_state()
     report = export(trained, tmp_path / "half.onnx", half=True, dynamic_batch=True)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert torch.get_default_dtype() == torch.float32
+    assert not trained.a._forward_hooks
     assert report.inputs[0].dtype == report.outputs[0].dtype == "float16"
     assert report.comparison.agrees
     assert all(torch.equal(before[key], value) and before[key].dtype == value.dtype
@@ -159,8 +163,9 @@ def test_calls_of_one_layer_each_have_a_row_and_what_never_runs_has_none(tmp_pat
     assert comparison.agrees
 
 
-def test_weights_beside_the_file_are_written_with_it(trained, tmp_path):
-    report = export(trained, tmp_path / "beside.onnx", external_data=True)
+def test_weights_too_large_for_one_file_are_written_beside_it(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("inspector.engine.pytorch.exporting.exporter.LARGEST_FILE", 1000)
+    report = export(trained, tmp_path / "beside.onnx")
     assert sorted(one.name for one in tmp_path.iterdir()) == ["beside.onnx", "beside.onnx.data"]
     x = torch.randn(2, 3, 8, 8)
     assert numpy.allclose(run(report.path, x.numpy())[0], trained(x).detach().numpy(), atol=1e-5)

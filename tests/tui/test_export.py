@@ -9,7 +9,7 @@ from inspector.core.export import DynamicAxis, ExportedValue, ExportReport
 from inspector.core.recipe import InputSpec
 from inspector.core.row_comparison import ComparedOutput, ComparedPass, ComparedRow, Divergence, RowComparison
 from inspector.core.table import ModelInfo, ModelTable, Row
-from inspector.tui.difference_list import DifferenceList
+from inspector.tui.compared_row_list import ComparedRowList
 from inspector.tui.module_tree import ModuleTree
 from inspector.worker import protocol
 
@@ -103,7 +103,7 @@ async def test_both_are_side_by_side_with_the_cursor_where_they_part(tmp_path, s
         trees = {tree.id: tree for tree in screen.query(ModuleTree)}
         assert "the file parts from the model first at fc" in ui.text
         assert "parts first" in ui.text or size[0] == 80
-        assert screen.query_one(DifferenceList).current.path == "fc"
+        assert screen.query_one(ComparedRowList).current.path == "fc"
         assert (trees["model-tree"].row_at, trees["graph-tree"].row_at) == (5, 3)
         await ui.press("up", "up")
         assert (trees["model-tree"].row_at, trees["graph-tree"].row_at) == (1, 1)

@@ -10,7 +10,7 @@ from inspector.tui.row_view import RowView
 FIRST, PARTS = "◀ parts first", "parts"
 
 
-class DifferenceList(RowView):
+class ComparedRowList(RowView):
     """Name, differences and tolerance of every compared row."""
 
     def __init__(self, *, id: str) -> None:
