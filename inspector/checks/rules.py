@@ -1,18 +1,6 @@
 """The rules of `check`: what each looks for, and where its thresholds come from."""
 
-from inspector.core.table import Record
-
-
-class Rule(Record, frozen=True, kw_only=True):
-    """One kind of defect."""
-
-    id: str
-    """Stable, ``NN402``."""
-    name: str
-    looks_for: str
-    thresholds: str
-    source: str
-
+from inspector.core.findings import Rule
 
 RULES: dict[str, Rule] = {}
 """By id."""

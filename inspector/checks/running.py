@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from inspector.checks.catalogue import RULES
 from inspector.checks.weights import DEGENERATE_INIT, NONFINITE_WEIGHTS, STILL_DEFAULT, Measured, check_weights
 from inspector.core.errors import RequestError
 from inspector.core.findings import CheckReport, NotRun
@@ -53,12 +54,14 @@ def check_model(model: LiveModel, progress: Progress) -> CheckReport:
 
 
 def _report(measured: Iterable[Measured], unread: list[str]) -> CheckReport:
-    findings = check_weights(measured)
+    looked_at = list(measured)
+    findings = check_weights(looked_at)
     not_run = []
     if unread:
         why = f"{things(len(unread), 'tensor')} not looked at: {unread[0]}"
         not_run = [NotRun(rule=rule.id, why=why) for rule in (NONFINITE_WEIGHTS, DEGENERATE_INIT, STILL_DEFAULT)]
-    return CheckReport(findings=findings, not_run=not_run)
+    rules = [RULES[id] for id in sorted(RULES)]
+    return CheckReport(findings=findings, not_run=not_run, rules=rules, tensors=len(looked_at))
 
 
 def _worth_reading(catalog: Catalog) -> Iterator[CatalogTensor]:

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from inspector.checks.rules import Rule, rule
-from inspector.core.findings import Finding, Severity, by_severity
+from inspector.checks.rules import rule
+from inspector.core.findings import Finding, Rule, Severity, by_severity
 from inspector.core.wording import number, things
 from inspector.files.values.health import Health
 

@@ -5,8 +5,10 @@ import click
 from inspector.cli import options
 from inspector.cli.conversation import converse
 from inspector.core.errors import ExitStatus, RequestError
-from inspector.core.recipe import Recipe, parse_arguments, parse_target
+from inspector.core.recipe import Recipe, parse_arguments, parse_target, with_arguments
 from inspector.core.repair import RepairReport, RepairSettings
+from inspector.core.repair_wording import not_written
+from inspector.core.typed_command import typed_command
 from inspector.worker.client import Client
 from inspector.worker.protocol import Open, Repair
 
@@ -68,13 +70,7 @@ def command(
     else:
         from inspector.report.repair import print_repair
 
-        print_repair(report)
+        print_repair(report, typed_command(recipe, target, with_arguments(arguments, report.arguments)))
         if output and not dry_run and report.written is None:
-            click.echo(f"{output} is not written: {_why_not(report)}", err=True)
+            click.echo(not_written(report, output), err=True)
     return ExitStatus.DONE if report.loads and (guess or not report.ambiguous) else ExitStatus.FOUND
-
-
-def _why_not(report: RepairReport) -> str:
-    if report.loads:
-        return "several tensors fit equally well; --guess takes them in order"
-    return "the file does not fill the model; --partial writes what fits, where it is this model's"

@@ -17,14 +17,17 @@ from inspector.worker.protocol import Memory
 @click.command("summary")
 @options.opening
 @options.memory
+@click.option("--full", is_flag=True, help="Print every row, also of blocks that repeat.")
 @options.as_json
-def command(json: bool, worker: str | None, **opening: Any) -> int:
-    """Print the tree with parameters, shapes, receptive fields and devices."""
+def command(json: bool, worker: str | None, full: bool, **opening: Any) -> int:
+    """Print the tree with parameters, shapes, receptive fields and devices; blocks that repeat once."""
     memory = options.memory_from(opening)
-    return print_summary(options.recipe_from(opening), worker, json, memory)
+    return print_summary(options.recipe_from(opening), worker, json, memory, full)
 
 
-def print_summary(recipe: Recipe, worker: str | None, json: bool, settings: MemorySettings | None = None) -> int:
+def print_summary(
+    recipe: Recipe, worker: str | None, json: bool, settings: MemorySettings | None = None, full: bool = False
+) -> int:
     """Open, trace, print; FOUND where the forward fails or the weights do not fit. With `settings` memory too."""
 
     async def talk(client: Client) -> tuple[ModelTable, MemoryReport | None]:
@@ -41,7 +44,7 @@ def print_summary(recipe: Recipe, worker: str | None, json: bool, settings: Memo
     else:
         from inspector.report.text import print_table
 
-        print_table(table, memory)
+        print_table(table, memory, full)
     return status_of(table)
 
 

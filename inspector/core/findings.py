@@ -3,6 +3,7 @@
 from typing import Literal
 
 from inspector.core.table import Record, Source
+from inspector.core.wording import things
 
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
@@ -25,6 +26,22 @@ class Finding(Record, frozen=True, kw_only=True):
     """When this is as it should be."""
     source: Source | None = None
 
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """What stands below the message, each with its label."""
+        return [("evidence", self.evidence), ("fix", self.fix), ("may be wrong", self.may_be_wrong)]
+
+
+class Rule(Record, frozen=True, kw_only=True):
+    """One kind of defect: what is looked for, and where its thresholds come from."""
+
+    id: str
+    """Stable, ``NN402``."""
+    name: str
+    looks_for: str
+    thresholds: str
+    source: str
+
 
 class NotRun(Record, frozen=True, kw_only=True):
     """A rule that could not be applied."""
@@ -39,6 +56,21 @@ class CheckReport(Record, frozen=True, kw_only=True):
     schema_version: int = 1
     findings: list[Finding]
     not_run: list[NotRun] = []
+    rules: list[Rule] = []
+    """All there are, those that were not applied included, by id."""
+    tensors: int = 0
+    """How many tensors' values were looked at."""
+
+    @property
+    def outcome(self) -> str:
+        """What was found in what: ``1 error, 2 warnings; 4 tensors looked at with 3 rules``."""
+        counts = [
+            things(number, severity) if severity != "info" else f"{number} of information"
+            for severity in SEVERITIES
+            if (number := sum(finding.severity == severity for finding in self.findings))
+        ]
+        looked_at = f"{things(self.tensors, 'tensor')} looked at with {things(len(self.rules), 'rule')}"
+        return f"{', '.join(counts) or 'nothing found'}; {looked_at}"
 
 
 def by_severity(findings: list[Finding]) -> list[Finding]:

@@ -211,6 +211,12 @@ def as_typed(positional: list[object], named: dict[str, object]) -> str:
     return ", ".join([repr(value) for value in positional] + [f"{key}={value!r}" for key, value in named.items()])
 
 
+def with_arguments(given: str, more: str) -> str:
+    """Constructor arguments as typed, those in `more` added or in place of those by the same name."""
+    positional, named = parse_arguments(given)
+    return as_typed(positional, {**named, **parse_arguments(more)[1]})
+
+
 def _literal(text: str, node: ast.expr) -> object:
     try:
         value: object = ast.literal_eval(node)

@@ -9,6 +9,8 @@ class Histogram(Record, frozen=True, kw_only=True):
 
     edges: list[float]
     counts: list[int]
+    sample: int | None = None
+    """How many elements, spread evenly, were counted; None where all were."""
 
 
 class Statistics(Record, frozen=True, kw_only=True):

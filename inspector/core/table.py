@@ -11,6 +11,8 @@ import msgspec
 RowKind = Literal["module", "function", "node"]
 FieldStatus = Literal["exact", "upper_bound", "whole_input", "unknown"]
 Number = int | float
+SymbolicShape = list[int | str | None]
+"""Sizes as numbers or expressions of symbols, ``["batch", 64, "⌈H/2⌉"]``; None where one is not known."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +126,8 @@ class Row(Record, frozen=True, kw_only=True):
     """The attribute in which a wrapper such as DataParallel keeps the model ("module"); "" for all other modules."""
     input_shapes: list[list[int]] = []
     output_shapes: list[list[int]] = []
+    symbolic_shapes: list[SymbolicShape] = []
+    """The output shapes in the symbols that a file's inputs declare; empty where none depends on one."""
     dtype: str | None = None
     device: str | None = None
     """Device of its tensors, or "cpu, cuda:0" where they are spread."""
@@ -194,6 +198,8 @@ class Input(Record, frozen=True, kw_only=True):
     """All sizes that do, in words: ``h and w from 32 to 35``."""
     sizes: list[SizeRange] = []
     """The same in numbers, to step through."""
+    symbolic_shape: SymbolicShape | None = None
+    """As a file declares it, where that leaves sizes open."""
 
 
 class Output(Record, frozen=True, kw_only=True):
@@ -202,6 +208,8 @@ class Output(Record, frozen=True, kw_only=True):
     name: str
     shape: list[int] | None
     dtype: str
+    symbolic_shape: SymbolicShape | None = None
+    """In the symbols that a file's inputs declare; None where it depends on none."""
 
 
 class Totals(Record, frozen=True, kw_only=True):
@@ -217,6 +225,11 @@ class Totals(Record, frozen=True, kw_only=True):
     macs: int | None = None
     activation_bytes: int | None = None
     """The root row's: the memory newly taken for the outputs of all calls of the pass, were none of it given back."""
+
+    def with_costs_of(self, root: Row) -> "Totals":
+        """With the costs of a whole pass, which are its root row's; formulas count a multiply-add as two operations."""
+        macs = None if root.flops is None else root.flops // 2
+        return msgspec.structs.replace(self, flops=root.flops, macs=macs, activation_bytes=root.activation_bytes)
 
 
 class Operand(Record, frozen=True, kw_only=True):
@@ -306,6 +319,25 @@ class Load(Record, frozen=True, kw_only=True):
     rules: list[LoadRule] = []
 
 
+PartKind = Literal["weights", "average", "optimizer", "other"]
+
+
+class FilePart(Record, frozen=True, kw_only=True):
+    """A part of a file of tensors that is of one use."""
+
+    name: str
+    """In words: "model weights", "EMA weights", "Adam state"."""
+    path: str
+    """Where in the file it is, "" for its top."""
+    kind: PartKind
+    """"average" is a copy of the weights: EMA, SWA, a teacher."""
+    bytes: int
+    """Of its storages, those left out that a part before it has as well."""
+    share: float | None
+    """Of the bytes of all tensors; None where there are none."""
+    tensors: int
+
+
 class FileInfo(Record, frozen=True, kw_only=True):
     """What a file of tensors declares about itself."""
 
@@ -315,6 +347,10 @@ class FileInfo(Record, frozen=True, kw_only=True):
     globals: list[str] = []
     unsafe_globals: list[str] = []
     container: str = ""
+    parts: list[FilePart] = []
+    dtypes: dict[str, int] = {}
+    """Bytes by dtype, each storage once; so `devices`, by the device that was saved."""
+    devices: dict[str, int] = {}
 
 
 class ModelTable(Record, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.table import ModelTable, Source
+from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
 
 if TYPE_CHECKING:
@@ -79,6 +80,10 @@ class LiveModel(ABC):
     @abstractmethod
     def values(self, key: str, index: str, limit: int) -> ValuesReport:
         """The values of the tensor `key` at an index expression such as ``[0, :, 3:5]``."""
+
+    @abstractmethod
+    def picture(self, wanted: PictureSettings) -> ValuePicture:
+        """A heat map or the kernels of a tensor, in as many cells as are asked for."""
 
     @abstractmethod
     def source(self, path: str, line: Source | None = None) -> SourceReport:

@@ -2,12 +2,16 @@
 
 from typing import cast
 
+import numpy as np
 import torch
 
 from inspector.core.errors import RequestError
 from inspector.core.results import ValuesReport
 from inspector.core.tensor_index import parse_index
+from inspector.core.value_pictures import PictureSettings, ValuePicture
+from inspector.engine.arrays import Array, array_of
 from inspector.engine.statistics import DENSE_LIMIT, largest, norms, statistics
+from inspector.files.values.pictures import Plane, Positions, picture
 
 LARGEST = 8
 
@@ -40,6 +44,42 @@ def read_values(tensor: torch.Tensor, key: str, index: str, limit: int) -> Value
         norms=norms(selected),
         largest=largest(selected, LARGEST),
     )
+
+
+def read_picture(tensor: torch.Tensor, wanted: PictureSettings) -> ValuePicture:
+    """A picture of a tensor's values; only the elements that it shows leave the tensor's device.
+
+    Raises RequestError where there is no such picture, or the tensor has no values.
+    """
+    key = wanted.key
+    if torch.nn.parameter.is_lazy(tensor):
+        raise RequestError(f"{key} has no values yet: no pass has given it a shape; run one first")
+    if tensor.is_meta:
+        raise RequestError(f"{key} is on the meta device and has no values; choose another device with d")
+    dense = _dense(tensor.detach(), key)
+    strides = [stride * dense.element_size() for stride in dense.stride()]
+
+    def take(plane: Plane, rows: Positions, columns: Positions) -> Array:
+        of_plane = dense[plane]
+        array = array_of(of_plane) if of_plane.is_cpu else None
+        if array is not None:
+            taken: Array = array[np.ix_(rows, columns)]
+            return taken
+        down, across = (torch.from_numpy(one).to(of_plane.device) for one in (rows, columns))
+        try:
+            return _array(of_plane[down[:, None], across])
+        except NotImplementedError:
+            raise RequestError(f"{key} is {tensor.dtype}, of which torch gives no single values to show") from None
+
+    return picture(wanted, list(tensor.shape), strides, str(tensor.dtype).removeprefix("torch."), take)
+
+
+def _array(values: torch.Tensor) -> Array:
+    array = array_of(values)
+    if array is None:
+        array = array_of(values.to(torch.complex64 if values.is_complex() else torch.float32))
+    assert array is not None
+    return array
 
 
 def _dense(tensor: torch.Tensor, key: str) -> torch.Tensor:

@@ -1,5 +1,7 @@
 """How much tensors take together, memory that several share counted once."""
 
+from collections.abc import Iterable, Iterator, Sequence
+from math import prod
 from typing import Literal
 
 from inspector.files.catalog import CatalogTensor
@@ -16,25 +18,53 @@ def kind_of(tensor: CatalogTensor) -> Literal["parameter", "buffer"]:
     return "buffer" if statistics or not is_floating(tensor.dtype) else "parameter"
 
 
-def distinct(tensors: list[CatalogTensor]) -> tuple[int, int]:
-    """Elements and bytes, memory that several tensors share counted once."""
+def distinct(tensors: Iterable[CatalogTensor]) -> tuple[int, int]:
+    """Elements and bytes, memory that several tensors share, or one holds several times, counted once."""
     elements = size = 0
+    for _, held, taken in storages(tensors):
+        elements, size = elements + held, size + taken
+    return elements, size
+
+
+def storages(tensors: Iterable[CatalogTensor]) -> Iterator[tuple[CatalogTensor, int, int]]:
+    """The first tensor of each storage, and how many elements and bytes of it are held by any.
+
+    A storage that is looked at with several dtypes comes once for each; tensors without one come each for itself.
+    """
     shared: dict[tuple[str, str], list[CatalogTensor]] = {}
     for tensor in tensors:
         if tensor.storage is None:
-            elements, size = elements + tensor.elements, size + tensor.bytes
+            yield tensor, tensor.elements, tensor.bytes
         elif tensor.elements:
             shared.setdefault((tensor.storage, tensor.dtype), []).append(tensor)
     for group in shared.values():
-        covered = group[0].elements if len(group) == 1 else _covered(group)
-        elements += covered
-        size += covered * group[0].bytes // group[0].elements
-    return elements, size
+        elements = elements_held(group[0]) if len(group) == 1 else _covered(group)
+        yield group[0], elements, bytes_of(group[0], elements)
+
+
+def elements_held(tensor: CatalogTensor) -> int:
+    """Elements in memory of a tensor: fewer than it claims where it was expanded or its windows overlap.
+
+    Exact but for windows with gaps, of which it is an upper bound.
+    """
+    if tensor.storage is None or not tensor.elements:
+        return tensor.elements
+    apart = tensor.elements
+    if 0 in tensor.strides:
+        apart = prod(size for size, stride in zip(tensor.shape, tensor.strides, strict=True) if stride)
+    return min(apart, _span(tensor.shape, tensor.strides))
+
+
+def bytes_of(tensor: CatalogTensor, elements: int) -> int:
+    """What so many elements of the tensor's dtype take."""
+    return elements * tensor.bytes // tensor.elements if tensor.elements else 0
 
 
 def _covered(group: list[CatalogTensor]) -> int:
     """Elements of one storage that the tensors cover: exact where each is dense, else an upper bound."""
-    views = {(tensor.storage_offset, tuple(tensor.shape), tuple(tensor.strides)): tensor.elements for tensor in group}
+    views = {
+        (tensor.storage_offset, tuple(tensor.shape), tuple(tensor.strides)): elements_held(tensor) for tensor in group
+    }
     reached, end = 0, 0
     for start, last in sorted((offset, offset + _span(shape, strides)) for offset, shape, strides in views):
         reached += max(0, last - max(start, end))
@@ -42,5 +72,8 @@ def _covered(group: list[CatalogTensor]) -> int:
     return min(reached, sum(views.values()))
 
 
-def _span(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
-    return 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+def _span(shape: Sequence[int], strides: Sequence[int]) -> int:
+    span = 1
+    for size, stride in zip(shape, strides, strict=True):
+        span += (size - 1) * stride
+    return span

@@ -4,11 +4,13 @@ import os
 import re
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from inspector.core.errors import RequestError
 from inspector.core.table import Note
-from inspector.files import shards
-from inspector.files.catalog import Catalog, CatalogContainer
+from inspector.files.catalog import Catalog
 from inspector.files.containment import Containment
+from inspector.files.shards import catalog_of_shards
 from inspector.files.torch_distributed import NAME as METADATA
 
 MOST_LISTED = 10_000
@@ -73,7 +75,7 @@ def _sharded(folder: Path, group: str, names: list[str], within: Containment) ->
     first, last = group.split("*")
     # What the number of shards says is believed as far as there are some: a name alone can say 99,999.
     wanted = [f"{first}{number:05}{last}" for number in range(1, min(count, 10 * len(names) + 10) + 1)]
-    found = shards.read_shards(dict.fromkeys([*names, *wanted]), within)
+    found = catalog_of_shards(folder, "shards", "shards", dict.fromkeys([*names, *wanted]), within)
     seen: set[str] = set()
     twice = []
     for tensor in found.tensors:
@@ -84,21 +86,7 @@ def _sharded(folder: Path, group: str, names: list[str], within: Containment) ->
         Note(code="no-index", message=f"no index says which shard holds what; all {len(names)} files {group} were read")
     ]
     notes += [Note(code="shard-key", message=f"{key} is in several shards") for key in twice]
-    return Catalog(
-        path=str(folder),
-        format="shards",
-        bytes=found.bytes,
-        root="mapping",
-        root_type="shards",
-        tensors=found.tensors,
-        containers=[CatalogContainer(path=[], type="shards", tensors=len(found.tensors))],
-        globals=sorted(found.globals),
-        unsafe_globals=sorted(found.unsafe_globals),
-        big_endian=found.big_endian,
-        protocol=found.protocol,
-        shards=found.files,
-        notes=[*notes, *found.notes],
-    )
+    return replace(found, notes=[*notes, *found.notes])
 
 
 def _no_checkpoint(folder: Path, names: list[str], weights: list[str]) -> str:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from inspector.core.collection import no_collection
 from inspector.core.errors import RequestError
 from inspector.core.table import Note
 from inspector.core.wording import printable
 from inspector.files.catalog import Catalog
-from inspector.files.collecting import collection_put_off
 from inspector.files.refusing import refused, refused_first
 from inspector.files.sniff import NAMING_FILES, read_head, sniff
 from inspector.files.typed_paths import typed_path
@@ -27,7 +27,7 @@ def open_catalog(path: str | PathLike[str], allow_outside: bool = False) -> Cata
     """
     place = typed_path(path)
     try:
-        with collection_put_off():
+        with no_collection():
             catalog = _opened(place, allow_outside)
     except RequestError as problem:
         # What a file says of itself may hold line ends and worse.

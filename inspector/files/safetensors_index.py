@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from inspector.core.errors import RequestError
 from inspector.core.table import Note
-from inspector.files.catalog import Catalog, CatalogContainer
+from inspector.files.catalog import Catalog
 from inspector.files.containment import Containment
-from inspector.files.shards import read_shards
+from inspector.files.shards import catalog_of_shards
 
 MAX_INDEX = 64 * 2**20
 MAX_KEYS = 500_000
@@ -39,21 +40,8 @@ def open(path: Path, allow_outside: bool = False) -> Catalog:
     shards = dict.fromkeys(weight_map.values())
     if len(shards) > MAX_SHARDS:
         raise RequestError(f"{path} names {len(shards):,} files, and no checkpoint has that many")
-    found = read_shards(shards, Containment(path.parent, allow_outside), weight_map)
+    within = Containment(path.parent, allow_outside)
+    found = catalog_of_shards(path, "safetensors-index", "index", shards, within, weight_map)
     absent = weight_map.keys() - {tensor.key for tensor in found.tensors}
     notes = [Note(code="shard-key", message=f"{key} is in the index but in no shard here") for key in sorted(absent)]
-    return Catalog(
-        path=str(path),
-        format="safetensors-index",
-        bytes=size + found.bytes,
-        root="mapping",
-        root_type="index",
-        tensors=found.tensors,
-        containers=[CatalogContainer(path=[], type="index", tensors=len(found.tensors))],
-        globals=sorted(found.globals),
-        unsafe_globals=sorted(found.unsafe_globals),
-        big_endian=found.big_endian,
-        protocol=found.protocol,
-        shards=found.files,
-        notes=[*found.notes, *notes],
-    )
+    return replace(found, bytes=size + found.bytes, notes=[*found.notes, *notes])

@@ -9,7 +9,7 @@ import msgspec
 
 from inspector.core.errors import RequestError
 from inspector.core.table import Note
-from inspector.files.catalog import Catalog, CatalogTensor
+from inspector.files.catalog import Catalog, CatalogContainer, CatalogTensor
 from inspector.files.containment import Containment
 from inspector.files.sniff import sniff
 
@@ -19,7 +19,7 @@ MAX_TENSORS = 500_000
 
 
 @dataclass(slots=True)
-class Shards:
+class _Shards:
     """What several files hold together."""
 
     tensors: list[CatalogTensor] = field(default_factory=list)
@@ -32,9 +32,38 @@ class Shards:
     notes: list[Note] = field(default_factory=list)
 
 
-def read_shards(names: Iterable[str], within: Containment, weight_map: Mapping[str, str] | None = None) -> Shards:
-    """Read the catalogs of the named files; what is absent, unreadable, outside or not as mapped becomes notes."""
-    found = Shards()
+def catalog_of_shards(
+    place: Path,
+    format: str,
+    root_type: str,
+    names: Iterable[str],
+    within: Containment,
+    weight_map: Mapping[str, str] | None = None,
+) -> Catalog:
+    """One catalog of the named files; what is absent, unreadable, outside or not as mapped becomes notes.
+
+    `place` is the index or the folder that names them.
+    """
+    found = _read_each(names, within, weight_map)
+    return Catalog(
+        path=str(place),
+        format=format,
+        bytes=found.bytes,
+        root="mapping",
+        root_type=root_type,
+        tensors=found.tensors,
+        containers=[CatalogContainer(path=[], type=root_type, tensors=len(found.tensors))],
+        globals=sorted(found.globals),
+        unsafe_globals=sorted(found.unsafe_globals),
+        big_endian=found.big_endian,
+        protocol=found.protocol,
+        shards=found.files,
+        notes=found.notes,
+    )
+
+
+def _read_each(names: Iterable[str], within: Containment, weight_map: Mapping[str, str] | None) -> _Shards:
+    found = _Shards()
     read: dict[str, str] = {}
     for shard in names:
         real = os.path.realpath(within.folder / shard) if "\0" not in shard else shard

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from inspector.core.collection import no_collection
 from inspector.core.table import FileInfo, ModelInfo, ModelTable, Note, Tensor, Totals
 from inspector.files.catalog import Catalog, CatalogTensor
-from inspector.files.collecting import collection_put_off
 from inspector.files.distinct import distinct, kind_of
+from inspector.files.parts import breakdown_of
 from inspector.files.tree_rows import rows_of
 
 MAX_TIES = 64
@@ -14,7 +15,7 @@ MAX_TIES = 64
 
 def table_of(catalog: Catalog, target: str) -> ModelTable:
     """Rows by modules and the parts of the keys, and the tensors; storages that tensors share are counted once."""
-    with collection_put_off():
+    with no_collection():
         return _table(catalog, target)
 
 
@@ -24,6 +25,7 @@ def _table(catalog: Catalog, target: str) -> ModelTable:
     buffers = [tensor for tensor in catalog.tensors if kind_of(tensor) == "buffer"]
     (count, size), (buffer_count, buffer_size) = distinct(parameters), distinct(buffers)
     ties = _ties(catalog.tensors)
+    taken = breakdown_of(catalog)
     return ModelTable(
         model=ModelInfo(
             name=Path(catalog.path).name,
@@ -51,6 +53,9 @@ def _table(catalog: Catalog, target: str) -> ModelTable:
             globals=catalog.globals,
             unsafe_globals=catalog.unsafe_globals,
             container=_main_container(catalog),
+            parts=taken.parts,
+            dtypes=taken.dtypes,
+            devices=taken.devices,
         ),
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from inspector.core.table import Row
 from inspector.files.catalog import Catalog, CatalogModule, CatalogTensor
-from inspector.files.distinct import distinct, kind_of
+from inspector.files.distinct import bytes_of, distinct, elements_held, kind_of
 
 MAX_PARTS = 64
 MAX_NAME = 1000
@@ -106,13 +106,16 @@ class _Held:
         self.devices.add(tensor.device)
         if not alone:
             self.sharing.append(tensor)
-        elif kind_of(tensor) == "buffer":
-            self.buffers += tensor.elements
-            self.buffer_bytes += tensor.bytes
+            return
+        elements = elements_held(tensor)
+        size = tensor.bytes if elements == tensor.elements else bytes_of(tensor, elements)
+        if kind_of(tensor) == "buffer":
+            self.buffers += elements
+            self.buffer_bytes += size
         else:
-            self.parameters += tensor.elements
-            self.parameter_bytes += tensor.bytes
-            self.trainable += tensor.elements if tensor.requires_grad else 0
+            self.parameters += elements
+            self.parameter_bytes += size
+            self.trainable += elements if tensor.requires_grad else 0
 
     def merge(self, other: "_Held") -> None:
         self.parameters += other.parameters

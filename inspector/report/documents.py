@@ -10,6 +10,7 @@ from inspector.core.findings import CheckReport
 from inspector.core.graph_comparison import GraphComparison
 from inspector.core.memory import MemoryReport
 from inspector.core.repair import RepairReport
+from inspector.core.repeated_blocks import repeated_blocks
 from inspector.core.results import EditReport, ForwardReport, KeyExplanation, SaveReport
 from inspector.core.row_comparison import RowComparison
 from inspector.core.table import ModelTable
@@ -18,12 +19,13 @@ from inspector.core.what_if import WhatIfReport
 
 def summary_document(table: ModelTable, memory: MemoryReport | None = None) -> str:
     """`summary --json`; with ``--memory`` its figures under "memory", their rows aligned with the table's."""
-    return _json(table if memory is None else {**msgspec.to_builtins(table), "memory": memory})
+    more = {} if memory is None else {"memory": memory}
+    return _json({**msgspec.structs.asdict(table), "blocks": repeated_blocks(table), **more})
 
 
 def forward_document(report: ForwardReport) -> str:
     """`forward --json`: the summary, with measurements in each row and gradients in each tensor."""
-    document: dict[str, Any] = msgspec.to_builtins(report.table)
+    document: dict[str, Any] = {**msgspec.to_builtins(report.table), "blocks": repeated_blocks(report.table)}
     for row, run in zip(document["rows"], report.runs, strict=True):
         row |= msgspec.to_builtins(run)
     gradients = {gradient.key: msgspec.to_builtins(gradient) for gradient in report.gradients}

@@ -3,7 +3,7 @@
 from rich.text import Text
 
 from inspector.core.findings import CheckReport, Finding
-from inspector.core.wording import printable, things
+from inspector.core.wording import printable
 from inspector.report.console import standard_output
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "blue"}
@@ -14,16 +14,9 @@ def print_findings(report: CheckReport) -> None:
     console = standard_output(soft_wrap=True)
     for finding in report.findings:
         console.print(_headline(finding))
-        for label, text in (
-            ("evidence", finding.evidence), ("fix", finding.fix), ("may be wrong", finding.may_be_wrong),
-        ):  # fmt: skip
+        for label, text in finding.facts:
             console.print(Text.assemble(f"    {label:<13}", (printable(text), ""), overflow="fold"))
-    counts = [
-        things(number, severity) if severity != "info" else f"{number} of information"
-        for severity in _STYLES
-        if (number := sum(finding.severity == severity for finding in report.findings))
-    ]
-    console.print("\n" * bool(counts) + (", ".join(counts) or "nothing found"))
+    console.print("\n" * bool(report.findings) + report.outcome)
     for one in report.not_run:
         console.print(Text(f"not applied: {one.rule}, {printable(one.why)}", style="dim"))
 

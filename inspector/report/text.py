@@ -6,31 +6,55 @@ from rich.text import Text
 
 from inspector.core import wording
 from inspector.core.memory import MemoryReport
+from inspector.core.repeated_blocks import Run
 from inspector.core.results import ForwardReport, KeyExplanation, RowRun
-from inspector.core.table import Failure, ModelTable, Row
+from inspector.core.table import Failure, FileInfo, ModelTable, Row
 from inspector.report.console import standard_output
+from inspector.report.folded_rows import PrintedRow, every_row, folded_rows
 from inspector.report.memory_text import MEMORY_COLUMNS, memory_cells, memory_lines
 
 
-def print_table(table: ModelTable, memory: MemoryReport | None = None) -> None:
-    """`summary`: the head, the tree, the totals, and what there is to say. With `memory` two columns and its totals."""
+def print_table(table: ModelTable, memory: MemoryReport | None = None, full: bool = False) -> None:
+    """`summary`: the head, the tree, the totals, and what there is to say. With `memory` two columns and its totals.
+
+    Blocks that repeat in everything that is printed of them are printed once, unless it is to be `full`.
+    """
     console = standard_output()
     _print_head(console, table)
     more = MEMORY_COLUMNS if memory is not None else []
     columns = ["", "type", "parameters", "output", *more, "receptive field", "device"]
     grid = _grid(columns, right={"parameters", *more})
-    for row in table.rows:
-        grid.add_row(
-            _tree_cell(row),
-            _type_cell(row),
-            _parameters_cell(row),
-            Text(wording.shapes(row.output_shapes) if row.output_shapes else ""),
-            *(map(Text, memory_cells(memory.rows[row.index])) if memory is not None else []),
-            Text(wording.receptive_field(row.receptive_field) if row.receptive_field else ""),
-            Text(row.device or ""),
+
+    def measured(row: Row) -> tuple[str, ...]:
+        return (
+            wording.shapes(row.output_shapes) if row.output_shapes else "",
+            *(memory_cells(memory.rows[row.index]) if memory is not None else []),
+            wording.receptive_field(row.receptive_field) if row.receptive_field else "",
+            row.device or "",
         )
+
+    folded, differing = 0, []
+    for one in every_row(table) if full else folded_rows(table, measured):
+        row = one.row
+        if one.stands_for is not None:
+            grid.add_row(*_block_cells(one, one.stands_for))
+            folded += one.stands_for.blocks.rows * (one.stands_for.blocks.count - 1)
+        else:
+            type_ = _type_cell(row)
+            if one.differs:
+                type_.append(" differs", style="yellow")
+                differing.append(f"{row.path} differs: {one.differs}")
+            grid.add_row(_tree_cell(row, one.depth), type_, _parameters_cell(row), *map(Text, measured(row)))
     console.print(grid)
+    for sentence in differing:
+        console.print(Text(wording.printable(sentence), style="yellow"))
+    if folded:
+        console.print(
+            Text(f"{wording.things(folded, 'row')} of repeated blocks left out; --full prints all", style="dim")
+        )
     _print_totals(console, table)
+    if table.file is not None:
+        _print_parts(console, table.file)
     fields = [row.receptive_field for row in table.rows if row.receptive_field is not None]
     for misaligned in dict.fromkeys(field.misaligned for field in fields if field.misaligned):
         console.print(Text(wording.printable(misaligned)))
@@ -49,7 +73,11 @@ def print_forward(report: ForwardReport) -> None:
     grid = _grid([*columns, "‖gradient‖"] if backward else columns, right=set(columns[3:]) | {"‖gradient‖"})
     for row, run in zip(table.rows, report.runs, strict=True):
         type_ = "" if row.kind == "function" else wording.printable(row.type)
-        cells = [_tree_cell(row), Text(type_), Text(wording.shapes(row.output_shapes) if row.output_shapes else "")]
+        cells = [
+            _tree_cell(row, row.depth),
+            Text(type_),
+            Text(wording.shapes(row.output_shapes) if row.output_shapes else ""),
+        ]
         cells += _run_cells(run)
         if backward:
             cells.append(Text("" if run.gradient_norm is None else wording.number(run.gradient_norm)))
@@ -98,9 +126,21 @@ def _grid(columns: list[str], right: set[str]) -> Table:
     return grid
 
 
-def _tree_cell(row: Row) -> Text:
+def _block_cells(line: PrintedRow, run: Run) -> list[Text]:
+    """What stands above the one that is printed of several blocks: their name and number, and their sums."""
+    blocks = run.blocks
+    size = "" if blocks.bytes is None else f", {wording.size_in_bytes(blocks.bytes)} in all"
+    each = wording.size_in_bytes(line.row.parameter_bytes + line.row.buffer_bytes)
+    return [
+        Text("  " * line.depth + wording.printable(run.title), style="bold"),
+        Text(f"{blocks.count:,} alike, {each} each{size}", style="dim"),
+        Text(wording.exact(blocks.parameters)),
+    ]
+
+
+def _tree_cell(row: Row, depth: int) -> Text:
     name = row.name if row.path or row.kind != "module" else "model"
-    text = Text("  " * row.depth + (wording.printable(name) or "(root)"))
+    text = Text("  " * depth + (wording.printable(name) or "(root)"))
     if row.kind == "function":
         text.stylize("dim")
     if row.call:
@@ -147,6 +187,10 @@ def _print_head(console: Console, table: ModelTable) -> None:
         console.print(Text(f"input {wording.model_input(one)}"))
         for line in wording.why_this_input(one):
             console.print(Text(f"  {line}", style="dim"))
+    for output in table.outputs:
+        if output.symbolic_shape:
+            name = wording.printable(output.name)
+            console.print(Text(f"output {name} {wording.symbolic_shape(output.symbolic_shape)}"))
     console.print()
 
 
@@ -162,6 +206,16 @@ def _print_totals(console: Console, table: ModelTable) -> None:
     if totals.flops is not None and totals.macs is not None:
         text = f"{wording.count(totals.flops)} floating-point operations, {wording.count(totals.macs)} multiply-adds"
         console.print(Text(text))
+
+
+def _print_parts(console: Console, info: FileInfo) -> None:
+    """What takes a file's bytes, where that is not one thing alone."""
+    for share in wording.part_shares(info):
+        console.print(Text(share))
+    for what, sizes in (("by dtype", info.dtypes), ("by the device saved from", info.devices)):
+        if len(sizes) > 1:
+            told = ", ".join(f"{wording.printable(name)} {wording.size_in_bytes(size)}" for name, size in sizes.items())
+            console.print(Text(f"{what}: {told}"))
 
 
 def _print_rest(console: Console, table: ModelTable) -> None:

@@ -1,13 +1,14 @@
 """Everything the user can do, in one table: keys, footer, help screen and palette are made from it."""
 
-from inspector.tui import doing, exporting, looking, reasons
+from inspector.tui import doing, exporting, looking, mending, reasons
 from inspector.tui.action import Action
 from inspector.tui.field_actions import FIELD_ACTIONS, IN_FIELD
+from inspector.tui.picture_actions import IN_PICTURE, PICTURE_ACTIONS
 from inspector.tui.row_actions import MOVING, ROW_ACTIONS
 from inspector.tui.side import TITLES
 
 LOOK, MODEL, CHANGE, PROGRAM = "Looking", "Running the model", "Changing the model", "The program"
-GROUPS = (LOOK, MOVING, IN_FIELD, MODEL, CHANGE, PROGRAM)
+GROUPS = (LOOK, MOVING, IN_FIELD, IN_PICTURE, MODEL, CHANGE, PROGRAM)
 """Headings of the help screen, in their order."""
 
 _PANEL_HELP = {
@@ -18,6 +19,7 @@ _PANEL_HELP = {
     "activations": "What each row put out in the last real pass, and how long it took.",
     "source": "The source of the row's forward, or of the call.",
     "field": "What an output unit of the row sees of the input, drawn.",
+    "check": "What the last check found, most severe first, and what each rule looks for.",
 }
 
 APP_ACTIONS = (
@@ -82,6 +84,15 @@ APP_ACTIONS = (
         why_not=reasons.nothing_open,
     ),
     Action(
+        id="values_form",
+        keys="V",
+        title="Values: numbers or picture",
+        help="From numbers to a heat map of a slice, to a convolution's kernels (axis 0 down, axis 1 across), and on.",
+        group=LOOK,
+        run=looking.switch_values,
+        why_not=reasons.no_picture,
+    ),
+    Action(
         id="next_pane",
         keys="tab",
         title="Switch side",
@@ -107,6 +118,16 @@ APP_ACTIONS = (
         group=LOOK,
         run=looking.toggle_functions,
         why_not=reasons.nothing_open,
+    ),
+    Action(
+        id="blocks",
+        keys="asterisk",
+        title="Repeated blocks",
+        help="Fold blocks that repeat into one line such as layers.0…31 ×32, or show every one.",
+        group=LOOK,
+        run=looking.toggle_blocks,
+        why_not=reasons.nothing_open,
+        display="*",
     ),
     Action(
         id="spelling",
@@ -171,6 +192,15 @@ APP_ACTIONS = (
         group=MODEL,
         run=exporting.export,
         why_not=reasons.no_export,
+    ),
+    Action(
+        id="check",
+        keys="C",
+        title="Check",
+        help="Look for defects: what is wrong, with which evidence, and what mends it.",
+        group=MODEL,
+        run=doing.check,
+        why_not=reasons.nothing_open,
     ),
     Action(
         id="input",
@@ -309,6 +339,15 @@ APP_ACTIONS = (
         why_not=reasons.nothing_to_change,
     ),
     Action(
+        id="repair",
+        keys="W",
+        title="Mend a checkpoint",
+        help="Why a file of weights does not load into this model, what mends it, the mended file; load either.",
+        group=CHANGE,
+        run=mending.mend,
+        why_not=reasons.no_repair,
+    ),
+    Action(
         id="script",
         keys="P",
         title="Python script",
@@ -345,5 +384,5 @@ APP_ACTIONS = (
     ),
 )
 
-ACTIONS = {action.id: action for action in (*APP_ACTIONS, *ROW_ACTIONS, *FIELD_ACTIONS)}
+ACTIONS = {action.id: action for action in (*APP_ACTIONS, *ROW_ACTIONS, *FIELD_ACTIONS, *PICTURE_ACTIONS)}
 """Every action by its id."""

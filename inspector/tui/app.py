@@ -18,6 +18,7 @@ from textual.widgets import Static
 from inspector.core import key_spelling
 from inspector.core.errors import RequestError
 from inspector.core.export import ExportSettings
+from inspector.core.findings import CheckReport, Finding
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.results import CloneReport, EditReport, ForwardReport
@@ -27,12 +28,14 @@ from inspector.tui.action import bindings
 from inspector.tui.actions import ACTIONS, APP_ACTIONS
 from inspector.tui.conversation import Conversation
 from inspector.tui.field_panel import FieldPanel
+from inspector.tui.finding_list import FindingList
 from inspector.tui.key_line import KeyLine
 from inspector.tui.keys_here import with_keys
 from inspector.tui.log_view import LogView
 from inspector.tui.looking import show_log
-from inspector.tui.module_tree import ModuleTree, failed_row
+from inspector.tui.module_tree import ModuleTree
 from inspector.tui.page import MUTED
+from inspector.tui.row_marks import failed_row
 from inspector.tui.row_view import RowView
 from inspector.tui.run_list import RunList
 from inspector.tui.search import SearchBar
@@ -76,6 +79,8 @@ class NNInspectApp(App[int]):
         self.report_is_old = False
         self.clone: CloneReport | None = None
         self.memory: MemoryReport | None = None
+        self.check: CheckReport | None = None
+        self.check_is_old = False
         self.memory_settings = MemorySettings()
         self.export_settings: ExportSettings | None = None
         """Of the last export."""
@@ -136,13 +141,15 @@ class NNInspectApp(App[int]):
         else:
             await self.open_model()
 
-    async def open_model(self) -> None:
-        """Open the recipe: the structure at once, then shapes by a pass."""
-        table = await self.conversation.ask(Open(recipe=self.recipe), f"opening {self.recipe.target}")
+    async def open_model(self, recipe: Recipe | None = None) -> None:
+        """Open the recipe, or another one that takes its place: the structure at once, then shapes by a pass."""
+        wanted = recipe or self.recipe
+        table = await self.conversation.ask(Open(recipe=wanted), f"opening {wanted.target}")
         if table is None:
             self.opening.update("Nothing is open. R tries again, L shows what was printed, q quits.")
             return
-        self.report = self.clone = self.memory = None
+        self.recipe = wanted
+        self.report = self.clone = self.memory = self.check = None
         self.can_undo = self.can_redo = False
         self.show_table(table)
         if table.model.framework != "file":
@@ -170,7 +177,7 @@ class NNInspectApp(App[int]):
         self.module_tree.display = True
         self.model_line.show(table)
         self.module_tree.root_name = self.root_name
-        self.module_tree.show(table)
+        self._show_tree(table)
         if first and self.focused is None:
             self.module_tree.focus()
         self.side.forget()
@@ -179,7 +186,7 @@ class NNInspectApp(App[int]):
 
     def show_edit(self, report: EditReport) -> None:
         """Show the model after a change, an undo or a redo."""
-        self.report_is_old = True
+        self.report_is_old = self.check_is_old = True
         self.clone = self.memory = None
         self.can_undo, self.can_redo = report.can_undo, report.can_redo
         self.show_table(report.table)
@@ -207,6 +214,25 @@ class NNInspectApp(App[int]):
         peaks = ((report.training, "training"), (report.inference, "inference"))
         told = [f"{what} takes {size_in_bytes(peak.bytes)} at most" for peak, what in peaks if peak is not None]
         self.say(", ".join(told), "$text-success")
+
+    def show_check(self, report: CheckReport) -> None:
+        """Show what was found, and mark it in the tree."""
+        assert self.table is not None
+        self.check, self.check_is_old = report, False
+        self._show_tree(self.table)
+        self.side.open("check")
+        self.look()
+        self.say(report.outcome, "$text-warning" if report.findings else "$text-success")
+
+    def _show_tree(self, table: ModelTable) -> None:
+        # Marks of what was found before a change could be wrong now.
+        found = self.check.findings if self.check is not None and not self.check_is_old else []
+        self.module_tree.show(table, found)
+
+    def go_to_finding(self, finding: Finding) -> None:
+        """Put the cursor on the row that a finding is about, and choose its tensor where it is about one."""
+        self.module_tree.go_to_finding(finding)
+        self.tensor_key = finding.path
 
     def go_to_failure(self) -> None:
         """Put the cursor where the pass failed, and say why in the panel; where there was no pass, say why."""
@@ -249,10 +275,13 @@ class NNInspectApp(App[int]):
             table=table,
             row=row,
             failed=failed_row(table) == row.index,
+            repetition=self.module_tree.repetition,
             report=self.report,
             report_is_old=self.report_is_old,
             clone=self.clone,
             memory=self.memory,
+            check=self.check,
+            check_is_old=self.check_is_old,
             spelling=self.spelling,
             wrapped=self.wrapped,
         )
@@ -281,9 +310,19 @@ class NNInspectApp(App[int]):
             self.look()
         elif isinstance(event.view, RunList) and event.view.has_focus and event.view.current_row is not None:
             self.module_tree.go_to_same(event.view.current_row)
+        elif isinstance(event.view, FindingList) and event.view.has_focus:
+            if isinstance(event.view.current, Finding):
+                self.go_to_finding(event.view.current)
+            self.look()
 
     def on_row_view_chosen(self, event: RowView.Chosen) -> None:
-        """Enter on a row goes to its panel, on a tensor to its values."""
+        """Enter on a row goes to its panel, on a tensor to its values, on a finding to its row."""
+        if isinstance(event.view, FindingList):
+            if isinstance(event.view.current, Finding):
+                self.go_to_finding(event.view.current)
+                self.look()
+                self.module_tree.focus()
+            return
         if isinstance(event.view, TensorList):
             self.side.open("values")
         self.focus_panel()
@@ -349,7 +388,8 @@ class NNInspectApp(App[int]):
     def focus_panel(self) -> None:
         """Give the keyboard to the panel on show."""
         panel = self.side.query_one(f"#{self.side.current}")
-        targets = [widget for widget in (panel, *panel.query("*")) if widget.focusable and widget.id != "index"]
+        on_show = [widget for widget in (panel, *panel.query("*")) if widget.focusable and widget.display]
+        targets = [widget for widget in on_show if widget.id != "index"]
         if targets:
             targets[0].focus()
 

@@ -25,8 +25,9 @@ class Conversation:
         self._working = 0
         self._settled = asyncio.Event()
         self._doing: list[str] = []
-        self._next_detail: Request[Any] | None = None
-        self._detail: Request[Any] | None = None
+        self._details: dict[type[Request[Any]], Request[Any]] = {}
+        """Of each kind the request for a panel that is on its way, and the last one wanted meanwhile."""
+        self._next_details: dict[type[Request[Any]], Request[Any]] = {}
         self.refusal: RequestError | ModelEndedError | None = None
         """Why the last request that the user asked for has no answer."""
 
@@ -70,8 +71,11 @@ class Conversation:
             if not self._working:
                 self._settled.set()
 
-    async def ask(self, request: Request[R], doing: str) -> R | None:
-        """Send a request that the user asked for; None where it was refused, cancelled or lost, which is said."""
+    async def ask(self, request: Request[R], doing: str, tell: bool = True) -> R | None:
+        """Send a request that the user asked for; None where it was refused, cancelled or lost, which is said.
+
+        Without `tell` a refusal is only kept, for a dialog that says it.
+        """
         self._doing.append(doing)
         self._app.show_doing(doing)
         self.refusal = None
@@ -79,7 +83,8 @@ class Conversation:
             return await self.client.request(request)
         except RequestError as refused:
             self.refusal = refused
-            self._app.tell("This could not be done", str(refused))
+            if tell:
+                self._app.tell("This could not be done", str(refused))
         except ModelEndedError as ended:
             self.refusal = ended
             self._lost(request, str(ended))
@@ -99,17 +104,20 @@ class Conversation:
             self._app.trace_again()
 
     def want_detail(self, request: Request[Any]) -> None:
-        """Fetch an answer for a panel; of several wanted while one is on its way, only the last is sent."""
-        if request == self._detail:
-            return
-        self._next_detail = request
-        if self._detail is None:
-            self.spawn(self._fetch_details())
+        """Fetch an answer for a panel; of several of one kind wanted while one is on its way only the last is sent.
 
-    async def _fetch_details(self) -> None:
-        while self._next_detail is not None:
-            request = self._detail = self._next_detail
-            self._next_detail = None
+        Those of another kind do not wait: the numbers of a large tensor take long to read, a picture of it does not.
+        """
+        kind = type(request)
+        if request == self._details.get(kind):
+            return
+        self._next_details[kind] = request
+        if kind not in self._details:
+            self.spawn(self._fetch_details(kind))
+
+    async def _fetch_details(self, kind: type[Request[Any]]) -> None:
+        while kind in self._next_details:
+            request = self._details[kind] = self._next_details.pop(kind)
             answer: Any
             try:
                 answer = await self.client.request(request)
@@ -118,7 +126,7 @@ class Conversation:
             except RequestCancelledError:
                 answer = RequestError("cancelled; choose the row again to ask again")
             finally:
-                self._detail = None
+                self._details.pop(kind, None)
             self._app.keep_detail(request, answer)
 
     def _hear(self, event: Event) -> None:

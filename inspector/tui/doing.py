@@ -13,7 +13,19 @@ from inspector.core.memory import MemorySettings
 from inspector.core.recipe import InputSpec, parse_input
 from inspector.core.table import Input
 from inspector.tui import reasons
-from inspector.worker.protocol import Apply, CompareClone, Devices, Forward, Memory, Redo, Request, Save, Undo, WhatIf
+from inspector.worker.protocol import (
+    Apply,
+    Check,
+    CompareClone,
+    Devices,
+    Forward,
+    Memory,
+    Redo,
+    Request,
+    Save,
+    Undo,
+    WhatIf,
+)
 
 if TYPE_CHECKING:
     from inspector.core.results import EditReport
@@ -100,6 +112,17 @@ def compare(app: NNInspectApp) -> None:
             app.look()
             verdict = "Y_clone == Y" if report.equal else "Y_clone ≠ Y"
             app.say(f"{verdict}: {report.explanation}", "$text-success" if report.equal else "$text-error")
+
+    app.conversation.spawn(run())
+
+
+def check(app: NNInspectApp) -> None:
+    """Look for defects and show them."""
+
+    async def run() -> None:
+        report = await app.conversation.ask(Check(), "looking for defects")
+        if report is not None:
+            app.show_check(report)
 
     app.conversation.spawn(run())
 

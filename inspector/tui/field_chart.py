@@ -12,7 +12,7 @@ from inspector.core import wording
 from inspector.core.field_growth import Growth, Step
 from inspector.core.table import Row
 from inspector.tui.field_facts import axis_names
-from inspector.tui.field_frame import Line
+from inspector.tui.lines import Line
 from inspector.tui.page import MUTED, WARNING
 from inspector.tui.plots import EIGHTHS
 

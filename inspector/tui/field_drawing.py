@@ -6,14 +6,13 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len
-
 from inspector.core import wording
 from inspector.core.field_axes import Units
 from inspector.core.field_picture import Picture, grid, picture
 from inspector.core.table import ReceptiveField
 from inspector.tui.field_facts import Fact, facts_of, scale_of
-from inspector.tui.field_frame import ABOVE, AROUND, RIGHT, Line, framed, framed_grid, gutter_of
+from inspector.tui.field_frame import ABOVE, AROUND, RIGHT, framed, framed_grid, gutter_of
+from inspector.tui.lines import Line, beside
 from inspector.tui.page import LABELLED, MUTED
 
 BESIDE = 34
@@ -64,7 +63,7 @@ def draw(field: ReceptiveField, place: list[int], heading: str, hint: str, width
         text = [*_texts(heading, facts, width - used), *_under(drawn, hint, width - used)]
         lines, output = _with_units(text, units, place, width - used, height, used)
         return Drawing(
-            _beside(framed(drawn, field, unit, gutter), lines, used), Placed(drawn, gutter + 1, ABOVE), output
+            beside(framed(drawn, field, unit, gutter), lines, used), Placed(drawn, gutter + 1, ABOVE), output
         )
     if min(stacked) < 1:
         return Drawing([*above, *_wrapped([(hint, MUTED)], width)])
@@ -110,13 +109,4 @@ def _wrapped(texts: Sequence[Fact], width: int) -> list[Line]:
         for number, piece in enumerate(textwrap.wrap(rest, max(8, room)) or [""]):
             head: Line = [(f"{'' if number else label:<{LABEL}}", LABELLED)] if tab else []
             lines.append([*head, (piece, style)])
-    return lines
-
-
-def _beside(left: Sequence[Line], right: Sequence[Line], width: int) -> list[Line]:
-    lines = []
-    for number in range(max(len(left), len(right))):
-        line = list(left[number]) if number < len(left) else []
-        used = sum(cell_len(part if isinstance(part, str) else part[0]) for part in line)
-        lines.append([*line, " " * max(1, width - used), *(right[number] if number < len(right) else [])])
     return lines

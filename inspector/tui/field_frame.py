@@ -11,9 +11,8 @@ from itertools import groupby
 from inspector.core.field_axes import Interval, inside, shown_windows
 from inspector.core.field_picture import Mark, Picture
 from inspector.core.table import ReceptiveField
-from inspector.tui.page import MUTED, Part
-
-Line = list[Part]
+from inspector.tui.lines import Line
+from inspector.tui.page import MUTED
 
 SEEN, FILLED, CENTRE = "$text-accent on $surface", "$text-accent on $text-accent", "bold $surface on $text-accent"
 MIXED, IMAGE = "$accent 60% on $surface", "$foreground 25% on $surface"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from rich.cells import cell_len
 from textual import events
 from textual.binding import BindingType
 from textual.content import Content
@@ -19,11 +18,10 @@ from inspector.core.field_growth import Growth, growth
 from inspector.core.table import ModelTable, ReceptiveField
 from inspector.core.wording import printable
 from inspector.tui.action import bindings
-from inspector.tui.cells import fit
 from inspector.tui.field_actions import FIELD_ACTIONS, MOVES, TO_BORDER
 from inspector.tui.field_chart import Chart, chart
 from inspector.tui.field_drawing import Drawing, draw
-from inspector.tui.field_frame import Line
+from inspector.tui.lines import content_of
 from inspector.tui.page import MUTED, Page
 from inspector.tui.view import View
 from inspector.worker.protocol import Request
@@ -73,7 +71,7 @@ class FieldPanel(Widget, can_focus=True):
         width = self.content_size.width
         drawn = self._chart() if self.as_chart else self.drawing()
         if drawn is not None:
-            return _content(drawn.lines, width)
+            return content_of(drawn.lines, width)
         why = "No row of this model has a receptive field." if self.as_chart else why_nothing(self._view)
         return _sentence(self._view, why, width)
 
@@ -211,18 +209,6 @@ def _heading(view: View) -> str:
     if field is not None and len(view.table.inputs) > field.input:
         of = f"  of {wording.model_input(view.table.inputs[field.input])}"
     return printable(f"{name}{call}  {wording.receptive_field(field)}{of}".rstrip())
-
-
-def _content(lines: list[Line], width: int) -> Content:
-    parts: list[tuple[str, str]] = []
-    for line in lines:
-        left = width
-        for part in line:
-            text, style = part if isinstance(part, tuple) else (part, "")
-            parts.append((fit(text, left), style))
-            left -= cell_len(parts[-1][0])
-        parts.append(("\n", ""))
-    return Content.assemble(*parts)
 
 
 def _sentence(view: View, text: str, width: int) -> Content:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from inspector.core.repeated_blocks import LEAST
 from inspector.tui.view import next_spelling
 
 if TYPE_CHECKING:
@@ -73,6 +74,15 @@ def switch_field(app: NNInspectApp) -> None:
         open_panel("field")(app)
 
 
+def switch_values(app: NNInspectApp) -> None:
+    """Numbers, heat map or kernels of the chosen tensor; from another panel as it was left."""
+    tensor = app.tensor
+    if app.side.current != "values":
+        open_panel("values")(app)
+    elif tensor is not None:
+        app.side.values.step(tensor)
+
+
 def next_pane(app: NNInspectApp) -> None:
     """From the tree to the panel and back; a zoom goes with it."""
     if app.zoomed:
@@ -102,6 +112,19 @@ def toggle_functions(app: NNInspectApp) -> None:
     """Show or hide the functions called between modules."""
     app.module_tree.toggle_functions()
     app.say(f"functions between modules are {'shown' if app.module_tree.show_functions else 'hidden'}")
+
+
+def toggle_blocks(app: NNInspectApp) -> None:
+    """Fold blocks that repeat, or show all of them."""
+    tree = app.module_tree
+    found = tree.toggle_blocks()
+    if not tree.fold_blocks:
+        app.say("every block is shown")
+    elif found:
+        app.say("blocks that repeat have one line for all of them; right unfolds it")
+    else:
+        app.say(f"no {LEAST} blocks that are alike follow each other here", "$text-warning")
+    app.look()
 
 
 def change_spelling(app: NNInspectApp) -> None:

@@ -1,19 +1,12 @@
 """What is known about memory: of one row, and of the whole model at its root."""
 
-from collections.abc import Sequence
-
-from rich.cells import cell_len
-
 from inspector.core.memory import NOT_INCLUDED, USES, MemoryReport, Peak, place_of, setting_of
 from inspector.core.table import ModelTable, Row
 from inspector.core.wording import exact, percent, size_in_bytes
+from inspector.tui.bars import bars
 from inspector.tui.keys_here import with_keys
-from inspector.tui.page import LABEL, LABELLED, MUTED, WARNING, Fitted, Page, Part
+from inspector.tui.page import MUTED, WARNING, Page
 
-EIGHTHS = " ▏▎▍▌▋▊▉█"
-SIZE = 9
-"""Cells of "1,023 MiB"."""
-LONGEST_BAR = 30
 KEEPING_MOST = 6
 """Rows listed of those that keep most for the backward pass."""
 
@@ -46,7 +39,7 @@ def model_memory(page: Page, report: MemoryReport, table: ModelTable) -> None:
     keeping = _keeping_most(report, table)
     if keeping:
         page.fact("kept", f"{size_in_bytes(report.saved_bytes)} for backward, most of it by")
-        page.fitted(_bars(keeping, keeping[0][1]))
+        page.fitted(bars(keeping, keeping[0][1]))
     for note in report.notes:
         page.fact("note", with_keys(note.message), WARNING)
     page.line((f"{NOT_INCLUDED[0].upper()}{NOT_INCLUDED[1:]}.", MUTED), hang=1)
@@ -55,7 +48,7 @@ def model_memory(page: Page, report: MemoryReport, table: ModelTable) -> None:
 def _peak(page: Page, label: str, peak: Peak, most: int) -> None:
     page.fact(label, f"{size_in_bytes(peak.bytes)} at most, {place_of(peak)}", "bold")
     parts = sorted(((USES[use], size) for use, size in peak.uses.items() if size), key=lambda part: -part[1])
-    page.fitted(_bars(parts, most))
+    page.fitted(bars(parts, most))
 
 
 def _keeping_most(report: MemoryReport, table: ModelTable) -> list[tuple[str, int]]:
@@ -70,27 +63,3 @@ def _keeping_most(report: MemoryReport, table: ModelTable) -> list[tuple[str, in
 
 def _name(row: Row) -> str:
     return f"{row.path} {row.type}".lstrip() if row.kind == "function" else row.path or row.type
-
-
-def _bars(parts: Sequence[tuple[str, int]], most: int) -> Fitted:
-    """A line for each: size, bar and name; the bars give way where there is little room."""
-
-    def lines(width: int) -> Sequence[Sequence[Part]]:
-        longest = max((cell_len(name) for name, _ in parts), default=0)
-        room = LONGEST_BAR if not width else min(LONGEST_BAR, max(4, width - LABEL - SIZE - longest - 2))
-        return [
-            (
-                (f"{'':<{LABEL}}{size_in_bytes(size):>{SIZE}} ", LABELLED),
-                (f"{_bar(size / most, room):<{room}} ", "$text-primary"),
-                (name, ""),
-            )
-            for name, size in parts
-        ]
-
-    return lines
-
-
-def _bar(share: float, room: int) -> str:
-    """A bar of eighths of a cell; what is not nothing is seen."""
-    eighths = max(1, round(share * room * 8)) if share > 0 else 0
-    return EIGHTHS[8] * (eighths // 8) + (EIGHTHS[eighths % 8] if eighths % 8 else "")

@@ -1,96 +1,99 @@
 """The tree of modules and the functions called between them, over the flat table."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 
 from inspector.core import wording
-from inspector.core.load_states import LoadState, load_states
+from inspector.core.findings import Finding
+from inspector.core.repeated_blocks import Run, differing, runs_of
 from inspector.core.table import ModelTable, Row
 from inspector.tui.cells import Cell, Column
-from inspector.tui.cost_cells import FIGURE, WITH_SHARE, flops_cell
+from inspector.tui.cost_cells import flops_cell
+from inspector.tui.row_marks import RowMarks
 from inspector.tui.row_view import RowView
+from inspector.tui.tree_columns import MEASURED, NOT_REACHED, longest, place, tree_columns
+from inspector.tui.tree_folds import TreeFolds, identity
 
-SHOWN_AT_FIRST = 1000
-"""Larger models open folded, as deep as leaves at most so many rows on show."""
-MEASURED = 2000
-"""Rows looked at for the columns' widths; longer contents further down are cut."""
 INDENT = 2
 FOLDED, UNFOLDED = "▸", "▾"
-NOT_REACHED = "not reached"
 
 
 class ModuleTree(RowView):
-    """Rows of a `ModelTable` by nesting, with parameters, output shapes and receptive fields."""
+    """Rows of a `ModelTable` by nesting, with parameters, output shapes and receptive fields.
+
+    Its lines are numbered as those of `TreeFolds`: rows of the table, and behind them runs of blocks that repeat.
+    """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.table: ModelTable | None = None
         self.show_functions = True
+        self.fold_blocks = False
+        """Whether blocks that repeat have one line for all of them; in a file they have at first."""
         self.root_name = ""
         """What the root is called; the model's name, or that under the wrapper it is saved from."""
         self._total_flops = 0
         self._failed: int | None = None
-        self._undone: dict[str, LoadState] = {}
-        """By path, what a file of weights left undone."""
+        self._marks: RowMarks | None = None
         self._traced = False
-        self._folded = bytearray()
-        self._has_module_below = bytearray()
-        self._lines: list[int] = []
+        self._folds = TreeFolds([], [], True, None)
+        self._differing: dict[int, tuple[Run, str]] = {}
+        """Rows that differ from the blocks of a run, and how."""
         self._measured: list[Column] = []
 
-    def show(self, table: ModelTable) -> None:
-        """Show a table; folds and cursor stay where the rows are the same as before."""
-        before, cursor = self.table, self.row_at
-        was_folded = {_identity(before.rows[i]) for i in range(len(self._folded)) if self._folded[i]} if before else ()
-        was_at = _identity(before.rows[cursor]) if before and cursor is not None else None
-        rows = table.rows
+    def show(self, table: ModelTable, findings: Sequence[Finding] = ()) -> None:
+        """Show a table with findings; folds and cursor stay where the rows are the same as before."""
+        was_at = identity(self.current) if self.current is not None else None
+        was_run = self._run is not None
+        if self.table is None:
+            self.fold_blocks = table.model.framework == "file"
+        before = self._folds if self.table is not None else None
         self.table = table
-        self._traced = any(row.reached for row in rows)
-        self._failed = failed_row(table)
-        self._undone = load_states(table)
+        self._traced = any(row.reached for row in table.rows)
+        self._marks = RowMarks(table, findings)
+        self._failed = self._marks.failed
         self._total_flops = table.totals.flops or 0
-        self._has_module_below = bytearray(len(rows))
-        for row in rows:
-            if row.parent is not None and row.kind != "function":
-                self._has_module_below[row.parent] = 1
-        if before:
-            self._folded = bytearray(len(rows))
-            for row in rows:
-                self._folded[row.index] = row.subtree > 1 and _identity(row) in was_folded
-        else:
-            self._folded = first_folds(rows)
-        target = next((row.index for row in rows if _identity(row) == was_at), 0) if was_at else 0
-        self._measured = _measure(table, self._traced)
-        self._relay(target)
+        self._find_blocks(before)
+        self._measured = self._measure()
+        same = next((row.index for row in table.rows if identity(row) == was_at), 0) if was_at else 0
+        self._relay(self._folds.run_of.get(same, same) if was_run else same)
 
-    def go_to_row(self, index: int) -> None:
-        """Unfold what hides a row and put the cursor on it; a hidden function gives the module that calls it."""
-        rows = self._rows()
-        if rows[index].kind == "function" and not self.show_functions:
-            index = rows[index].parent or 0
-        hidden = False
-        above = rows[index].parent
-        while above is not None:
-            hidden = hidden or bool(self._folded[above])
-            self._folded[above] = 0
-            above = rows[above].parent
-        if hidden:
-            self._relay(index)
+    def go_to_row(self, line: int) -> None:
+        """Unfold what hides a line and put the cursor on it; a hidden function gives the module that calls it."""
+        row = self._folds.row_at(line)
+        if row.kind == "function" and not self.show_functions:
+            line = row.parent or 0
+        if self._folds.reveal(line):
+            self._relay(line)
         else:
-            self.go_to(self._lines.index(index))
+            self.go_to(self.lines().index(line))
 
     def go_to_same(self, row: Row) -> None:
         """Go to the row that is the same as one of another table of this model, if there is one."""
-        rows = self._rows()
-        if row.index < len(rows) and _identity(rows[row.index]) == _identity(row):
+        rows = self._folds.rows
+        if row.index < len(rows) and identity(rows[row.index]) == identity(row):
             self.go_to_row(row.index)
+
+    def go_to_finding(self, finding: Finding) -> None:
+        """Go to the row that a finding is about."""
+        if self._marks is not None:
+            self.go_to_row(self._marks.places.row_of(finding.path))
 
     def toggle_functions(self) -> None:
         """Show or hide the functions called between modules."""
-        at = self.row_at
         self.show_functions = not self.show_functions
-        self._relay(at)
+        self._folds.show_functions = self.show_functions
+        self._relay(self.row_at)
+
+    def toggle_blocks(self) -> int:
+        """Fold blocks that repeat into one line, or show all of them again; how many such lines there are now."""
+        at = self.current
+        self.fold_blocks = not self.fold_blocks
+        self._find_blocks(self._folds)
+        self._measured = self._measure()
+        self._relay(at.index if at else None)
+        return len(self._folds.runs)
 
     def rename_root(self, name: str) -> None:
         """Show the root under another name."""
@@ -99,13 +102,34 @@ class ModuleTree(RowView):
 
     @property
     def current(self) -> Row | None:
-        """The table's row under the cursor."""
+        """The table's row under the cursor; on the line of blocks that repeat the first of them."""
         at = self.row_at
-        return self.table.rows[at] if self.table and at is not None else None
+        return self._folds.row_at(at) if at is not None else None
+
+    @property
+    def position(self) -> float:
+        """Where the cursor is among the table's rows: between two of them on a line for several."""
+        current = self.current
+        return -1 if current is None else current.index - (0.5 if self._run is not None else 0)
+
+    @property
+    def repetition(self) -> str:
+        """What is repeated at the cursor, or how the row there differs from blocks that are; "" for all else."""
+        at = self.row_at
+        if at is None or self.table is None:
+            return ""
+        run = self._folds.run_at(at)
+        if run is not None:
+            size = wording.size_in_bytes(run.blocks.bytes)
+            return f"{run.title}, alike, {size} together; this is the first of them"
+        if at in self._differing:
+            run, what = self._differing[at]
+            return f"unlike {run.title}: {what}"
+        return ""
 
     def lines(self) -> Sequence[int]:
-        """The rows on show: none below a folded one."""
-        return self._lines
+        """The lines on show: none below a folded one."""
+        return self._folds.lines
 
     def columns(self) -> Sequence[Column]:
         """Those measured on the table."""
@@ -113,46 +137,52 @@ class ModuleTree(RowView):
 
     def fold_marker(self, row: int) -> int | None:
         """Behind the indentation, where the row has something on show below it."""
-        return _indentation(self._rows()[row], self._name_width()) if self._folds(row) else None
+        return self._indentation(row, self._name_width()) if self._folds.folds(row) else None
 
     def unfold(self, row: int) -> bool:
         """Show what is below a row."""
-        if not self._folds(row) or not self._folded[row]:
-            return False
-        self._folded[row] = 0
-        self._relay(row)
-        return True
+        return self._set_fold(row, folded=False)
 
     def fold(self, row: int) -> bool:
         """Hide what is below a row."""
-        if not self._folds(row) or self._folded[row]:
+        return self._set_fold(row, folded=True)
+
+    def _set_fold(self, line: int, folded: bool) -> bool:
+        if not self._folds.folds(line) or self._folds.folded(line) == folded:
             return False
-        self._folded[row] = 1
-        self._relay(row)
+        self._folds.fold(line, folded)
+        self._relay(line)
         return True
 
     def fold_all(self, row: int, folded: bool) -> None:
         """Fold or unfold every row at or below `row`."""
-        rows = self._rows()
-        for index in range(row, row + rows[row].subtree):
-            self._folded[index] = folded and rows[index].subtree > 1
+        self._folds.fold_all(row, folded)
         self._relay(row)
 
     def parent_of(self, row: int) -> int | None:
-        """The module that holds or calls this row."""
-        return self._rows()[row].parent
+        """The module that holds or calls this row, or the line of the blocks that it is one of."""
+        return self._folds.above(row)
+
+    def action_rows(self, id: str) -> None:
+        """The same, but that a line for several blocks is not looked at but opened."""
+        super().action_rows("toggle" if id == "choose" and self._run is not None else id)
 
     def row_style(self, row: int) -> str:
         """Rows that the pass did not reach are pale, the one that failed stands out."""
         if row == self._failed:
             return "error"
-        return "muted" if self._not_reached(self._rows()[row]) else ""
+        return "muted" if self._not_reached(self._folds.row_at(row)) else ""
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Cell]:
         """Name, module, marks, parameters, output, receptive field, operations, place."""
-        one = self._rows()[row]
+        one = self._folds.row_at(row)
+        run = self._folds.run_at(row)
+        if run is not None:
+            return self._run_cells(row, run, one, widths)
         return [
-            self._name_cell(one, widths[0]),
+            self._name_cell(
+                row, one.name or one.type if one.parent is not None else self._name_of_root(one), widths[0]
+            ),
             _module(one),
             [(self._marks_within(one, widths[2]), "mark")],
             [(wording.count(one.parameters) if one.parameters or one.lazy else "", "number")],
@@ -162,17 +192,37 @@ class ModuleTree(RowView):
             [(place(one), "muted")],
         ]
 
-    def _name_cell(self, row: Row, width: int) -> Cell:
-        marker = (FOLDED if self._folded[row.index] else UNFOLDED) if self._folds(row.index) else " "
-        name = row.name or row.type if row.parent is not None else self.root_name or row.name or row.type
-        style = "kind" if row.kind == "function" else "name"
-        return [(" " * _indentation(row, width), ""), (f"{marker} ", "muted"), (name, style)]
+    def _run_cells(self, line: int, run: Run, first: Row, widths: Sequence[int]) -> Sequence[Cell]:
+        """Of blocks that repeat: their names and number, the type and the place they share, the sum of parameters."""
+        parameters = run.blocks.parameters
+        return [
+            self._name_cell(line, run.title, widths[0]),
+            _module(first),
+            [("alike", "mark")],
+            [(wording.count(parameters) if parameters != 0 else "", "number")],
+            [(self._output(first), "")],
+            [],
+            [],
+            [(place(first), "muted")],
+        ]
+
+    def _name_of_root(self, root: Row) -> str:
+        return self.root_name or root.name or root.type
+
+    def _name_cell(self, line: int, name: str, width: int) -> Cell:
+        marker = (FOLDED if self._folds.folded(line) else UNFOLDED) if self._folds.folds(line) else " "
+        style = "kind" if self._folds.row_at(line).kind == "function" else "name"
+        return [(" " * self._indentation(line, width), ""), (f"{marker} ", "muted"), (name, style)]
 
     def _marks_within(self, row: Row, width: int) -> str:
-        assert self.table is not None
-        text = ", ".join(_marks(row, self.table, self._failed, self._undone))
+        text = self._marked(row)
         # Of a long path elsewhere, the end says more than the beginning.
         return text if cell_len(text) <= width or not row.shared_with else f"= …{text[-max(1, width - 3) :]}"
+
+    def _marked(self, row: Row) -> str:
+        assert self._marks is not None
+        marks = self._marks.of(row)
+        return ", ".join(["differs", *marks] if row.index in self._differing else marks)
 
     def _output(self, row: Row) -> str:
         if row.output_shapes:
@@ -184,73 +234,43 @@ class ModuleTree(RowView):
         around = self._failed is not None and row.index <= self._failed < row.index + row.subtree
         return self._traced and not row.reached and not around
 
-    def _folds(self, row: int) -> bool:
-        if self.show_functions:
-            return self._rows()[row].subtree > 1
-        return bool(self._has_module_below[row])
+    @property
+    def _run(self) -> Run | None:
+        at = self.row_at
+        return self._folds.run_at(at) if at is not None else None
+
+    def _find_blocks(self, before: TreeFolds | None) -> None:
+        """Look for blocks that repeat, where they are to be folded; fold what was folded `before`."""
+        assert self.table is not None
+        runs = runs_of(self.table) if self.fold_blocks else []
+        self._differing = differing(runs)
+        self._folds = TreeFolds(self.table.rows, runs, self.show_functions, before)
+
+    def _indentation(self, line: int, width: int) -> int:
+        # Deep rows keep half of the column for their name.
+        return min(self._folds.depth(line) * INDENT, max(0, width // 2 // INDENT * INDENT))
 
     def _name_width(self) -> int:
         return self.widths[0] if self.widths else 0
 
-    def _rows(self) -> list[Row]:
-        return self.table.rows if self.table else []
-
     def _relay(self, at: int | None = None) -> None:
-        rows, folded, functions = self._rows(), self._folded, self.show_functions
-        lines, index, total = [], 0, len(rows)
-        while index < total:
-            row = rows[index]
-            if functions or row.kind != "function":
-                lines.append(index)
-                index += row.subtree if folded[index] else 1
-            else:
-                index += row.subtree
-        self._lines = lines
-        while at is not None and rows[at].kind == "function" and not functions:
-            at = rows[at].parent
-        self.rebuild(lines.index(at) if at is not None and lines else None)
+        self._folds.lay()
+        lines = self._folds.lines
+        self.rebuild(lines.index(self._folds.on_show(at)) if at is not None and lines else None)
 
+    def _measure(self) -> list[Column]:
+        assert self.table is not None
+        folds, rows = self._folds, self.table.rows[:MEASURED]
 
-def first_folds(rows: Sequence[Row]) -> bytearray:
-    """Which rows of a model are folded when it opens: none of a small one, the deep ones of a large one."""
-    folded = bytearray(len(rows))
-    if len(rows) <= SHOWN_AT_FIRST:
-        return folded
-    at_depth: dict[int, int] = {}
-    for row in rows:
-        at_depth[row.depth] = at_depth.get(row.depth, 0) + 1
-    shown, deepest = 0, 1
-    for depth in sorted(at_depth):
-        shown += at_depth[depth]
-        if shown > SHOWN_AT_FIRST:
-            break
-        deepest = max(deepest, depth)
-    for row in rows:
-        folded[row.index] = row.subtree > 1 and row.depth >= deepest
-    return folded
+        def behind(line: int, name: str) -> str:
+            return " " * (INDENT * folds.depth(line) + 2) + name
 
-
-def failed_row(table: ModelTable) -> int | None:
-    """The row whose pass failed: the last one with the failure's path that has no output."""
-    if table.failure is None:
-        return None
-    there = [row for row in table.rows if row.path == table.failure.path and row.kind != "function"]
-    without_output = [row for row in there if not row.output_shapes]
-    return (without_output or there or table.rows[:1])[-1].index if table.rows else None
-
-
-def place(row: Row) -> str:
-    """Device and dtype: ``cpu float32``."""
-    return f"{row.device or ''} {row.dtype or ''}".strip()
-
-
-def _identity(row: Row) -> tuple[str, str, int, str]:
-    return row.kind, row.path, row.call, row.type if row.kind == "function" else ""
-
-
-def _indentation(row: Row, width: int) -> int:
-    # Deep rows keep half of the column for their name.
-    return min(row.depth * INDENT, max(0, width // 2 // INDENT * INDENT))
+        runs = [behind(line, run.title) for line, run in zip(folds.run_lines(), folds.runs, strict=True)][:MEASURED]
+        names = [behind(row.index, row.name or row.type) for row in rows]
+        name = longest([*names, *runs], 14, 36)
+        least_mark = 6 if self._failed is not None else 5 if runs else 0
+        marks = longest((self._marked(row) for row in rows), least_mark, 24)
+        return tree_columns(rows, name, longest(runs, min(name, 20), 36), marks)
 
 
 def _module(row: Row) -> Cell:
@@ -258,51 +278,3 @@ def _module(row: Row) -> Cell:
         return [(row.source.text.strip(), "muted")]
     hyperparameters = f"({row.hyperparameters})" if row.hyperparameters else ""
     return [(row.type, "kind"), (hyperparameters, "muted")]
-
-
-def _marks(row: Row, table: ModelTable, failed: int | None, undone: Mapping[str, LoadState]) -> list[str]:
-    is_module = row.kind == "module" and table.model.framework == "torch"
-    marks = ["failed"] if row.index == failed else []
-    if row.path in undone and row.kind != "function" and not row.call:
-        marks.append(str(undone[row.path]))
-    if row.call and row.kind != "function":
-        marks.append(f"call {row.call + 1}")
-    if row.shared_with:
-        more = f" +{len(row.shared_with) - 1}" if len(row.shared_with) > 1 else ""
-        marks.append(f"= {row.shared_with[0]}{more}")
-    if row.lazy:
-        marks.append("lazy")
-    if is_module and row.trainable_parameters < row.parameters:
-        marks.append("part frozen" if row.trainable_parameters else "frozen")
-    if is_module and row.training != table.model.training:
-        marks.append("train" if row.training else "eval")
-    return marks
-
-
-def _measure(table: ModelTable, traced: bool) -> list[Column]:
-    rows = table.rows[:MEASURED]
-    name = _longest((" " * (INDENT * row.depth + 2) + (row.name or row.type) for row in rows), 14, 36)
-    module = _longest((f"{row.type}({row.hyperparameters})" for row in rows if row.kind != "function"), 12, 60)
-    outputs = (wording.shapes(row.output_shapes) or ("" if row.reached else NOT_REACHED) for row in rows)
-    output = _longest(outputs, 6, 26)
-    field = _longest((wording.receptive_field(row.receptive_field) for row in rows), 0, 18)
-    failed = failed_row(table)
-    undone = load_states(table)
-    marks = _longest((", ".join(_marks(row, table, failed, undone)) for row in rows), 0 if failed is None else 6, 24)
-    where = _longest((place(row) for row in rows), 4, 22)
-    flops = WITH_SHARE if any(row.flops for row in rows) else 0
-    # A title wider than everything below it would only take room from the name.
-    return [
-        Column(title="  name", width=name, least=min(name, 20), share=1, middle=True),
-        Column(title="module", width=module, least=12, priority=3, share=3),
-        Column(title="marks", width=max(marks, 5) if marks else 0, least=max(5, min(marks, 10)), priority=4),
-        Column(title="params", width=7, least=7, priority=2, right=True),
-        Column(title="output", width=output if traced else 0, least=min(output, 14), priority=1),
-        Column(title="field", width=max(field, 5) if field else 0, least=max(5, min(field, 12)), priority=5),
-        Column(title="  flops", width=flops, least=min(flops, FIGURE), priority=6),
-        Column(title="where", width=where, least=min(where, 11), priority=7),
-    ]
-
-
-def _longest(texts: Iterable[str], least: int, most: int) -> int:
-    return max(least, min(most, max((cell_len(text[:200]) for text in texts), default=0)))

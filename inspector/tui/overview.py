@@ -5,6 +5,7 @@ from pathlib import Path
 from inspector.core import wording
 from inspector.core.memory import MemoryReport
 from inspector.core.table import Failure, Fix, FormulaLine, Load, ModelTable, Row, Source
+from inspector.tui.file_page import file_facts
 from inspector.tui.keys_here import with_keys
 from inspector.tui.memory_page import model_memory, row_memory
 from inspector.tui.page import CODE, ERROR, GOOD, LABELLED, MUTED, WARNING, Page
@@ -13,7 +14,9 @@ LISTED = 12
 """Keys named one by one before the rest is counted."""
 
 
-def overview(table: ModelTable, row: Row, failed: bool, memory: MemoryReport | None = None) -> Page:
+def overview(
+    table: ModelTable, row: Row, failed: bool, memory: MemoryReport | None = None, repetition: str = ""
+) -> Page:
     """What is known about a row; `failed` where the model's failure belongs to it."""
     page = Page()
     what = row.kind if row.name in ("", row.type) else row.type
@@ -22,6 +25,8 @@ def overview(table: ModelTable, row: Row, failed: bool, memory: MemoryReport | N
         page.line((row.path, MUTED))
     if row.hyperparameters:
         page.line((row.hyperparameters, ""))
+    if repetition:
+        page.fact("repeated", repetition, WARNING if repetition.startswith("unlike") else "")
     if failed and table.failure:
         failure(page, table.failure)
     if memory is not None and row.parent is None:
@@ -55,6 +60,8 @@ def _shapes(page: Page, table: ModelTable, row: Row, failed: bool) -> None:
         page.fact("input", wording.shapes(row.input_shapes))
     if row.output_shapes:
         page.fact("output", f"{wording.shapes(row.output_shapes)}  {row.dtype or ''}".rstrip(), "bold")
+        if row.symbolic_shapes:
+            page.fact("", ", ".join(map(wording.symbolic_shape, row.symbolic_shapes)))
         if row.output_bytes:
             page.fact("", f"{wording.size_in_bytes(row.output_bytes)}{_newly_taken(row)}", MUTED)
     elif any(one.reached for one in table.rows) and not row.reached:
@@ -128,16 +135,12 @@ def _model(page: Page, table: ModelTable) -> None:
             page.fact("", f"[ and ] step through {', '.join(map(wording.shape, one.alternatives[:6]))}", MUTED)
     for output in table.outputs:
         page.fact("output", f"{output.name} {wording.shape(output.shape)} {output.dtype}".lstrip())
+        if output.symbolic_shape:
+            page.fact("", wording.symbolic_shape(output.symbolic_shape), MUTED)
     if table.load:
         _load(page, table.load, table.model.weights or "")
     if table.file:
-        page.heading("File", table.file.format)
-        page.fact("size", wording.size_in_bytes(table.file.bytes))
-        page.fact("tensors", wording.exact(table.file.tensors))
-        if table.file.container:
-            page.fact("found in", table.file.container)
-        if table.file.unsafe_globals:
-            page.fact("unsafe", ", ".join(table.file.unsafe_globals), ERROR)
+        file_facts(page, table.file)
 
 
 def _loaded(page: Page, load: Load, path: str) -> None:

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from inspector.core import wording
-from inspector.core.results import KeyExplanation, SourceReport, ValuesReport
+from inspector.core.results import KeyExplanation, SourceReport
 from inspector.core.table import Row
 from inspector.core.wording import printable
 from inspector.tui import plots
-from inspector.tui.keys_here import with_keys
 from inspector.tui.names import names
 from inspector.tui.overview import overview
 from inspector.tui.page import ERROR, MUTED, WARNING, Page, TextPanel
 from inspector.tui.run_list import RunList, run_of
 from inspector.tui.source_page import caller_or_own, caption, line_to_mark, source_page
 from inspector.tui.tensor_list import TensorList, tensor_page
-from inspector.tui.value_grid import value_grid
 from inspector.tui.view import LISTED_BELOW, View
-from inspector.worker.protocol import Explain, Request, SourceOf, Values
-
-LARGEST_SHOWN = 4
+from inspector.tui.waiting import waiting
+from inspector.worker.protocol import Explain, Request, SourceOf
 
 
 class Panel(Protocol):
@@ -49,7 +44,7 @@ class OverviewPanel(TextPanel):
 
     def show_view(self, view: View, answer: Any) -> None:
         """Draw the overview."""
-        self.show(overview(view.table, view.row, view.failed, view.memory))
+        self.show(overview(view.table, view.row, view.failed, view.memory, view.repetition))
 
 
 class NamesPanel(TextPanel):
@@ -110,73 +105,6 @@ class ParametersPanel(Vertical):
         """Draw the list, unless it is already there, and the chosen tensor."""
         self.query_one(TensorList).show(view)
         self.query_one("#tensor", TextPanel).show(tensor_page(view))
-
-
-class ValuesPanel(Vertical):
-    """Statistics, histogram and a slice of one tensor."""
-
-    @dataclass
-    class Asked(Message):
-        """Another index was typed."""
-
-    def __init__(self, *, id: str) -> None:
-        super().__init__(id=id)
-        self._key = ""
-
-    def compose(self) -> ComposeResult:
-        """An index above a text."""
-        yield Input(placeholder="index, for example [0, :, 3:5]", id="index", compact=True, select_on_focus=False)
-        yield TextPanel(id="values")
-
-    def wanted(self, view: View) -> Request[Any] | None:
-        """The values at the index typed."""
-        if view.tensor is None or view.tensor.lazy:
-            return None
-        index = self.query_one(Input).value if view.tensor.key == self._key else ""
-        return Values(key=view.tensor.key, index=index)
-
-    def show_view(self, view: View, answer: Any) -> None:
-        """Draw the values, or say why there are none."""
-        key = view.tensor.key if view.tensor else ""
-        if key != self._key:
-            self._key = key
-            with self.prevent(Input.Changed):
-                self.query_one(Input).value = ""
-        if isinstance(answer, ValuesReport):
-            self.query_one(TextPanel).show(self._page(answer, view))
-        else:
-            nothing = "no pass has given this tensor a shape yet" if view.tensor else "no tensor here"
-            self.query_one(TextPanel).show(waiting(answer, nothing))
-
-    def _page(self, report: ValuesReport, view: View) -> Page:
-        page = Page()
-        page.line((view.spell(report.key), "bold"), (f"  {wording.shape(report.shape)}", ""), f"  {report.dtype}")
-        page.line()
-        plots.statistics(page, report.statistics)
-        _sizes(page, report)
-        if report.rows:
-            value_grid(page, report, (view.tensor.shape if view.tensor else None) or [])
-        return page
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Ask for the values at the new index."""
-        event.stop()
-        self.post_message(self.Asked())
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter leaves the index, so that keys are keys again."""
-        event.stop()
-        self.query_one(TextPanel).focus()
-
-
-def _sizes(page: Page, report: ValuesReport) -> None:
-    """The norms, and the elements of largest absolute value."""
-    if report.norms is not None and report.norms.infinity is not None:
-        named = {"‖x‖₁": report.norms.one, "‖x‖₂": report.norms.two, "‖x‖∞": report.norms.infinity}
-        page.fact("norms", ", ".join(f"{name} {wording.number(value)}" for name, value in named.items()))
-    if len(report.largest) > 1:
-        found = report.largest[:LARGEST_SHOWN]
-        page.fact("largest", "\n".join(f"{wording.number(one.value):>10}  at {one.index}" for one in found))
 
 
 class RunPanel(Vertical):
@@ -245,13 +173,3 @@ def _outcome(page: Page, view: View) -> None:
         style = "$text-success" if view.clone.equal else ERROR
         page.line(("Y_clone == Y" if view.clone.equal else "Y_clone ≠ Y", style))
         page.paragraph(view.clone.explanation)
-
-
-def waiting(answer: Any, nothing: str) -> Page:
-    """What a panel says without its answer: the reason, or that there is nothing."""
-    page = Page()
-    if isinstance(answer, Exception):
-        page.paragraph(with_keys(str(answer)), ERROR)
-    else:
-        page.line((nothing if answer is None else "", MUTED))
-    return page

@@ -33,6 +33,8 @@ def histogram(page: Page, histogram: Histogram, height: int = 4) -> None:
     low, high = number(histogram.edges[0]), number(histogram.edges[-1])
     room = len(histogram.counts) - len(low) - len(high)
     page.line((f"{low}{' ' * max(1, room)}{high}", MUTED))
+    if histogram.sample is not None:
+        page.line((f"of {histogram.sample:,} elements, evenly spread", MUTED))
 
 
 def statistics(page: Page, of: Statistics) -> None:

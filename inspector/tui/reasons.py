@@ -23,6 +23,27 @@ def no_field_on_show(app: NNInspectApp) -> str:
     return nothing_open(app) or ("" if app.side.current == "field" else "the panel of the receptive field is not open")
 
 
+def no_picture(app: NNInspectApp) -> str:
+    """A tensor has to have more than one value to make a picture."""
+    why_not = nothing_open(app)
+    if why_not or app.side.current != "values":
+        return why_not
+    tensor = app.tensor
+    if tensor is None:
+        return "there is no tensor at this row"
+    if tensor.lazy:
+        return "no pass has given this tensor a shape yet"
+    if not tensor.shape:
+        return "a single number has no picture"
+    return "" if tensor.elements else "this tensor has no elements"
+
+
+def no_picture_on_show(app: NNInspectApp) -> str:
+    """Planes are moved where they are seen."""
+    on_show = app.table is not None and app.side.current == "values" and app.side.picture.display
+    return nothing_open(app) or ("" if on_show else "no picture of values is on show; V shows one")
+
+
 def nothing_to_run(app: NNInspectApp) -> str:
     """A file of tensors has no code."""
     if app.table is None:
@@ -52,6 +73,11 @@ def no_memory(app: NNInspectApp) -> str:
 def no_export(app: NNInspectApp) -> str:
     """Only a PyTorch model is exported."""
     return nothing_to_run(app) or _only_pytorch(app, "this is an ONNX model already; s saves it with its changes")
+
+
+def no_repair(app: NNInspectApp) -> str:
+    """A checkpoint is mended for a model that it is to be loaded into."""
+    return nothing_to_run(app) or _only_pytorch(app, "an ONNX model holds its own weights; open a PyTorch model")
 
 
 def no_modes(app: NNInspectApp) -> str:

@@ -9,6 +9,7 @@ from textual.widgets import Static
 from inspector.core.errors import RequestError
 from inspector.core.recipe import Recipe, parse_target
 from inspector.tui.dialog import Dialog, entry
+from inspector.tui.overwriting import Overwriting
 from inspector.worker.protocol import Save
 
 
@@ -24,7 +25,7 @@ class SaveDialog(Dialog[Save]):
         if self._is_onnx:
             self.title_text = "Save the model"
         self._path = path
-        self._asked_about: str | None = None
+        self._overwriting = Overwriting(self.button)
 
     def fields(self) -> Iterable[Widget]:
         """The path."""
@@ -38,11 +39,7 @@ class SaveDialog(Dialog[Save]):
         path = self.text("path").strip()
         if not path:
             raise RequestError("the file has no name; write one that ends in .pt or .safetensors")
-        # The worker may run on another machine, whose files only it can see; it refuses by itself.
-        if Path(path).expanduser().exists() and self._asked_about != path:
-            self._asked_about = path
-            raise RequestError(f"{path} exists. Press Save again to overwrite it, or write another name")
-        return Save(path=path, overwrite=self._asked_about == path)
+        return Save(path=path, overwrite=self._overwriting.allowed(path))
 
 
 def suggested_path(recipe: Recipe) -> str:

@@ -31,6 +31,9 @@ class SearchBar(Horizontal):
         super().__init__(id=id)
         self._tree: ModuleTree | None = None
         self._origin = 0
+        """The tree's line to return to."""
+        self._began = 0.0
+        """Where that is among the rows."""
         self._found: list[int] = []
 
     def compose(self) -> ComposeResult:
@@ -47,7 +50,7 @@ class SearchBar(Horizontal):
     def open(self, tree: ModuleTree) -> None:
         """Begin to search from the tree's cursor."""
         self._tree = tree
-        self._origin = tree.row_at or 0
+        self._origin, self._began = tree.row_at or 0, tree.position
         self.display = True
         sought = self.query_one(Input)
         sought.focus()
@@ -58,7 +61,7 @@ class SearchBar(Horizontal):
         event.stop()
         self._search()
         if self._found:
-            self.post_message(self.Found(next((row for row in self._found if row >= self._origin), self._found[0])))
+            self.post_message(self.Found(next((row for row in self._found if row >= self._began), self._found[0])))
         elif event.value:
             self.post_message(self.Found(self._origin))
 
@@ -77,7 +80,7 @@ class SearchBar(Horizontal):
         self._search()
         if not self._found or self._tree is None:
             return
-        at = self._tree.row_at or 0
+        at = self._tree.position
         after = [row for row in self._found if row > at] or self._found
         before = [row for row in self._found if row < at] or self._found
         self.post_message(self.Found(after[0] if by > 0 else before[-1]))

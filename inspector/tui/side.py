@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 from inspector.core.results import ValuesReport
+from inspector.tui.check_panel import CheckPanel
 from inspector.tui.field_panel import FieldPanel
 from inspector.tui.page import MUTED
 from inspector.tui.panels import (
@@ -25,8 +26,9 @@ from inspector.tui.panels import (
     ParametersPanel,
     RunPanel,
     SourcePanel,
-    ValuesPanel,
 )
+from inspector.tui.picture_view import PictureView
+from inspector.tui.values_panel import ValuesPanel
 from inspector.tui.view import View
 from inspector.worker.protocol import Request
 
@@ -38,9 +40,12 @@ TITLES = {
     "activations": "Run",
     "source": "Source",
     "field": "Field",
+    "check": "Check",
 }
 """The panels by id, in the order of their numbers."""
 NUMBER = "$text-accent"
+ANSWERS_KEPT = 500
+"""Answers remembered for the panels, the oldest dropped: pictures of every tensor of a large model take much memory."""
 
 
 class Side(Vertical):
@@ -68,11 +73,22 @@ class Side(Vertical):
             yield RunPanel(id="activations")
             yield SourcePanel(id="source")
             yield FieldPanel(id="field")
+            yield CheckPanel(id="check")
 
     @property
     def field(self) -> FieldPanel:
         """The panel that draws receptive fields."""
         return self.query_one(FieldPanel)
+
+    @property
+    def values(self) -> ValuesPanel:
+        """The panel that shows a tensor's values."""
+        return self.query_one(ValuesPanel)
+
+    @property
+    def picture(self) -> PictureView:
+        """The picture in it."""
+        return self.query_one(PictureView)
 
     @property
     def current(self) -> str:
@@ -97,11 +113,13 @@ class Side(Vertical):
     def keep(self, request: Request[Any], answer: Any) -> None:
         """Take an answer, or the exception in its place, and draw it if it is still looked at."""
         self._answers[repr(request)] = answer
+        if len(self._answers) > ANSWERS_KEPT:
+            del self._answers[next(iter(self._answers))]
         self.redraw()
 
     def values_known(self, view: View) -> ValuesReport | None:
         """The values of the view's tensor at the index looked at, where they are here."""
-        request = self.query_one(ValuesPanel).wanted(view)
+        request = self.values.wanted_numbers(view)
         answer = self._answers.get(repr(request))
         return answer if isinstance(answer, ValuesReport) else None
 
@@ -117,13 +135,16 @@ class Side(Vertical):
             self.post_message(self.Wanted(request))
 
     def on_values_panel_asked(self, event: ValuesPanel.Asked) -> None:
-        """Another index was typed."""
+        """Another index was typed, or other planes chosen."""
         event.stop()
         self.redraw()
 
 
 class PanelTabs(Widget):
-    """One line with the panels' numbers and titles; where it is narrow, others than the current lose their titles."""
+    """One line with the panels' numbers and titles.
+
+    Where it is narrow, other titles than that of the current one give way, the longest first.
+    """
 
     current: reactive[str] = reactive("overview")
 
@@ -141,7 +162,11 @@ class PanelTabs(Widget):
             if sum(cell_len(number + title) + 1 for number, title in labels) <= self.size.width:
                 return labels
         at = list(TITLES).index(self.current)
-        return [label if place == at else (label[0], "") for place, label in enumerate(spaced)]
+        labels = [label if place == at else titles[place] for place, label in enumerate(spaced)]
+        for place in sorted(range(len(labels)), key=lambda place: -len(titles[place][1])):
+            if place != at and sum(cell_len(number + title) + 1 for number, title in labels) > self.size.width:
+                labels[place] = (titles[place][0], "")
+        return labels
 
     def render(self) -> Content:
         """The line of tabs."""

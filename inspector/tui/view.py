@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Literal
 
 from inspector.core import key_spelling
+from inspector.core.findings import CheckReport
 from inspector.core.memory import MemoryReport
 from inspector.core.results import CloneReport, ForwardReport
 from inspector.core.table import ModelTable, Row, Tensor
@@ -23,12 +24,17 @@ class View:
     row: Row
     failed: bool = False
     """The model's failure belongs to this row."""
+    repetition: str = ""
+    """Of which blocks the row is the first, or how it differs from them."""
     tensor: Tensor | None = None
     report: ForwardReport | None = None
     report_is_old: bool = False
     """The model was changed after that pass."""
     clone: CloneReport | None = None
     memory: MemoryReport | None = None
+    check: CheckReport | None = None
+    check_is_old: bool = False
+    """The model was changed after that check."""
     spelling: Spelling = "here"
     wrapped: frozenset[str] = frozenset()
     """Paths that end in a wrapper's token."""

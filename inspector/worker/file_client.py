@@ -56,6 +56,11 @@ class FileClient:
 
             key, index, limit = request.key, request.index, request.limit
             return await self._work(lambda progress: values_report(catalog, key, index, limit))
+        if isinstance(request, protocol.DrawValues) and catalog is not None:
+            from inspector.files.values.report import values_picture
+
+            settings = request.settings
+            return await self._work(lambda progress: values_picture(catalog, settings))
         if isinstance(request, protocol.Check) and catalog is not None:
             from inspector.checks.running import check_file
 

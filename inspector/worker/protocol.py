@@ -28,6 +28,7 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.table import ModelTable, Source
+from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
 
 PROTOCOL_VERSION = 1
@@ -131,6 +132,13 @@ class Values(Request[ValuesReport], frozen=True, kw_only=True):
     answer: ClassVar[Any] = ValuesReport
 
 
+class DrawValues(Request[ValuePicture], frozen=True, kw_only=True):
+    """A picture of a tensor's values: a heat map, or the kernels of a convolution."""
+
+    settings: PictureSettings
+    answer: ClassVar[Any] = ValuePicture
+
+
 class SourceOf(Request[SourceReport], frozen=True, kw_only=True):
     """The source of a module's forward; where `line` is not in it, of the function that holds that line."""
 
@@ -199,6 +207,7 @@ AnyRequest = (
     | Explain
     | Export
     | Values
+    | DrawValues
     | SourceOf
     | Preview
     | WhatIf

@@ -85,6 +85,8 @@ class Server:
                 return model.explain(keys)
             case protocol.Values(key=key, index=index, limit=limit):
                 return model.values(key, index, limit)
+            case protocol.DrawValues(settings=settings):
+                return model.picture(settings)
             case protocol.SourceOf(path=path, line=line):
                 return model.source(path, line)
             case protocol.Preview(edit=edit):

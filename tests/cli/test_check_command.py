@@ -35,6 +35,10 @@ def test_findings_of_a_file(broken: Path) -> None:
     assert (finding["rule"], finding["name"], finding["severity"]) == ("NN402", "nonfinite-weights", "error")
     assert finding["path"] == "state_dict.weight"
     assert document["not_run"] == []
+    assert document["tensors"] == 2
+    rules = {rule["id"]: rule for rule in document["rules"]}
+    assert rules["NN402"]["name"] == "nonfinite-weights"
+    assert rules["NN402"]["thresholds"] in check("--explain", "NN402", status=0).stdout
     assert "1 error" in check(str(broken), "--fail-on", "never", status=0).stdout
 
 

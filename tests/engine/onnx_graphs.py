@@ -37,7 +37,9 @@ def model_of(
     opset: int = 17,
 ) -> onnx.ModelProto:
     graph = helper.make_graph(nodes, "net", inputs, [value(name, None) for name in outputs], initializers)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    others = sorted({node.domain for node in nodes} - {""})
+    imports = [helper.make_opsetid("", opset), *(helper.make_opsetid(domain, 1) for domain in others)]
+    return helper.make_model(graph, opset_imports=imports, ir_version=8)
 
 
 def saved(folder: Path, model: onnx.ModelProto, name: str = "net.onnx", **options: Any) -> str:

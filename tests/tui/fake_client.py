@@ -5,10 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from inspector.core.edits import Edit, Journal
+from inspector.core.findings import CheckReport, Finding, NotRun, Rule
 from inspector.core.memory import Fitting, MemoryReport, MemorySettings, Peak, RowMemory
 from inspector.core.recipe import Recipe
+from inspector.core.repair import Found, Harmless, Proposal, RepairReport, RepairSettings, Unsure
 from inspector.core.results import (
     CloneReport,
     Device,
@@ -32,6 +35,8 @@ from inspector.core.table import (
     FormulaLine,
     Input,
     Load,
+    LoadRule,
+    Mismatch,
     ModelInfo,
     ModelTable,
     Operand,
@@ -43,6 +48,7 @@ from inspector.core.table import (
     Totals,
 )
 from inspector.core.tensor_index import parse_index
+from inspector.files.values.pictures import picture_of_array
 from inspector.worker import protocol
 
 FORWARD = """\
@@ -219,6 +225,10 @@ class FakeClient:
                 )
             case protocol.Memory():
                 return memory(request.settings, len(table.rows))
+            case protocol.Check():
+                return found()
+            case protocol.Repair():
+                return mended(request.settings)
             case protocol.CompareClone():
                 return CloneReport(equal=True, max_abs=0.0, outputs=[], explanation="bit for bit the same")
             case protocol.Explain():
@@ -230,6 +240,9 @@ class FakeClient:
                     key=request.key, index=request.index, shape=[5, 5], dtype="float32", device="cpu",
                     statistics=STATISTICS, rows=[[0.5, -0.25], [None, 1.0]],
                 )  # fmt: skip
+            case protocol.DrawValues(settings=settings):
+                sizes = next(one.shape or [] for one in table.tensors if one.key == settings.key)
+                return picture_of_array(waves(sizes), settings, "float32")
             case protocol.SourceOf():
                 return SourceReport(path=request.path, file="lenet.py", first_line=10, text=FORWARD)
             case protocol.Preview():
@@ -256,6 +269,57 @@ class FakeClient:
             edit=edit, keys=[edit.where], message=f"{edit.action} {edit.where}", table=self._table or lenet(),
             can_undo=bool(self.journal.done), can_redo=bool(self.journal.undone),
         )  # fmt: skip
+
+
+def waves(shape: list[int]) -> np.ndarray:
+    """Values that no two places share, positive and negative ones in stripes."""
+    at = np.indices(shape, dtype=np.float64)
+    steps = np.arange(len(shape), 0, -1).reshape(-1, *[1] * len(shape))
+    return np.sin((at * steps / 3).sum(axis=0)) * (1 + at[-1] / 100) - at[0] / 50
+
+
+def found() -> CheckReport:
+    """Findings of two rules that no version of the program has, and one that could not be applied."""
+    rules = [
+        Rule(
+            id=f"NN99{number}", name=name, looks_for=f"Layers that are {name}.", thresholds="More than 3 of 4.",
+            source="A paper on layers.",
+        )
+        for number, name in enumerate(("sleepy", "hungry", "absent"))
+    ]  # fmt: skip
+
+    def finding(rule: int, severity: Any, path: str) -> Finding:
+        return Finding(
+            rule=rules[rule].id, name=rules[rule].name, severity=severity, path=path,
+            message=f"{path or 'the model'} is {rules[rule].name}", evidence="3 of 4 units", fix="feed it more",
+            may_be_wrong="when it is on a diet",
+        )  # fmt: skip
+
+    return CheckReport(
+        findings=[finding(1, "error", "fc.weight"), finding(0, "warning", "conv1"), finding(0, "info", "")],
+        not_run=[NotRun(rule="NN992", why="it needs a pass, and there is none")],
+        rules=rules,
+        tensors=4,
+    )
+
+
+def mended(settings: RepairSettings) -> RepairReport:
+    """A file with another head: of everything that a report can say, one."""
+    return RepairReport(
+        loads=False, verdict="3.7 % of the model's elements are filled", container="net", coverage=0.037, matched=2,
+        rules=[LoadRule(kind="drop_wrapper", from_="module.", to="", tensors=2, confidence=0.9, condition="n ≥ 3")],
+        missing=["fc.scale"], unexpected=["neck.weight"],
+        mismatched=[Mismatch(key="fc.weight", file_shape=[7, 1176], model_shape=[10, 1176])],
+        ambiguous=[Unsure(model=["conv1.bias"], candidates=["a.bias", "b.bias"], why="both are 6 long")],
+        harmless=[Harmless(key="steps", side="file", why="a counter")],
+        proposals=[
+            Proposal(kind="class head", keys=["fc.weight"], elements=11760, message="fc: load the rest"),
+            Proposal(kind="weight_norm_fold", keys=["conv1.weight"], elements=450, message="conv1: fold its norm"),
+        ],
+        stays_random=["fc.weight", "fc.bias"], notes=["a note"],
+        others=[Found(container="ema", kind="average", coverage=0.5)], arguments="num_classes=7",
+        snippet="import torch\nstate = {}", written=settings.output if settings.partial else None,
+    )  # fmt: skip
 
 
 def memory(settings: MemorySettings, rows: int) -> MemoryReport:

@@ -11,6 +11,7 @@ from screen_text import session
 from inspector.tui.actions import ACTIONS, APP_ACTIONS, GROUPS
 from inspector.tui.field_actions import FIELD_ACTIONS
 from inspector.tui.help_screen import help_page, key_names
+from inspector.tui.picture_actions import PICTURE_ACTIONS
 from inspector.tui.row_actions import ROW_ACTIONS
 from inspector.worker import protocol
 
@@ -18,14 +19,14 @@ pytestmark = pytest.mark.slow
 
 
 def test_every_action_has_an_id_of_its_own_and_says_what_it_does():
-    assert len(ACTIONS) == len(APP_ACTIONS) + len(ROW_ACTIONS) + len(FIELD_ACTIONS)
+    assert len(ACTIONS) == len(APP_ACTIONS) + len(ROW_ACTIONS) + len(FIELD_ACTIONS) + len(PICTURE_ACTIONS)
     for action in ACTIONS.values():
         assert action.title
         assert action.help.endswith(".")
         assert action.group in GROUPS
 
 
-@pytest.mark.parametrize("of_widget", [ROW_ACTIONS, FIELD_ACTIONS])
+@pytest.mark.parametrize("of_widget", [ROW_ACTIONS, FIELD_ACTIONS, PICTURE_ACTIONS])
 def test_no_two_actions_share_a_key_in_one_place(of_widget):
     keys = Counter(key for action in (*APP_ACTIONS, *of_widget) for key in action.keys.split(","))
     assert [key for key, count in keys.items() if count > 1] == []
@@ -45,7 +46,9 @@ async def test_every_action_is_in_the_palette():
         assert enabled <= offered
         await ui.press("m")
         offered |= {command.title for command in ui.app.get_system_commands(ui.app.screen)}
-        await ui.press("u", "slash", "c", "enter", "7")
+        await ui.press("u", "slash", "c", "enter", "4", "V")
+        offered |= {command.title for command in ui.app.get_system_commands(ui.app.screen)}
+        await ui.press("7")
         offered |= {command.title for command in ui.app.get_system_commands(ui.app.screen)}
         assert {action.title for action in ACTIONS.values()} <= offered
 

@@ -2,10 +2,11 @@
 
 import msgspec
 import pytest
-from fake_client import FakeClient, lenet
+from fake_client import FakeClient, found, lenet
 from screen_text import session
 
 from inspector.core.results import KeyExplanation, KeyPart, SourceReport
+from inspector.core.table import Source
 from inspector.worker import protocol
 
 pytestmark = pytest.mark.slow
@@ -50,6 +51,10 @@ def with_name(name: str, failed: bool):
     return change(table, rows=rows, tensors=tensors, failure=failure, model=model)
 
 
+def source(name: str) -> Source:
+    return Source(file=name, line=1, text=name)
+
+
 def one_in_quick_tests(name: str) -> bool:
     return name in ("[/]", "new\nline\ttab")
 
@@ -64,9 +69,15 @@ async def test_every_panel_and_dialog_shows_any_name(name, failed):
     part = KeyPart(text=name, kind=name, module_type=name, explanation=name)
     client.answers[protocol.Explain] = [KeyExplanation(key=name, expression=name, parts=[part])]
     client.answers[protocol.SourceOf] = SourceReport(path=name, file=name, first_line=1, text=f"{name}\n{name}")
+    report = found()
+    findings = [
+        msgspec.structs.replace(one, path=name, message=name, evidence=name, name=name, source=source(name))
+        for one in report.findings
+    ]
+    client.answers[protocol.Check] = msgspec.structs.replace(report, findings=findings)
     async with session(client=client, size=(160, 45)) as ui:
         await ui.press("home", "down")
-        for key in "123456":
+        for key in "C12345678":
             await ui.press(key)
         for key in ("i", "e", "d", "t", "f"):
             await ui.press(key, "escape")

@@ -3,10 +3,12 @@
 import msgspec
 import pytest
 from fake_client import FORWARD, FakeClient, lenet
+from rich.cells import cell_len
 from screen_text import session
 
 from inspector.core.results import SourceReport
 from inspector.core.table import Note
+from inspector.tui.side import TITLES
 from inspector.worker import protocol
 
 pytestmark = pytest.mark.slow
@@ -187,8 +189,21 @@ async def test_the_mouse_chooses_rows_folds_and_opens_panels():
         assert len(ui.app.module_tree.lines()) == 1
         await ui.pilot.click("#tree", offset=(0, 1))
         assert len(ui.app.module_tree.lines()) == 6
-        await ui.pilot.click("#tabs", offset=(14, 0))
+        tabs = ui.app.side.query_one("#tabs")
+        await ui.pilot.click("#tabs", offset=(tabs.render().plain.index("2"), 0))
         assert ui.app.side.current == "parameters"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 110, 120, 160])
+async def test_every_panel_has_a_tab_at_any_width_and_the_open_one_its_title(width):
+    async with session(size=(width, 40)) as ui:
+        for number, title in enumerate(TITLES.values(), 1):
+            await ui.press(str(number))
+            tabs = ui.app.side.query_one("#tabs")
+            line = tabs.render().plain
+            assert cell_len(line.rstrip()) <= tabs.size.width
+            assert f"{number}{title}" in line.replace(" ", "")
+            assert [int(digit) for digit in line if digit.isdigit()] == list(range(1, len(TITLES) + 1))
 
 
 async def test_dialogs_are_walked_through_with_tab():

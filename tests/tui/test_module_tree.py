@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from textual.app import App
 
 from inspector.core.table import ModelInfo, ModelTable, Row
-from inspector.tui.module_tree import SHOWN_AT_FIRST, ModuleTree, first_folds
+from inspector.tui.module_tree import ModuleTree
+from inspector.tui.tree_folds import SHOWN_AT_FIRST, first_folds
 
 
 class TreeApp(App[None]):

@@ -54,7 +54,7 @@ def _through(
     read = [fields.get(name) for name in [*node.proto.input, *captured(node.proto)] if name]
     if all(field is None for field in read):
         return [None] * len(names)
-    reader = READERS.get(node.proto.op_type) if node.standard else None
+    reader = READERS.get(node.operator)
     if reader is not None:
         try:
             return reader(NodeView(node, graph.opset(), shapes, fields, constants, tracked))

@@ -1,17 +1,17 @@
 """ONNX operators as the canonical operations of `inspector.core.field_rules`: windows, mixing, and the plain ones.
 
-One short function for each kind of operator; `rearranging` adds those that move positions about. Operators are those
-of ONNX's own domain; a reader raises UnreadableError where settings depend on the input's values.
+One short function for each kind of operator; `rearranging` adds those that move positions about, `optimised_readers`
+those of onnxruntime. A reader raises UnreadableError where settings depend on the input's values.
 """
 
 from inspector.core.field_rules.pointwise import placed
 from inspector.core.field_rules.registry import Fields
-from inspector.engine.onnx_model import rearranging
+from inspector.engine.onnx_model import optimised_readers, rearranging
 from inspector.engine.onnx_model.field_registry import READERS, reads
 from inspector.engine.onnx_model.node_view import NodeView, UnreadableError
 from inspector.engine.onnx_model.windows import transposed_window_of, window_of
 
-__all__ = ["READERS", "rearranging"]
+__all__ = ["READERS", "optimised_readers", "rearranging"]
 
 
 @reads("Conv ConvInteger")
@@ -96,6 +96,15 @@ def _lp_norm(view: NodeView) -> Fields:
     return view.apply("normalise", [view.operand(0)], dims=[view.attribute("axis", -1)])
 
 
+@reads("DynamicQuantizeLinear")
+def _dynamic_quantisation(view: NodeView) -> Fields:
+    """Scale and zero point follow from the extremes of the whole input."""
+    rank = len(view.shape(0))
+    (quantised,) = view.apply_for("normalise", [view.operand(0)], [view.output()], dims=list(range(rank)))
+    (scale,) = view.apply_for("reduce", [view.operand(0)], [()])
+    return [quantised, *[scale] * (len(view.node.proto.output) - 1)]
+
+
 @reads("MeanVarianceNormalization")
 def _mean_variance_norm(view: NodeView) -> Fields:
     return view.apply("normalise", [view.operand(0)], dims=view.attribute("axes", [0, 2, 3]))
@@ -168,13 +177,27 @@ def _general_matrix_product(view: NodeView) -> Fields:
 def _einstein_sum(view: NodeView) -> Fields:
     equation = view.attribute("equation", "").replace(" ", "")
     left, arrow, right = equation.partition("->")
-    if "." in equation:
-        raise UnreadableError
     letters = left.split(",")
     if not arrow:
-        every = "".join(letters)
-        right = "".join(sorted(letter for letter in set(every) if every.count(letter) == 1))
-    return view.apply("einsum", view.operands(), operands=letters, output=right)
+        every = left.replace(",", "").replace("...", "")
+        once = "".join(sorted(letter for letter in set(every) if every.count(letter) == 1))
+        right = ("..." if "..." in left else "") + once
+    operands = view.operands()
+    hidden = [len(shape) - len(text) + 3 for text, (shape, _) in zip(letters, operands, strict=True)]
+    unnamed = max((count for text, count in zip(letters, hidden, strict=True) if "..." in text), default=0)
+    spelled = [_spelled(text, count, unnamed) for text, count in zip(letters, hidden, strict=True)]
+    return view.apply("einsum", operands, operands=spelled, output=_spelled(right, unnamed, unnamed))
+
+
+def _spelled(text: str, stands_for: int, unnamed: int) -> str:
+    """Letters with an ellipsis replaced by digits for the last of the dimensions that ellipses stand for."""
+    return text.replace("...", "".join(str(dim) for dim in range(unnamed - stands_for, unnamed)))
+
+
+@reads("RotaryEmbedding")
+def _rotation(view: NodeView) -> Fields:
+    """Pairs of features turned by an angle that depends on the position."""
+    return view.apply("normalise", [view.operand(0)], dims=[-1])
 
 
 @reads("LSTM GRU RNN")

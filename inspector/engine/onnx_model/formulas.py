@@ -22,7 +22,7 @@ def formulas_of(graph: Graph, shapes: Mapping[str, list[int]]) -> dict[int, list
     constants = ConstantValues(graph, known)
     found = {}
     for node in graph.nodes:
-        reader = _FORMULAS.get(node.proto.op_type) if node.standard else None
+        reader = _FORMULAS.get(node.operator)
         if reader is None:
             continue
         try:
@@ -124,6 +124,9 @@ _FORMULAS: dict[str, _Reader] = {
     "GlobalMaxPool": _global_pooling,
     "GlobalAveragePool": _global_pooling,
     "GlobalLpPool": _global_pooling,
+    "com.microsoft.FusedConv": _convolution,
+    "com.microsoft.QLinearAveragePool": _pooling,
+    "com.microsoft.QLinearGlobalAveragePool": _global_pooling,
     "Gemm": _matrix_product,
     "MatMul": _matrix_product,
     "Resize": _resizing,

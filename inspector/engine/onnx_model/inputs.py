@@ -12,6 +12,7 @@ import torch
 
 from inspector.core.errors import RequestError
 from inspector.core.recipe import DTYPES, InputSpec
+from inspector.core.table import SymbolicShape
 from inspector.engine.drawing_inputs import draw_inputs, read_input
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.initializers import dtype_name, torch_dtype
@@ -35,6 +36,11 @@ class Declared:
     dtype: str
     sizes: list[Size] | None
     """A number where it is fixed, else a symbol; None where not even the rank is declared."""
+
+    @property
+    def symbolic(self) -> SymbolicShape | None:
+        """The sizes where some are open, else None."""
+        return [*self.sizes] if any(isinstance(size, str) for size in self.sizes or []) and self.sizes else None
 
     def __str__(self) -> str:
         """The declaration as people read it: ``float32 N×3×224×224``."""

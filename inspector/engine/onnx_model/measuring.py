@@ -15,13 +15,26 @@ from inspector.engine.statistics import statistics
 Values = Mapping[str, torch.Tensor | None]
 
 
-def row_runs(graph: Graph, rows: list[Row], run: Run, progress: Progress) -> list[RowRun]:
+Known = Mapping[str, Statistics]
+
+
+def statistics_of_rows(graph: Graph, run: Run, progress: Progress) -> dict[str, Statistics]:
+    """Of the first value that each row made and that is a tensor, by its name."""
+    known: dict[str, Statistics] = {}
+    made = made_by_rows(graph)
+    for number, names in enumerate(made):
+        first = next((name for name in names if run.values.get(name) is not None), None)
+        if first is not None and first not in known and (tensor := run.values[first]) is not None:
+            progress(number, len(made), f"statistics of {first}")
+            known[first] = statistics(tensor, channels=True, sampled=True)
+    return known
+
+
+def row_runs(graph: Graph, rows: list[Row], run: Run, known: Known) -> list[RowRun]:
     """One entry for each row: a scope's time is that of its nodes, the root's that of the run."""
     positions = {node.path: node.index for node in graph.nodes}
-    known: dict[str, Statistics] = {}
     runs = []
     for row, made in zip(rows, made_by_rows(graph), strict=True):
-        progress(row.index, len(rows), f"statistics of {row.path or row.name}")
         below = [other.path for other in rows[row.index : row.index + row.subtree] if other.kind == "node"]
         times = [time for path in below if (time := run.node_seconds.get(positions[path])) is not None]
         seconds = sum(times) if times else None
@@ -30,8 +43,6 @@ def row_runs(graph: Graph, rows: list[Row], run: Run, progress: Progress) -> lis
             self_seconds = max(0.0, run.seconds - (seconds or 0.0)) if run.refusal is None else None
             seconds = run.seconds if run.refusal is None else seconds
         tensors = [(name, tensor) for name in made if (tensor := run.values.get(name)) is not None]
-        if tensors and tensors[0][0] not in known:
-            known[tensors[0][0]] = statistics(tensors[0][1], channels=True)
         runs.append(
             RowRun(
                 seconds=seconds,
@@ -63,7 +74,7 @@ def output_previews(graph: Graph, values: Values) -> list[OutputPreview]:
 
 
 def first_nonfinite(
-    graph: Graph, rows: list[Row], feeds: Mapping[str, torch.Tensor], values: Values
+    graph: Graph, rows: list[Row], feeds: Mapping[str, torch.Tensor], values: Values, known: Known
 ) -> FirstNonfinite | None:
     """The first node with NaN or Inf in its output and none in what it read, weights aside.
 
@@ -71,7 +82,7 @@ def first_nonfinite(
     """
     bad = {name for name, tensor in feeds.items() if not _finite(tensor)}
     for node in graph.nodes:
-        made = {name for name in node.proto.output if name and not _finite(values.get(name))}
+        made = {name for name in node.proto.output if name and not _finite(values.get(name), known.get(name))}
         meant = node.proto.op_type in ("Constant", "ConstantOfShape") and not any(_has_nan(values.get(n)) for n in made)
         if made and not meant and not any(name in bad for name in node.proto.input):
             row = next(row for row in rows if row.kind == "node" and row.path == node.path)
@@ -80,7 +91,9 @@ def first_nonfinite(
     return None
 
 
-def _finite(tensor: torch.Tensor | None) -> bool:
+def _finite(tensor: torch.Tensor | None, known: Statistics | None = None) -> bool:
+    if known is not None:
+        return not (known.nan or known.inf)
     if tensor is None or not (tensor.is_floating_point() or tensor.is_complex()) or tensor.numel() == 0:
         return True
     wide = tensor.float() if tensor.element_size() < 4 else tensor

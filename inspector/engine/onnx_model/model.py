@@ -23,13 +23,14 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.table import Failure, Input, ModelTable, Source
+from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
 from inspector.engine.arrays import Array, array_of
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.onnx_model.editing import apply_initialise, apply_set_element, preview_initialise
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.inputs import draw
-from inspector.engine.onnx_model.measuring import first_nonfinite, output_previews, row_runs
+from inspector.engine.onnx_model.measuring import first_nonfinite, output_previews, row_runs, statistics_of_rows
 from inspector.engine.onnx_model.naming import explain_keys
 from inspector.engine.onnx_model.opening import read_graph
 from inspector.engine.onnx_model.printing import source_of
@@ -41,7 +42,7 @@ from inspector.engine.onnx_model.table import declared_as_inputs, table_of
 from inspector.engine.onnx_model.tensors import values_of
 from inspector.engine.onnx_model.tracing import Pass, failure_of, trace, values_of_run
 from inspector.engine.row_values import GraphValues, Named
-from inspector.engine.values import read_values
+from inspector.engine.values import read_picture, read_values
 
 
 def open_onnx(recipe: Recipe) -> LiveModel:
@@ -97,16 +98,16 @@ class OnnxModel(LiveModel):
         progress(0, 2, "running with onnxruntime")
         result = run(self.graph, feeds, provider_of(self._device), seed)
         values = values_of_run(self.graph, feeds, result.values)
-        self._pass = Pass.of(self.graph, values, result.reached, self._pass.notes)
+        self._pass = Pass.of(self.graph, values, result.reached, self._pass.notes, self._pass.traced.symbolic)
         self._failure = failure_of(self.graph, result.refusal, values, self._device) if result.refusal else None
         self._table = None
         table = self.table()
-        progress(1, 2, "statistics")
+        known = statistics_of_rows(self.graph, result, progress)
         return ForwardReport(
             table=table,
-            runs=row_runs(self.graph, table.rows, result, progress),
+            runs=row_runs(self.graph, table.rows, result, known),
             outputs=[] if result.refusal else output_previews(self.graph, result.values),
-            first_nonfinite=first_nonfinite(self.graph, table.rows, feeds, result.values),
+            first_nonfinite=first_nonfinite(self.graph, table.rows, feeds, result.values, known),
             seconds=None if result.refusal else result.seconds,
             seed=seed,
         )
@@ -163,6 +164,10 @@ class OnnxModel(LiveModel):
     def values(self, key: str, index: str, limit: int) -> ValuesReport:
         """The values of an initializer or constant."""
         return read_values(values_of(self.graph, key), key, index, limit)
+
+    def picture(self, wanted: PictureSettings) -> ValuePicture:
+        """Of an initializer or constant."""
+        return read_picture(values_of(self.graph, wanted.key), wanted)
 
     def arrays(self) -> Iterator[tuple[str, str, Array | None]]:
         """Of the initializers."""

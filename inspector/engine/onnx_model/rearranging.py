@@ -96,6 +96,22 @@ def _padding(view: NodeView) -> Fields:
     return view.apply("pad", [view.operand(0)], padding=before, wraps=view.attribute("mode", "constant") == "wrap")
 
 
+@reads("CenterCropPad")
+def _cropping_to_the_centre(view: NodeView) -> Fields:
+    """Source: the specification; where an odd number goes, the extra one is behind."""
+    shape, output = view.shape(0), view.output()
+    cropped = tuple(min(before, after) for before, after in zip(shape, output, strict=True))
+    items: list[IndexItem] = [((before - after) // 2, 1) for before, after in zip(shape, cropped, strict=True)]
+    inner = view.apply_to("slice", view.operand(0), cropped, items=items)
+    added = [(after - before) // 2 for before, after in zip(cropped, output, strict=True)]
+    return view.apply("pad", [inner], padding=added)
+
+
+@reads("GridSample")
+def _sampling(view: NodeView) -> Fields:
+    return view.apply("sample", [view.operand(0), view.operand(1)])
+
+
 @reads("DepthToSpace")
 def _depth_to_space(view: NodeView) -> Fields:
     return view.apply("pixel_shuffle", [view.operand(0)], factor=view.attribute("blocksize", 1))

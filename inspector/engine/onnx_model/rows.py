@@ -9,13 +9,15 @@ from math import prod
 
 import onnx
 
-from inspector.core.table import FormulaLine, ReceptiveField, Row, Source, Tensor
+from inspector.core.table import FormulaLine, ReceptiveField, Row, Source, SymbolicShape, Tensor
 from inspector.engine.onnx_model.graph import Graph, Node, Scope
 from inspector.engine.onnx_model.initializers import dtype_name
 from inspector.engine.onnx_model.tensors import constant_value, held_by
 from inspector.files.dtypes import ITEM_BYTES
 
 _LONGEST = 240
+_VIEWS = {"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}
+"""Operators of which onnxruntime's output lies in their input's memory."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class Traced:
     """By the name of a value."""
     formulas: Mapping[int, list[FormulaLine]] = field(default_factory=dict)
     """By the position of a node."""
+    operations: Mapping[int, int] = field(default_factory=dict)
+    """Floating-point operations, by the position of a node; only of nodes that are counted."""
+    symbolic: Mapping[str, SymbolicShape] = field(default_factory=dict)
+    """Shapes in symbols by the name of a value, of those that depend on one."""
 
 
 def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced: Traced) -> list[Row]:
@@ -61,6 +67,7 @@ def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced:
         reads = [value.name for value in graph.inputs] if whole else _read_from_outside(graph, first, last)
         makes = made[index]
         known = [traced.values[value] for value in makes if value in traced.values]
+        counted = [traced.operations[at] for at in range(first, last) if at in traced.operations]
         rows.append(
             Row(
                 index=index,
@@ -83,9 +90,12 @@ def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced:
                 shared_with=sharing.get(first, []) if node else [],
                 input_shapes=_shapes(traced, reads),
                 output_shapes=_shapes(traced, makes),
+                symbolic_shapes=_symbolic(traced, makes),
                 output_bytes=_bytes_of(known) if len(known) == len(makes) else None,
                 dtype=known[0].dtype if known else None,
                 device=device,
+                flops=sum(counted) if counted else None,
+                activation_bytes=_newly_made(graph, first, last, traced),
                 source=source_line(node) if node else None,
                 formula=traced.formulas.get(first) if node else None,
                 receptive_field=traced.fields.get(makes[0]) if makes else None,
@@ -284,9 +294,24 @@ def _read_outside(graph: Graph, first: int, last: int, last_read: Mapping[str, i
     return [name for name in made if name not in graph.constants and last_read.get(name, -1) >= last]
 
 
+def _newly_made(graph: Graph, first: int, last: int, traced: Traced) -> int | None:
+    """Bytes that nodes of a stretch take for their outputs: nothing where these are their inputs seen otherwise."""
+    makers = (n for n in graph.nodes[first:last] if n.proto.op_type not in _VIEWS or not n.standard)
+    made = [name for node in makers for name in node.proto.output if name and name not in graph.constants]
+    known = [traced.values[name] for name in made if name in traced.values]
+    return _bytes_of(known) if traced.values and len(known) == len(made) else None
+
+
 def _shapes(traced: Traced, names: list[str]) -> list[list[int]]:
     shapes = (traced.values[name].shape for name in names if name in traced.values)
     return [shape for shape in shapes if shape is not None]
+
+
+def _symbolic(traced: Traced, names: list[str]) -> list[SymbolicShape]:
+    if not any(name in traced.symbolic for name in names):
+        return []
+    known = [(traced.symbolic.get(name), value) for name in names if (value := traced.values.get(name)) is not None]
+    return [symbolic or [*(value.shape or [])] for symbolic, value in known if value.shape is not None]
 
 
 def _bytes_of(values: list[Value]) -> int | None:

@@ -131,6 +131,8 @@ def _options(
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
+    # Threads that spin while they wait take the processor from the statistics of what was run.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(graph.folder))
     if lent:
         options.add_external_initializers(list(lent), list(lent.values()))

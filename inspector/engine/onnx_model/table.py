@@ -23,12 +23,14 @@ def table_of(
     traced = made.traced
     if not traced.values:
         traced = Traced(formulas=formulas_of(graph, {}))
+    rows = rows_of(graph, tensors, device, name, traced)
+    totals = totals_of(tensors, len(graph.nodes))
     return ModelTable(
         model=ModelInfo(name=name, framework="onnx", target=recipe.target, devices=[device]),
         inputs=inputs,
         outputs=_outputs(graph, traced),
-        totals=totals_of(tensors, len(graph.nodes)),
-        rows=rows_of(graph, tensors, device, name, traced),
+        totals=totals if failure is not None else totals.with_costs_of(rows[0]),
+        rows=rows,
         tensors=tensors,
         failure=failure,
         notes=[*_notes(graph), *made.notes],
@@ -42,7 +44,15 @@ def declared_as_inputs(graph: Graph) -> list[Input]:
     for one in declared_inputs(graph):
         fixed = [size for size in one.sizes or [] if isinstance(size, int)]
         known = one.sizes is not None and len(fixed) == len(one.sizes)
-        listed.append(Input(name=one.name, shape=fixed if known else None, dtype=one.dtype, origin="declared"))
+        listed.append(
+            Input(
+                name=one.name,
+                shape=fixed if known else None,
+                dtype=one.dtype,
+                origin="declared",
+                symbolic_shape=one.symbolic,
+            )
+        )
     return listed
 
 
@@ -52,7 +62,8 @@ def _outputs(graph: Graph, traced: Traced) -> list[Output]:
         known = traced.values.get(value.name)
         declared = dtype_name(value.type.tensor_type.elem_type) if value.type.HasField("tensor_type") else "unknown"
         dtype = known.dtype if known is not None and known.dtype else declared
-        listed.append(Output(name=value.name, shape=known.shape if known else None, dtype=dtype))
+        shape, symbolic = known.shape if known else None, traced.symbolic.get(value.name)
+        listed.append(Output(name=value.name, shape=shape, dtype=dtype, symbolic_shape=symbolic))
     return listed
 
 

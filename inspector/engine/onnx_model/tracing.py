@@ -8,9 +8,10 @@ import torch
 
 from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
-from inspector.core.table import Failure, Input, Note, Operand
+from inspector.core.table import Failure, Input, Note, Operand, SymbolicShape
 from inspector.engine.drawing_inputs import read_input
 from inspector.engine.live import Progress
+from inspector.engine.onnx_model.costs import operations_of
 from inspector.engine.onnx_model.field_pass import receptive_fields
 from inspector.engine.onnx_model.formulas import formulas_of
 from inspector.engine.onnx_model.graph import Graph
@@ -20,6 +21,7 @@ from inspector.engine.onnx_model.providers import Provider
 from inspector.engine.onnx_model.rows import Traced, Value, source_line
 from inspector.engine.onnx_model.running import Refusal, run
 from inspector.engine.onnx_model.shapes import Inferred, infer
+from inspector.engine.onnx_model.symbols import symbolic_shapes
 
 _ALTERNATIVES = 4
 _CHEAP_ELEMENTS = 1 << 26
@@ -34,12 +36,21 @@ class Pass:
     notes: list[Note] = field(default_factory=list)
 
     @classmethod
-    def of(cls, graph: Graph, values: Mapping[str, Value], reached: int, notes: list[Note]) -> "Pass":
-        """Fields and formulas from the shapes of the nodes before `reached`."""
+    def of(
+        cls,
+        graph: Graph,
+        values: Mapping[str, Value],
+        reached: int,
+        notes: list[Note],
+        symbolic: Mapping[str, SymbolicShape],
+    ) -> "Pass":
+        """Fields, formulas and costs from the shapes of the nodes before `reached`."""
         behind = {name for node in graph.nodes[reached:] for name in node.proto.output}
         known = {name: value for name, value in values.items() if name not in behind}
         shapes = {name: value.shape for name, value in known.items() if value.shape is not None}
-        return cls(Traced(known, reached, receptive_fields(graph, known), formulas_of(graph, shapes)), notes)
+        fields = receptive_fields(graph, known)
+        traced = Traced(known, reached, fields, formulas_of(graph, shapes), operations_of(graph, shapes), symbolic)
+        return cls(traced, notes)
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,8 @@ def trace(graph: Graph, given: list[InputSpec], providers: list[Provider], seed:
         text = f"shapes that depend on values are not known, because onnxruntime does not run it: {best.not_run}"
         notes.append(Note(code="not-run", message=text))
     failure = failure_of(graph, best.refusal, best.values, "cpu") if best.refusal else None
-    made = Pass.of(graph, best.values, best.reached, notes)
+    symbolic = {} if given or failure is not None else symbolic_shapes(graph, best.shapes)
+    made = Pass.of(graph, best.values, best.reached, notes, symbolic)
     return Trace(made, best.specs, _inputs(graph, given, best.specs, best.shapes, alternatives), failure)
 
 
@@ -207,6 +219,7 @@ def _inputs(
                 origin="given" if is_given else "inferred" if guessed else "declared",
                 alternatives=[other[one.name] for other in alternatives if guessed and not is_given],
                 spec=typed.get(one.name, ""),
+                symbolic_shape=one.symbolic,
             )
         )
     return listed

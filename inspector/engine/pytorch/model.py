@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import torch
 
+from inspector.core.collection import no_collection
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
 from inspector.core.export import ExportReport, ExportSettings
@@ -26,9 +27,9 @@ from inspector.core.results import (
 )
 from inspector.core.row_comparison import RowComparison
 from inspector.core.table import Load, ModelInfo, ModelTable, Note, Output, Row, Source, Tensor, Totals
+from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
 from inspector.engine.arrays import Array, array_of
-from inspector.engine.collection import no_collection
 from inspector.engine.devices import existing_devices
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.pytorch import editing, placing, torchvision_operators
@@ -54,7 +55,7 @@ from inspector.engine.pytorch.structure import dtype_name, opaque_places, static
 from inspector.engine.pytorch.tensors import tensors_of
 from inspector.engine.pytorch.tracing import Trace, count_calls, infer, trace
 from inspector.engine.pytorch.weights import load_weights
-from inspector.engine.values import read_values
+from inspector.engine.values import read_picture, read_values
 
 if TYPE_CHECKING:
     from inspector.engine.onnx_model.graph import Graph
@@ -111,7 +112,7 @@ class TorchModel(LiveModel):
             model=info,
             inputs=self._trace.inputs,
             outputs=self._trace.outputs,
-            totals=self._with_costs(totals, rows[0]),
+            totals=totals if self._trace.failure is not None else totals.with_costs_of(rows[0]),
             rows=rows,
             tensors=tensors,
             failure=self._trace.failure,
@@ -119,13 +120,6 @@ class TorchModel(LiveModel):
             load=self._load,
         )
         return table, calls
-
-    def _with_costs(self, totals: Totals, root: Row) -> Totals:
-        if self._trace.failure is not None:
-            return totals
-        # Every formula counts a multiply-add as two.
-        macs = None if root.flops is None else root.flops // 2
-        return msgspec.structs.replace(totals, flops=root.flops, macs=macs, activation_bytes=root.activation_bytes)
 
     def _shaped(self, rows: list[Row], tensors: list[Tensor], totals: Totals) -> tuple[list[Row], list[Tensor], Totals]:
         """With the shapes that the last pass gave to lazy tensors in a copy, those marked."""
@@ -269,6 +263,9 @@ class TorchModel(LiveModel):
 
     def values(self, key: str, index: str, limit: int) -> ValuesReport:
         return read_values(self._tensor(key), key, index, limit)
+
+    def picture(self, wanted: PictureSettings) -> ValuePicture:
+        return read_picture(self._tensor(wanted.key), wanted)
 
     def repair(self, settings: RepairSettings, progress: Progress) -> RepairReport:
         constructor = self._opened.constructor

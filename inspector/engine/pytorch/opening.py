@@ -4,7 +4,6 @@ import ast
 import copy
 import difflib
 import inspect
-import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import nn
 
 from inspector.core.errors import ModelEndedError, RequestError
 from inspector.core.recipe import Recipe, Target, as_typed, parse_arguments, parse_target
+from inspector.core.typed_command import typed_command
 from inspector.engine.pytorch.importing import first_line, import_target_file, import_target_module
 from inspector.engine.random_state import seeded
 
@@ -161,14 +161,7 @@ def _listing(target: Target, recipe: Recipe, names: list[tuple[str, str]], what:
 
 def _command(recipe: Recipe, target: str, arguments: str, missing: str = "") -> str:
     """What was typed, with another target and the arguments that are missing."""
-    typed = recipe.typed or [recipe.target, *(["--weights", recipe.weights] if recipe.weights else [])]
-    words: list[str] = []
-    for number, word in enumerate(typed):
-        if word == "--args" or word.startswith("--args=") or (number and typed[number - 1] == "--args"):
-            continue
-        words.append(target if word == recipe.target and target not in words else word)
-    given = ", ".join(filter(None, [arguments, missing]))
-    return shlex.join(["nninspect", *words, *(["--args", given] if given else [])])
+    return typed_command(recipe, target, ", ".join(filter(None, [arguments, missing])))
 
 
 def _used_by_other_classes(module: ModuleType, names: set[str]) -> set[str]:

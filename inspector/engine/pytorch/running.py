@@ -80,7 +80,7 @@ def run_forward(
         first = next(tensors_in(output), None)
         if first is None or first.is_meta or (call.is_function and call.type.rpartition(".")[2] in UNINITIALISED):
             return
-        found = statistics(first.detach(), channels=True)
+        found = statistics(first.detach(), channels=True, sampled=True)
         run.statistics[id(call)] = found
         if (found.nan or found.inf) and run.first_nonfinite is None and not call.failed:
             run.first_nonfinite = call

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import UninitializedBuffer, is_lazy
 
-from inspector.engine.collection import no_collection
+from inspector.core.collection import no_collection
 from inspector.engine.pytorch.calling import Arguments, call_model, looked_through
 from inspector.engine.pytorch.meta_calls import MetaCalls
 from inspector.engine.pytorch.nested import tensors_in, with_tensors

@@ -7,8 +7,8 @@ import msgspec
 from inspector.core.table import LoadRule, Record
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.matching.diagnosing import diagnose
-from inspector.files.matching.pairing import AVERAGES
 from inspector.files.matching.records import LOSSLESS, Diagnosis, Entry
+from inspector.files.part_kinds import AVERAGES
 
 _SLOTS = frozenset({"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "acc_delta", "step"})
 _MOST = 16

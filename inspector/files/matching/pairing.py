@@ -14,10 +14,9 @@ from inspector.files.matching.records import Ambiguity
 from inspector.files.matching.transferring import Fit, fit
 from inspector.files.matching.tree import Leaf, Node
 from inspector.files.matching.votes import Path, votes
+from inspector.files.part_kinds import AVERAGES
 
 _ROUNDS = 12
-AVERAGES = ("ema", "swa", "teacher", "shadow", "averaged")
-"""Parts of a file that are copies of the model, not it."""
 _ALIKE = 0.5
 _BY_NAME, _BY_ORDER, _BY_FORM, _ANYWHERE, _GUESSED = 1.0, 0.95, 0.9, 0.8, 0.5
 _MOST_COMPARED = 48

@@ -39,9 +39,10 @@ _NUMPY: dict[str, Any] = {
 """How each dtype is stored; quantised ones as the integers that they are made of, complex32 as pairs."""
 
 
-def read_tensor(catalog: Catalog, tensor: CatalogTensor) -> Array:
+def read_tensor(catalog: Catalog, tensor: CatalogTensor, scattered: bool = False) -> Array:
     """The values of a tensor, read-only and with its strides, mapped from its file.
 
+    `scattered` says that single elements far apart will be looked at, so that nothing around them is read ahead.
     bfloat16 and float8 come as `ml_dtypes`, quantised values as the integers stored, complex32 as complex64. Raises
     RequestError where the values are not in the file, lie beyond its end, or are kept in a way that is not mapped.
     """
@@ -65,7 +66,7 @@ def read_tensor(catalog: Catalog, tensor: CatalogTensor) -> Array:
         )
     first = tensor.storage_offset * item
     span = _span(tensor) - 1
-    room = _storage(tensor, first, (span + 1) * item)
+    room = _storage(tensor, first, (span + 1) * item, scattered)
     flat = np.frombuffer(room, stored, count=(span + 1) * pair)
     if catalog.big_endian:
         flat = flat.byteswap()
@@ -82,13 +83,13 @@ def _span(tensor: CatalogTensor) -> int:
     return 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=True))
 
 
-def _storage(tensor: CatalogTensor, first: int, count: int) -> memoryview:
+def _storage(tensor: CatalogTensor, first: int, count: int, scattered: bool) -> memoryview:
     """`count` bytes of a tensor's storage from the byte `first` on."""
     assert tensor.file is not None
     path = Path(tensor.file)
     try:
         if tensor.record is None:
-            return _mapped(path, tensor.start + first, count, tensor.key)
+            return _mapped(path, tensor.start + first, count, tensor.key, scattered)
         with zipfile.ZipFile(path) as archive:
             info = archive.getinfo(tensor.record)
             if first < 0 or tensor.start + first + count > info.file_size:
@@ -96,19 +97,21 @@ def _storage(tensor: CatalogTensor, first: int, count: int) -> memoryview:
             if info.compress_type != zipfile.ZIP_STORED:
                 return _unpacked(archive, info, tensor.start + first, count, tensor.key)
             begin = data_offset(path, info)
-        return _mapped(path, begin + tensor.start + first, count, tensor.key)
+        return _mapped(path, begin + tensor.start + first, count, tensor.key, scattered)
     except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, RuntimeError) as error:
         raise RequestError(f"{tensor.key} cannot be read from {path}: {error}; the file is damaged") from error
     except OSError as error:
         raise RequestError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _mapped(path: Path, begin: int, count: int, key: str) -> memoryview:
+def _mapped(path: Path, begin: int, count: int, key: str, scattered: bool) -> memoryview:
     if begin < 0 or begin + count > path.stat().st_size:
         raise _beyond(key, path)
     page = begin - begin % mmap.ALLOCATIONGRANULARITY
     with path.open("rb") as stream:
         mapped = mmap.mmap(stream.fileno(), begin - page + count, access=mmap.ACCESS_READ, offset=page)
+    if scattered and hasattr(mmap, "MADV_RANDOM"):
+        mapped.madvise(mmap.MADV_RANDOM)
     return memoryview(mapped)[begin - page :]
 
 

@@ -5,7 +5,10 @@ import numpy as np
 from inspector.core.errors import RequestError
 from inspector.core.results import ValuesReport
 from inspector.core.tensor_index import parse_index
-from inspector.files.catalog import Catalog
+from inspector.core.value_pictures import PictureSettings, ValuePicture
+from inspector.files.catalog import Catalog, CatalogTensor
+from inspector.files.dtypes import ITEM_BYTES
+from inspector.files.values.pictures import picture_of_array, scattered
 from inspector.files.values.reading import Array, read_tensor
 from inspector.files.values.statistics import largest, norms, plain, statistics
 
@@ -17,9 +20,7 @@ def values_report(catalog: Catalog, key: str, index: str, limit: int) -> ValuesR
 
     Raises RequestError where there is no such tensor, where its values cannot be read, or where the index does not fit.
     """
-    tensor = next((tensor for tensor in catalog.tensors if tensor.key == key), None)
-    if tensor is None:
-        raise RequestError(f"{catalog.path} has no tensor {key!r}; `nninspect summary` lists those that it has")
+    tensor = _tensor(catalog, key)
     parts = parse_index(index, tensor.shape, key)
     selected = np.asarray(read_tensor(catalog, tensor)[tuple(parts)])
     kept = [part.start for part in parts if isinstance(part, slice)]
@@ -37,6 +38,24 @@ def values_report(catalog: Catalog, key: str, index: str, limit: int) -> ValuesR
         norms=norms(selected),
         largest=largest(selected, LARGEST),
     )
+
+
+def values_picture(catalog: Catalog, wanted: PictureSettings) -> ValuePicture:
+    """A picture of a tensor's values, for which no more of the file is read than it shows.
+
+    Raises RequestError where there is no such tensor or picture, or where its values cannot be read.
+    """
+    tensor = _tensor(catalog, wanted.key)
+    strides = [stride * ITEM_BYTES.get(tensor.dtype, 1) for stride in tensor.strides]
+    far_apart = scattered(wanted, tensor.shape, strides)
+    return picture_of_array(read_tensor(catalog, tensor, far_apart), wanted, tensor.dtype)
+
+
+def _tensor(catalog: Catalog, key: str) -> CatalogTensor:
+    tensor = next((tensor for tensor in catalog.tensors if tensor.key == key), None)
+    if tensor is None:
+        raise RequestError(f"{catalog.path} has no tensor {key!r}; `nninspect summary` lists those that it has")
+    return tensor
 
 
 def _rows(selected: Array, limit: int) -> list[list[float | None]]:

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from inspector.engine.collection import no_collection
+from inspector.core.collection import no_collection
 
 
 @pytest.mark.parametrize("enabled", [True, False])

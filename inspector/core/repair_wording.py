@@ -1,0 +1,105 @@
+"""What `repair` found, in words: the same in the interface and in the text report."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from inspector.core.repair import RepairReport, Unsure
+from inspector.core.table import LoadRule
+from inspector.core.wording import percent, shape, things
+
+_NAMED = 4
+"""Keys named of a group before the rest is counted."""
+
+
+class Section(NamedTuple):
+    """Lines under a heading."""
+
+    heading: str
+    lines: list[str]
+
+
+def filled(report: RepairReport) -> str:
+    """How much of the model the file fills, and how that is known."""
+    place = f" from {report.container}" if report.container else ""
+    proof = "; proven by a strict load on tensors without memory" if report.loads else ""
+    share = f"{percent(report.coverage)} of the model's elements are filled{place}"
+    return f"{share}, {things(report.matched, 'key')}{proof}"
+
+
+def sections(report: RepairReport, command: str) -> list[Section]:
+    """Rules, what is left, what could be done about it; none that is empty.
+
+    `command` is what to type to use the report's constructor arguments.
+    """
+    left = set(report.missing) | {one.key for one in report.mismatched}
+    arguments = [f"with --args '{report.arguments}' the model takes the file", command] if report.arguments else []
+    every = [
+        Section("rules", [_rule(rule) for rule in report.rules if rule.tensors]),
+        Section("missing in the file", report.missing),
+        Section("of no use to the model", report.unexpected),
+        Section(
+            "another shape",
+            [
+                f"{one.key}: {shape(one.file_shape)} in the file, {shape(one.model_shape)} in the model"
+                for one in report.mismatched
+            ],
+        ),
+        Section("ambiguous", [_unsure(one) for one in report.ambiguous]),
+        Section("could be done", [one.message for one in report.proposals]),
+        Section("other constructor arguments", arguments),
+        Section("stays random", [key for key in report.stays_random if key not in left]),
+        Section("does not matter", _harmless(report)),
+        Section(
+            "also in the file",
+            [
+                f"{one.container or 'the top'}: {one.kind}"
+                + ("" if one.coverage is None else f", {percent(one.coverage)} of the model's elements")
+                for one in report.others
+            ],
+        ),
+        Section("notes", report.notes),
+    ]
+    return [section for section in every if section.lines]
+
+
+def python(report: RepairReport) -> list[str]:
+    """The lines that make the mended state_dict; none where nothing is mended."""
+    return report.snippet.split("\n") if report.rules and report.matched else []
+
+
+def not_written(report: RepairReport, output: str) -> str:
+    """Why a report that was to write a file has not."""
+    why = (
+        "several tensors fit equally well; --guess takes them in order"
+        if report.loads
+        else "the file does not fill the model; --partial writes what fits, where it is this model's"
+    )
+    return f"{output} is not written: {why}"
+
+
+def _rule(rule: LoadRule) -> str:
+    change = f"{rule.from_ or '(nothing)'} → {rule.to or '(nothing)'}"
+    condition = f", for {rule.condition}" if rule.condition else ""
+    lossy = ", loses information" if rule.lossy else ""
+    sure = "" if rule.confidence == 1 else f", confidence {rule.confidence:.1f}"
+    return f"{rule.kind.replace('_', ' ')}: {change}   ({things(rule.tensors, 'tensor')}{condition}{sure}{lossy})"
+
+
+def _unsure(one: Unsure) -> str:
+    return f"{_named(one.model)} could be made of {_named(one.candidates)}: {one.why}"
+
+
+def _named(keys: Sequence[str]) -> str:
+    more = f" and {len(keys) - _NAMED:,} more" if len(keys) > _NAMED else ""
+    return ", ".join(keys[:_NAMED]) + more
+
+
+def _harmless(report: RepairReport) -> list[str]:
+    """By reason, with an example."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for one in report.harmless:
+        groups.setdefault((one.why, one.side), []).append(one.key)
+    return [
+        f"{keys[0]}{f' and {len(keys) - 1:,} more' if len(keys) > 1 else ''}, only in the {side}: {why}"
+        for (why, side), keys in groups.items()
+    ]

@@ -1,0 +1,113 @@
+"""Floating-point operations of each node, by the formulas that PyTorch models are counted with.
+
+Work is counted where it lies: in matrix products, convolutions, attention and recurrent layers; a multiply-add is two
+operations. Source of the formulas: `torch.utils.flop_counter`; of the operands' layouts: the specification of ONNX.
+"""
+
+from collections.abc import Callable, Mapping
+from math import prod
+
+from inspector.engine.onnx_model.field_pass import ConstantValues
+from inspector.engine.onnx_model.graph import Graph
+from inspector.engine.onnx_model.node_view import NodeView, UnreadableError
+
+_Formula = Callable[[NodeView], int | None]
+_FORMULAS: dict[str, _Formula] = {}
+
+
+def operations_of(graph: Graph, shapes: Mapping[str, list[int]]) -> dict[int, int]:
+    """The operations of every node that has a formula and whose shapes are known, by its position."""
+    known = {**{name: list(tensor.dims) for name, tensor in graph.initializers.items()}, **shapes}
+    constants = ConstantValues(graph, known)
+    counted = {}
+    for node in graph.nodes:
+        formula = _FORMULAS.get(node.operator)
+        if formula is None:
+            continue
+        try:
+            count = formula(NodeView(node, graph.opset(), known, {}, constants.of, None))
+        except (UnreadableError, ValueError, IndexError, KeyError, TypeError, ZeroDivisionError):
+            # One node with impossible attributes must not take the others' counts away.
+            continue
+        if count is not None:
+            counted[node.index] = count
+    return counted
+
+
+def _counts(operators: str) -> Callable[[_Formula], _Formula]:
+    """Register the formula of operators, separated by spaces."""
+
+    def register(formula: _Formula) -> _Formula:
+        for operator in operators.split():
+            _FORMULAS[operator] = formula
+        return formula
+
+    return register
+
+
+@_counts("Conv ConvInteger DeformConv QLinearConv com.microsoft.FusedConv")
+def _convolution(view: NodeView) -> int:
+    """Every output element is a sum over the channels of its group and the kernel's positions."""
+    weight = view.shape(3 if view.node.proto.op_type == "QLinearConv" else 1)
+    return 2 * prod(view.output()) * prod(weight[1:])
+
+
+@_counts("ConvTranspose")
+def _transposed_convolution(view: NodeView) -> int:
+    """Every input element is multiplied with the kernels of its group's output channels."""
+    return 2 * prod(view.shape(0)) * prod(view.shape(1)[1:])
+
+
+@_counts(
+    "MatMul MatMulInteger QLinearMatMul com.microsoft.DynamicQuantizeMatMul com.microsoft.MatMulIntegerToFloat "
+    "com.microsoft.MatMulNBits"
+)
+def _matrix_product(view: NodeView) -> int:
+    return 2 * prod(view.output()) * view.shape(0)[-1]
+
+
+@_counts("Gemm com.microsoft.FusedGemm com.microsoft.QGemm")
+def _general_matrix_product(view: NodeView) -> int:
+    return 2 * prod(view.output()) * view.shape(0)[0 if view.attribute("transA", 0) else 1]
+
+
+@_counts("com.microsoft.FusedMatMul com.microsoft.TransposeMatMul")
+def _fused_matrix_product(view: NodeView) -> int:
+    return 2 * prod(view.output()) * view.shape(0)[-2 if view.attribute("transA", 0) else -1]
+
+
+@_counts("Einsum")
+def _einstein_sum(view: NodeView) -> int | None:
+    """Of a product of two tensors: every output element is a sum over the letters that the output lacks."""
+    left, arrow, right = view.attribute("equation", "").replace(" ", "").partition("->")
+    operands = left.split(",")
+    if len(operands) != 2:
+        return None
+    sizes: dict[str, int] = {}
+    for slot, letters in enumerate(operands):
+        before, dots, after = letters.partition("...")
+        shape = view.shape(slot)
+        # An ellipsis stands for the dimensions between those that are named.
+        sizes.update(zip(before, shape, strict=False))
+        sizes.update(zip(after, shape[len(shape) - len(after) :] if dots else (), strict=True))
+    summed = set(sizes) - set(right) if arrow else {one for one in sizes if left.count(one) > 1}
+    return 2 * prod(view.output()) * prod(sizes[letter] for letter in summed)
+
+
+@_counts("Attention")
+def _attention(view: NodeView) -> int:
+    """``Q·Kᵀ`` and its product with V; Q, K, V as (batch, heads, steps, size) or (batch, steps, heads·size)."""
+    query, key, value = (view.shape(slot) for slot in range(3))
+    if len(query) == 4:
+        heads, size, value_size = query[1], query[3], value[3]
+    else:
+        heads = view.attribute("q_num_heads", 0)
+        size, value_size = query[2] // heads, value[2] // view.attribute("kv_num_heads", 0)
+    steps = key[-2] + (view.shape(4)[-2] if view.has(4) else 0)
+    return 2 * query[0] * heads * query[-2] * steps * (size + value_size)
+
+
+@_counts("GRU LSTM RNN")
+def _recurrence(view: NodeView) -> int:
+    """In each step, for each sample and direction, both weights are multiplied with a vector."""
+    return 2 * prod(view.shape(0)[:2]) * (prod(view.shape(1)) + prod(view.shape(2)))

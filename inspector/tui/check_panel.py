@@ -1,0 +1,95 @@
+"""The eighth panel: what the last check found, and what is known about the finding chosen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from inspector.core.findings import CheckReport, Finding, NotRun, Rule
+from inspector.core.wording import printable
+from inspector.tui.finding_list import NOT_RUN, FindingList
+from inspector.tui.keys_here import with_keys
+from inspector.tui.overview import source
+from inspector.tui.page import ERROR, GOOD, LABELLED, MUTED, WARNING, Page, TextPanel
+from inspector.tui.view import View
+from inspector.worker.protocol import Request
+
+STYLES = {"error": f"bold {ERROR}", "warning": f"bold {WARNING}", "info": "bold"}
+LABEL = 14
+NOT_CHECKED = "Nothing has been checked yet. Press C to look for defects."
+OLD = "from before the last change; C checks again"
+
+
+class CheckPanel(Vertical):
+    """The outcome, a list of findings, and a page about the chosen one."""
+
+    def compose(self) -> ComposeResult:
+        """A line above a list above a text."""
+        yield Static(id="checked", markup=False)
+        yield FindingList(id="findings")
+        yield TextPanel(id="finding")
+
+    def wanted(self, view: View) -> Request[Any] | None:
+        """Nothing: the check has been asked for before."""
+        return None
+
+    def show_view(self, view: View, answer: Any) -> None:
+        """Draw the list and what is under its cursor."""
+        report = view.check
+        outcome, findings = self.query_one("#checked", Static), self.query_one(FindingList)
+        outcome.display = report is not None
+        if report is not None:
+            outcome.update(_outcome(report, view.check_is_old))
+        findings.show(view)
+        findings.display = report is not None and bool(findings.lines())
+        findings.styles.height = len(findings.lines()) + 1
+        self.query_one("#finding", TextPanel).show(check_page(report, findings.current, view))
+
+
+def _outcome(report: CheckReport, is_old: bool) -> Content:
+    worst = report.findings[0].severity if report.findings else None
+    parts = [(printable(report.outcome), STYLES[worst] if worst else GOOD)]
+    if is_old:
+        parts.append((f"\n{OLD}", WARNING))
+    return Content.assemble(*parts)
+
+
+def check_page(report: CheckReport | None, chosen: Finding | NotRun | None, view: View) -> Page:
+    """What is known about a finding, or about a rule that was not applied; without either, what was looked for."""
+    page = Page()
+    if report is None:
+        page.line((NOT_CHECKED, MUTED))
+        return page
+    rules = {rule.id: rule for rule in report.rules}
+    if chosen is None:
+        page.line(("What was looked for", "bold"))
+        for rule in report.rules:
+            page.line((f"{rule.id} {rule.name}  ", ""), (rule.looks_for, MUTED), hang=2)
+        return page
+    if isinstance(chosen, Finding):
+        _finding(page, chosen, view)
+    else:
+        page.line((NOT_RUN, MUTED), ("  ", ""), (chosen.rule, "bold"))
+        page.paragraph(chosen.why)
+    if chosen.rule in rules:
+        _rule(page, rules[chosen.rule])
+    return page
+
+
+def _finding(page: Page, finding: Finding, view: View) -> None:
+    page.line((finding.severity, STYLES[finding.severity]), f"  {finding.rule} {finding.name}")
+    page.line((finding.message, "bold"))
+    for label, text in (("where", view.spell(finding.path) or "the root"), *finding.facts):
+        page.line((f"{label:<{LABEL}}", LABELLED), (with_keys(text), ""), hang=LABEL)
+    if finding.source is not None:
+        source(page, finding.source)
+
+
+def _rule(page: Page, rule: Rule) -> None:
+    page.heading(f"{rule.id} {rule.name}")
+    for label, text in (("looks for", rule.looks_for), ("thresholds", rule.thresholds), ("source", rule.source)):
+        page.line((f"{label:<{LABEL}}", LABELLED), (text, ""), hang=LABEL)

@@ -1,0 +1,38 @@
+"""What is known about a file of tensors as a whole, and what takes its bytes."""
+
+from inspector.core import wording
+from inspector.core.table import FileInfo
+from inspector.tui.bars import bars
+from inspector.tui.page import ERROR, Page
+
+BARS = 8
+"""Parts drawn before the rest is one."""
+
+
+def file_facts(page: Page, info: FileInfo) -> None:
+    """Format, size, parts by bytes, and what a safe reader refuses."""
+    page.heading("File", info.format)
+    page.fact("size", wording.size_in_bytes(info.bytes))
+    page.fact("tensors", wording.exact(info.tensors))
+    if info.container:
+        page.fact("found in", info.container)
+    if info.unsafe_globals:
+        page.fact("unsafe", ", ".join(info.unsafe_globals), ERROR)
+    shares = wording.part_shares(info)
+    if shares:
+        page.fact("parts", shares[0], "bold")
+        _bars(page, [(f"{one.name}{f', in {one.path}' if one.path else ''}", one.bytes) for one in info.parts])
+    for label, sizes in (("dtypes", info.dtypes), ("saved from", info.devices)):
+        if len(sizes) > 1:
+            page.fact(label, ", ".join(sizes))
+            _bars(page, [*sizes.items()])
+
+
+def _bars(page: Page, sizes: list[tuple[str, int]]) -> None:
+    sizes.sort(key=lambda one: -one[1])
+    rest = sizes[BARS:]
+    if rest:
+        sizes[BARS:] = [(f"{len(rest)} more", sum(size for _, size in rest))]
+    most = max(size for _, size in sizes)
+    if most:
+        page.fitted(bars(sizes, most))
