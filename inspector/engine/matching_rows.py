@@ -1,8 +1,8 @@
 """Pairs the rows of a PyTorch pass with values of an ONNX run, and tells where they part.
 
-A module's value is sought among what the nodes of its scope make: of its shape, and the nearest where there are
-several. That can hide no fault, as a wrong value is near none. A function's value is paired only where as many nodes
-name its line as there are calls of it: a part that was folded away must not look like a fault.
+A module's value is sought among what the nodes of its scope make and others read: of its shape, and the nearest where
+there are several. That can hide no fault, as a wrong value is near none. A function's value is paired only where as
+many nodes name its line as there are calls of it: a part that was folded away must not look like a fault.
 """
 
 import math
@@ -29,8 +29,8 @@ from inspector.core.wording import shape
 from inspector.engine.row_values import GraphValues, ModuleValues, NodeValue, RowValue
 from inspector.engine.tensor_differences import difference
 
-Pairing = dict[int, str]
-"""By a row's position in its pass, the name of the value that answers to it."""
+Pairing = dict[int, tuple[int, str]]
+"""By a row's position in its pass, which of its outputs is compared and the name of the value that answers to it."""
 
 
 @dataclass
@@ -90,12 +90,14 @@ class _Matching:
 
     def _compared(self, position: int, row: RowValue) -> ComparedRow | None:
         """A row beside the value that answers to it: to its first output, where the graph still makes that one."""
-        for tensor in row.tensors:
+        for number, tensor in enumerate(row.tensors):
+            if self.known is not None and self.known.get(position, (number,))[0] != number:
+                continue
             found = self._nearest(position, row, tensor)
             if found is None:
                 continue
             value, apart, tolerance = found
-            self.pairing[position] = value.name
+            self.pairing[position] = number, value.name
             if row.kind == "module":
                 self.paths.add(row.path)
             return ComparedRow(
@@ -134,7 +136,7 @@ class _Matching:
     def _candidates(self, position: int, row: RowValue, wanted: torch.Tensor) -> Iterator[NodeValue]:
         """Values of a row's shape, the last first; the one that is known where a pass before found it."""
         if self.known is not None:
-            value = self._by_name.get(self.known.get(position, ""))
+            value = self._by_name.get(self.known[position][1]) if position in self.known else None
             return iter([value] if value is not None else [])
         if row.kind == "function":
             value = self._functions.get(position)
@@ -145,7 +147,8 @@ class _Matching:
     def _within(self, row: RowValue) -> list[NodeValue]:
         stretches = self.graph.calls.get(row.path, [])
         if len(stretches) == self._times[row.path]:
-            return self._between(*stretches[row.call][:2])
+            first, last, _ = stretches[row.call]
+            return [value for value in self._between(first, last) if value.last_read >= last]
         if stretches:
             return [value for first, last, _ in stretches for value in self._between(first, last)]
         # Without scopes in the file, what reads the module's parameters is its own.

@@ -49,6 +49,8 @@ class NodeValue:
     row: int
     """Of the node, in its model's table."""
     position: int
+    last_read: int
+    """Position of the last node that reads it; behind all for an output of the graph, −1 where nothing does."""
     modules: tuple[str, ...]
     """Paths of the modules it is part of, the outermost first."""
     lines: tuple[tuple[str, int], ...]

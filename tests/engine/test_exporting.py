@@ -163,6 +163,25 @@ def test_calls_of_one_layer_each_have_a_row_and_what_never_runs_has_none(tmp_pat
     assert comparison.agrees
 
 
+class LastHidden(nn.Module):
+    """Uses one of the three tensors that its LSTM gives."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(4, 8, batch_first=True)
+
+    def forward(self, x):
+        return self.lstm(x)[1][0][-1]
+
+
+@pytest.mark.parametrize("module", [LastHidden(), nn.DataParallel(LastHidden())], ids=["plain", "wrapped"])
+def test_a_module_of_several_outputs_is_compared_by_one_that_the_file_still_makes(module, tmp_path):
+    comparison = export(module, tmp_path / "lstm.onnx", parse_each(["2x5x4"]), dynamic_batch=True).comparison
+    assert [row.path.rpartition(".")[2] for row in comparison.passes[1].rows if row.type == "LSTM"] == ["lstm"]
+    assert comparison.agrees
+    assert len(comparison.passes) == 2
+
+
 def test_weights_too_large_for_one_file_are_written_beside_it(trained, tmp_path, monkeypatch):
     monkeypatch.setattr("inspector.engine.pytorch.exporting.exporter.LARGEST_FILE", 1000)
     report = export(trained, tmp_path / "beside.onnx")

@@ -10,7 +10,7 @@ from inspector.engine.onnx_model.graph import Graph, Node, Scope, returned_name
 from inspector.engine.onnx_model.initializers import torch_dtype
 from inspector.engine.onnx_model.inputs import Declared, declared_inputs
 from inspector.engine.onnx_model.providers import Provider
-from inspector.engine.onnx_model.rows import module_stretches, node_rows, source_lines
+from inspector.engine.onnx_model.rows import last_read, module_stretches, node_rows, source_lines
 from inspector.engine.onnx_model.running import run
 from inspector.engine.row_values import GraphValues, Named, NodeValue
 
@@ -21,7 +21,7 @@ def graph_values(graph: Graph, given: Named, providers: list[Provider], seed: in
     Raises RequestError where its inputs are not those of `given`.
     """
     result = run(graph, _feeds(graph, given), providers, seed)
-    indices, values = node_rows(graph), list[NodeValue]()
+    indices, read, values = node_rows(graph), last_read(graph), list[NodeValue]()
     for node in graph.nodes[: result.reached]:
         modules = module_paths(node.scopes)
         if node.standard and node.proto.op_type == "Constant":
@@ -29,10 +29,18 @@ def graph_values(graph: Graph, given: Named, providers: list[Provider], seed: in
         for name in node.proto.output:
             tensor = result.values.get(name)
             if name and tensor is not None:
-                lines = tuple((one.file, one.line) for one in source_lines(node))
-                final = name == returned_name(node)
                 values.append(
-                    NodeValue(name, tensor, node.path, indices[node.index], node.index, modules, lines, final)
+                    NodeValue(
+                        name=name,
+                        tensor=tensor,
+                        node=node.path,
+                        row=indices[node.index],
+                        position=node.index,
+                        last_read=read.get(name, -1),
+                        modules=modules,
+                        lines=tuple((one.file, one.line) for one in source_lines(node)),
+                        final=name == returned_name(node),
+                    )
                 )
     calls: dict[str, list[tuple[int, int, int]]] = {}
     for scopes, first, last, row in module_stretches(graph):

@@ -106,7 +106,7 @@ def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced:
 
 def made_by_rows(graph: Graph) -> list[list[str]]:
     """For each row the values it makes: a node its outputs, a scope what is read outside it, the root its outputs."""
-    last_read = _last_read(graph)
+    read = last_read(graph)
     made = []
     for stretch in _stretches(graph.nodes):
         if stretch.parent is None:
@@ -114,7 +114,7 @@ def made_by_rows(graph: Graph) -> list[list[str]]:
         elif stretch.node is not None:
             made.append([name for name in stretch.node.proto.output if name])
         else:
-            made.append(_read_outside(graph, stretch.first, stretch.last, last_read))
+            made.append(_read_outside(graph, stretch.first, stretch.last, read))
     return made
 
 
@@ -270,7 +270,8 @@ def _sharing(graph: Graph, held: list[list[str]], tensors: list[Tensor]) -> dict
     return {position: list(paths) for position, paths in sharing.items()}
 
 
-def _last_read(graph: Graph) -> dict[str, int]:
+def last_read(graph: Graph) -> dict[str, int]:
+    """By value, the position of the last node that reads it; behind all nodes for the graph's outputs."""
     last = {name: max(node.index for node, _ in readers) for name, readers in graph.readers.items()}
     last.update((value.name, len(graph.nodes)) for value in graph.model.graph.output)
     return last

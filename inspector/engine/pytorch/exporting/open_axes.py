@@ -1,5 +1,6 @@
 """The axes whose sizes an exported file leaves open, as ``torch.export`` wants them."""
 
+import inspect
 from typing import Any
 
 import torch
@@ -9,7 +10,6 @@ from inspector.core.errors import RequestError
 from inspector.core.export import BATCH, DynamicAxis, ExportSettings
 from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.nested import tensors_in
-from inspector.engine.pytorch.signatures import parameters_of
 from inspector.engine.row_values import Named
 
 Axes = dict[int, dict[int, str]]
@@ -68,7 +68,8 @@ def dynamic_shapes(model: nn.Module, arguments: Arguments, axes: Axes) -> dict[s
 
     positional, named = arguments
     found: dict[str, Any] = {}
-    for number, parameter in enumerate(parameters_of(model)):
+    # A wrapper's own signature, not that of the model in it: it is the wrapper that is called.
+    for number, parameter in enumerate(inspect.signature(model.forward).parameters.values()):
         if parameter.kind is parameter.VAR_POSITIONAL:
             found[parameter.name] = tuple(map(shapes, positional[number:]))
             break
