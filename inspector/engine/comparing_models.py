@@ -27,7 +27,7 @@ Side = OnnxModel | TorchModel | Catalog
 def compare_models(a: Recipe, b: Recipe, progress: Progress) -> GraphComparison:
     """Compare what two recipes name, of which at least one is an ONNX file.
 
-    Raises RequestError where one cannot be opened.
+    Raises RequestError where one cannot be opened, or one of them alone holds no tensors.
     """
     one, other = _opened(a), _opened(b)
     notes: list[str] = []
@@ -36,6 +36,9 @@ def compare_models(a: Recipe, b: Recipe, progress: Progress) -> GraphComparison:
         shared = names[0] & names[1]
         first = _catalog(one, Path(folder) / "a.pt", shared, notes)
         second = _catalog(other, Path(folder) / "b.pt", shared, notes)
+        if bool(first.tensors) != bool(second.tensors):
+            bare = (b if first.tensors else a).target
+            raise RequestError(f"{bare} holds no weights; name a model that does, or `nninspect summary` to look at it")
         tensors = diff_catalogs(first, second, progress)
     pairs = node_pairs(one.graph, other.graph) if isinstance(one, OnnxModel) and isinstance(other, OnnxModel) else None
     nodes = None

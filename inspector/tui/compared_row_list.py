@@ -51,7 +51,7 @@ class ComparedRowList(RowView):
             Column(title="relative", width=10, least=10, right=True),
             Column(title="tolerance", width=10, least=10, priority=1, right=True),
             Column(title="largest", width=10, least=10, priority=2, right=True),
-            Column(title="", width=len(FIRST), least=len(PARTS), priority=1),
+            Column(title="", width=len(FIRST) if self._first is not None else 0, least=len(FIRST)),
         ]
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Cell]:
