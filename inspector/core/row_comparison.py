@@ -3,7 +3,7 @@
 Two correct programs do not give the same bits. Each rounds at every step, in its own order, and what was rounded is
 carried on. So the tolerance of a row is measured, not guessed: the PyTorch model is run a second time in the next wider
 type, and what a row's output then differs from the first run is what rounding alone does up to there. A row parts where
-its difference is more than `FACTOR` times that, and more than `FACTOR` times the type's own rounding unit.
+its difference is more than `FACTORS` times that, and as many times the type's own rounding unit.
 """
 
 from typing import Literal
@@ -11,7 +11,8 @@ from typing import Literal
 from inspector.core.table import Record
 from inspector.core.wording import number, things
 
-FACTOR = 32.0
+FACTORS = {"float64": 32.0, "float32": 32.0, "bfloat16": 8.0, "float16": 8.0}
+"""By type: sums of halves are added up in float32 by both, so their order tells less."""
 ROUNDING = {"float64": 2.0**-53, "float32": 2.0**-24, "bfloat16": 2.0**-8, "float16": 2.0**-11}
 """Unit roundoff u = 2⁻ᵖ by type, p the bits of its significand (IEEE 754)."""
 
@@ -128,6 +129,12 @@ class RowComparison(Record, frozen=True, kw_only=True):
     def share(self) -> float | None:
         """Matched modules of those with parameters; None where there are none."""
         return self.matched / self.modules if self.modules else None
+
+
+def bound(dtype: str, rounding: float | None, steps: int) -> float:
+    """The largest relative difference that rounding explains: from the `rounding` measured, else from √steps units."""
+    unit, factor = ROUNDING.get(dtype, 0.0), FACTORS.get(dtype, 0.0)
+    return factor * (unit * steps**0.5 if rounding is None else max(unit, rounding))
 
 
 def first_divergence(made: ComparedPass) -> Divergence | None:

@@ -15,7 +15,6 @@ import torch
 from msgspec.structs import replace
 
 from inspector.core.row_comparison import (
-    FACTOR,
     ROUNDING,
     ComparedOutput,
     ComparedPass,
@@ -23,6 +22,7 @@ from inspector.core.row_comparison import (
     Difference,
     Divergence,
     Merged,
+    bound,
     first_divergence,
 )
 from inspector.core.wording import shape
@@ -179,9 +179,7 @@ class _Matching:
         }
 
     def _tolerance(self, position: int, tensor: torch.Tensor) -> float:
-        unit = ROUNDING.get(_name(tensor.dtype), 0.0)
-        measured = self.model.rounding.get(position)
-        return FACTOR * (unit * math.sqrt(position + 1) if measured is None else max(unit, measured))
+        return bound(_name(tensor.dtype), self.model.rounding.get(position), position + 1)
 
 
 def _outputs(model: ModuleValues, graph: GraphValues) -> list[ComparedOutput]:
@@ -191,8 +189,7 @@ def _outputs(model: ModuleValues, graph: GraphValues) -> list[ComparedOutput]:
     pairs = zip(model.outputs, graph.outputs, strict=False)
     for number, ((_, tensor), (name, other)) in enumerate(pairs):
         rounding = model.output_rounding[number] if number < len(model.output_rounding) else None
-        unit = ROUNDING.get(_name(tensor.dtype), 0.0)
-        tolerance = FACTOR * (unit * math.sqrt(len(model.rows) + 1) if rounding is None else max(unit, rounding))
+        tolerance = bound(_name(tensor.dtype), rounding, len(model.rows) + 1)
         tolerance = tolerance_between(tolerance, tensor, other)
         apart = difference(tensor, other)
         found.append(
@@ -231,7 +228,7 @@ def why(apart: Difference) -> str:
 
 def tolerance_between(tolerance: float, a: torch.Tensor, b: torch.Tensor) -> float:
     """At least what the coarser of the two types rounds to."""
-    return max([tolerance, *(FACTOR * ROUNDING[name] for name in map(_name, (a.dtype, b.dtype)) if name in ROUNDING)])
+    return max([tolerance, *(bound(_name(one.dtype), None, 1) for one in (a, b))])
 
 
 def _merged(model: ModuleValues, graph: GraphValues, paths: set[str]) -> list[Merged]:

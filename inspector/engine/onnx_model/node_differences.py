@@ -3,16 +3,16 @@
 from difflib import SequenceMatcher
 
 import onnx
+import torch
 
 from inspector.core.graph_comparison import ChangedNode, NodeDifferences
 from inspector.core.row_comparison import (
-    FACTOR,
-    ROUNDING,
     ComparedOutput,
     ComparedPass,
     ComparedRow,
     Divergence,
     RowComparison,
+    bound,
     first_divergence,
 )
 from inspector.engine.matching_rows import parted, why
@@ -63,7 +63,7 @@ def compare_runs(a: GraphValues, b: GraphValues, pairs: Pairs, inputs: list[str]
         if first is None or second is None:
             continue
         apart = difference(first.tensor, second.tensor)
-        tolerance = _tolerance(str(first.tensor.dtype), one.index)
+        tolerance = bound(_dtype(first.tensor), None, one.index + 1)
         rows.append(
             ComparedRow(
                 path=one.path,
@@ -81,7 +81,7 @@ def compare_runs(a: GraphValues, b: GraphValues, pairs: Pairs, inputs: list[str]
         )
     outputs: list[ComparedOutput] = []
     for (name, left), (_, right) in zip(a.outputs, b.outputs, strict=False) if not (a.failure or b.failure) else ():
-        apart, tolerance = difference(left, right), _tolerance(str(left.dtype), len(pairs))
+        apart, tolerance = difference(left, right), bound(_dtype(left), None, len(pairs) + 1)
         outputs.append(
             ComparedOutput(
                 name=name,
@@ -105,8 +105,8 @@ def compare_runs(a: GraphValues, b: GraphValues, pairs: Pairs, inputs: list[str]
     return RowComparison(passes=[made], modules=0, matched=0)
 
 
-def _tolerance(dtype: str, position: int) -> float:
-    return float(FACTOR * ROUNDING.get(dtype.removeprefix("torch."), 0.0) * (position + 1) ** 0.5)
+def _dtype(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _changes(one: Node, other: Node) -> list[ChangedNode]:
