@@ -9,7 +9,7 @@ from inspector.cli import options
 from inspector.cli.conversation import converse
 from inspector.core.differences import DiffReport
 from inspector.core.errors import ExitStatus, RequestError
-from inspector.core.recipe import Recipe, parse_arguments, parse_target
+from inspector.core.recipe import Recipe, parse_arguments, parse_each, parse_target
 from inspector.worker.client import Client
 from inspector.worker.protocol import Diff, Open, Save
 
@@ -25,19 +25,33 @@ from inspector.worker.protocol import Diff, Open, Save
     callback=options.not_empty,
     help="Start the worker with this command, on another machine say.",
 )
+@click.option("--input", "inputs", multiple=True, metavar="SPEC", help="With an ONNX file: what both are run on.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @options.as_json
-def command(json: bool, a: str, b: str, arguments: str, allow_outside: bool, worker: str | None, debug: bool) -> int:
+def command(
+    json: bool,
+    a: str,
+    b: str,
+    arguments: str,
+    allow_outside: bool,
+    worker: str | None,
+    inputs: tuple[str, ...],
+    debug: bool,
+) -> int:
     """Print which tensors only one of them has, which are renamed, and which differ, most changed first."""
     parse_arguments(arguments)
     typed = click.get_current_context().obj or []
 
     def recipe_of(target: str) -> Recipe:
-        is_model = parse_target(target).kind != "weights"
-        if parse_target(target).kind == "onnx":
-            raise RequestError(f"diff compares PyTorch models and files of tensors, and {target} is an ONNX model")
+        is_model = parse_target(target).kind not in ("weights", "onnx")
         return Recipe(target=target, arguments=arguments if is_model else "", allow_outside=allow_outside, typed=typed)
 
+    if "onnx" in (parse_target(a).kind, parse_target(b).kind):
+        from inspector.cli.diff_onnx import diff_onnx
+
+        return diff_onnx(recipe_of(a), recipe_of(b), parse_each(inputs), worker, json)
+    if inputs:
+        raise RequestError("--input is for running a model beside its ONNX file; two models' tensors need none")
     with tempfile.TemporaryDirectory() as folder:
         other = b
         if parse_target(b).kind != "weights":

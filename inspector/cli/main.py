@@ -21,6 +21,7 @@ COMMANDS = {
     "keys": "inspector.cli.keys",
     "what-if": "inspector.cli.what_if",
     "init": "inspector.cli.init",
+    "export": "inspector.cli.export",
     "screenshot": "inspector.cli.screenshot",
 }
 """Each command's module, imported only when the command runs; it holds a click command named `command`."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from inspector.core.edits import Edit
+from inspector.core.export import ExportReport, ExportSettings
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.repair import RepairReport, RepairSettings
@@ -67,6 +68,10 @@ class LiveModel(ABC):
     @abstractmethod
     def compare_clone(self, inputs: list[InputSpec], seed: int, progress: Progress) -> CloneReport:
         """Build the model again, load this one's state_dict, and compare the outputs on the same input."""
+
+    @abstractmethod
+    def export(self, settings: ExportSettings, progress: Progress) -> ExportReport:
+        """Write the model as an ONNX file; where asked for, compare the file with it row by row."""
 
     @abstractmethod
     def explain(self, keys: list[str]) -> list[KeyExplanation]:

@@ -5,11 +5,14 @@ from typing import Any
 import msgspec
 
 from inspector.core.differences import DiffReport
+from inspector.core.export import ExportReport
 from inspector.core.findings import CheckReport
+from inspector.core.graph_comparison import GraphComparison
 from inspector.core.memory import MemoryReport
 from inspector.core.repair import RepairReport
 from inspector.core.repeated_blocks import repeated_blocks
 from inspector.core.results import EditReport, ForwardReport, KeyExplanation, SaveReport
+from inspector.core.row_comparison import RowComparison
 from inspector.core.table import ModelTable
 from inspector.core.what_if import WhatIfReport
 
@@ -80,6 +83,41 @@ def diff_document(report: DiffReport) -> str:
 def repair_document(report: RepairReport) -> str:
     """`repair --json`."""
     return _json({"schema_version": 1, **msgspec.to_builtins(report)})
+
+
+def export_document(report: ExportReport) -> str:
+    """`export --json`; with ``--verify`` the rows and outputs of the first pass, and all passes under "passes"."""
+    document: dict[str, Any] = msgspec.to_builtins(report)
+    del document["comparison"], document["graph"]
+    if report.comparison is not None:
+        document |= comparison_fields(report.comparison)
+    else:
+        document["outputs"] = [{"name": one.name, "max_abs": None, "relative": None} for one in report.outputs]
+    document |= {"declared_inputs": document.pop("inputs"), "declared_outputs": msgspec.to_builtins(report.outputs)}
+    return _json({"schema_version": 1, **document})
+
+
+def comparison_fields(comparison: RowComparison) -> dict[str, Any]:
+    """A comparison as `export --verify --json` has it."""
+    fields: dict[str, Any] = msgspec.to_builtins(comparison)
+    first = fields["passes"][0]
+    return {
+        "agrees": comparison.agrees,
+        "outputs": first["outputs"],
+        "rows": first["rows"],
+        "first_divergence": msgspec.to_builtins(comparison.first_divergence),
+        "matched_share": comparison.share,
+        **fields,
+    }
+
+
+def graph_comparison_document(report: GraphComparison) -> str:
+    """`diff --json` where one side is an ONNX file: tensors as ever, then "nodes" and "comparison"."""
+    document = msgspec.json.decode(diff_document(report.tensors))
+    comparison = None if report.comparison is None else comparison_fields(report.comparison)
+    notes = [*document.get("notes", []), *report.notes]
+    nodes = msgspec.to_builtins(report.nodes)
+    return _json(document | {"same": report.same, "nodes": nodes, "comparison": comparison, "notes": notes})
 
 
 def what_if_document(report: WhatIfReport) -> str:

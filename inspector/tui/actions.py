@@ -1,6 +1,6 @@
 """Everything the user can do, in one table: keys, footer, help screen and palette are made from it."""
 
-from inspector.tui import comparing, doing, looking, mending, reasons
+from inspector.tui import comparing, doing, exporting, looking, mending, reasons
 from inspector.tui.action import Action
 from inspector.tui.difference_actions import COMPARING, DIFFERENCE_ACTIONS
 from inspector.tui.field_actions import FIELD_ACTIONS, IN_FIELD
@@ -184,6 +184,15 @@ APP_ACTIONS = (
         group=MODEL,
         run=doing.compare,
         why_not=reasons.nothing_to_run,
+    ),
+    Action(
+        id="export",
+        keys="E",
+        title="Export",
+        help="Write the model as ONNX, compare the file with it row by row, and look at both side by side.",
+        group=MODEL,
+        run=exporting.export,
+        why_not=reasons.no_export,
     ),
     Action(
         id="check",

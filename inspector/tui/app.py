@@ -17,6 +17,7 @@ from textual.widgets import Static
 
 from inspector.core import key_spelling
 from inspector.core.errors import RequestError
+from inspector.core.export import ExportSettings
 from inspector.core.findings import CheckReport, Finding
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
@@ -84,6 +85,8 @@ class NNInspectApp(App[int]):
         self.memory_settings = MemorySettings()
         self.difference: Difference | None = None
         """The last comparison, and how it is looked at; kept until the model changes."""
+        self.export_settings: ExportSettings | None = None
+        """Of the last export."""
         self.can_undo = bool(client.journal.done)
         self.can_redo = bool(client.journal.undone)
         self.spelling: Spelling = "here"

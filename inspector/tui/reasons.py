@@ -86,6 +86,11 @@ def no_memory(app: NNInspectApp) -> str:
     return nothing_to_run(app) or _only_pytorch(app, "figures of memory are for PyTorch models; ONNX has none yet")
 
 
+def no_export(app: NNInspectApp) -> str:
+    """Only a PyTorch model is exported."""
+    return nothing_to_run(app) or _only_pytorch(app, "this is an ONNX model already; s saves it with its changes")
+
+
 def no_repair(app: NNInspectApp) -> str:
     """A checkpoint is mended for a model that it is to be loaded into."""
     return nothing_to_run(app) or _only_pytorch(app, "an ONNX model holds its own weights; open a PyTorch model")

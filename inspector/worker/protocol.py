@@ -10,7 +10,9 @@ import msgspec
 
 from inspector.core.differences import DiffReport
 from inspector.core.edits import Edit
+from inspector.core.export import ExportReport, ExportSettings
 from inspector.core.findings import CheckReport
+from inspector.core.graph_comparison import GraphComparison
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.repair import RepairReport, RepairSettings
@@ -84,11 +86,26 @@ class Diff(Request[DiffReport], frozen=True, kw_only=True):
     answer: ClassVar[Any] = DiffReport
 
 
+class CompareModels(Request[GraphComparison], frozen=True, kw_only=True):
+    """How two models differ of which one is an ONNX file; what is open stays as it is."""
+
+    a: Recipe
+    b: Recipe
+    answer: ClassVar[Any] = GraphComparison
+
+
 class Repair(Request[RepairReport], frozen=True, kw_only=True):
     """Why a file does not load into the model, and what mends it; the mended file where one is to be written."""
 
     settings: RepairSettings
     answer: ClassVar[Any] = RepairReport
+
+
+class Export(Request[ExportReport], frozen=True, kw_only=True):
+    """Write the model as ONNX; compared with it row by row where asked for."""
+
+    settings: ExportSettings
+    answer: ClassVar[Any] = ExportReport
 
 
 class CompareClone(Request[CloneReport], frozen=True, kw_only=True):
@@ -184,9 +201,11 @@ AnyRequest = (
     | Memory
     | Check
     | CompareClone
+    | CompareModels
     | Diff
     | Repair
     | Explain
+    | Export
     | Values
     | DrawValues
     | SourceOf

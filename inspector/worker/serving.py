@@ -55,6 +55,10 @@ class Server:
             from inspector.engine.devices import existing_devices
 
             return existing_devices()
+        if isinstance(request, protocol.CompareModels):
+            from inspector.engine.comparing_models import compare_models
+
+            return compare_models(request.a, request.b, progress)
         if self._session is None:
             raise RequestError("no model is open")
         model = self._session.model
@@ -73,6 +77,8 @@ class Server:
                 return model.repair(settings, progress)
             case protocol.Diff(other=other):
                 return _diff(model, other, progress)
+            case protocol.Export(settings=settings):
+                return model.export(settings, progress)
             case protocol.CompareClone(inputs=inputs, seed=seed):
                 return model.compare_clone(inputs, seed, progress)
             case protocol.Explain(keys=keys):

@@ -16,6 +16,8 @@ from inspector.engine.onnx_model.places import Scope, Within
 
 _SCOPES = "pkg.torch.onnx.name_scopes"
 _CLASSES = "pkg.torch.onnx.class_hierarchy"
+_NO_MODULE = "_empty_nn_module_stack_from_metadata_hook"
+"""What that exporter writes for the sizes of inputs, which no module asks for."""
 _ATTRIBUTE = re.compile(r"[^\W\d]\w*(\.\w+)+")
 Scopes = tuple[Scope, ...]
 
@@ -23,30 +25,42 @@ Scopes = tuple[Scope, ...]
 def scopes_of(nodes: Sequence[NodeProto], within: Within, tensors: Collection[str]) -> list[Scopes]:
     """The scopes of each node, from the outermost to the innermost; `tensors` are the initializers' names."""
     held = _tensors_behind(nodes, tensors)
-    told: list[Scopes | None] = [recorded_scopes(node, within) or _named(node, within) for node in nodes]
+    told = [_told(node, within) for node in nodes]
     if all(scopes is None for scopes in told):
         told = [_of_tensors(node, within, held, tensors) for node in nodes]
     return _settled(nodes, told, held)
 
 
+def _told(node: NodeProto, within: Within) -> Scopes | None:
+    recorded = recorded_scopes(node, within)
+    return _named(node, within) if recorded is None else recorded
+
+
 def recorded_scopes(node: NodeProto, within: Within) -> Scopes | None:
     """Module paths and classes in the metadata of torch's exporter; the last entry is the call itself."""
-    metadata = {entry.key: entry.value for entry in node.metadata_props}
-    if _SCOPES not in metadata:
+    paths, classes = _listed(node, _SCOPES), _listed(node, _CLASSES)
+    if paths is None or len(paths) != len(classes or []):
         return None
-    try:
-        paths = list(ast.literal_eval(metadata[_SCOPES]))
-        classes = list(ast.literal_eval(metadata.get(_CLASSES, "[]")))
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-        return None
-    if len(paths) != len(classes):
-        return None
-    pairs = zip(paths[:-1], classes[:-1], strict=True)
+    pairs = zip(paths[:-1], (classes or [])[:-1], strict=True)
     return tuple(
         Scope(within.path(str(path)), str(path).rpartition(".")[2], str(kind).rpartition(".")[2])
         for path, kind in pairs
-        if path
+        if path and path != _NO_MODULE
     )
+
+
+def returned_name(node: NodeProto) -> str:
+    """The name that torch's exporter gave to what the function behind a node returned; "" where it told none."""
+    return str((_listed(node, _SCOPES) or [""])[-1])
+
+
+def _listed(node: NodeProto, key: str) -> list[object] | None:
+    """A list in a node's metadata; None where there is none."""
+    text = next((entry.value for entry in node.metadata_props if entry.key == key), None)
+    try:
+        return None if text is None else list(ast.literal_eval(text))
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return None
 
 
 def _named(node: NodeProto, within: Within) -> Scopes | None:

@@ -64,14 +64,14 @@ class _Layout:
         self.places[index].subtree = len(self.places) - index
 
     def _nodes(self, graph: Graph, parent: int, depth: int) -> None:
-        last_read = _last_read(graph)
+        read = last_read(graph)
         opened: list[tuple[Scope, int]] = []
         for node in graph.nodes:
             wanted = node.scopes
             common = 0
             while common < min(len(wanted), len(opened)) and opened[common][0] == wanted[common]:
                 common += 1
-            self._close(graph, opened, common, node.index, last_read)
+            self._close(graph, opened, common, node.index, read)
             for scope in wanted[common:]:
                 above = opened[-1][1] if opened else parent
                 opened.append((scope, len(self.places)))
@@ -84,7 +84,7 @@ class _Layout:
             self.places.append(place)
             self._bodies(graph.bodies.get(node.index, []), index, place.depth)
             place.subtree = len(self.places) - index
-        self._close(graph, opened, 0, len(graph.nodes), last_read)
+        self._close(graph, opened, 0, len(graph.nodes), read)
 
     def _opened(self, graph: Graph, scope: Scope, parent: int, depth: int, first: int) -> Place:
         call = self._calls.get(scope.path, 0)
@@ -92,7 +92,7 @@ class _Layout:
         return Place(graph, scope, scope.call, parent, depth, call, first, 0)
 
     def _close(
-        self, graph: Graph, opened: list[tuple[Scope, int]], kept: int, position: int, last_read: Mapping[str, int]
+        self, graph: Graph, opened: list[tuple[Scope, int]], kept: int, position: int, read: Mapping[str, int]
     ) -> None:
         for scope, index in opened[kept:]:
             place = self.places[index]
@@ -100,7 +100,7 @@ class _Layout:
             place.subtree = len(self.places) - index
             place.reads = _read_from_outside(graph, place.first, position)
             called = [name for name in scope.call.proto.output if name] if scope.call else None
-            place.makes = tuple(called or _read_outside(graph, place.first, position, last_read))
+            place.makes = tuple(called or _read_outside(graph, place.first, position, read))
         del opened[kept:]
 
     def _bodies(self, inside: list[Body], parent: int, depth: int) -> None:
@@ -111,7 +111,25 @@ class _Layout:
                 self._nodes(body.graph, parent, depth)
 
 
-def _last_read(graph: Graph) -> dict[str, int]:
+def module_stretches(graph: Graph) -> list[tuple[tuple[Scope, ...], int, int, int]]:
+    """For each row of a scope: the scopes down to it, its first node, the one behind its last, and the row's index."""
+    return [
+        (_down_to(graph.nodes[place.first].scopes, place.scope), place.first, place.last, index)
+        for index, place in enumerate(places_of(graph))
+        if place.graph is graph and place.parent is not None and place.node is None
+    ]
+
+
+def node_rows(graph: Graph) -> list[int]:
+    """For each node the index of its row."""
+    found = {
+        place.first: index for index, place in enumerate(places_of(graph)) if place.graph is graph and place.single
+    }
+    return [found[node.index] for node in graph.nodes]
+
+
+def last_read(graph: Graph) -> dict[str, int]:
+    """By value, the position of the last node that reads it; behind all nodes for the graph's outputs."""
     last = {name: max(node.index for node, _ in readers) for name, readers in graph.readers.items()}
     last.update((value.name, len(graph.nodes)) for value in graph.outputs)
     return last
@@ -128,6 +146,10 @@ def _read_from_outside(graph: Graph, first: int, last: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _read_outside(graph: Graph, first: int, last: int, last_read: Mapping[str, int]) -> list[str]:
+def _read_outside(graph: Graph, first: int, last: int, read: Mapping[str, int]) -> list[str]:
     made = (name for node in graph.nodes[first:last] for name in node.proto.output)
-    return [name for name in made if name not in graph.constants and last_read.get(name, -1) >= last]
+    return [name for name in made if name not in graph.constants and read.get(name, -1) >= last]
+
+
+def _down_to(scopes: tuple[Scope, ...], scope: Scope) -> tuple[Scope, ...]:
+    return scopes[: scopes.index(scope) + 1]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
+from inspector.core.export import ExportReport, ExportSettings
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.repair import RepairReport, RepairSettings
@@ -36,6 +37,7 @@ from inspector.engine.onnx_model.tracing import Pass, trace
 
 if TYPE_CHECKING:
     from inspector.engine.arrays import Array
+    from inspector.engine.row_values import GraphValues, Named
 
 
 def open_onnx(recipe: Recipe) -> LiveModel:
@@ -98,6 +100,9 @@ class OnnxModel(LiveModel):
     def repair(self, settings: RepairSettings, progress: Progress) -> RepairReport:
         raise RequestError("an ONNX model holds its own weights; name a PyTorch model after --for")
 
+    def export(self, settings: ExportSettings, progress: Progress) -> ExportReport:
+        raise RequestError("this is an ONNX model already; name the PyTorch model that it came from")
+
     def memory(self, settings: MemorySettings, progress: Progress) -> MemoryReport:
         raise RequestError("memory is worked out for PyTorch models only: ONNX Runtime plans its own use of memory")
 
@@ -117,6 +122,20 @@ class OnnxModel(LiveModel):
         if self.graph.inputs and not self._specs:
             raise RequestError(next(note.message for note in self._pass.notes if note.code == "no-input"))
         return self._specs
+
+    def named_inputs(self, inputs: list[InputSpec], seed: int, progress: Progress) -> "tuple[Named, list[str]]":
+        """Values for the inputs given, else worked out, by name; and how they are typed after ``--input``."""
+        from inspector.engine.onnx_model.feeding import draw
+
+        feeds = draw(self.graph, self._specs_for(inputs, progress), seed)
+        return list(feeds.items()), [str(spec) for spec in self._specs]
+
+    def graph_values(self, given: "Named", seed: int) -> "GraphValues":
+        """What every node makes of these inputs."""
+        from inspector.engine.onnx_model.providers import provider_of
+        from inspector.engine.onnx_model.row_values import graph_values
+
+        return graph_values(self.graph, given, provider_of(self._device), seed)
 
     def explain(self, keys: list[str]) -> list[KeyExplanation]:
         """Explain initializers' names."""

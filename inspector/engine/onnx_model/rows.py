@@ -1,6 +1,6 @@
 """The rows of an ONNX model: what is known of each place of its layout."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -103,14 +103,18 @@ def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced:
 
 def source_line(node: Node) -> Source | None:
     """The line of the model's code, where torch's exporter wrote the stack down."""
+    return next(source_lines(node), None)
+
+
+def source_lines(node: Node) -> Iterator[Source]:
+    """The stack that torch's exporter wrote down, the innermost line first."""
     trace = next((e.value for e in node.proto.metadata_props if e.key == "pkg.torch.onnx.stack_trace"), "")
     lines = trace.strip().splitlines()
     for position in range(len(lines) - 1, -1, -1):
         parts = lines[position].strip().split(", ")
         if parts[0].startswith('File "') and len(parts) >= 2 and parts[1].removeprefix("line ").isdigit():
             text = lines[position + 1].strip() if position + 1 < len(lines) else ""
-            return Source(file=parts[0][6:].rstrip('"'), line=int(parts[1].removeprefix("line ")), text=text)
-    return None
+            yield Source(file=parts[0][6:].rstrip('"'), line=int(parts[1].removeprefix("line ")), text=text)
 
 
 def _counter(

@@ -45,7 +45,7 @@ def _write(graph: Graph, target: Path, typed: str) -> int:
     if not beside and total < LARGEST_FILE:
         write_whole(target, typed, lambda place: _write_inline(graph, place))
         return target.stat().st_size
-    data = _unused(target)
+    data = unused_data_file(target)
     model = _without_data(graph.model)
 
     def write_data(place: Path) -> None:
@@ -139,7 +139,7 @@ def _write_tensor(graph: Graph, tensor: TensorProto, copy: TensorProto, file: Bi
         copy.external_data.add(key=key, value=value)
 
 
-def _unused(target: Path) -> Path:
+def unused_data_file(target: Path) -> Path:
     """The first name for the data that no file has."""
     data, number = target.with_name(f"{target.name}.data"), 2
     while data.exists():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import msgspec
 import torch
@@ -9,6 +10,7 @@ import torch
 from inspector.core.collection import no_collection
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
+from inspector.core.export import ExportReport, ExportSettings
 from inspector.core.load_notes import load_notes
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe, later_seed
@@ -24,6 +26,7 @@ from inspector.core.results import (
     SourceReport,
     ValuesReport,
 )
+from inspector.core.row_comparison import RowComparison
 from inspector.core.table import Load, ModelInfo, ModelTable, Note, Output, Row, Source, Tensor, Totals
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
@@ -32,6 +35,7 @@ from inspector.engine.devices import existing_devices
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.pytorch import editing, placing, torchvision_operators
 from inspector.engine.pytorch.assembling import rows_with_calls
+from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.comparing import compared
 from inspector.engine.pytorch.inputs.arguments import arguments_for, device_of_inputs
 from inspector.engine.pytorch.inputs.showing import as_inputs, is_complete
@@ -53,6 +57,9 @@ from inspector.engine.pytorch.tensors import tensors_of
 from inspector.engine.pytorch.tracing import Trace, count_calls, infer, trace
 from inspector.engine.pytorch.weights import load_weights
 from inspector.engine.values import read_picture, read_values
+
+if TYPE_CHECKING:
+    from inspector.engine.onnx_model.graph import Graph
 
 
 class TorchModel(LiveModel):
@@ -163,10 +170,7 @@ class TorchModel(LiveModel):
     def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
         specs = self._forward_specs(inputs, progress)
         arguments = arguments_for(self.module, specs, seed)
-        if has_lazy(self.module):
-            materialise(self.module, arguments, seed)
-            self._static = None
-            self._trace = replace(self._trace, materialised=None)
+        self._materialise(arguments, seed)
         tensors = tensors_of(self.module)
         run = run_forward(self.module, arguments, seed, backward, tensors, progress, self._trace.calls)
         if inputs:
@@ -227,6 +231,31 @@ class TorchModel(LiveModel):
         progress(1, 2, "its clone")
         copied = real_pass(clone, arguments, Recorder(clone), seed)
         return compared(original, copied)
+
+    def export(self, settings: ExportSettings, progress: Progress) -> ExportReport:
+        # torch's exporter takes two seconds to import.
+        from inspector.engine.pytorch.exporting.exporting import export
+
+        specs = self._forward_specs(settings.inputs, progress)
+        self._materialise(arguments_for(self.module, specs, settings.seed), settings.seed)
+        return export(self.module, specs, settings, progress)
+
+    def compare_rows(self, graph: "Graph", inputs: list[InputSpec], seed: int, progress: Progress) -> RowComparison:
+        """Run beside an ONNX graph on the same inputs; see `inspector.engine.pytorch.exporting.comparing`."""
+        from inspector.engine.onnx_model.providers import provider_of
+        from inspector.engine.pytorch.exporting.comparing import compare_rows, fitting
+
+        specs = self._forward_specs(inputs, progress)
+        specs = specs if inputs else fitting(graph, specs)
+        self._materialise(arguments_for(self.module, specs, seed), seed)
+        return compare_rows(self.module, graph, specs, provider_of("cpu"), seed, progress)
+
+    def _materialise(self, arguments: Arguments, seed: int) -> None:
+        """Give lazy tensors their shapes, where there are any."""
+        if has_lazy(self.module):
+            materialise(self.module, arguments, seed)
+            self._table = self._static = None
+            self._trace = replace(self._trace, materialised=None)
 
     # Looking
 

@@ -1,0 +1,42 @@
+"""How a model and an ONNX file differ, or two ONNX files: tensors, nodes, and the values of one run of both."""
+
+from inspector.core.differences import DiffReport
+from inspector.core.row_comparison import RowComparison
+from inspector.core.table import Record
+
+
+class ChangedNode(Record, frozen=True, kw_only=True):
+    """A node of both files of which something differs."""
+
+    a: str
+    b: str
+    what: str
+    """An attribute's name; "inputs" where it reads other values."""
+    before: str
+    after: str
+
+
+class NodeDifferences(Record, frozen=True, kw_only=True):
+    """How the nodes of two graphs differ."""
+
+    only_a: list[str]
+    only_b: list[str]
+    changed: list[ChangedNode]
+    unchanged: int
+
+
+class GraphComparison(Record, frozen=True, kw_only=True):
+    """All that differs."""
+
+    tensors: DiffReport
+    nodes: NodeDifferences | None = None
+    """None where one of the two is no graph."""
+    comparison: RowComparison | None = None
+    """None where they were not run on the same inputs; `notes` says why."""
+    notes: list[str] = []
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs that was compared."""
+        nodes = self.nodes is None or not (self.nodes.only_a or self.nodes.only_b or self.nodes.changed)
+        return self.tensors.same and nodes and (self.comparison is None or self.comparison.agrees)

@@ -1,0 +1,98 @@
+"""`diff` where one of the two is an ONNX file: tensors, nodes, and both run on the same inputs."""
+
+import tempfile
+from pathlib import Path
+
+import torch
+
+from inspector.core.errors import RequestError
+from inspector.core.graph_comparison import GraphComparison
+from inspector.core.recipe import Recipe, later_seed, parse_target
+from inspector.core.row_comparison import RowComparison
+from inspector.core.wording import things
+from inspector.engine.live import Progress
+from inspector.engine.onnx_model.model import OnnxModel
+from inspector.engine.onnx_model.node_differences import compare_runs, node_differences, node_pairs
+from inspector.engine.onnx_model.torch_values import values_of
+from inspector.engine.opening import open_live
+from inspector.engine.pytorch.model import TorchModel
+from inspector.engine.user_paths import user_path
+from inspector.files import open_catalog
+from inspector.files.catalog import Catalog
+from inspector.files.values.differing import diff_catalogs
+
+Side = OnnxModel | TorchModel | Catalog
+
+
+def compare_models(a: Recipe, b: Recipe, progress: Progress) -> GraphComparison:
+    """Compare what two recipes name, of which at least one is an ONNX file.
+
+    Raises RequestError where one cannot be opened, or one of them alone holds no tensors.
+    """
+    one, other = _opened(a), _opened(b)
+    notes: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        names = [_names(side) for side in (one, other)]
+        shared = names[0] & names[1]
+        first = _catalog(one, Path(folder) / "a.pt", shared, notes)
+        second = _catalog(other, Path(folder) / "b.pt", shared, notes)
+        if bool(first.tensors) != bool(second.tensors):
+            bare = (b if first.tensors else a).target
+            raise RequestError(f"{bare} holds no weights; name a model that does, or `nninspect summary` to look at it")
+        tensors = diff_catalogs(first, second, progress)
+    pairs = node_pairs(one.graph, other.graph) if isinstance(one, OnnxModel) and isinstance(other, OnnxModel) else None
+    nodes = None
+    comparison: RowComparison | None = None
+    try:
+        if isinstance(one, OnnxModel) and isinstance(other, OnnxModel) and pairs is not None:
+            nodes = node_differences(one.graph, other.graph, pairs)
+            given, typed = one.named_inputs(a.inputs, a.seed, progress)
+            progress(0, None, "running both")
+            runs = [side.graph_values(given, a.seed) for side in (one, other)]
+            comparison = compare_runs(runs[0], runs[1], pairs, typed)
+        elif isinstance(one, TorchModel) and isinstance(other, OnnxModel):
+            comparison = one.compare_rows(other.graph, a.inputs, later_seed(a.seed, 1), progress)
+        elif isinstance(one, OnnxModel) and isinstance(other, TorchModel):
+            comparison = other.compare_rows(one.graph, b.inputs, later_seed(b.seed, 1), progress)
+    except RequestError as problem:
+        notes.append(f"values are not compared: {problem}")
+    return GraphComparison(tensors=tensors, nodes=nodes, comparison=comparison, notes=notes)
+
+
+def _opened(recipe: Recipe) -> Side:
+    if parse_target(recipe.target).kind == "weights":
+        return open_catalog(user_path(recipe.target), recipe.allow_outside)
+    opened = open_live(recipe)
+    assert isinstance(opened, OnnxModel | TorchModel)
+    return opened
+
+
+def _names(side: Side) -> set[str]:
+    if isinstance(side, Catalog):
+        return {tensor.key for tensor in side.tensors}
+    if isinstance(side, OnnxModel):
+        return set(side.graph.initializers)
+    return set(side.module.state_dict())
+
+
+def _catalog(side: Side, place: Path, shared: set[str], notes: list[str]) -> Catalog:
+    """A side's tensors as a file; without counters and constants of which the other has none."""
+    if isinstance(side, Catalog):
+        return side
+    if isinstance(side, OnnxModel):
+        graph = side.graph
+        tensors = {name: values_of(graph, name) for name in graph.initializers}
+    else:
+        tensors = {
+            key: value.detach().cpu() for key, value in side.module.state_dict().items() if torch.is_tensor(value)
+        }
+    kept = {name: one for name, one in tensors.items() if name in shared or not _is_constant(one)}
+    if len(kept) < len(tensors):
+        what = "constants of the graph" if isinstance(side, OnnxModel) else "counters of the model"
+        notes.append(f"{things(len(tensors) - len(kept), 'integer tensor')} left out: {what}, which the other lacks")
+    torch.save(kept, place)
+    return open_catalog(str(place))
+
+
+def _is_constant(tensor: torch.Tensor) -> bool:
+    return not tensor.is_floating_point() and not tensor.is_complex()
