@@ -4,6 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from inspector.core.table import ModelTable, Record
 
+FILLED = "✓"
+"""Of a module that the file filled, everything in it by its own name."""
+
 
 class LoadState(Record, frozen=True, kw_only=True):
     """Keys at or below one module by what became of them."""
@@ -31,7 +34,7 @@ class LoadState(Record, frozen=True, kw_only=True):
         left = {"missing": self.missing, "shape": self.mismatched, "extra": self.unexpected}
         counted = [f"{what} {count}" for what, count in left.items() if count]
         ways = [way for way, count in (("by rule", self.by_rule), ("tied", self.tied)) if count]
-        return f"✓ {', '.join(ways)}".rstrip() if self.is_whole else ", ".join(counted + ways)
+        return f"{FILLED} {', '.join(ways)}".rstrip() if self.is_whole else ", ".join(counted + ways)
 
 
 def load_states(table: ModelTable) -> dict[str, LoadState]:

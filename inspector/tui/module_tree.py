@@ -6,6 +6,7 @@ from rich.cells import cell_len
 
 from inspector.core import wording
 from inspector.core.findings import Finding
+from inspector.core.load_states import FILLED
 from inspector.core.repeated_blocks import Run, differing, runs_of
 from inspector.core.table import ModelTable, Row
 from inspector.tui.cells import Cell, Column
@@ -273,8 +274,9 @@ class ModuleTree(RowView):
         names = [behind(row.index, row.name or row.type) for row in rows]
         name = longest([*names, *runs], 14, 36)
         least_mark = 6 if self._failed is not None else 5 if runs else 0
-        marks = longest((self._marked(row) for row in rows), least_mark, 24)
-        return tree_columns(rows, name, longest(runs, min(name, 20), 36), marks)
+        marks = [self._marked(row) for row in rows]
+        telling = bool(least_mark) or any(text not in ("", FILLED) for text in marks)
+        return tree_columns(rows, name, longest(runs, min(name, 20), 36), longest(marks, least_mark, 24), telling)
 
 
 def _module(row: Row) -> Cell:
