@@ -87,7 +87,10 @@ def read_directory(path: Path, start: int = 0, size: int | None = None) -> ZipDi
             if position < 0 or count < 0 or position + count > length:
                 raise BrokenZipError("its directory points outside of it")
             stream.seek(start + position)
-            return stream.read(count)
+            found = stream.read(count)
+            if len(found) < count:
+                raise BrokenZipError("it is cut off")
+            return found
 
         count, begin, taken = _end(at, length)
         if count > MAX_MEMBERS or taken > MAX_DIRECTORY:
