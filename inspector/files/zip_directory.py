@@ -52,9 +52,15 @@ class ZipDirectory:
     repeated: list[str] = field(default_factory=list)
     """Names that several members have; readers differ in which of them they take."""
 
+    def member(self, name: str) -> Member:
+        """The member of this name; BrokenZipError where there is none."""
+        if name not in self.members:
+            raise BrokenZipError(f"it has no {name}")
+        return self.members[name]
+
     def place(self, name: str) -> int:
         """Byte of the file at which the bytes of a member begin; BrokenZipError where its header is not there."""
-        member = self.members[name]
+        member = self.member(name)
         with self.path.open("rb") as stream:
             return _place(stream, self, member)
 
@@ -64,7 +70,7 @@ class ZipDirectory:
         Raises BrokenZipError where it is larger than `limit` bytes, encrypted, packed in a way that is not known, or
         not what the directory says.
         """
-        member = self.members[name]
+        member = self.member(name)
         if member.encrypted:
             raise BrokenZipError(f"{name} is encrypted")
         if member.size > limit and not only_head:

@@ -123,9 +123,7 @@ def _storage(tensor: CatalogTensor, first: int, count: int, mapping: Mapping) ->
             return _mapped(path, tensor.start + first, count, tensor.key, mapping)
         facts = path.stat()
         archive = _directory(path, facts.st_size, facts.st_mtime_ns)
-        member = archive.members.get(tensor.record)
-        if member is None:
-            raise BrokenZipError(f"it has no {tensor.record}")
+        member = archive.member(tensor.record)
         begin = tensor.start + first
         if first < 0 or begin + count > member.size:
             raise _beyond(tensor.key, path)
