@@ -42,6 +42,10 @@ _NUMPY: dict[str, Any] = {
 """How each dtype is stored; quantised ones as the integers that they are made of, complex32 as pairs."""
 
 
+class DamagedValuesError(RequestError):
+    """The file does not hold the values that it says it does."""
+
+
 def map_part(path: Path, begin: int, count: int) -> memoryview:
     """Bytes of a file, which nobody can change, in a mapping of their own."""
     mapped, first = _pages(path, begin, count)
@@ -67,7 +71,8 @@ def read_tensor(catalog: Catalog, tensor: CatalogTensor, mapping: Mapping = map_
     """The values of a tensor, read-only and with its strides, mapped from its file.
 
     bfloat16 and float8 come as `ml_dtypes`, quantised values as the integers stored, complex32 as complex64. Raises
-    RequestError where the values are not in the file, lie beyond its end, or are kept in a way that is not mapped.
+    DamagedValuesError where the values are not in the file or lie beyond its end, RequestError where they are kept in
+    a way that is not mapped.
     """
     if tensor.pieces:
         return _assembled(catalog, tensor, mapping)
@@ -134,9 +139,9 @@ def _storage(tensor: CatalogTensor, first: int, count: int, mapping: Mapping) ->
             raise RequestError(f"{tensor.key} is compressed and too large to unpack for a look ({size})")
         return memoryview(archive.read(member.name, begin + count, only_head=True))[begin:]
     except BrokenZipError as error:
-        raise RequestError(f"{tensor.key} cannot be read from {path}: {error}; the file is damaged") from error
+        raise DamagedValuesError(f"{tensor.key} cannot be read from {path}: {error}; the file is damaged") from error
     except OSError as error:
-        raise RequestError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise DamagedValuesError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 @lru_cache(maxsize=4)
@@ -151,8 +156,8 @@ def _mapped(path: Path, begin: int, count: int, key: str, mapping: Mapping) -> m
     return mapping(path, begin, count)
 
 
-def _beyond(key: str, path: Path) -> RequestError:
-    return RequestError(f"the values of {key} lie beyond the end of {path}: the file is cut off; fetch it again")
+def _beyond(key: str, path: Path) -> DamagedValuesError:
+    return DamagedValuesError(f"the values of {key} lie beyond the end of {path}: the file is cut off; fetch it again")
 
 
 def _assembled(catalog: Catalog, tensor: CatalogTensor, mapping: Mapping) -> Array:
@@ -164,7 +169,9 @@ def _assembled(catalog: Catalog, tensor: CatalogTensor, mapping: Mapping) -> Arr
         return parts[0][1]
     covered = sum(math.prod(piece.shape) for piece, _ in parts)
     if covered < tensor.elements:
-        raise RequestError(f"{covered:,} of the {tensor.elements:,} elements of {tensor.key} are in the files here")
+        raise DamagedValuesError(
+            f"{covered:,} of the {tensor.elements:,} elements of {tensor.key} are in the files here"
+        )
     whole = np.empty(tensor.shape, parts[0][1].dtype)
     for piece, part in parts:
         whole[tuple(slice(at, at + size) for at, size in zip(piece.at, piece.shape, strict=True))] = part

@@ -161,5 +161,5 @@ def test_a_member_that_is_not_where_the_directory_says_is_refused(tmp_path: Path
     data[header : header + 4] = b"\0\0\0\0"
     path.write_bytes(data)
     catalog = open_catalog(path)
-    with pytest.raises(RequestError, match="x cannot be read from .*: .*data/0 is not where its directory says"):
+    with pytest.raises(RequestError, match=r"x cannot be read from .*: .*data/0 is not where its directory says"):
         read_tensor(catalog, catalog.tensors[0])
