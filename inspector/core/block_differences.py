@@ -1,6 +1,6 @@
 """What sets one block apart from others like it, in words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -11,6 +11,8 @@ MOST_TOLD = 3
 """Differences told of one block before the rest is counted."""
 _Content = tuple[str, tuple[int, ...] | None, str, str, str, bool, bool]
 _Place = tuple[str, str, str, int]
+Facts = Sequence[tuple[str, str]]
+"""What two rows are compared by: words for it, and what it is."""
 
 
 class OwnTensors(msgspec.Struct, frozen=True):
@@ -48,12 +50,16 @@ def _content(tensor: Tensor) -> _Content:
     return name, sizes, tensor.dtype, tensor.device, tensor.kind, tensor.trainable, tensor.persistent
 
 
-def difference(rows: Sequence[Row], own: OwnTensors, block: Row, usual: Row) -> str:
-    """How a block differs from the usual one: tensors first, then modules, then what the pass made of them."""
+def difference(
+    rows: Sequence[Row], own: OwnTensors, block: Row, usual: Row, also: Callable[[Row], Facts] | None = None
+) -> str:
+    """How a block differs from the usual one: tensors first, then modules, then what the pass made of them.
+
+    `also` tells what else of rows is compared.
+    """
     here, there = _places(rows, block), _places(rows, usual)
-    told = [*_of_tensors(own, here, there), *_of_presence(here, there), *_of_rows(own, here, there)]
-    # What blocks share with each other or within is in their sums alone.
-    told = told or [f"{exact(block.parameters)} parameters, elsewhere {exact(usual.parameters)}"]
+    told = [*_of_tensors(own, here, there), *_of_presence(here, there), *_of_rows(own, here, there, also)]
+    told = told or [*_of_sums(here, there)] or [*_of_order(here, there)]
     more = f" and {len(told) - MOST_TOLD:,} more" if len(told) > MOST_TOLD else ""
     return "; ".join(told[:MOST_TOLD]) + more
 
@@ -88,7 +94,14 @@ def _of_tensors(own: OwnTensors, here: dict[_Place, Row], there: dict[_Place, Ro
 def _apart(ours: Tensor, theirs: Tensor) -> tuple[str, str] | None:
     """What two tensors do not have in common."""
     told = [
-        (shape(one.shape), one.dtype, one.device, one.kind, "trainable" if one.trainable else "frozen")
+        (
+            shape(one.shape),
+            one.dtype,
+            one.device,
+            one.kind,
+            "trainable" if one.trainable else "frozen",
+            "in the state_dict" if one.persistent else "not in the state_dict",
+        )
         for one in (ours, theirs)
     ]
     apart = [(a, b) for a, b in zip(*told, strict=True) if a != b]
@@ -105,19 +118,44 @@ def _of_presence(here: dict[_Place, Row], there: dict[_Place, Row]) -> Iterator[
                 yield words.format(place[2] if row.kind == "function" else place[1])
 
 
-def _of_rows(own: OwnTensors, here: dict[_Place, Row], there: dict[_Place, Row]) -> Iterator[str]:
+def _of_rows(
+    own: OwnTensors, here: dict[_Place, Row], there: dict[_Place, Row], also: Callable[[Row], Facts] | None
+) -> Iterator[str]:
     for place, row in here.items():
         if place not in there:
             continue
-        called = f"{place[1] if row.kind != 'function' else place[2]} ".lstrip()
-        for (words, ours), (_, theirs) in zip(_facts(row, own), _facts(there[place], own), strict=True):
+        pairs = ([*_facts(one, own), *(also(one) if also else ())] for one in (row, there[place]))
+        for (words, ours), (_, theirs) in zip(*pairs, strict=True):
             if ours != theirs:
-                yield f"{called}{words}{ours}, elsewhere {theirs}"
+                yield f"{_called(place)} {words}{ours}, elsewhere {theirs}".lstrip()
                 break
 
 
-def _facts(row: Row, own: OwnTensors) -> tuple[tuple[str, str], ...]:
-    """What two rows are compared by, and words for it; of several that differ the first says most."""
+def _of_sums(here: dict[_Place, Row], there: dict[_Place, Row]) -> Iterator[str]:
+    """What blocks share with each other or within is in their sums alone."""
+    for place, row in here.items():
+        if row.parameters != there[place].parameters:
+            ours, theirs = exact(row.parameters), exact(there[place].parameters)
+            yield f"{_called(place)} {ours} parameters, elsewhere {theirs}".lstrip()
+
+
+def _of_order(here: dict[_Place, Row], there: dict[_Place, Row]) -> Iterator[str]:
+    """The first two parts that stand the other way round; the two blocks have the same ones."""
+    ours, theirs = next(((a, b) for a, b in zip(here, there, strict=True) if a != b), (None, None))
+    if ours is None or theirs is None:
+        yield "the same tensors in another order"
+    else:
+        yield f"{_called(ours)} before {_called(theirs)}, elsewhere behind it"
+
+
+def _called(place: _Place) -> str:
+    """The row at a place: "" for the block itself."""
+    kind, path, name, call = place
+    return f"{name} (call {call + 1})" if kind == "function" and call else name if kind == "function" else path
+
+
+def _facts(row: Row, own: OwnTensors) -> Facts:
+    """Of several that differ the first says most."""
     # Where a row's tensors are known, how they differ has been told.
     parameters = None if own.of(row) else row.own_parameters
     return (

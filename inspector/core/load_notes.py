@@ -8,8 +8,7 @@ from inspector.core.table import Load, Note
 
 def load_notes(load: Load, recipe: Recipe) -> list[Note]:
     """What was left out on purpose, and the command that tells more of it or does it all the same."""
-    words = ["nninspect", "repair", recipe.weights or "", "--for", recipe.target]
-    command = shlex.join(words + (["--args", recipe.arguments] if recipe.arguments else []))
+    command = repair_command(recipe)
     notes = []
     if load.refused:
         text = (
@@ -26,3 +25,9 @@ def load_notes(load: Load, recipe: Recipe) -> list[Note]:
         )
         notes.append(Note(code="ambiguous-keys", message=text))
     return notes
+
+
+def repair_command(recipe: Recipe) -> str:
+    """The command that says how the weights of a recipe fit its model."""
+    words = ["nninspect", "repair", recipe.weights or "", "--for", recipe.target]
+    return shlex.join(words + (["--args", recipe.arguments] if recipe.arguments else []))

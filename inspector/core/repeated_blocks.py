@@ -1,8 +1,8 @@
 """Blocks that repeat: children of one row whose names count up and whose subtrees are alike.
 
 Alike are subtrees of the same names, types, hyperparameters, modes and output shapes whose tensors have the same names,
-shapes, dtypes and devices. From the leaves up each subtree gets a number, the same for those that are alike, so that a
-table is gone through once however deep it is.
+shapes, dtypes and devices; receptive fields, which grow from block to block, make no difference. From the leaves up
+each subtree gets a number, the same for those that are alike, so that a table is gone through once however deep it is.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from itertools import groupby, pairwise
 
 import msgspec
 
-from inspector.core.block_differences import OwnTensors, difference, own_tensors
+from inspector.core.block_differences import Facts, OwnTensors, difference, own_tensors
 from inspector.core.collection import no_collection
 from inspector.core.table import ModelTable, Record, Row
 
@@ -74,14 +74,14 @@ def repeated_blocks(table: ModelTable) -> list[RepeatedBlocks]:
     return [run.blocks for run in runs if run.parent in outermost]
 
 
-def runs_of(table: ModelTable, also: Callable[[Row], Hashable] | None = None) -> list[Run]:
+def runs_of(table: ModelTable, also: Callable[[Row], Facts] | None = None) -> list[Run]:
     """Every run of a table, by the rows that hold them; `also` tells what else of a row has to be the same."""
     rows, own = table.rows, own_tensors(table)
     with no_collection():
         children = _children(rows)
         alike = _numbers(rows, children, own, also)
         return [
-            _run(rows, own, parent, [stretch[at] for at in same], [stretch[at] for at in others])
+            _run(rows, own, also, parent, [stretch[at] for at in same], [stretch[at] for at in others])
             for parent, below in enumerate(children)
             for stretch in (_counting(rows, below) if len(below) >= LEAST else ())
             for same, others in _repeated([alike[index] for index in stretch], leaves=rows[stretch[0]].subtree == 1)
@@ -93,7 +93,14 @@ def differing(runs: Iterable[Run]) -> dict[int, tuple[Run, str]]:
     return {row: (run, one.what) for run in runs for row, one in zip(run.differing, run.blocks.differs, strict=True)}
 
 
-def _run(rows: Sequence[Row], own: OwnTensors, parent: int, alike: list[int], differing: list[int]) -> Run:
+def _run(
+    rows: Sequence[Row],
+    own: OwnTensors,
+    also: Callable[[Row], Facts] | None,
+    parent: int,
+    alike: list[int],
+    differing: list[int],
+) -> Run:
     """A run from its rows in the order of their numbers."""
     first, last, usual = rows[alike[0]].name, rows[alike[-1]].name, rows[min(alike)]
     holder = f"{rows[parent].name}." if first.isdigit() and rows[parent].parent is not None else ""
@@ -108,7 +115,8 @@ def _run(rows: Sequence[Row], own: OwnTensors, parent: int, alike: list[int], di
         parameters=sum(rows[index].parameters for index in alike) if alone else None,
         bytes=sum(rows[index].parameter_bytes + rows[index].buffer_bytes for index in alike) if alone else None,
         differs=[
-            Difference(path=rows[index].path, what=difference(rows, own, rows[index], usual)) for index in differing
+            Difference(path=rows[index].path, what=difference(rows, own, rows[index], usual, also))
+            for index in differing
         ],
     )
     title = f"{holder}{first}…{last[len(last.rstrip(_DIGITS)) :]} ×{len(alike)}"
@@ -127,7 +135,7 @@ def _numbers(
     rows: Sequence[Row],
     children: Sequence[Sequence[int]],
     own: OwnTensors,
-    also: Callable[[Row], Hashable] | None,
+    also: Callable[[Row], Facts] | None,
 ) -> Sequence[int]:
     """A number for each row's subtree, whatever the row itself is called."""
     known: dict[Hashable, int] = {}
@@ -138,7 +146,7 @@ def _numbers(
             row.kind, row.type, row.hyperparameters, row.reached, row.training, row.lazy, row.parameters, row.buffers,
             tuple(map(tuple, row.output_shapes)), row.dtype, row.device,
             () if row.kind == "function" else own.contents(row),
-            below, also(row) if also else None,
+            below, tuple(also(row)) if also else None,
         )  # fmt: skip
         numbers[row.index] = known.setdefault(content, len(known))
     return numbers

@@ -141,6 +141,11 @@ class ValuesReport(Record, frozen=True, kw_only=True):
     """Of the slice; None where it has no values."""
     largest: list[Extreme] = []
     """Its elements of largest absolute value, largest first; their indices are those in the slice."""
+    numbers_are: str = ""
+    """What all these numbers are, where they are not the values themselves: "absolute values |z|"."""
+
+
+COMPLEX_NUMBERS_ARE = "absolute values |z| of complex numbers"
 
 
 class SourceReport(Record, frozen=True, kw_only=True):

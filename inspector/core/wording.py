@@ -154,6 +154,12 @@ def receptive_field(field: ReceptiveField | None) -> str:
     return f"{bound}{shape(field.size)} /{'×'.join(map(step, steps))}"
 
 
+def first_and_last(cells: Sequence[str]) -> str:
+    """What a cell for several says: ``3×3 /1 … 9×9 /1``, or what all of them say."""
+    apart = [*dict.fromkeys(cells)]
+    return apart[0] if len(apart) == 1 else f"{apart[0] or UNKNOWN} … {apart[-1] or UNKNOWN}"
+
+
 def receptive_field_sentence(field: ReceptiveField | None, axes: str = "") -> str:
     """What one output unit sees of the input, in words; `axes` names them, "HW" for images.
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from inspector.core.errors import RequestError
-from inspector.core.results import ValuesReport
+from inspector.core.results import COMPLEX_NUMBERS_ARE, ValuesReport
 from inspector.core.tensor_index import parse_index
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.engine.arrays import Array, array_of
@@ -43,6 +43,7 @@ def read_values(tensor: torch.Tensor, key: str, index: str, limit: int) -> Value
         column_offset=starts[1],
         norms=norms(selected),
         largest=largest(selected, LARGEST),
+        numbers_are=_numbers_are(tensor),
     )
 
 
@@ -90,6 +91,12 @@ def _dense(tensor: torch.Tensor, key: str) -> torch.Tensor:
     if tensor.numel() > DENSE_LIMIT:
         raise RequestError(f"{key} is sparse and too large to write out ({tensor.numel():,} elements)")
     return tensor.to_dense()
+
+
+def _numbers_are(tensor: torch.Tensor) -> str:
+    if tensor.is_quantized:
+        return "the values that the stored integers stand for"
+    return COMPLEX_NUMBERS_ARE if tensor.is_complex() else ""
 
 
 def _rows(selected: torch.Tensor, limit: int) -> list[list[float | None]]:

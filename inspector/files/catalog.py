@@ -46,6 +46,8 @@ class CatalogTensor(Record, frozen=True, kw_only=True):
     """Whether its values are the conjugates of those in the storage."""
     negated: bool = False
     """Whether they are the negatives."""
+    quantised: str = ""
+    """What a stored integer q stands for, where the tensor is quantised: ``0.1·(q − 3)``, or "not known"."""
     requires_grad: bool = False
     file: str | None = None
     """The file in which its storage lies; None where its values cannot be read."""

@@ -36,7 +36,7 @@ def open(directory: ZipDirectory) -> Catalog:
             if "encrypted" in str(error):
                 raise
             entries[name] = "a damaged array"
-            notes.append(Note(code="not-understood", message=f"the array {name} is damaged: {error}", path=name))
+            notes.append(Note(code="damaged-array", message=f"the array {name} is damaged: {error}", path=name))
             continue
         if header.dtype is None:
             entries[name] = unreadable(header)

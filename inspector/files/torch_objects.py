@@ -196,6 +196,7 @@ class _Walk:
             layout=seen.layout,
             conjugated=seen.conjugated,
             negated=seen.negated,
+            quantised=seen.quantised,
             requires_grad=seen.requires_grad,
             family=family,
             persistent=persistent,

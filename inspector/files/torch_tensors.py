@@ -36,6 +36,8 @@ class View:
     stored_bytes: int | None = None
     """Of a sparse tensor; None where its elements are all there."""
     storage_bytes: int = 0
+    quantised: str = ""
+    """What a stored integer q stands for, where the tensor is quantised."""
 
     @property
     def elements(self) -> int:
@@ -141,7 +143,20 @@ def _strided(path: str, args: tuple[Any, ...]) -> View:
         conjugated=noted.get("conj") is True,
         negated=noted.get("neg") is True,
         storage_bytes=count * ITEM_BYTES[stored],
+        quantised=_quantised(args[4]) if path.endswith("qtensor") else "",
     )
+
+
+def _quantised(quantizer: Any) -> str:
+    """Source: ``torch._utils._rebuild_qtensor``."""
+    scheme, *numbers = quantizer if isinstance(quantizer, tuple) and quantizer else (None,)
+    if isinstance(scheme, Global) and scheme.name == "per_tensor_affine" and len(numbers) == 2:
+        scale, zero_point = numbers
+        if isinstance(scale, float) and isinstance(zero_point, int):
+            return f"{scale:.6g}·(q − {zero_point})" if zero_point >= 0 else f"{scale:.6g}·(q + {-zero_point})"
+    if isinstance(scheme, Global) and scheme.name.startswith("per_channel") and isinstance(numbers[-1], int):
+        return f"scale·(q − zero point), with a scale and a zero point for each index of axis {numbers[-1]}"
+    return "not known"
 
 
 def _sparse(args: tuple[Any, ...], depth: int) -> View | None:

@@ -125,7 +125,7 @@ def nested(tensors: Iterable[CatalogTensor], directory: ZipDirectory, prefix: st
         record = f"{prefix}data/{tensor.storage}"
         try:
             start = directory.place(record)
-        except (KeyError, BrokenZipError):
+        except BrokenZipError:
             placed.append(tensor)
         else:
             placed.append(replace(tensor, file=str(directory.path), start=start))

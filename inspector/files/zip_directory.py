@@ -52,9 +52,15 @@ class ZipDirectory:
     repeated: list[str] = field(default_factory=list)
     """Names that several members have; readers differ in which of them they take."""
 
+    def member(self, name: str) -> Member:
+        """The member of this name; BrokenZipError where there is none."""
+        if name not in self.members:
+            raise BrokenZipError(f"it has no {name}")
+        return self.members[name]
+
     def place(self, name: str) -> int:
         """Byte of the file at which the bytes of a member begin; BrokenZipError where its header is not there."""
-        member = self.members[name]
+        member = self.member(name)
         with self.path.open("rb") as stream:
             return _place(stream, self, member)
 
@@ -64,7 +70,7 @@ class ZipDirectory:
         Raises BrokenZipError where it is larger than `limit` bytes, encrypted, packed in a way that is not known, or
         not what the directory says.
         """
-        member = self.members[name]
+        member = self.member(name)
         if member.encrypted:
             raise BrokenZipError(f"{name} is encrypted")
         if member.size > limit and not only_head:
@@ -87,7 +93,10 @@ def read_directory(path: Path, start: int = 0, size: int | None = None) -> ZipDi
             if position < 0 or count < 0 or position + count > length:
                 raise BrokenZipError("its directory points outside of it")
             stream.seek(start + position)
-            return stream.read(count)
+            found = stream.read(count)
+            if len(found) < count:
+                raise BrokenZipError("it is cut off")
+            return found
 
         count, begin, taken = _end(at, length)
         if count > MAX_MEMBERS or taken > MAX_DIRECTORY:

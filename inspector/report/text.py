@@ -1,10 +1,13 @@
 """Tables for the command line. Every string from a model goes in as `Text`, which is never parsed as markup."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from inspector.core import wording
+from inspector.core.block_differences import Facts
 from inspector.core.memory import MemoryReport
 from inspector.core.named_globals import refused_first, sentence
 from inspector.core.repeated_blocks import Run
@@ -21,7 +24,8 @@ LISTED = 12
 def print_table(table: ModelTable, memory: MemoryReport | None = None, full: bool = False) -> None:
     """`summary`: the head, the tree, the totals, and what there is to say. With `memory` two columns and its totals.
 
-    Blocks that repeat in everything that is printed of them are printed once, unless it is to be `full`.
+    Blocks that repeat are printed once, with the first and the last of their receptive fields, unless it is to be
+    `full`.
     """
     console = standard_output()
     _print_head(console, table)
@@ -29,16 +33,23 @@ def print_table(table: ModelTable, memory: MemoryReport | None = None, full: boo
     columns = ["", "type", "parameters", "output", *more, "receptive field", "device"]
     grid = _grid(columns, right={"parameters", *more})
 
-    def measured(row: Row) -> tuple[str, ...]:
+    def of_memory(row: Row) -> list[str]:
+        return memory_cells(memory.rows[row.index]) if memory is not None else []
+
+    def compared(row: Row) -> Facts:
+        return [(f"{what} ", cell) for what, cell in zip(more, of_memory(row), strict=True)]
+
+    def measured(row: Row, repeats: Sequence[int]) -> tuple[str, ...]:
+        fields = [wording.receptive_field(one.receptive_field) for one in (row, *(table.rows[at] for at in repeats))]
         return (
             wording.shapes(row.output_shapes) if row.output_shapes else "",
-            *(memory_cells(memory.rows[row.index]) if memory is not None else []),
-            wording.receptive_field(row.receptive_field) if row.receptive_field else "",
+            *of_memory(row),
+            wording.first_and_last(fields),
             row.device or "",
         )
 
     folded, differing = 0, []
-    for one in every_row(table) if full else folded_rows(table, measured):
+    for one in every_row(table) if full else folded_rows(table, compared):
         row = one.row
         if one.stands_for is not None:
             grid.add_row(*_block_cells(one, one.stands_for))
@@ -48,7 +59,9 @@ def print_table(table: ModelTable, memory: MemoryReport | None = None, full: boo
             if one.differs:
                 type_.append(" differs", style="yellow")
                 differing.append(f"{row.path} differs: {one.differs}")
-            grid.add_row(_tree_cell(row, one.depth), type_, _parameters_cell(row), *map(Text, measured(row)))
+            grid.add_row(
+                _tree_cell(row, one.depth), type_, _parameters_cell(row), *map(Text, measured(row, one.repeats))
+            )
     console.print(grid)
     for difference in differing:
         console.print(Text(wording.printable(difference), style="yellow"))

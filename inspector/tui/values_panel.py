@@ -119,6 +119,8 @@ class ValuesPanel(Vertical):
     def _page(self, report: ValuesReport, view: View) -> Page:
         page = Page()
         page.line((view.spell(report.key), "bold"), (f"  {wording.shape(report.shape)}", ""), f"  {report.dtype}")
+        if report.numbers_are:
+            page.line((f"the numbers are {report.numbers_are}", MUTED))
         page.line()
         plots.statistics(page, report.statistics)
         _sizes(page, report)

@@ -3,10 +3,11 @@
 import torch
 from torch import nn
 
-from inspector.checks.weights import Measured, check_weights, default_distribution
+from inspector.checks.measuring import Measured, measure
+from inspector.checks.still_default import default_distribution
+from inspector.checks.weights import check_weights
 from inspector.core.findings import Finding
 from inspector.engine.arrays import array_of
-from inspector.files.values.health import health_of
 
 torch.manual_seed(0)
 LAYERS = [
@@ -18,7 +19,7 @@ LAYERS = [
 def measured(key: str, tensor: torch.Tensor) -> Measured:
     array = array_of(tensor)
     assert array is not None
-    return Measured(key, list(tensor.shape), str(tensor.dtype).removeprefix("torch."), health_of(array))
+    return measure(key, str(tensor.dtype).removeprefix("torch."), array)
 
 
 def found(**tensors: torch.Tensor) -> list[Finding]:
@@ -94,5 +95,73 @@ def test_weights_that_cannot_break_the_symmetry() -> None:
     assert [one.severity for one in found(w=torch.full((4, 5), 0.1))] == ["error"]
     assert [one.severity for one in found(w=torch.zeros(4, 5))] == ["info"]
     (finding,) = found(w=trained(1, 6).expand(8, 6).contiguous())
-    assert finding.evidence == "7 of 8 rows equal an earlier one"
+    assert finding.severity == "warning"
+    assert finding.evidence == (
+        "7 of 8 rows equal an earlier one: row 1 = row 0, row 2 = row 0, row 3 = row 0 and 4 more"
+    )
     assert not found(w=trained(8, 6), bias=torch.zeros(8))
+
+
+def test_any_two_equal_rows_are_named() -> None:
+    weight = trained(64, 9)
+    weight[9] = weight[3]
+    (finding,) = found(w=weight)
+    assert (finding.rule, finding.severity) == ("NN403", "info")
+    assert finding.evidence == "1 of 64 rows equal an earlier one: row 9 = row 3"
+    weight[40:] = weight[:24]
+    (finding,) = found(w=weight)
+    assert finding.severity == "warning"
+    padded = trained(64, 9)
+    padded[0] = padded[5] = 0
+    padded[7] = padded[8] = 1.5
+    assert not found(w=padded)
+    signs = torch.tensor([[-1.0, 1, 1], [1, -1, 1], [-1, 1, 1], [1, -1, 1]])
+    assert [one.severity for one in found(w=signs)] == ["info"]
+    assert not found(relative_position_index=weight, w=trained(64, 1))
+
+
+def batch_norm(channels: int = 8) -> dict[str, torch.Tensor]:
+    """A trained one, as a model's state_dict has it."""
+    return {
+        "bn__weight": torch.rand(channels) + 0.5, "bn__bias": torch.rand(channels) - 0.5,
+        "bn__running_mean": torch.randn(channels), "bn__running_var": torch.rand(channels) + 0.1,
+    }  # fmt: skip
+
+
+def test_variances_at_zero_are_counted_and_are_an_error_where_all_are() -> None:
+    assert not found(**batch_norm())
+    for dead, severity in ((1, "warning"), (4, "warning"), (8, "error")):
+        state = batch_norm()
+        state["bn__running_var"][:dead] = 1e-20
+        (finding,) = found(**state)
+        assert (finding.rule, finding.severity) == ("NN402", severity)
+        assert finding.evidence == f"{dead} of 8 channels below 1e-10, 0 exactly 0"
+
+
+def test_channels_that_a_normalisation_multiplies_by_zero() -> None:
+    for zero in (0.0, 1e-20):
+        for dead in (1, 7, 8):
+            state = batch_norm()
+            state["bn__weight"][:dead] = zero
+            state["bn__bias"][:] = -5
+            (finding,) = found(**state)
+            assert (finding.rule, finding.severity, finding.path) == ("NN403", "warning", "bn.weight")
+            assert finding.evidence.startswith(f"{dead} of 8 channels with |weight| < 1e-08")
+            assert f"in {dead} of them the bias is not above 0" in finding.evidence
+            norm = torch.nn.BatchNorm1d(8).eval()
+            norm.load_state_dict({key.removeprefix("bn__"): value for key, value in state.items()}, strict=False)
+            assert not norm(torch.randn(50, 8)).relu()[:, :dead].any()
+
+
+def test_what_was_just_made_is_no_dead_normalisation() -> None:
+    def state(norm: nn.Module) -> dict[str, torch.Tensor]:
+        return {f"bn__{key}": value for key, value in norm.state_dict().items()}
+
+    assert not found(**state(nn.BatchNorm2d(6)))
+    assert not found(**state(nn.LayerNorm(6)))
+    assert not found(**state(nn.PReLU(6, init=0.0)))
+    branch = nn.BatchNorm2d(6)
+    nn.init.zeros_(branch.weight)
+    (finding,) = found(**state(branch))
+    assert finding.severity == "info"
+    assert "residual branch" in finding.may_be_wrong

@@ -1,12 +1,15 @@
 """`nninspect check` as scripts call it."""
 
 import json
+import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 COMMAND = str(Path(sys.executable).with_name("nninspect"))
@@ -34,7 +37,7 @@ def test_findings_of_a_file(broken: Path) -> None:
     (finding,) = document["findings"]
     assert (finding["rule"], finding["name"], finding["severity"]) == ("NN402", "nonfinite-weights", "error")
     assert finding["path"] == "state_dict.weight"
-    assert document["not_run"] == []
+    assert [one["rule"] for one in document["not_run"]] == ["NN401"]
     assert document["tensors"] == 2
     rules = {rule["id"]: rule for rule in document["rules"]}
     assert rules["NN402"]["name"] == "nonfinite-weights"
@@ -64,3 +67,88 @@ def test_findings_of_a_model(tmp_path: Path) -> None:
 def test_what_a_rule_looks_for() -> None:
     assert "65504" in check("--explain", "nn402", status=0).stdout
     assert "there is no rule" in check("--explain", "NN999", status=2).stderr
+
+
+def findings_of(*arguments: str, status: int) -> list[tuple[str, str, str]]:
+    document = json.loads(check(*arguments, "--json", status=status).stdout)
+    return [(one["rule"], one["severity"], one["path"]) for one in document["findings"]]
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_file_that_is_cut_off_is_not_healthy(tmp_path: Path, legacy: bool) -> None:
+    path = tmp_path / "cut.bin"
+    state = {f"w{number}": torch.randn(500, 8) for number in range(8)}
+    if legacy:
+        torch.save(state, path, _use_new_zipfile_serialization=False)
+    else:
+        save_file(state, path)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    assert ("NN406", "error") in {found[:2] for found in findings_of(str(path), status=1)}
+
+
+def test_values_that_turn_out_not_to_be_there_are_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    torch.save({"x": torch.randn(40)}, path)
+    with zipfile.ZipFile(path) as archive:
+        (header,) = (info.header_offset for info in archive.infolist() if info.filename.endswith("data/0"))
+    data = bytearray(path.read_bytes())
+    data[header : header + 4] = bytes(4)
+    path.write_bytes(data)
+    assert findings_of(str(path), status=1) == [("NN406", "error", "")]
+
+
+def test_an_index_whose_shards_are_missing_is_an_error(tmp_path: Path) -> None:
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "gone.safetensors"}}))
+    assert ("NN406", "error", "") in findings_of(str(index), status=1)
+
+
+def test_where_nothing_can_be_looked_at_it_is_not_said_that_nothing_was_found(tmp_path: Path) -> None:
+    torch.save({"x": torch.empty(3, 3).to_sparse()}, tmp_path / "sparse.pt")
+    torch.save({"epoch": 3}, tmp_path / "none.pt")
+    assert "none of its 1 tensor can be looked at" in check(str(tmp_path / "sparse.pt"), status=2).stderr
+    assert "no tensors with values" in check(str(tmp_path / "none.pt"), status=2).stderr
+
+
+class RunsAShell:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("true",)
+
+
+def test_what_a_pickle_would_run_is_a_finding(tmp_path: Path) -> None:
+    torch.save({"w": torch.rand(3), "x": RunsAShell()}, tmp_path / "hostile.pt")
+    assert findings_of(str(tmp_path / "hostile.pt"), status=1) == [("NN407", "error", "")]
+
+
+@pytest.mark.slow
+def test_weights_that_do_not_fit_are_findings(tmp_path: Path) -> None:
+    model, weights = tmp_path / "model.py", tmp_path / "weights.pt"
+    model.write_text(
+        "from torch import nn\nmodel = nn.Sequential(nn.Linear(16, 16), nn.BatchNorm1d(16), nn.Linear(16, 10))\n"
+    )
+    document = json.loads(check(str(model), "--json", status=0).stdout)
+    assert "--weights" in {one["rule"]: one["why"] for one in document["not_run"]}["NN401"]
+
+    def mismatches(state: dict[str, torch.Tensor], status: int) -> list[dict[str, str]]:
+        torch.save(state, weights)
+        done = check(str(model), "--weights", str(weights), "--json", status=status)
+        return [one for one in json.loads(done.stdout)["findings"] if one["rule"] == "NN401"]
+
+    whole = nn.Sequential(nn.Linear(16, 16), nn.BatchNorm1d(16), nn.Linear(16, 10)).state_dict()
+    assert mismatches(whole, 0) == []
+    (shape,) = mismatches({**whole, "2.weight": torch.rand(7, 16)}, 1)
+    assert (shape["severity"], shape["path"]) == ("error", "2.weight")
+    assert "7×16 in the file and 10×16 in the model" in shape["evidence"]
+    assert shape["fix"].startswith(f"`nninspect repair {weights} --for {model}")
+    (missing,) = mismatches({key: value for key, value in whole.items() if key != "2.bias"}, 1)
+    assert (missing["severity"], missing["path"]) == ("error", "2.bias")
+    (buffer,) = mismatches({key: value for key, value in whole.items() if key != "1.running_mean"}, 0)
+    assert (buffer["severity"], buffer["path"]) == ("warning", "1.running_mean")
+    (idle,) = mismatches({**whole, "2.position_ids": torch.arange(4)}, 0)
+    assert idle["severity"] == "info"
+    (extra,) = mismatches({**whole, "9.weight": torch.rand(3, 3)}, 1)
+    assert (extra["severity"], extra["path"]) == ("error", "9.weight")
+    (renamed,) = mismatches({f"module.{key}": value for key, value in whole.items()}, 0)
+    assert (renamed["severity"], "module" in renamed["evidence"]) == ("info", True)
+    assert "checkpoint-mismatch" in check("--explain", "NN401", status=0).stdout

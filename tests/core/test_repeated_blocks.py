@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.core.repeated_blocks import repeated_blocks, runs_of
-from inspector.core.table import ModelTable
+from inspector.core.table import ModelTable, ReceptiveField
 
 KINDS = {
     "A": {"w": [4, 4]},
@@ -117,8 +117,27 @@ def test_what_is_missing_is_said_and_many_differences_are_counted() -> None:
 def test_what_else_is_asked_to_be_the_same_parts_blocks() -> None:
     table = table_of_keys(listed("CCCCCC"))
     assert len(runs_of(table)) == 1
-    apart = runs_of(table, lambda row: row.path < "layers.3")
+    apart = runs_of(table, lambda row: [("side ", "left" if row.path < "layers.3" else "right")])
     assert [run.blocks.count for run in apart] == [3, 3]
+    (run,) = runs_of(table, lambda row: [("memory ", "4 MiB" if row.path == "layers.2" else "3 MiB")])
+    assert [(one.path, one.what) for one in run.blocks.differs] == [("layers.2", "memory 4 MiB, elsewhere 3 MiB")]
+
+
+def test_receptive_fields_that_grow_make_no_difference() -> None:
+    fields = {
+        f"layers.{number}": {"receptive_field": ReceptiveField(status="exact", size=[3 + 2 * number], stride=[1])}
+        for number in range(5)
+    }
+    (block,) = repeated_blocks(table_of_keys(listed("CCCCC"), of_rows=fields))
+    assert (block.count, block.differs) == (5, [])
+
+
+def test_parts_in_another_order_are_named() -> None:
+    shapes = listed("CCCC")
+    del shapes["layers.1.up.w"]
+    shapes["layers.1.up.w"] = [2, 2]
+    (block,) = repeated_blocks(table_of_keys(shapes))
+    assert [one.what for one in block.differs] == ["down before up, elsewhere behind it"]
 
 
 def expanded(table: ModelTable) -> tuple[set[tuple[str, str]], dict[str, tuple[list[int] | None, str]]]:

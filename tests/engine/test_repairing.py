@@ -1,6 +1,7 @@
 """Mended files load strictly, hold the original's values to the bit, and the snippet does the same."""
 
 import copy
+import zipfile
 from pathlib import Path
 
 import msgspec
@@ -211,3 +212,20 @@ def test_what_is_a_guess_is_written_only_where_guesses_are_allowed(tmp_path: Pat
     assert report.written is None
     assert not (tmp_path / "b.pt").exists()
     assert repair(Square(), msgspec.structs.replace(settings, guess=True), silent).written
+
+
+def test_values_that_cannot_be_read_are_not_proven_to_load(tmp_path: Path) -> None:
+    path, out = tmp_path / "damaged.pt", tmp_path / "mended.safetensors"
+    torch.save(Net().state_dict(), path)
+    assert repair(Net(), RepairSettings(weights=str(path)), silent).loads
+    with zipfile.ZipFile(path) as archive:
+        (header,) = (info.header_offset for info in archive.infolist() if info.filename.endswith("data/3"))
+    data = bytearray(path.read_bytes())
+    data[header : header + 4] = bytes(4)
+    path.write_bytes(data)
+    report = repair(Net(), RepairSettings(weights=str(path)), silent)
+    assert not report.loads
+    assert "data/3 is not where its directory says" in report.verdict
+    with pytest.raises(RequestError, match="cannot be read"):
+        repair(Net(), RepairSettings(weights=str(path), output=str(out)), silent)
+    assert not out.exists()

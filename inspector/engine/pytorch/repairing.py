@@ -33,7 +33,7 @@ from inspector.files.matching import (
     diagnose,
 )
 from inspector.files.repair_snippet import snippet
-from inspector.files.values.reading import Array, read_tensor
+from inspector.files.values.reading import Array, DamagedValuesError, read_tensor
 from inspector.files.values.transferring import changed
 from inspector.files.values.writing import Outgoing, write_safetensors
 from inspector.files.writing import refuse_place, resolved, write_whole
@@ -64,8 +64,13 @@ def repair(
     progress(0, None, "aligning keys")
     fit = fit_of(catalog, entries, settings.weights, allowed)
     diagnosis = fit.diagnosis
-    loads = diagnosis.loads and _loads_strictly(model, state, diagnosis, fit.tensors)
+    unreadable = _unreadable(fit)
+    if unreadable and target is not None:
+        raise RequestError(unreadable)
+    loads = not unreadable and diagnosis.loads and _loads_strictly(model, state, diagnosis, fit.tensors)
     report = _report(fit, settings.weights, loads, state)
+    if unreadable:
+        return replace(report, verdict=f"it does not load: {unreadable}")
     if not loads and constructor is not None:
         progress(0, None, "trying other constructor arguments")
         keys = [entry.key for entry in fit.chosen.entries], [entry.key for entry in entries]
@@ -86,6 +91,22 @@ def repair(
     progress(0, None, f"writing {settings.output}")
     _write(target, settings.output, state, fit)
     return replace(report, written=settings.output)
+
+
+def _unreadable(fit: FileFit) -> str:
+    """Why values that the model is to take cannot be read, of the first such tensor; "" where all can."""
+    for key in dict.fromkeys(key for transfer in fit.diagnosis.transfers for key in transfer.sources):
+        tensor = fit.tensors[key]
+        # Pieces are put together in memory; the catalog has held each against its file.
+        if tensor.file is not None and not tensor.pieces:
+            try:
+                read_tensor(fit.catalog, tensor)
+            except DamagedValuesError as problem:
+                return str(problem)
+            except RequestError:
+                # Kept in a way that is not mapped, which says nothing of the file.
+                continue
+    return ""
 
 
 def _lossy(names: list[str]) -> frozenset[str]:

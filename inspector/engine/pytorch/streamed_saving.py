@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from inspector.files import open_catalog
-from inspector.files.values.reading import data_offset
 from inspector.files.values.writing import Outgoing, write_values
+from inspector.files.zip_directory import read_directory
 
 _CHECKSUM_IN_LOCAL_HEADER, _CHECKSUM_IN_DIRECTORY = 14, 16
 _ENTRY = b"PK\x01\x02"
@@ -52,15 +52,15 @@ def write_torch(path: Path, tensors: Sequence[Outgoing], versions: Versions = No
     del empty
     places = {tensor.key: tensor for tensor in open_catalog(path).tensors}
     with zipfile.ZipFile(path) as archive:
-        infos = {info.filename: info for info in archive.infolist()}
-        directory = archive.start_dir
+        behind_members = archive.start_dir
+    directory = read_directory(path)
     checksums: dict[str, int] = {}
     with path.open("r+b") as stream:
         for tensor in tensors:
             record = places[tensor.key].record
             if record is None:
                 continue
-            stream.seek(data_offset(path, infos[record]))
+            stream.seek(directory.place(record))
             checksum = 0
 
             def add(piece: bytes) -> None:
@@ -69,9 +69,9 @@ def write_torch(path: Path, tensors: Sequence[Outgoing], versions: Versions = No
 
             write_values(stream, tensor, add)
             checksums[record] = checksum
-            stream.seek(infos[record].header_offset + _CHECKSUM_IN_LOCAL_HEADER)
+            stream.seek(directory.members[record].header + _CHECKSUM_IN_LOCAL_HEADER)
             stream.write(checksum.to_bytes(4, "little"))
-        _fill_directory(stream, directory, checksums)
+        _fill_directory(stream, behind_members, checksums)
 
 
 def _fill_directory(stream: BinaryIO, start: int, checksums: dict[str, int]) -> None:

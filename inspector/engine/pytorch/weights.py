@@ -22,10 +22,11 @@ from inspector.engine.pytorch.places import identity
 from inspector.engine.user_paths import user_path
 from inspector.files import open_catalog
 from inspector.files.catalog import Catalog
+from inspector.files.damage import DAMAGE
 from inspector.files.matching import Renaming, Transfer, certain, guessed, rules_about
 from inspector.files.repair_snippet import is_plain, snippet
 
-_DAMAGE = ("out-of-storage", "shard-missing", "shard-unreadable", "shard-outside", "piece-missing")
+_NOT_WHOLE = (*DAMAGE, "shard-outside")
 _PICKLED = ("torch-zip", "torch-legacy", "torch-tar")
 
 
@@ -78,7 +79,7 @@ def _refuse_what_has_no_keys(catalog: Catalog) -> None:
 
 
 def _refuse_damaged(catalog: Catalog) -> None:
-    damaged = next((note for note in catalog.notes if note.code in _DAMAGE), None)
+    damaged = next((note for note in catalog.notes if note.code in _NOT_WHOLE), None)
     if damaged:
         raise RequestError(f"{catalog.path} is damaged or not whole: {damaged.message}; fetch the file again")
 

@@ -13,6 +13,19 @@ from inspector.files.values.statistics import chunks, plain
 FLOAT16_LARGEST = 65504.0
 MOST_ROWS = 1 << 21
 """Rows beyond which equal ones are not looked for."""
+EXAMPLES = 3
+
+
+class RepeatedRows(Record, frozen=True, kw_only=True):
+    """Rows along the first axis that equal an earlier one and are not one value throughout."""
+
+    rows: int = 0
+    """All there are; 0 where there is one axis alone, or one element to a row."""
+    repeated: int = 0
+    examples: list[tuple[int, int]] = []
+    """The first of them, each with the first row that it equals."""
+    whole_numbers: bool = False
+    """Whether those that repeat hold whole numbers alone, as codes and signs do."""
 
 
 class Health(Record, frozen=True, kw_only=True):
@@ -33,10 +46,7 @@ class Health(Record, frozen=True, kw_only=True):
     """Dividing by the number of values."""
     kurtosis: float
     """3 for a normal distribution, 1.8 for a uniform one; 0 where all are one value."""
-    rows: int = 0
-    """Along the first axis, where there are several axes."""
-    repeated_rows: int = 0
-    """Rows that equal an earlier one and are not all zero."""
+    equal_rows: RepeatedRows = RepeatedRows()
 
     @property
     def constant(self) -> bool:
@@ -83,7 +93,6 @@ def health_of(array: Array, tick: Callable[[int], None] = lambda read: None) -> 
             square = values * values
             powers += [values.sum(), square.sum(), (square * values).sum(), (square * square).sum()]
     mean, std, kurtosis = _moments(powers / max(number, 1))
-    rows, repeated = _rows(array)
     return Health(
         elements=array.size,
         nan=nan,
@@ -96,8 +105,7 @@ def health_of(array: Array, tick: Callable[[int], None] = lambda read: None) -> 
         mean=(shift or 0.0) + mean,
         std=std,
         kurtosis=kurtosis,
-        rows=rows,
-        repeated_rows=repeated,
+        equal_rows=_equal_rows(array),
     )
 
 
@@ -111,17 +119,23 @@ def _moments(raw: Array) -> tuple[float, float, float]:
     return first, math.sqrt(variance), central / (variance * variance) if variance * variance > 0 else 0.0
 
 
-def _rows(array: Array) -> tuple[int, int]:
+def _equal_rows(array: Array) -> RepeatedRows:
     if array.ndim < 2 or not 1 < array.shape[0] <= MOST_ROWS or array.size <= array.shape[0]:
-        return 0, 0
-    seen: set[bytes] = set()
-    repeated = 0
-    zero = bytes(array[0].nbytes)
-    for row in array:
+        return RepeatedRows()
+    seen: dict[bytes, int] = {}
+    repeated, whole_numbers = 0, True
+    examples: list[tuple[int, int]] = []
+    for at, row in enumerate(array):
         data = np.ascontiguousarray(row).tobytes()
-        if data == zero:
-            continue
         known = data if len(data) <= 16 else hashlib.blake2b(data, digest_size=16).digest()
-        repeated += known in seen
-        seen.add(known)
-    return array.shape[0], repeated
+        first = seen.setdefault(known, at)
+        if first == at:
+            continue
+        values = plain(row)
+        if values.min() < values.max():
+            repeated += 1
+            examples += [(at, first)] if len(examples) < EXAMPLES else []
+            whole_numbers = whole_numbers and bool((values == np.rint(values)).all())
+    return RepeatedRows(
+        rows=array.shape[0], repeated=repeated, examples=examples, whole_numbers=whole_numbers and repeated > 0
+    )

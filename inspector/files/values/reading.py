@@ -2,7 +2,6 @@
 
 import math
 import mmap
-import zipfile
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from inspector.core.errors import RequestError
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.dtypes import ITEM_BYTES
+from inspector.files.zip_directory import STORED, BrokenZipError, ZipDirectory, read_directory
 
 Array = npt.NDArray[Any]
 Mapping = Callable[[Path, int, int], memoryview]
@@ -24,7 +24,6 @@ MAX_UNPACKED = 1 << 31
 """Bytes of a compressed member that are unpacked into memory."""
 MOST_REPEATED = 1 << 31
 """Elements of a tensor that an expansion makes of fewer; a file of some bytes may claim any number."""
-_LOCAL_HEADER = 30
 _NUMPY: dict[str, Any] = {
     **{name: np.dtype(name) for name in ("float64", "float32", "float16", "complex64", "complex128", "bool")},
     **{f"{sign}int{bits}": np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)},
@@ -41,6 +40,10 @@ _NUMPY: dict[str, Any] = {
     "qint32": np.dtype("int32"),
 }  # fmt: skip
 """How each dtype is stored; quantised ones as the integers that they are made of, complex32 as pairs."""
+
+
+class DamagedValuesError(RequestError):
+    """The file does not hold the values that it says it does."""
 
 
 def map_part(path: Path, begin: int, count: int) -> memoryview:
@@ -68,7 +71,8 @@ def read_tensor(catalog: Catalog, tensor: CatalogTensor, mapping: Mapping = map_
     """The values of a tensor, read-only and with its strides, mapped from its file.
 
     bfloat16 and float8 come as `ml_dtypes`, quantised values as the integers stored, complex32 as complex64. Raises
-    RequestError where the values are not in the file, lie beyond its end, or are kept in a way that is not mapped.
+    DamagedValuesError where the values are not in the file or lie beyond its end, RequestError where they are kept in
+    a way that is not mapped.
     """
     if tensor.pieces:
         return _assembled(catalog, tensor, mapping)
@@ -123,24 +127,27 @@ def _storage(tensor: CatalogTensor, first: int, count: int, mapping: Mapping) ->
         if tensor.record is None:
             return _mapped(path, tensor.start + first, count, tensor.key, mapping)
         facts = path.stat()
-        info = _members(path, facts.st_size, facts.st_mtime_ns)[tensor.record]
-        if first < 0 or tensor.start + first + count > info.file_size:
+        archive = _directory(path, facts.st_size, facts.st_mtime_ns)
+        member = archive.member(tensor.record)
+        begin = tensor.start + first
+        if first < 0 or begin + count > member.size:
             raise _beyond(tensor.key, path)
-        if info.compress_type != zipfile.ZIP_STORED:
-            return _unpacked(path, info, tensor.start + first, count, tensor.key)
-        begin = data_offset(path, info)
-        return _mapped(path, begin + tensor.start + first, count, tensor.key, mapping)
-    except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise RequestError(f"{tensor.key} cannot be read from {path}: {error}; the file is damaged") from error
+        if member.method == STORED and not member.encrypted:
+            return _mapped(path, archive.place(member.name) + begin, count, tensor.key, mapping)
+        if member.size > MAX_UNPACKED:
+            size = f"{member.size:,} bytes"
+            raise RequestError(f"{tensor.key} is compressed and too large to unpack for a look ({size})")
+        return memoryview(archive.read(member.name, begin + count, only_head=True))[begin:]
+    except BrokenZipError as error:
+        raise DamagedValuesError(f"{tensor.key} cannot be read from {path}: {error}; the file is damaged") from error
     except OSError as error:
-        raise RequestError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise DamagedValuesError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 @lru_cache(maxsize=4)
-def _members(path: Path, size: int, changed: int) -> dict[str, zipfile.ZipInfo]:
-    """The members of an archive as it was with this size and time of change; read once for all of its tensors."""
-    with zipfile.ZipFile(path) as archive:
-        return dict(archive.NameToInfo)
+def _directory(path: Path, size: int, changed: int) -> ZipDirectory:
+    """The directory of an archive as it was with this size and time of change; read once for all of its tensors."""
+    return read_directory(path)
 
 
 def _mapped(path: Path, begin: int, count: int, key: str, mapping: Mapping) -> memoryview:
@@ -149,34 +156,8 @@ def _mapped(path: Path, begin: int, count: int, key: str, mapping: Mapping) -> m
     return mapping(path, begin, count)
 
 
-def data_offset(path: Path, info: zipfile.ZipInfo, base: int = 0) -> int:
-    """Where a stored member's bytes begin: behind its local header, whose extra field is torch's padding.
-
-    `base` is where the archive itself begins in the file. Raises BadZipFile where there is no such header.
-    """
-    at = base + info.header_offset
-    with path.open("rb") as stream:
-        stream.seek(at)
-        header = stream.read(_LOCAL_HEADER)
-    if len(header) < _LOCAL_HEADER or not header.startswith(b"PK\x03\x04"):
-        raise zipfile.BadZipFile(f"the header of {info.filename} is not where the archive says")
-    names, extra = int.from_bytes(header[26:28], "little"), int.from_bytes(header[28:30], "little")
-    return at + _LOCAL_HEADER + names + extra
-
-
-def _unpacked(path: Path, info: zipfile.ZipInfo, begin: int, count: int, key: str) -> memoryview:
-    if info.file_size > MAX_UNPACKED:
-        raise RequestError(f"{key} is compressed and too large to unpack for a look ({info.file_size:,} bytes)")
-    with zipfile.ZipFile(path) as archive, archive.open(info) as stream:
-        stream.read(begin)
-        data = stream.read(count)
-    if len(data) < count:
-        raise _beyond(key, path)
-    return memoryview(data)
-
-
-def _beyond(key: str, path: Path) -> RequestError:
-    return RequestError(f"the values of {key} lie beyond the end of {path}: the file is cut off; fetch it again")
+def _beyond(key: str, path: Path) -> DamagedValuesError:
+    return DamagedValuesError(f"the values of {key} lie beyond the end of {path}: the file is cut off; fetch it again")
 
 
 def _assembled(catalog: Catalog, tensor: CatalogTensor, mapping: Mapping) -> Array:
@@ -188,7 +169,9 @@ def _assembled(catalog: Catalog, tensor: CatalogTensor, mapping: Mapping) -> Arr
         return parts[0][1]
     covered = sum(math.prod(piece.shape) for piece, _ in parts)
     if covered < tensor.elements:
-        raise RequestError(f"{covered:,} of the {tensor.elements:,} elements of {tensor.key} are in the files here")
+        raise DamagedValuesError(
+            f"{covered:,} of the {tensor.elements:,} elements of {tensor.key} are in the files here"
+        )
     whole = np.empty(tensor.shape, parts[0][1].dtype)
     for piece, part in parts:
         whole[tuple(slice(at, at + size) for at, size in zip(piece.at, piece.shape, strict=True))] = part

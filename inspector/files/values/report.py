@@ -3,7 +3,7 @@
 import numpy as np
 
 from inspector.core.errors import RequestError
-from inspector.core.results import ValuesReport
+from inspector.core.results import COMPLEX_NUMBERS_ARE, ValuesReport
 from inspector.core.tensor_index import parse_index
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.files.catalog import Catalog, CatalogTensor
@@ -37,6 +37,7 @@ def values_report(catalog: Catalog, key: str, index: str, limit: int) -> ValuesR
         column_offset=starts[1],
         norms=norms(selected),
         largest=largest(selected, LARGEST),
+        numbers_are=_numbers_are(tensor),
     )
 
 
@@ -56,6 +57,12 @@ def _tensor(catalog: Catalog, key: str) -> CatalogTensor:
     if tensor is None:
         raise RequestError(f"{catalog.path} has no tensor {key!r}; `nninspect summary` lists those that it has")
     return tensor
+
+
+def _numbers_are(tensor: CatalogTensor) -> str:
+    if tensor.quantised:
+        return f"the integers q that are stored; a value is {tensor.quantised}"
+    return COMPLEX_NUMBERS_ARE if tensor.dtype.startswith("complex") else ""
 
 
 def _rows(selected: Array, limit: int) -> list[list[float | None]]:

@@ -136,3 +136,30 @@ def test_tensors_without_values_to_map_say_so(tmp_path: Path, tensor: torch.Tens
     catalog = open_catalog(tmp_path / "x.pt")
     with pytest.raises(RequestError, match=said):
         read_tensor(catalog, catalog.tensors[0])
+
+
+def test_a_member_whose_name_is_not_the_utf8_it_claims_to_be_is_read_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    torch.save({"x": torch.arange(4.0)}, path)
+    data = bytearray(path.read_bytes())
+    last = data.rfind(b"PK\x01\x02")
+    data[last + 9] |= 0x08
+    data[last + 46 + 2] = 0xB9
+    path.write_bytes(data)
+    with pytest.raises(UnicodeDecodeError):
+        zipfile.ZipFile(path)
+    catalog = open_catalog(path)
+    np.testing.assert_array_equal(read_tensor(catalog, catalog.tensors[0]), np.arange(4.0, dtype=np.float32))
+
+
+def test_a_member_that_is_not_where_the_directory_says_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    torch.save({"x": torch.arange(4.0)}, path)
+    with zipfile.ZipFile(path) as archive:
+        (header,) = (info.header_offset for info in archive.infolist() if info.filename.endswith("data/0"))
+    data = bytearray(path.read_bytes())
+    data[header : header + 4] = b"\0\0\0\0"
+    path.write_bytes(data)
+    catalog = open_catalog(path)
+    with pytest.raises(RequestError, match=r"x cannot be read from .*: .*data/0 is not where its directory says"):
+        read_tensor(catalog, catalog.tensors[0])
