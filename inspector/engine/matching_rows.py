@@ -84,7 +84,7 @@ class _Matching:
         self._functions = self._pair_functions()
 
     def _calls_by_module(self) -> dict[str, list[tuple[int, int, int]]]:
-        """The graph's calls by the model's paths: torch's older exporter calls the second one of ``relu`` ``relu_1``."""
+        """The graph's calls by the model's paths: an older exporter names the second call of ``relu`` ``relu_1``."""
         found: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
         for path, stretches in self.graph.calls.items():
             counted = path if path in self._times else _COUNTED.sub("", path)
