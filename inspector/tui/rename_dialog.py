@@ -20,16 +20,16 @@ class RenameDialog(Dialog[Edit]):
         """Begins with the chosen tensor, without one with the row's node."""
         super().__init__()
         self._what = f"value:{tensor.key}" if tensor is not None else f"node:{row.path}"
-        self._name = tensor.key if tensor is not None else row.name or ""
-        self._node = f"node:{row.path}" if row.kind == "node" else ""
+        self._now = tensor.key if tensor is not None else row.name or ""
+        self._of_row = f"node:{row.path}" if row.kind == "node" else ""
         self.title_text = "Rename"
 
     def fields(self) -> Iterable[Widget]:
         """What and how."""
         yield entry("what", self._what, "what", "value:… or node:…")
-        if self._node and self._node != self._what:
-            yield Static(f"the row's node is {self._node}", classes="hint", markup=False)
-        yield entry("name", self._name, "name", "one that nothing else has")
+        if self._of_row and self._of_row != self._what:
+            yield Static(f"the row's node is {self._of_row}", classes="hint", markup=False)
+        yield entry("name", self._now, "name", "one that nothing else has")
 
     def result(self) -> Edit:
         """The edit as filled in; whether the name is free is the engine's to say."""

@@ -8,7 +8,7 @@ from inspector.engine.onnx_model.constant_values import NONE_GIVEN, ConstantValu
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.node_view import Known, NodeView, UnreadableError
 from inspector.engine.onnx_model.rearranging_formulas import REARRANGING, FormulaReader
-from inspector.engine.onnx_model.roles import layout_of
+from inspector.engine.onnx_model.weight_layouts import layout_of
 from inspector.engine.onnx_model.windows import transposed_window_of, window_of
 
 
@@ -97,7 +97,7 @@ def _matrix_product(view: NodeView) -> list[FormulaLine] | None:
     weight = view.shape(1)
     if len(weight) != 2:
         return None
-    if layout_of(view.node, 1).kind == "output_first":
+    if layout_of(view.node, 1, 2).kind == "output_first":
         return geometry.linear(weight[1], weight[0])
     text = f"x·W: {weight[0]} features times a {weight[0]} × {weight[1]} matrix = {weight[1]}"
     return [FormulaLine(axis="features", text=text, output=weight[1])]
