@@ -331,3 +331,49 @@ def test_published_sizes_of_packaged_networks(name):
     largest = max(row.receptive_field.size[0] for row in exact if row.receptive_field.status == "exact")
     last = next(row for row in exact if row.receptive_field.size[0] == largest)
     assert (largest, last.receptive_field.stride[0]) == PUBLISHED[name]
+
+
+def inner(nodes, inputs, outputs):
+    kinds = {"again": onnx.TensorProto.BOOL}
+    made = [value(name, None, kinds.get(name, onnx.TensorProto.FLOAT)) for name in outputs]
+    return helper.make_graph(nodes, "body", inputs, made)
+
+
+def test_fields_inside_bodies_are_those_of_the_same_nodes_outside_them(tmp_path):
+    """Of the branch that is taken, and of the first iteration."""
+    image = [value("x", [1, 2, WIDTH])]
+    first = conv("x", "a", "w3", strides=[2])
+    second = [conv("a", "b", "w5", pads=[2, 2]), node("Relu", "b", "c")]
+    outside = opened(tmp_path, model_of([first, *second], image, ["c"], CONSTANTS)).trace([], quiet).rows[2:4]
+    carried = [
+        helper.make_node("Identity", ["go"], ["again"]),
+        conv("s", "b", "w5", pads=[2, 2]),
+        node("Relu", "b", "c"),
+    ]
+    scanned = [node("Unsqueeze", "row last", "s"), node("Squeeze", "s last", "t"), node("Relu", "t", "u")]
+    bool_, int_ = onnx.TensorProto.BOOL, onnx.TensorProto.INT64
+    loop = inner(carried, [value("n", [], int_), value("go", [], bool_), value("s", None)], ["again", "c"])
+    scan = inner(scanned, [value("row", None)], ["u"])
+    nodes = [
+        first,
+        helper.make_node(
+            "If",
+            ["yes"],
+            ["i"],
+            name="if",
+            then_branch=inner(second, [], ["c"]),
+            else_branch=inner([node("Neg", "a", "d")], [], ["d"]),
+        ),
+        helper.make_node("Loop", ["once", "", "a"], ["l"], name="loop", body=loop),
+        node("Transpose", "a", "turned", perm=[2, 0, 1]),
+        helper.make_node("Scan", ["turned"], ["z"], name="scan", body=scan, num_scan_inputs=1),
+    ]
+    held = [*CONSTANTS, array("yes", True), array("once", numpy.int64(2))]
+    rows = {
+        row.path: row for row in opened(tmp_path, model_of(nodes, image, ["i", "l", "z"], held)).trace([], quiet).rows
+    }
+    for place in ("if/then_branch", "loop"):
+        inside = [row for path, row in rows.items() if path.startswith(f"{place}/") and row.type in ("Conv", "Relu")]
+        assert [row.receptive_field for row in inside] == [row.receptive_field for row in outside]
+    step = rows["scan/body/Relu_2"].receptive_field
+    assert (step.size, step.start) == ([3], [0])  # the first of the rows that a convolution of stride 2 makes

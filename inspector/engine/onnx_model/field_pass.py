@@ -1,36 +1,100 @@
-"""Receptive fields of all values of a graph: one walk over the nodes, with the rules that torch functions use too."""
+"""Receptive fields of all values of a graph: one walk over the nodes, with the rules that torch functions use too.
 
-from collections.abc import Mapping
+A body of an If, Loop or Scan is walked with the fields of what it is given the first time it runs.
+"""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from inspector.core.field_rules import apply
+from inspector.core.field_rules.indexing import IndexItem
 from inspector.core.field_rules.registry import Fields
-from inspector.core.fields import Field, TrackedInputs, unknown
+from inspector.core.fields import Field, OpCall, TrackedInputs, unknown
 from inspector.core.table import ReceptiveField
 from inspector.engine.onnx_model.constant_values import NONE_GIVEN, ConstantValues, GivenValues
+from inspector.engine.onnx_model.entering import Given, first_inputs
 from inspector.engine.onnx_model.field_readers import READERS
-from inspector.engine.onnx_model.graph import Graph, captured
+from inspector.engine.onnx_model.graph import Body, Graph, captured
 from inspector.engine.onnx_model.node_view import Known, NodeView, UnreadableError
 from inspector.engine.onnx_model.places import Node
-from inspector.engine.onnx_model.rows import Value
+from inspector.engine.onnx_model.rows import Traced, Value
 
 
-def receptive_fields(
-    graph: Graph, values: Mapping[str, Value], given: GivenValues = NONE_GIVEN
-) -> dict[str, ReceptiveField]:
-    """The receptive field of every value that has one, by name; shapes have to be known."""
-    shapes = {name: value.shape for name, value in values.items() if value.shape is not None}
+@dataclass(frozen=True)
+class FieldPass:
+    """The fields of a graph's values, by name."""
+
+    graph: Graph
+    shapes: Mapping[str, list[int]]
+    fields: Mapping[str, Field | None]
+    tracked: TrackedInputs
+
+    @cached_property
+    def told(self) -> dict[str, ReceptiveField]:
+        """What is told of every value that has a field."""
+        each = ((name, self.tracked.receptive_field(field)) for name, field in self.fields.items())
+        return {name: field for name, field in each if field is not None}
+
+    def inside(self, bodies: Mapping[str, Traced]) -> Iterator[tuple[str, dict[str, ReceptiveField]]]:
+        """By its path, what is told of the values of every body that a pass went through."""
+        for inside in self.graph.bodies.values():
+            for body in inside:
+                traced, given = bodies.get(body.graph.path), first_inputs(body)
+                if traced is not None and given is not None:
+                    entered = self._entered(body, given, traced.values)
+                    yield body.graph.path, entered.told
+                    yield from entered.inside(bodies)
+
+    def _entered(self, body: Body, given: list[Given], values: Mapping[str, Value]) -> "FieldPass":
+        own = {value.name: self._given(one) for value, one in zip(body.graph.proto.input, given, strict=True)}
+        around = {name: self.fields.get(name) for name in body.graph.captured}
+        return _walked(body.graph, _shapes(values), {**around, **own}, self.tracked, NONE_GIVEN)
+
+    def _given(self, source: Given) -> Field | None:
+        """The field of what an input of a body is: a value here, or one slice of it."""
+        field, shape = self.fields.get(source.name), tuple(self.shapes.get(source.name, ()))
+        for axis, index in source.at:
+            if field is None or not -len(shape) <= axis < len(shape):
+                return None
+            items: list[IndexItem] = [(0, 1)] * len(shape)
+            items[axis] = index
+            axis %= len(shape)
+            left = (*shape[:axis], *shape[axis + 1 :])
+            call = OpCall(op="slice", inputs=[(shape, field)], output_shapes=[left], settings={"items": items})
+            (field,), shape = apply(call), left
+        return field
+
+
+def receptive_fields(graph: Graph, values: Mapping[str, Value], given: GivenValues = NONE_GIVEN) -> FieldPass:
+    """The receptive field of every value that has one; shapes have to be known."""
+    shapes = _shapes(values)
     inputs = [value.name for value in graph.inputs if value.name in shapes]
     tracked = TrackedInputs(
         [tuple(shapes[name]) for name in inputs],
         ["float" in (values[name].dtype or "") for name in inputs],
     )
-    fields: dict[str, Field | None] = {name: tracked.seed(number) for number, name in enumerate(inputs) if shapes[name]}
+    seeds = {name: tracked.seed(number) for number, name in enumerate(inputs) if shapes[name]}
+    return _walked(graph, shapes, seeds, tracked, given)
+
+
+def _shapes(values: Mapping[str, Value]) -> dict[str, list[int]]:
+    return {name: value.shape for name, value in values.items() if value.shape is not None}
+
+
+def _walked(
+    graph: Graph,
+    shapes: Mapping[str, list[int]],
+    seeds: Mapping[str, Field | None],
+    tracked: TrackedInputs,
+    given: GivenValues,
+) -> FieldPass:
+    fields = dict(seeds)
     known = Known(graph, shapes, ConstantValues(graph, shapes, given).of, fields, tracked)
     for node in graph.nodes:
-        made = _through(node, known)
         names = [name for name in node.proto.output if name]
-        fields.update(zip(names, made, strict=False))
-    told = ((name, tracked.receptive_field(field)) for name, field in fields.items())
-    return {name: field for name, field in told if field is not None}
+        fields.update(zip(names, _through(node, known), strict=False))
+    return FieldPass(graph, shapes, fields, tracked)
 
 
 def _through(node: Node, known: Known) -> Fields:

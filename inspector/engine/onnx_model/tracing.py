@@ -13,7 +13,7 @@ from inspector.engine.onnx_model.body_pass import BodyPass, pass_bodies
 from inspector.engine.onnx_model.constant_values import NONE_GIVEN, GivenValues, given_values
 from inspector.engine.onnx_model.costs import operations_of
 from inspector.engine.onnx_model.failing import Refusal, failure_of
-from inspector.engine.onnx_model.field_pass import receptive_fields
+from inspector.engine.onnx_model.field_pass import FieldPass, receptive_fields
 from inspector.engine.onnx_model.formulas import formulas_of
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.inputs import BATCH_SIZES, candidates, declared_inputs, has_open_batch, shape_of
@@ -38,6 +38,7 @@ class Pass:
     notes: list[Note] = field(default_factory=list)
     given: GivenValues = field(default_factory=lambda: NONE_GIVEN)
     """The small values that inputs were given."""
+    fields: FieldPass | None = None
 
     @classmethod
     def of(
@@ -54,8 +55,8 @@ class Pass:
         known = {name: value for name, value in values.items() if name not in behind}
         shapes = {name: value.shape for name, value in known.items() if value.shape is not None}
         fields, formulas = receptive_fields(graph, known, given), formulas_of(graph, shapes, given)
-        traced = Traced(known, reached, fields, formulas, operations_of(graph, shapes, given), symbolic)
-        return cls(traced, notes, given)
+        traced = Traced(known, reached, fields.told, formulas, operations_of(graph, shapes, given), symbolic)
+        return cls(traced, notes, given, fields)
 
     def entering(self, bodies: BodyPass) -> "Pass":
         """With what was found out about the bodies in the graph."""
@@ -64,7 +65,9 @@ class Pass:
             more = f" and {len(bodies.iterated) - 3} more" if len(bodies.iterated) > 3 else ""
             text = f"rows inside {', '.join(bodies.iterated[:3])}{more} show the first iteration"
             kept.append(Note(code=_FIRST, message=text))
-        return Pass(replace(self.traced, bodies=bodies.traced), kept, self.given)
+        told = dict(self.fields.inside(bodies.traced)) if self.fields is not None else {}
+        inside = {path: replace(one, fields=told.get(path, {})) for path, one in bodies.traced.items()}
+        return Pass(replace(self.traced, bodies=inside), kept, self.given, self.fields)
 
 
 @dataclass(frozen=True)
