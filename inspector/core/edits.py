@@ -6,7 +6,7 @@ import msgspec
 
 from inspector.core.table import Record
 
-EditAction = Literal["initialise", "set_element", "place", "mode"]
+EditAction = Literal["initialise", "set_element", "place", "mode", "rename"]
 
 
 class Edit(Record, frozen=True, kw_only=True):
@@ -14,9 +14,10 @@ class Edit(Record, frozen=True, kw_only=True):
 
     action: EditAction
     where: str
-    """For `initialise` a selector (see `inspector.core.selectors`), for `set_element` a key, else a module path."""
+    """For `initialise` a selector (see `inspector.core.selectors`), for `set_element` a key, for `rename` a tensor's
+    key, another value's name or a node's path, told apart by ``value:`` or ``node:`` before it; else a module path."""
     argument: str
-    """The initialiser's call (``kaiming_uniform_(a=0.0)``), the new value, the device, or "train" / "eval"."""
+    """The initialiser's call (``kaiming_uniform_(a=0.0)``), the new value or name, the device, or "train" / "eval"."""
     index: list[int] = []
     """For `set_element`: one index per axis."""
     seed: int = 0

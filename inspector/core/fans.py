@@ -23,10 +23,23 @@ class Layout(Record, frozen=True, kw_only=True):
     groups: int = 1
     stride: list[int] = []
     """Of the convolution; empty means 1."""
+    stacked: int = 0
+    """Leading axes that number weights of their own: the directions of a recurrent layer, the batch of a product."""
+    gates: int = 1
+    """Weights one below the other along the first axis behind those: 4 in an LSTM."""
+
+    def part(self, shape: Sequence[int]) -> list[int]:
+        """The shape of one of the weights that a tensor holds."""
+        own = list(shape[self.stacked :])
+        return [own[0] // self.gates, *own[1:]] if self.gates > 1 else own
 
 
 def fans(shape: Sequence[int], layout: Layout = Layout()) -> tuple[int, int] | None:  # noqa: B008  # frozen
-    """(fan_in, fan_out) as torch counts them; None below two axes. An `input_first` matrix counts as its transpose."""
+    """(fan_in, fan_out) as torch counts them; None below two axes.
+
+    An `input_first` matrix counts as its transpose, and where a tensor holds several weights each counts by itself.
+    """
+    shape = layout.part(shape)
     if len(shape) < 2:
         return None
     out_axis, in_axis = (1, 0) if layout.kind == "input_first" else (0, 1)

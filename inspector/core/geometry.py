@@ -122,7 +122,7 @@ def fractional_pooling(
     lines = []
     for place, (axis, size, k) in enumerate(zip(AXES[len(kernel)], sizes, kernel, strict=True)):
         if ratios is not None:
-            lines.append(_scaled(axis, size, ratios[place], [f"windows of {k}, placed at random"]))
+            lines.append(scaled(axis, size, ratios[place], [f"windows of {k}, placed at random"]))
         elif outputs is not None:
             text = f"{outputs[place]} windows of {k}, placed at random"
             lines.append(FormulaLine(axis=axis, text=text, output=outputs[place]))
@@ -163,8 +163,19 @@ def interpolation(sizes: Sizes, outputs: Sizes, scales: Sequence[float] | None) 
         if scales is None:
             lines.append(FormulaLine(axis=axis, text=f"{wanted}, the size given to the call", output=wanted))
         else:
-            lines.append(_scaled(axis, size, scales[place], []))
+            lines.append(scaled(axis, size, scales[place], []))
     return lines
+
+
+def scaled(axis: str, size: int | None, scale: float, notes: list[str]) -> FormulaLine:
+    """``⌊L·scale⌋`` in double precision, as torch does: 10 times 0.7 is 7, although 0.7 is stored as a little less."""
+    text = f"⌊{_size(axis, size)}·{scale!r}⌋"
+    if size is None:
+        return FormulaLine(axis=axis, text=text, output=None, notes=notes)
+    exact = size * scale
+    if exact != int(exact):
+        text += f" = ⌊{exact:.6g}⌋" if f"{exact:.6g}" != f"{round(exact)}" else ""
+    return _line(axis, text, int(exact), notes)
 
 
 def unfolding(
@@ -203,17 +214,6 @@ def _size(axis: str, size: int | None) -> str:
 
 def _padding(before: int, after: int) -> str:
     return f"2·{before}" if before == after else f"{before} + {after}"
-
-
-def _scaled(axis: str, size: int | None, scale: float, notes: list[str]) -> FormulaLine:
-    """As torch does, in double precision: 10 times 0.7 is 7, although 0.7 is stored as a little less."""
-    text = f"⌊{_size(axis, size)}·{scale!r}⌋"
-    if size is None:
-        return FormulaLine(axis=axis, text=text, output=None, notes=notes)
-    exact = size * scale
-    if exact != int(exact):
-        text += f" = ⌊{exact:.6g}⌋" if f"{exact:.6g}" != f"{round(exact)}" else ""
-    return _line(axis, text, int(exact), notes)
 
 
 def _worked(opening: str, span: int, s: int, closing: str, rest: str) -> str:

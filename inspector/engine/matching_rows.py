@@ -6,6 +6,7 @@ many nodes name its line as there are calls of it: a part that was folded away m
 """
 
 import math
+import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from inspector.core.wording import shape
 from inspector.engine.row_values import GraphValues, ModuleValues, NodeValue, RowValue
 from inspector.engine.tensor_differences import difference
 
+_COUNTED = re.compile(r"_\d+(?=\.|$)")
 Pairing = dict[int, tuple[int, str]]
 """By a row's position in its pass, which of its outputs is compared and the name of the value that answers to it."""
 
@@ -78,7 +80,16 @@ class _Matching:
         for row in model.rows:
             if row.kind == "module":
                 self._times[row.path] += 1
+        self._calls = self._calls_by_module()
         self._functions = self._pair_functions()
+
+    def _calls_by_module(self) -> dict[str, list[tuple[int, int, int]]]:
+        """The graph's calls by the model's paths: an older exporter names the second call of ``relu`` ``relu_1``."""
+        found: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+        for path, stretches in self.graph.calls.items():
+            counted = path if path in self._times else _COUNTED.sub("", path)
+            found[counted if counted in self._times else path] += stretches
+        return {path: sorted(stretches) for path, stretches in found.items()}
 
     def rows(self) -> list[ComparedRow]:
         found = []
@@ -130,7 +141,7 @@ class _Matching:
         return best
 
     def _scope_row(self, row: RowValue) -> int | None:
-        stretches = self.graph.calls.get(row.path, []) if row.kind == "module" else []
+        stretches = self._calls.get(row.path, []) if row.kind == "module" else []
         return stretches[row.call][2] if row.call < len(stretches) else None
 
     def _candidates(self, position: int, row: RowValue, wanted: torch.Tensor) -> Iterator[NodeValue]:
@@ -145,7 +156,7 @@ class _Matching:
         return (one for one in reversed(within) if one.tensor.shape == wanted.shape and _alike(wanted, one.tensor))
 
     def _within(self, row: RowValue) -> list[NodeValue]:
-        stretches = self.graph.calls.get(row.path, [])
+        stretches = self._calls.get(row.path, [])
         if len(stretches) == self._times[row.path]:
             first, last, _ = stretches[row.call]
             return [value for value in self._between(first, last) if value.last_read >= last]

@@ -295,6 +295,15 @@ APP_ACTIONS = (
         why_not=reasons.nothing_to_change,
     ),
     Action(
+        id="rename",
+        keys="f2",
+        title="Rename",
+        help="Give an ONNX model's node, initializer or value another name, everywhere that it stands.",
+        group=CHANGE,
+        run=doing.rename,
+        why_not=reasons.no_names,
+    ),
+    Action(
         id="undo",
         keys="u",
         title="Undo",

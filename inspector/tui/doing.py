@@ -234,6 +234,17 @@ def set_element(app: NNInspectApp) -> None:
     app.push_screen(ElementDialog(tensor, app.side.values_known(view)), _apply(app, "setting the element"))
 
 
+def rename(app: NNInspectApp) -> None:
+    """Ask for another name; give it to the chosen tensor or the row's node."""
+    from inspector.tui.rename_dialog import RenameDialog
+
+    view = app.view()
+    if view is None or (view.tensor is None and view.row.kind != "node"):
+        app.say("this row is a group of nodes; choose a node, or a tensor in panel 2")
+        return
+    app.push_screen(RenameDialog(view.row, view.tensor), _apply(app, "renaming"))
+
+
 def place(app: NNInspectApp) -> None:
     """Ask for a device; move the module or the model there."""
     from inspector.tui.device_dialog import DeviceDialog

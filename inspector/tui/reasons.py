@@ -101,6 +101,13 @@ def no_modes(app: NNInspectApp) -> str:
     return nothing_to_run(app) or _only_pytorch(app, "an ONNX model has no train and eval modes, only PyTorch's do")
 
 
+def no_names(app: NNInspectApp) -> str:
+    """A PyTorch model's names stand in its code."""
+    if app.table is not None and app.table.model.framework == "onnx":
+        return nothing_to_run(app)
+    return "names of a PyTorch model stand in its code; only what is in an ONNX file is renamed"
+
+
 def _only_pytorch(app: NNInspectApp, sentence: str) -> str:
     return "" if app.table is not None and app.table.model.framework == "torch" else sentence
 

@@ -40,6 +40,16 @@ CASES = {
         {"x": [2, 5, 3, 4], "w": [4, 6]},
         lambda x, w: torch.einsum("...ij,jk->...ik", x, w),
     ),
+    "einsum of three": (
+        helper.make_node("Einsum", ["w", "x", "x"], ["y"], equation="oij,bi,bj->bo"),
+        {"x": [2, 6], "w": [3, 6, 6]},
+        lambda x, w: torch.einsum("oij,bi,bj->bo", w, x, x),
+    ),
+    "einsum with a letter of one": (
+        helper.make_node("Einsum", ["x", "w"], ["y"], equation="bij,jk->bk"),
+        {"x": T3, "w": [4, 6]},
+        lambda x, w: torch.einsum("bij,jk->bk", x, w),
+    ),
 }  # fmt: skip
 
 

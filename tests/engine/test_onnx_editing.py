@@ -49,6 +49,59 @@ def test_a_transposed_convolution_says_what_it_really_sums(tmp_path):
     assert target.effective_fan_in == 8 * 16 / 4
 
 
+def read_by(kind, *inputs, output="y", **attributes):
+    return helper.make_node(kind, list(inputs), [output], **attributes)
+
+
+FURTHER = [normal("r", 2, 20, 5), array("one", numpy.float32(1))]
+LSTM = read_by("LSTM", "x", "w", "r", hidden_size=5, direction="bidirectional")
+USES = {
+    "Gemm": ([read_by("Gemm", "x", "w")], [3, 5], [2, 3], (3, 5)),
+    "Gemm, transB": ([read_by("Gemm", "x", "w", transB=1)], [5, 3], [2, 3], (3, 5)),
+    "Gemm, first and transA": ([read_by("Gemm", "w", "x", transA=1)], [3, 5], [3, 2], (3, 5)),
+    "Gemm, first": ([read_by("Gemm", "w", "x")], [5, 3], [3, 2], (3, 5)),
+    "MatMul of a batch": ([read_by("MatMul", "x", "w")], [7, 3, 5], [7, 2, 3], (3, 5)),
+    "MatMul, first": ([read_by("MatMul", "w", "x")], [5, 3], [3, 2], (3, 5)),
+    "transposed": ([read_by("Transpose", "w", output="t"), read_by("MatMul", "x", "t")], [5, 3], [2, 3], (3, 5)),
+    "cast": ([read_by("Cast", "w", output="t", to=1), read_by("Gemm", "x", "t", transB=1)], [5, 3], [2, 3], (3, 5)),
+    "quantised and back": (
+        [
+            read_by("QuantizeLinear", "w", "one", output="q"),
+            read_by("DequantizeLinear", "q", "one", output="t"),
+            read_by("MatMul", "x", "t"),
+        ],
+        [3, 5],
+        [2, 3],
+        (3, 5),
+    ),
+    "Einsum": ([read_by("Einsum", "x", "w", equation="bi,io->bo")], [3, 5], [2, 3], (3, 5)),
+    "Conv of a sequence": ([read_by("Conv", "x", "w")], [5, 3, 7], [1, 3, 9], (21, 35)),
+    "Conv of a volume": ([read_by("Conv", "x", "w")], [5, 3, 2, 2, 2], [1, 3, 4, 4, 4], (24, 40)),
+    "LSTM": ([LSTM], [2, 20, 3], [4, 1, 3], (3, 5)),
+}
+
+
+def using(folder, name):
+    nodes, weight, shape, _ = USES[name]
+    return opened(folder, model_of(nodes, [value("x", shape)], ["y"], [normal("w", *weight), *FURTHER]))
+
+
+@pytest.mark.parametrize("name", USES)
+def test_fans_follow_what_the_nodes_do_with_a_weight(tmp_path, name):
+    target = using(tmp_path, name).preview(initialise("w", "xavier_uniform_")).targets[0]
+    assert (target.fan_in, target.fan_out) == USES[name][3]
+
+
+def test_each_gate_of_each_direction_is_drawn_by_itself(tmp_path):
+    live = using(tmp_path, "LSTM")
+    live.apply(initialise("w", "orthogonal_", seed=4))
+    gates = values(live, "w").reshape(2, 4, 5, 3)
+    assert torch.allclose(gates.mT @ gates, torch.eye(3).expand(2, 4, 3, 3), atol=1e-5)
+    torch.manual_seed(4)
+    assert torch.equal(gates[0, 0], torch.nn.init.orthogonal_(torch.empty(5, 3)))
+    assert len({tuple(one.flatten().tolist()) for one in gates.flatten(0, 1)}) == 8
+
+
 def test_undo_brings_the_bits_back_and_a_run_uses_the_new_ones(tmp_path):
     live = opened(tmp_path, mlp())
     before = live.graph.model.SerializeToString()

@@ -114,15 +114,111 @@ NETS = {
         fused("QLinearAveragePool", "r fifth zero8 fifth zero8", "p", kernel_shape=[3], strides=[2]),
         fused("DequantizeLinear", "p fifth zero8", "y"),
     ],
+    "backwards": [
+        conv("x", "a", "w3"),
+        node("Slice", "a end before last back", "b"),
+        node("Slice", "b end before last back", "y"),
+    ],
+    "every_other_backwards": [
+        node("Slice", "x end before last leaps", "a"),
+        node("Slice", "a end before last back", "b"),
+        conv("b", "y", "w3"),
+    ],
+    "gathered_blocks": [
+        node("Transpose", "x", "a", perm=[2, 0, 1]),
+        node("GatherND", "a rows", "b"),
+        node("Transpose", "b", "c", perm=[1, 2, 0]),
+        conv("c", "y", "w3"),
+    ],
+    "gathered_elements": [node("GatherElements", "x shifted", "a", axis=2), conv("a", "y", "w3")],
+    "reversed": [
+        node("Transpose", "x", "a", perm=[0, 2, 1]),
+        node("ReverseSequence", "a full", "b", time_axis=1, batch_axis=0),
+        node("ReverseSequence", "b full", "c", time_axis=1, batch_axis=0),
+        node("Transpose", "c", "d", perm=[0, 2, 1]),
+        conv("d", "y", "w3"),
+    ],
+    "compressed": [node("Compress", "x every_other", "a", axis=2), conv("a", "y", "w3")],
+    "windowed_transform": [
+        node("ReduceSum", "x one", "a", keepdims=0),
+        helper.make_node("STFT", ["a", "four", "", "six"], ["b"]),
+        node("ReduceL1", "b", "y", axes=[2, 3], keepdims=0),
+    ],
     "split": [helper.make_node("Split", ["x", "parts"], ["a", "b"], axis=2), conv("b", "y", "w3")],
 }  # fmt: skip
-OPSETS = {"centre_cropped": 18, "centre_padded": 18}
+NETS_WITH_BOUNDS = {
+    "unpooled": [
+        helper.make_node("MaxPool", ["x"], ["a", "i"], kernel_shape=[3], strides=[3]),
+        node("MaxUnpool", "a i", "y", kernel_shape=[3], strides=[3]),
+    ],
+    "unpooled_by_scattering": [
+        helper.make_node("MaxPool", ["x"], ["a", "i"], kernel_shape=[4], strides=[4]),
+        node("Add", "i zero", "j"),
+        node("Reshape", "j column", "k"),
+        node("Reshape", "a flat", "b"),
+        node("ScatterND", "empty k b", "c"),
+        node("Reshape", "c square", "y"),
+    ],
+    "written_over": [
+        conv("x", "a", "w3", pads=[1, 1]),
+        node("Relu", "x", "b"),
+        node("Transpose", "a", "c", perm=[0, 2, 1]),
+        node("Transpose", "b", "d", perm=[0, 2, 1]),
+        node("ScatterElements", "c channels d", "e", axis=2),
+        node("Transpose", "e", "y", perm=[0, 2, 1]),
+    ],
+    "written_to_a_slice": [
+        conv("x", "a", "w3", pads=[1, 1]),
+        node("Transpose", "a", "b", perm=[2, 0, 1]),
+        node("Slice", "b zero five zero", "c"),
+        node("ScatterND", "b rows c", "d"),
+        node("Transpose", "d", "y", perm=[1, 2, 0]),
+    ],
+    "gathered_unevenly": [conv("x", "a", "w3"), node("Gather", "a uneven", "y", axis=2)],
+    "gathered_in_pairs": [
+        node("Gather", "x neighbours", "a", axis=2),
+        node("ReduceSum", "a last_one", "b", keepdims=0),
+        conv("b", "y", "w3"),
+    ],
+    "gathered_in_windows": [
+        conv("x", "a", "w3", pads=[1, 1]),
+        node("Gather", "a neighbours", "b", axis=2),
+        node("Transpose", "b", "y", perm=[0, 1, 3, 2]),
+    ],
+    "cropped_and_resized": [
+        conv("x", "a", "w3", pads=[1, 1]),
+        node("Resize", "a region none eight", "y", mode="linear", coordinate_transformation_mode="tf_crop_and_resize"),
+    ],
+    "resized_alike": [
+        conv("x", "a", "w3", pads=[1, 1]),
+        node("Resize", "a none none sixteen", "y", mode="linear", axes=[2], keep_aspect_ratio_policy="not_larger"),
+    ],
+    "resized_symmetrically": [
+        conv("x", "a", "w3", pads=[1, 1]),
+        node("Resize", "a none ratio", "y", mode="linear", coordinate_transformation_mode="half_pixel_symmetric"),
+    ],
+    "folded": [
+        conv("x", "a", "w3", pads=[1, 1]),
+        node("Concat", "a a", "b", axis=1),
+        node("Col2Im", "b image block", "y"),
+    ],
+}  # fmt: skip
+OPSETS = {"centre_cropped": 18, "centre_padded": 18, "folded": 18, "resized_alike": 19, "resized_symmetrically": 19}
 OUT_OF_STEP = ("transposed", "nearest", "linear")
 """Their positions start out of step with each other, so that no interval of the largest one's size holds them all."""
 CONSTANTS = [
     W2, W3, W4, W5, array("pads", [0, 0, 2, 0, 0, 1]), array("one", [1]), array("end", [1000]), array("last", [2]),
     array("zero", [0]), array("two", [2]), array("parts", [7, WIDTH - 7]), ones("none", 0),
     array("fewer", [13]), ones("mix", 2, 2), ones("no", 2), array("tenth", numpy.float32(8)),
+    array("before", [-1000]), array("back", [-1]), array("leaps", [-2]),
+    array("neighbours", numpy.arange(20).reshape(10, 2) + 3), array("last_one", [3]),
+    array("rows", numpy.arange(4, 9)[:, None]), array("full", [WIDTH]), array("every_other", [False, True] * 12),
+    array("shifted", numpy.tile(numpy.arange(2, 14), (1, 2, 1))), array("four", 4), array("six", 6),
+    array("five", [5]), array("column", [12, 1]), array("flat", [12]), ones("empty", 48),
+    array("square", [1, 2, WIDTH]), array("channels", numpy.ones((1, WIDTH, 2), numpy.int64)),
+    array("uneven", [3, 1, 7, 8]), array("region", numpy.float32([0, 0, 0.25, 1, 1, 0.75])), array("eight", [1, 2, 8]),
+    array("sixteen", [16]), array("ratio", numpy.float32([1, 1, 0.3])), array("image", [1, WIDTH + 1]),
+    array("block", [1, 2]),
     array("fifth", numpy.float32(16)), array("zero8", numpy.uint8(0)),
     array("double", numpy.float32([1, 1, 2])), array("half", numpy.float32([1, 1, 0.5])),
 ]  # fmt: skip
@@ -135,11 +231,12 @@ def reads(path):
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     base = numpy.random.default_rng(0).random((1, 2, WIDTH)).astype(numpy.float32)
     plain = session.run(None, {"x": base})[0]
+    others = tuple(range(plain.ndim - 1))
     found = [set() for _ in range(plain.shape[-1])]
     for position in range(WIDTH):
         changed = base.copy()
         changed[..., position] += 1000  # above all others, so that a maximum shows it too
-        moved = (session.run(None, {"x": changed})[0] != plain).any(axis=(0, 1))
+        moved = (session.run(None, {"x": changed})[0] != plain).any(axis=others)
         for unit in numpy.flatnonzero(moved):
             found[unit].add(position)
     return found
@@ -162,6 +259,24 @@ def test_the_receptive_field_is_what_really_changes_the_output(tmp_path, name):
     inner = [seen for seen in found if min(seen) > 0 and max(seen) < WIDTH - 1]
     largest = max(max(seen) - min(seen) + 1 for seen in inner)
     assert largest < size if name in OUT_OF_STEP else largest == size
+
+
+@pytest.mark.parametrize("name", NETS_WITH_BOUNDS)
+def test_what_is_told_of_each_position_holds_all_that_changes_it(tmp_path, name):
+    model = model_of(NETS_WITH_BOUNDS[name], [value("x", [1, 2, WIDTH])], ["y"], CONSTANTS, opset=OPSETS.get(name, 17))
+    table = opened(tmp_path, model).trace([], quiet)
+    field = table.rows[0].receptive_field
+    assert field.status in ("exact", "upper_bound")
+    (axis,) = field.axes
+    found = reads(str(tmp_path / "net.onnx"))
+    assert len(found) == axis.units
+    widest = max(max(seen) - min(seen) + 1 for seen in found if seen)
+    assert widest <= field.size[0]
+    for unit, seen in enumerate(found):
+        turn, place = divmod(unit, len(axis.first))
+        first, last = axis.first[place] + turn * axis.shift, axis.last[place] + turn * axis.shift
+        assert seen <= set(range(first, last + 1))
+        assert last - first < 3 * widest
 
 
 @pytest.mark.parametrize(
@@ -216,3 +331,49 @@ def test_published_sizes_of_packaged_networks(name):
     largest = max(row.receptive_field.size[0] for row in exact if row.receptive_field.status == "exact")
     last = next(row for row in exact if row.receptive_field.size[0] == largest)
     assert (largest, last.receptive_field.stride[0]) == PUBLISHED[name]
+
+
+def inner(nodes, inputs, outputs):
+    kinds = {"again": onnx.TensorProto.BOOL}
+    made = [value(name, None, kinds.get(name, onnx.TensorProto.FLOAT)) for name in outputs]
+    return helper.make_graph(nodes, "body", inputs, made)
+
+
+def test_fields_inside_bodies_are_those_of_the_same_nodes_outside_them(tmp_path):
+    """Of the branch that is taken, and of the first iteration."""
+    image = [value("x", [1, 2, WIDTH])]
+    first = conv("x", "a", "w3", strides=[2])
+    second = [conv("a", "b", "w5", pads=[2, 2]), node("Relu", "b", "c")]
+    outside = opened(tmp_path, model_of([first, *second], image, ["c"], CONSTANTS)).trace([], quiet).rows[2:4]
+    carried = [
+        helper.make_node("Identity", ["go"], ["again"]),
+        conv("s", "b", "w5", pads=[2, 2]),
+        node("Relu", "b", "c"),
+    ]
+    scanned = [node("Unsqueeze", "row last", "s"), node("Squeeze", "s last", "t"), node("Relu", "t", "u")]
+    bool_, int_ = onnx.TensorProto.BOOL, onnx.TensorProto.INT64
+    loop = inner(carried, [value("n", [], int_), value("go", [], bool_), value("s", None)], ["again", "c"])
+    scan = inner(scanned, [value("row", None)], ["u"])
+    nodes = [
+        first,
+        helper.make_node(
+            "If",
+            ["yes"],
+            ["i"],
+            name="if",
+            then_branch=inner(second, [], ["c"]),
+            else_branch=inner([node("Neg", "a", "d")], [], ["d"]),
+        ),
+        helper.make_node("Loop", ["once", "", "a"], ["l"], name="loop", body=loop),
+        node("Transpose", "a", "turned", perm=[2, 0, 1]),
+        helper.make_node("Scan", ["turned"], ["z"], name="scan", body=scan, num_scan_inputs=1),
+    ]
+    held = [*CONSTANTS, array("yes", True), array("once", numpy.int64(2))]
+    rows = {
+        row.path: row for row in opened(tmp_path, model_of(nodes, image, ["i", "l", "z"], held)).trace([], quiet).rows
+    }
+    for place in ("if/then_branch", "loop"):
+        inside = [row for path, row in rows.items() if path.startswith(f"{place}/") and row.type in ("Conv", "Relu")]
+        assert [row.receptive_field for row in inside] == [row.receptive_field for row in outside]
+    step = rows["scan/body/Relu_2"].receptive_field
+    assert (step.size, step.start) == ([3], [0])  # the first of the rows that a convolution of stride 2 makes

@@ -9,13 +9,17 @@ Canonical operations and their settings; lists have one entry for each windowed 
   (the one before, for each dimension of the tensor), wraps.
 * `layout`: permute: dims; view; repeat; flip: dims; roll: dims, shifts.
 * `indexing`: slice: items; split: dim, unbind; gather: dim, index_rank; sample; cat, stack: dim; assign: items.
+* `picking`: take: taken, kept; scatter: kept.
 * `mixing`: linear; matmul; einsum: operands, output; reduce: dims, keepdim; normalise, softmax, norms and
   cumulative: dims.
 * `sequences`: embedding; attention: sequence_dim; rnn: dim.
 * `pointwise`: elementwise, identity, expand; constant.
 """
 
-from inspector.core.field_rules import indexing, layout, mixing, pointwise, resampling, sequences, windows
+from inspector.core.field_rules import indexing, layout, mixing, picking, pointwise, resampling, sequences, windows
 from inspector.core.field_rules.registry import RULES, apply, rule
 
-__all__ = ["RULES", "apply", "indexing", "layout", "mixing", "pointwise", "resampling", "rule", "sequences", "windows"]
+__all__ = [
+    "RULES", "apply", "indexing", "layout", "mixing", "picking", "pointwise", "resampling", "rule", "sequences",
+    "windows",
+]  # fmt: skip

@@ -73,10 +73,12 @@ def adaptive_pooling(call: OpCall) -> Fields:
     size_in, size_out = call.inputs[0][0], call.output_shapes[0]
 
     def step(seen: Seen) -> Sight:
-        if seen.dim is None or seen.dim < rank - axes or size_in[seen.dim] == size_out[seen.dim]:
+        if seen.dim is None or seen.dim < rank - axes:
             return seen
         if size_out[seen.dim] == 1:
             return mixed(seen, call.path)
+        if size_in[seen.dim] == size_out[seen.dim]:
+            return seen
         seen = plain(seen, size_in[seen.dim])
         length = size_out[seen.dim or 0]
         return Seen(edges=bins(seen.edges, seen.length, length), dim=seen.dim, length=length, cropped=seen.cropped)

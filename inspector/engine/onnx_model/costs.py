@@ -7,25 +7,25 @@ operations. Source of the formulas: `torch.utils.flop_counter`; of the operands'
 from collections.abc import Callable, Mapping
 from math import prod
 
-from inspector.engine.onnx_model.field_pass import ConstantValues
+from inspector.engine.onnx_model.constant_values import NONE_GIVEN, ConstantValues, GivenValues
 from inspector.engine.onnx_model.graph import Graph
-from inspector.engine.onnx_model.node_view import NodeView, UnreadableError
+from inspector.engine.onnx_model.node_view import Known, NodeView, UnreadableError
 
 _Formula = Callable[[NodeView], int | None]
 _FORMULAS: dict[str, _Formula] = {}
 
 
-def operations_of(graph: Graph, shapes: Mapping[str, list[int]]) -> dict[int, int]:
+def operations_of(graph: Graph, shapes: Mapping[str, list[int]], given: GivenValues = NONE_GIVEN) -> dict[int, int]:
     """The operations of every node that has a formula and whose shapes are known, by its position."""
-    known = {**{name: list(tensor.dims) for name, tensor in graph.initializers.items()}, **shapes}
-    constants = ConstantValues(graph, known)
+    sizes = {**{name: list(tensor.dims) for name, tensor in graph.initializers.items()}, **shapes}
+    known = Known(graph, sizes, ConstantValues(graph, sizes, given).of)
     counted = {}
     for node in graph.nodes:
         formula = _FORMULAS.get(node.operator)
         if formula is None:
             continue
         try:
-            count = formula(NodeView(node, graph.opset(), known, {}, constants.of, None))
+            count = formula(NodeView(node, known))
         except (UnreadableError, ValueError, IndexError, KeyError, TypeError, ZeroDivisionError):
             # One node with impossible attributes must not take the others' counts away.
             continue
@@ -78,20 +78,35 @@ def _fused_matrix_product(view: NodeView) -> int:
 
 @_counts("Einsum")
 def _einstein_sum(view: NodeView) -> int | None:
-    """Of a product of two tensors: every output element is a sum over the letters that the output lacks."""
+    """Two tensors at a time from the left, as torch multiplies them: a product over all letters that meet.
+
+    A letter that only one tensor has, and nothing needs later, is summed up before.
+    """
     left, arrow, right = view.attribute("equation", "").replace(" ", "").partition("->")
     operands = left.split(",")
-    if len(operands) != 2:
+    if len(operands) < 2:
         return None
     sizes: dict[str, int] = {}
-    for slot, letters in enumerate(operands):
-        before, dots, after = letters.partition("...")
+    letters = []
+    for slot, text in enumerate(operands):
         shape = view.shape(slot)
-        # An ellipsis stands for the dimensions between those that are named.
-        sizes.update(zip(before, shape, strict=False))
-        sizes.update(zip(after, shape[len(shape) - len(after) :] if dots else (), strict=True))
-    summed = set(sizes) - set(right) if arrow else {one for one in sizes if left.count(one) > 1}
-    return 2 * prod(view.output()) * prod(sizes[letter] for letter in summed)
+        before, dots, after = text.partition("...")
+        unnamed = len(shape) - len(before) - len(after) if dots else 0
+        # An ellipsis stands for the dimensions between those that are named; digits name them from the last one.
+        spelled = [*before, *(str(dim) for dim in reversed(range(unnamed))), *after]
+        letters.append(spelled)
+        for letter, size in zip(spelled, shape, strict=True):
+            sizes[letter] = max(size, sizes.get(letter, 1))
+    every = [letter for spelled in letters for letter in spelled]
+    named = set(right) if arrow else {letter for letter in every if every.count(letter) == 1}
+    output = named | {letter for letter in every if letter.isdigit()}
+    total, held = 0, set(letters[0])
+    for place, spelled in enumerate(letters[1:], start=1):
+        later = output.union(*letters[place + 1 :])
+        meeting = (held | set(spelled)) & later | held & set(spelled)
+        total += 2 * prod(sizes[letter] for letter in meeting)
+        held = (held | set(spelled)) & later
+    return total
 
 
 @_counts("Attention")

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 import torch
+from msgspec import structs
 from onnx import TensorProto
 
 from inspector.core.edits import Edit
@@ -19,9 +21,9 @@ from inspector.engine.numbers import value_of
 from inspector.engine.onnx_model.functions import FUNCTION
 from inspector.engine.onnx_model.graph import Graph, find_tensor
 from inspector.engine.onnx_model.initializers import is_floating
-from inspector.engine.onnx_model.roles import layout_of
 from inspector.engine.onnx_model.tensors import held_by
 from inspector.engine.onnx_model.torch_values import torch_dtype, values_of, write_values
+from inspector.engine.onnx_model.weight_layouts import layout_in
 from inspector.engine.statistics import statistics
 
 Applied = tuple[list[str], str, Callable[[], None]]
@@ -96,24 +98,30 @@ def _draw_all(
         if isinstance(initializer, str):
             skipped.append((tensor.key, initializer))
             continue
-        reason = _reason_against(initializer, tensor, call)
+        layout = _layout(graph, tensor.key)
+        reason = _reason_against(initializer, tensor, layout, call)
         if reason is not None:
             skipped.append((tensor.key, reason))
             continue
-        layout = _layout(graph, tensor.key)
         dtype = torch_dtype(initializer.data_type)
-        values = draw(
-            call,
-            tensor.shape or [],
-            tensor_seed(edit.seed, position),
-            double=dtype == torch.float64,
-            input_first=layout.kind == "input_first" and len(tensor.shape or []) == 2,
-        )
+        values = _draw_parts(call, tensor.shape or [], layout, tensor_seed(edit.seed, position), dtype)
         if fits(values, dtype):
             drawn.append(_Drawn(tensor, initializer, values.to(dtype), layout))
         else:
             skipped.append((tensor.key, f"the values are too large for {tensor.dtype}"))
     return drawn, skipped
+
+
+def _draw_parts(call: InitialiserCall, shape: list[int], layout: Layout, seed: int, dtype: torch.dtype) -> torch.Tensor:
+    """Each of the weights that a tensor holds by itself: a recurrent layer's gates, a batch's matrices."""
+    part = layout.part(shape)
+    count = prod(shape[: layout.stacked]) * layout.gates
+    turned = layout.kind == "input_first" and len(part) == 2
+    parts = [
+        draw(call, part, tensor_seed(seed, number), double=dtype == torch.float64, input_first=turned)
+        for number in range(count)
+    ]
+    return torch.stack(parts).reshape(shape) if parts else torch.empty(shape)
 
 
 def _some(drawn: list[_Drawn], skipped: list[tuple[str, str]], edit: Edit, call: InitialiserCall) -> None:
@@ -151,18 +159,17 @@ def _initializer(graph: Graph, key: str) -> TensorProto | str:
     return holder.initializers.get(name) or "the value of a Constant node, not an initializer"
 
 
-def _reason_against(initializer: TensorProto, tensor: Tensor, call: InitialiserCall) -> str | None:
+def _reason_against(initializer: TensorProto, tensor: Tensor, layout: Layout, call: InitialiserCall) -> str | None:
     if not is_floating(initializer.data_type) or not torch_dtype(initializer.data_type).is_floating_point:
         return f"{tensor.dtype} is not a floating-point type"
     if call.name == "layer_default":
         return "no default known: an ONNX file does not say how its layers were initialised"
-    return refusal(call, tensor.shape or [])
+    return refusal(call, layout.part(tensor.shape or []))
 
 
 def _layout(graph: Graph, key: str) -> Layout:
     holder, name = find_tensor(graph, key)
-    readers = [(node, slot) for node, slot in holder.readers.get(name, []) if slot >= 0]
-    return layout_of(*readers[0]) if readers else Layout()
+    return layout_in(holder, name, len(holder.initializers[name].dims))
 
 
 def _target(graph: Graph, drawn: _Drawn, call: InitialiserCall) -> InitTarget:
@@ -178,7 +185,7 @@ def _target(graph: Graph, drawn: _Drawn, call: InitialiserCall) -> InitTarget:
         effective_fan_in=effective[0] if effective else None,
         effective_fan_out=effective[1] if effective else None,
         gain=gain_of(call),
-        explanation=explain(call, shape, drawn.layout),
+        explanation=explain(call, drawn.layout.part(shape), structs.replace(drawn.layout, stacked=0, gates=1)),
         tied_to=tensor.tied_to,
         before=statistics(values_of(graph, tensor.key)),
         after=statistics(drawn.values),

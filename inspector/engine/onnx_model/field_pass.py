@@ -1,141 +1,114 @@
-"""Receptive fields of all values of a graph: one walk over the nodes, with the rules that torch functions use too."""
+"""Receptive fields of all values of a graph: one walk over the nodes, with the rules that torch functions use too.
 
-from collections.abc import Callable, Mapping
-from math import prod
-from typing import Any
+A body of an If, Loop or Scan is walked with the fields of what it is given the first time it runs.
+"""
 
-import numpy
-import onnx
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
+from inspector.core.field_rules import apply
+from inspector.core.field_rules.indexing import IndexItem
 from inspector.core.field_rules.registry import Fields
-from inspector.core.fields import Field, TrackedInputs, unknown
+from inspector.core.fields import Field, OpCall, TrackedInputs, unknown
 from inspector.core.table import ReceptiveField
-from inspector.engine.onnx_model.constants import constant_value
+from inspector.engine.onnx_model.constant_values import NONE_GIVEN, ConstantValues, GivenValues
+from inspector.engine.onnx_model.entering import Given, first_inputs
 from inspector.engine.onnx_model.field_readers import READERS
-from inspector.engine.onnx_model.graph import Graph, captured
-from inspector.engine.onnx_model.node_view import NodeView, UnreadableError
+from inspector.engine.onnx_model.graph import Body, Graph, captured
+from inspector.engine.onnx_model.node_view import Known, NodeView, UnreadableError
 from inspector.engine.onnx_model.places import Node
-from inspector.engine.onnx_model.rows import Value
-
-Array = numpy.ndarray[Any, Any]
-_LARGEST_CONSTANT = 4096
-_RANDOM = {
-    "Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike",
-}  # fmt: skip
+from inspector.engine.onnx_model.rows import Traced, Value
 
 
-def receptive_fields(graph: Graph, values: Mapping[str, Value]) -> dict[str, ReceptiveField]:
-    """The receptive field of every value that has one, by name; shapes have to be known."""
-    shapes = {name: value.shape for name, value in values.items() if value.shape is not None}
+@dataclass(frozen=True)
+class FieldPass:
+    """The fields of a graph's values, by name."""
+
+    graph: Graph
+    shapes: Mapping[str, list[int]]
+    fields: Mapping[str, Field | None]
+    tracked: TrackedInputs
+
+    @cached_property
+    def told(self) -> dict[str, ReceptiveField]:
+        """What is told of every value that has a field."""
+        each = ((name, self.tracked.receptive_field(field)) for name, field in self.fields.items())
+        return {name: field for name, field in each if field is not None}
+
+    def inside(self, bodies: Mapping[str, Traced]) -> Iterator[tuple[str, dict[str, ReceptiveField]]]:
+        """By its path, what is told of the values of every body that a pass went through."""
+        for inside in self.graph.bodies.values():
+            for body in inside:
+                traced, given = bodies.get(body.graph.path), first_inputs(body)
+                if traced is not None and given is not None:
+                    entered = self._entered(body, given, traced.values)
+                    yield body.graph.path, entered.told
+                    yield from entered.inside(bodies)
+
+    def _entered(self, body: Body, given: list[Given], values: Mapping[str, Value]) -> "FieldPass":
+        own = {value.name: self._given(one) for value, one in zip(body.graph.proto.input, given, strict=True)}
+        around = {name: self.fields.get(name) for name in body.graph.captured}
+        return _walked(body.graph, _shapes(values), {**around, **own}, self.tracked, NONE_GIVEN)
+
+    def _given(self, source: Given) -> Field | None:
+        """The field of what an input of a body is: a value here, or one slice of it."""
+        field, shape = self.fields.get(source.name), tuple(self.shapes.get(source.name, ()))
+        for axis, index in source.at:
+            if field is None or not -len(shape) <= axis < len(shape):
+                return None
+            items: list[IndexItem] = [(0, 1)] * len(shape)
+            items[axis] = index
+            axis %= len(shape)
+            left = (*shape[:axis], *shape[axis + 1 :])
+            call = OpCall(op="slice", inputs=[(shape, field)], output_shapes=[left], settings={"items": items})
+            (field,), shape = apply(call), left
+        return field
+
+
+def receptive_fields(graph: Graph, values: Mapping[str, Value], given: GivenValues = NONE_GIVEN) -> FieldPass:
+    """The receptive field of every value that has one; shapes have to be known."""
+    shapes = _shapes(values)
     inputs = [value.name for value in graph.inputs if value.name in shapes]
     tracked = TrackedInputs(
         [tuple(shapes[name]) for name in inputs],
         ["float" in (values[name].dtype or "") for name in inputs],
     )
-    fields: dict[str, Field | None] = {name: tracked.seed(number) for number, name in enumerate(inputs) if shapes[name]}
-    constants = ConstantValues(graph, shapes)
-    for node in graph.nodes:
-        made = _through(graph, node, shapes, fields, constants.of, tracked)
-        names = [name for name in node.proto.output if name]
-        fields.update(zip(names, made, strict=False))
-    told = ((name, tracked.receptive_field(field)) for name, field in fields.items())
-    return {name: field for name, field in told if field is not None}
+    seeds = {name: tracked.seed(number) for number, name in enumerate(inputs) if shapes[name]}
+    return _walked(graph, shapes, seeds, tracked, given)
 
 
-def _through(
+def _shapes(values: Mapping[str, Value]) -> dict[str, list[int]]:
+    return {name: value.shape for name, value in values.items() if value.shape is not None}
+
+
+def _walked(
     graph: Graph,
-    node: Node,
     shapes: Mapping[str, list[int]],
-    fields: Mapping[str, Field | None],
-    constants: Callable[[str], Array | None],
+    seeds: Mapping[str, Field | None],
     tracked: TrackedInputs,
-) -> Fields:
+    given: GivenValues,
+) -> FieldPass:
+    fields = dict(seeds)
+    known = Known(graph, shapes, ConstantValues(graph, shapes, given).of, fields, tracked)
+    for node in graph.nodes:
+        names = [name for name in node.proto.output if name]
+        fields.update(zip(names, _through(node, known), strict=False))
+    return FieldPass(graph, shapes, fields, tracked)
+
+
+def _through(node: Node, known: Known) -> Fields:
     names = [name for name in node.proto.output if name]
-    read = [fields.get(name) for name in [*node.proto.input, *captured(node.proto)] if name]
+    read = [known.fields.get(name) for name in [*node.proto.input, *captured(node.proto)] if name]
     if all(field is None for field in read):
         return [None] * len(names)
     reader = READERS.get(node.operator)
     if reader is not None:
         try:
-            return reader(NodeView(node, graph.opset(), shapes, fields, constants, tracked))
+            return reader(NodeView(node, known))
         except UnreadableError:
             pass
         except (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError, AssertionError, AttributeError):
             # An attribute of the wrong length or type: one bad node must not take the table away.
             pass
     return [unknown(read, node.operator)] * len(names)
-
-
-class ConstantValues:
-    """Values that follow from initializers and shapes alone, worked out when asked for: the bounds of a Slice."""
-
-    def __init__(self, graph: Graph, shapes: Mapping[str, list[int]]) -> None:
-        self._graph = graph
-        self._shapes = shapes
-        self._known: dict[str, Array | None] = {}
-
-    def of(self, name: str) -> Array | None:
-        """The value, None where it depends on the input's values or is large."""
-        waiting = [name]
-        while waiting:
-            current = waiting[-1]
-            if current in self._known:
-                waiting.pop()
-                continue
-            needed = [one for one in self._needed(current) if one not in self._known]
-            if needed:
-                waiting.extend(needed)
-                continue
-            self._known[current] = self._work_out(current)
-            waiting.pop()
-        return self._known[name]
-
-    def _needed(self, name: str) -> list[str]:
-        node = self._graph.producers.get(name)
-        if node is None or not self._small(name) or node.proto.op_type == "Shape":
-            return []
-        return [one for one in node.proto.input if one]
-
-    def _small(self, name: str) -> bool:
-        shape = self._shapes.get(name)
-        return shape is not None and prod(shape) <= _LARGEST_CONSTANT
-
-    def _work_out(self, name: str) -> Array | None:
-        tensor = self._graph.initializers.get(name)
-        node = self._graph.producers.get(name)
-        if node is not None and name in self._graph.constants:
-            tensor = constant_value(node.proto)
-        if tensor is not None:
-            external = tensor.data_location == onnx.TensorProto.EXTERNAL
-            return None if external or not self._small(name) else onnx.numpy_helper.to_array(tensor)
-        if node is None or not node.standard or not self._small(name) or node.proto.op_type in _RANDOM:
-            return None
-        if node.proto.op_type == "Shape":
-            return self._shape(node)
-        feeds = {one: self._known.get(one) for one in node.proto.input if one}
-        if any(value is None for value in feeds.values()) or captured(node.proto):
-            return None
-        return _evaluated(self._graph, node, feeds, name)
-
-    def _shape(self, node: Node) -> Array | None:
-        shape = self._shapes.get(node.proto.input[0])
-        bounds: dict[str, int] = {attribute.name: attribute.i for attribute in node.proto.attribute}
-        if shape is None:
-            return None
-        return numpy.array(shape[bounds.get("start", 0) : bounds.get("end", len(shape))], dtype=numpy.int64)
-
-
-def _evaluated(graph: Graph, node: Node, feeds: Mapping[str, object], name: str) -> Array | None:
-    # It imports every operator: a tenth of a second that few graphs need.
-    from onnx.reference import ReferenceEvaluator
-
-    inputs = [onnx.ValueInfoProto(name=one) for one in feeds]
-    outputs = [onnx.ValueInfoProto(name=name)]
-    small = onnx.helper.make_graph([node.proto], "one", inputs, outputs)
-    model = onnx.ModelProto(graph=small, ir_version=8, opset_import=graph.model.opset_import)
-    try:
-        (value,) = ReferenceEvaluator(model).run(None, dict(feeds))
-    except Exception:
-        # onnx's reference evaluator raises whatever NumPy does; then the value stays unknown.
-        return None
-    return value if isinstance(value, numpy.ndarray) else numpy.asarray(value)

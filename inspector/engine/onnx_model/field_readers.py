@@ -1,17 +1,18 @@
 """ONNX operators as the canonical operations of `inspector.core.field_rules`: windows, mixing, and the plain ones.
 
-One short function for each kind of operator; `rearranging` adds those that move positions about, `optimised_readers`
-those of onnxruntime. A reader raises UnreadableError where settings depend on the input's values.
+One short function for each kind of operator; `rearranging`, `resizing` and `picking` add those that move positions
+about, `signals` transforms and losses, `optimised_readers` those of onnxruntime. A reader raises UnreadableError where
+settings depend on the input's values.
 """
 
 from inspector.core.field_rules.pointwise import placed
 from inspector.core.field_rules.registry import Fields
-from inspector.engine.onnx_model import optimised_readers, rearranging
+from inspector.engine.onnx_model import optimised_readers, picking, rearranging, resizing, signals
 from inspector.engine.onnx_model.field_registry import READERS, reads
 from inspector.engine.onnx_model.node_view import NodeView, UnreadableError
-from inspector.engine.onnx_model.windows import transposed_window_of, window_of
+from inspector.engine.onnx_model.windows import columns_of, transposed_window_of, window_of
 
-__all__ = ["READERS", "optimised_readers", "rearranging"]
+__all__ = ["READERS", "optimised_readers", "picking", "rearranging", "resizing", "signals"]
 
 
 @reads("Conv ConvInteger")
@@ -40,6 +41,31 @@ def _transposed_convolution(view: NodeView) -> Fields:
     return view.apply("conv_transpose", [view.operand(0)], **window.settings)
 
 
+@reads("CausalConvWithState")
+def _causal_convolution(view: NodeView) -> Fields:
+    """A depthwise convolution that reads its own position and those before; the state holds the last ones."""
+    (kernel,) = view.shape(1)[2:]
+    settings: dict[str, object] = {"kernel": [kernel], "stride": [1], "padding": [kernel - 1], "dilation": [1]}
+    if view.has(3) and view.operand(3)[1] is not None:
+        raise UnreadableError
+    made = view.apply_for("pool", [view.operand(0)], [view.output()], **settings, axes=1)
+    if len(view.node.proto.output) > 1:
+        made += view.apply_for("reduce", [view.operand(0)], [view.output(1)], dims=[2], keepdim=True)
+    return made
+
+
+@reads("Col2Im")
+def _folding(view: NodeView) -> Fields:
+    window, sizes = columns_of(view), view.integers(1)
+    blocks = [
+        (size + p + q - d * (k - 1) - 1) // s + 1
+        for size, k, s, p, q, d in zip(
+            sizes, window.kernel, window.stride, window.padding, window.padding_after, window.dilation, strict=True
+        )
+    ]
+    return view.apply("fold", [view.operand(0)], blocks=blocks, **window.settings)
+
+
 @reads("MaxUnpool")
 def _unpooling(view: NodeView) -> Fields:
     window, _ = transposed_window_of(view, view.attribute("kernel_shape", [0]))
@@ -47,10 +73,11 @@ def _unpooling(view: NodeView) -> Fields:
 
 
 @reads(
-    "Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Ceil Celu Cos "
-    "Cosh Div Elu Equal Erf Exp Expand Floor Gelu Greater GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN "
-    "LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or PRelu Pow Reciprocal Relu Round Selu Shrink "
-    "Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor"
+    "Abs Acos Acosh Add And Asin Asinh Atan Atanh Bernoulli BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr "
+    "BitwiseXor Ceil Celu Cos Cosh Div Elu Equal Erf Exp Expand Floor Gelu Greater GreaterOrEqual HardSigmoid "
+    "HardSwish Identity IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or PRelu Pow "
+    "Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Swish Tan Tanh "
+    "ThresholdedRelu Where Xor"
 )
 def _elementwise(view: NodeView) -> Fields:
     count = 1 if view.node.proto.op_type == "Expand" else len(view.node.proto.input)

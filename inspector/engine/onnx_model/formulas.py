@@ -1,32 +1,33 @@
 """How each node's output size comes about, worked through with its numbers; before a pass with the input size open."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from inspector.core import geometry
 from inspector.core.table import FormulaLine
-from inspector.engine.onnx_model.field_pass import ConstantValues
+from inspector.engine.onnx_model.constant_values import NONE_GIVEN, ConstantValues, GivenValues
 from inspector.engine.onnx_model.graph import Graph
-from inspector.engine.onnx_model.node_view import NodeView, UnreadableError
-from inspector.engine.onnx_model.roles import layout_of
+from inspector.engine.onnx_model.node_view import Known, NodeView, UnreadableError
+from inspector.engine.onnx_model.rearranging_formulas import REARRANGING, FormulaReader
+from inspector.engine.onnx_model.weight_layouts import layout_of
 from inspector.engine.onnx_model.windows import transposed_window_of, window_of
 
-_Reader = Callable[[NodeView], list[FormulaLine] | None]
 
-
-def formulas_of(graph: Graph, shapes: Mapping[str, list[int]]) -> dict[int, list[FormulaLine]]:
+def formulas_of(
+    graph: Graph, shapes: Mapping[str, list[int]], given: GivenValues = NONE_GIVEN
+) -> dict[int, list[FormulaLine]]:
     """The formula of every node that has one, by its position.
 
     A formula that does not give the size that the pass found is left out: better none than a wrong one.
     """
-    known = {**{name: list(tensor.dims) for name, tensor in graph.initializers.items()}, **shapes}
-    constants = ConstantValues(graph, known)
+    sizes = {**{name: list(tensor.dims) for name, tensor in graph.initializers.items()}, **shapes}
+    known = Known(graph, sizes, ConstantValues(graph, sizes, given).of)
     found = {}
     for node in graph.nodes:
         reader = _FORMULAS.get(node.operator)
         if reader is None:
             continue
         try:
-            lines = reader(NodeView(node, graph.opset(), known, {}, constants.of, None))
+            lines = reader(NodeView(node, known))
         except (UnreadableError, ValueError, IndexError, KeyError, TypeError, ZeroDivisionError):
             continue
         if lines and _agrees(lines, shapes.get(node.proto.output[0])):
@@ -96,26 +97,30 @@ def _matrix_product(view: NodeView) -> list[FormulaLine] | None:
     weight = view.shape(1)
     if len(weight) != 2:
         return None
-    if layout_of(view.node, 1).kind == "output_first":
+    if layout_of(view.node, 1, 2).kind == "output_first":
         return geometry.linear(weight[1], weight[0])
     text = f"x·W: {weight[0]} features times a {weight[0]} × {weight[1]} matrix = {weight[1]}"
     return [FormulaLine(axis="features", text=text, output=weight[1])]
 
 
-def _resizing(view: NodeView) -> list[FormulaLine] | None:
-    shape, output = view.shape(0), view.output()
-    slot = 1 if view.node.proto.op_type == "Upsample" or view.opset < 11 else 2
-    changed = len(shape) - 2
-    if changed not in geometry.AXES or shape[:2] != output[:2]:
+def _unpooling(view: NodeView) -> list[FormulaLine] | None:
+    window, _ = transposed_window_of(view, view.attribute("kernel_shape", [0]))
+    if window.padding != window.padding_after:
         return None
-    scales = view.numbers(slot) if view.has(slot) else []
-    whole = len(scales) == len(shape)
-    return geometry.interpolation(shape[2:], output[2:], [float(scale) for scale in scales[2:]] if whole else None)
+    wanted = view.integers(2)[2:] if view.has(2) else None
+    sizes = _sizes(view, len(window.kernel))
+    return geometry.max_unpooling(sizes, window.kernel, window.stride, window.padding, wanted)
 
 
-_FORMULAS: dict[str, _Reader] = {
+def _causal_convolution(view: NodeView) -> list[FormulaLine]:
+    (kernel,) = view.shape(1)[2:]
+    return geometry.convolution(_sizes(view, 1), [kernel], [1], [kernel - 1], [1], [0])
+
+
+_FORMULAS: dict[str, FormulaReader] = {
     "Conv": _convolution,
     "ConvInteger": _convolution,
+    "DeformConv": _convolution,
     "QLinearConv": _convolution,
     "ConvTranspose": _transposed_convolution,
     "MaxPool": _pooling,
@@ -129,6 +134,7 @@ _FORMULAS: dict[str, _Reader] = {
     "com.microsoft.QLinearGlobalAveragePool": _global_pooling,
     "Gemm": _matrix_product,
     "MatMul": _matrix_product,
-    "Resize": _resizing,
-    "Upsample": _resizing,
+    "MaxUnpool": _unpooling,
+    "CausalConvWithState": _causal_convolution,
+    **REARRANGING,
 }

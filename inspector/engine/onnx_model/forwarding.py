@@ -33,7 +33,7 @@ def went_through(graph: Graph, specs: list[InputSpec], device: str, seed: int, b
     feeds = draw(graph, specs, seed)
     result = run(graph, feeds, provider_of(device), seed)
     values = values_of_run(graph, feeds, result.values)
-    made = Pass.of(graph, values, result.reached, before.notes, before.traced.symbolic)
+    made = Pass.of(graph, values, result.reached, before.notes, before.traced.symbolic, before.given)
     bodies = pass_bodies(graph, made.traced, {**feeds, **result.values}, body_runner(device, seed))
     failure = failure_of(graph, result.refusal, values, device) if result.refusal else None
     return WentThrough(made.entering(bodies), failure, {"": result, **bodies.runs})

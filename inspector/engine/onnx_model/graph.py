@@ -29,6 +29,12 @@ class Graph:
         self.functions = Functions.of(model)
         self._build(model.graph, Within("model.graph"), set(), None, [])
 
+    def refresh(self) -> None:
+        """Read the model anew after names in it were changed."""
+        self.functions = Functions.of(self.model)
+        self.__dict__.pop("holders", None)
+        self._build(self.model.graph, Within("model.graph"), set(), None, [])
+
     @property
     def path(self) -> str:
         """What the paths of its nodes begin with: "" for the main graph, else ``<node>/<attribute>``."""

@@ -2,8 +2,9 @@
 
 In this order: what torch's exporter writes into a node's metadata; a node's name, where it has slashes; and where no
 node has either, the names of the initializers that it reads: ``layer1.0.conv1.weight`` is the weight of
-``layer1.0.conv1``. Nodes that say nothing themselves go where they are read, if they work on weights alone, else into
-the scopes that the nodes right before and after them have in common: what runs in the middle of a module is of it.
+``layer1.0.conv1``. Nodes that say nothing themselves go where they are read, if they work on weights alone and right
+before, else into the scopes that the nodes right before and after them have in common: what runs in the middle of a
+module is of it.
 """
 
 import ast
@@ -125,9 +126,15 @@ def _settled(nodes: Sequence[NodeProto], told: list[Scopes | None], held: dict[s
             settled[position] = _common(before, behind)
     for position in reversed(range(len(nodes))):
         output = nodes[position].output[0] if nodes[position].output else ""
-        if told[position] is None and output in held and output in first_reader:
-            settled[position] = settled[first_reader[output]]
+        reader = first_reader.get(output) if told[position] is None and output in held else None
+        if reader is not None and _leads_into(settled[position + 1], settled[reader]):
+            settled[position] = settled[reader]
     return [scopes or () for scopes in settled]
+
+
+def _leads_into(following: Scopes | None, scopes: Scopes | None) -> bool:
+    """Whether what comes next is in these scopes: a weight renamed far before its module is no call of that module."""
+    return (following or ())[: len(scopes or ())] == (scopes or ())
 
 
 def _common(first: Scopes, second: Scopes) -> Scopes:

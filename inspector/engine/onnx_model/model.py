@@ -7,6 +7,8 @@ read, so what needs them imports them when it is asked for.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
 from inspector.core.export import ExportReport, ExportSettings
@@ -178,7 +180,7 @@ class OnnxModel(LiveModel):
         raise RequestError("what-if needs a PyTorch model; an ONNX graph's settings are fixed where it was exported")
 
     def apply(self, edit: Edit) -> tuple[list[str], str, Undo]:
-        """Initialise, set an element, or choose another execution provider."""
+        """Initialise, set an element, rename, or choose another execution provider."""
         from inspector.engine.onnx_model.editing import apply_initialise, apply_set_element
 
         if edit.action == "initialise":
@@ -187,6 +189,8 @@ class OnnxModel(LiveModel):
             return apply_set_element(self.graph, edit)
         if edit.action == "place":
             return self._place(edit)
+        if edit.action == "rename":
+            return self._rename(edit)
         raise RequestError("an ONNX graph has neither train nor eval mode: what it does was fixed when it was exported")
 
     def devices(self) -> list[Device]:
@@ -198,6 +202,28 @@ class OnnxModel(LiveModel):
     def save(self, path: str, overwrite: bool) -> SaveReport:
         """Write the model with its edits as an `.onnx` file."""
         return save(self.graph, path, overwrite)
+
+    def _rename(self, edit: Edit) -> tuple[list[str], str, Undo]:
+        from inspector.engine.onnx_model.renaming import rename
+
+        keys, message, old, undo = rename(self.graph, edit)
+        new = edit.argument.strip()
+
+        def follow(before: str, after: str) -> None:
+            """What is known goes by names: inputs under the new one, and the last pass made again."""
+            self.recipe = replace(self.recipe, inputs=_called(self.recipe.inputs, before, after))
+            specs = _called(self._specs, before, after)
+            self._pass, self._inputs, self._failure = Pass(), declared_as_inputs(self.graph), None
+            self._specs, self._table = [], None
+            if specs:
+                self.trace(specs, lambda done, total, text: None)
+
+        def take_back() -> None:
+            undo()
+            follow(new, old)
+
+        follow(old, new)
+        return keys, message, take_back
 
     def _place(self, edit: Edit) -> tuple[list[str], str, Undo]:
         if edit.where:
@@ -211,6 +237,10 @@ class OnnxModel(LiveModel):
 
         move(edit.argument)
         return [], f"the model runs on {edit.argument}", lambda: move(before)
+
+
+def _called(specs: list[InputSpec], before: str, after: str) -> list[InputSpec]:
+    return [replace(spec, name=after) if spec.name == before else spec for spec in specs]
 
 
 def _refuse_missing(device: str) -> None:

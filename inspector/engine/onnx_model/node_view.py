@@ -1,6 +1,7 @@
 """A node during the field pass: shapes, fields and settings of its inputs, by position."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy
@@ -9,6 +10,7 @@ import onnx
 from inspector.core.field_rules import apply
 from inspector.core.field_rules.registry import Fields
 from inspector.core.fields import Field, OpCall, Shape, TrackedInputs
+from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.places import Node
 
 T = TypeVar("T")
@@ -21,25 +23,30 @@ class UnreadableError(Exception):
     """The node's settings or shapes are not known, so its rule cannot be applied."""
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of the values of a graph."""
+
+    graph: Graph
+    shapes: Mapping[str, list[int]]
+    constants: Constants
+    fields: Mapping[str, Field | None] = field(default_factory=dict)
+    tracked: TrackedInputs | None = None
+
+
 class NodeView:
     """One node with what is known of the values it reads and makes."""
 
-    def __init__(
-        self,
-        node: Node,
-        opset: int,
-        shapes: Mapping[str, list[int]],
-        fields: Mapping[str, Field | None],
-        constants: Constants,
-        tracked: TrackedInputs | None,
-    ) -> None:
+    def __init__(self, node: Node, known: Known) -> None:
         self.node = node
-        self.opset = opset
-        self._shapes = shapes
-        self._fields = fields
-        self._constants = constants
-        self._tracked = tracked
+        self.opset = known.graph.opset()
+        self._known = known
         self._attributes = {attribute.name: attribute for attribute in node.proto.attribute}
+
+    def maker(self, slot: int) -> "NodeView | None":
+        """The node that makes an input; None for what the graph is given or holds."""
+        maker = self._known.graph.producers.get(self.node.proto.input[slot]) if self.has(slot) else None
+        return None if maker is None else NodeView(maker, self._known)
 
     def has(self, slot: int) -> bool:
         """Whether the input at this position is given."""
@@ -50,14 +57,14 @@ class NodeView:
 
         Raises UnreadableError where it is not known.
         """
-        shape = self._shapes.get(self.node.proto.input[slot]) if self.has(slot) else None
+        shape = self._known.shapes.get(self.node.proto.input[slot]) if self.has(slot) else None
         if shape is None:
             raise UnreadableError
         return tuple(shape)
 
     def operand(self, slot: int) -> Operand:
         """Shape and field of an input."""
-        return self.shape(slot), self._fields.get(self.node.proto.input[slot])
+        return self.shape(slot), self._known.fields.get(self.node.proto.input[slot])
 
     def operands(self) -> list[Operand]:
         """All inputs that are given."""
@@ -69,7 +76,7 @@ class NodeView:
         Raises UnreadableError where it is not known.
         """
         name = self.node.proto.output[place]
-        shape = self._shapes.get(name)
+        shape = self._known.shapes.get(name)
         if shape is None:
             raise UnreadableError
         return tuple(shape)
@@ -102,10 +109,14 @@ class NodeView:
 
         Raises UnreadableError where they depend on the input's values.
         """
-        value = self._constants(self.node.proto.input[slot]) if self.has(slot) else None
+        value = self.array(slot)
         if value is None:
             raise UnreadableError
         return [number.item() for number in value.reshape(-1)]
+
+    def array(self, slot: int) -> numpy.ndarray[Any, Any] | None:
+        """The value of an input; None where it depends on the input's values or is large."""
+        return self._known.constants(self.node.proto.input[slot]) if self.has(slot) else None
 
     def setting(self, name: str, slot: int, default: list[int] | None) -> list[int] | None:
         """Integers that were an attribute in older versions and are an input in newer ones."""
@@ -116,7 +127,7 @@ class NodeView:
 
     def apply(self, op: str, operands: Sequence[Operand], /, **settings: object) -> Fields:
         """Apply a rule of the registry to operands, for all outputs of the node."""
-        shapes = [tuple(self._shapes.get(name, self.output())) for name in self.node.proto.output if name]
+        shapes = [tuple(self._known.shapes.get(name, self.output())) for name in self.node.proto.output if name]
         return self.apply_for(op, operands, shapes, **settings)
 
     def apply_to(self, op: str, operand: Operand, output: Shape, /, **settings: object) -> Operand:
@@ -134,4 +145,4 @@ class NodeView:
             settings={"name": self.node.operator, **settings},
             path=self.node.path,
         )
-        return apply(call, self._tracked)
+        return apply(call, self._known.tracked)

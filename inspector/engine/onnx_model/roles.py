@@ -2,10 +2,10 @@
 
 import onnx
 
-from inspector.core.fans import Layout
 from inspector.core.table import Tensor
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.places import Node
+from inspector.engine.onnx_model.weight_layouts import WEIGHT_SLOTS, layout_of
 
 _ROLES = {
     ("BatchNormalization", 1): "scale γ, one factor for each channel",
@@ -37,9 +37,6 @@ _ROLES = {
     ("Reshape", 1): "target shape",
 }
 
-_WEIGHT_SLOTS = {"QLinearConv": 3, "QLinearMatMul": 3}
-"""Where an operator takes its weight, if not second."""
-
 
 def role_of(graph: Graph, node: Node, slot: int, tensor: Tensor) -> str:
     """A sentence fragment: the role, the meaning of each axis, and the node."""
@@ -55,27 +52,9 @@ def role_of(graph: Graph, node: Node, slot: int, tensor: Tensor) -> str:
     return f"{role} of {node.path} ({node.operator})"
 
 
-def layout_of(node: Node, slot: int) -> Layout:
-    """How a node uses the weight at this place among its inputs, as far as fans go."""
-    kind = node.proto.op_type if node.standard else ""
-    if kind == "ConvTranspose" and slot == 1:
-        return Layout(kind="transposed", groups=_integer(node, "group", 1), stride=_integers(node, "strides"))
-    if kind == "Conv" and slot == 1:
-        return Layout(groups=_integer(node, "group", 1), stride=_integers(node, "strides"))
-    if kind in ("MatMul", "MatMulInteger", "QLinearMatMul") and slot == _WEIGHT_SLOTS.get(kind, 1):
-        return Layout(kind="input_first")
-    if kind == "Gemm" and slot == 1 and not _integer(node, "transB", 0):
-        return Layout(kind="input_first")
-    if kind == "Gemm" and slot == 0 and _integer(node, "transA", 0):
-        return Layout(kind="input_first")
-    if kind == "Gather" and slot == 0:
-        return Layout(kind="lookup")
-    return Layout()
-
-
 def _axes(node: Node, slot: int, tensor: Tensor) -> str | None:
     shape, kind = tensor.shape or [], node.proto.op_type
-    if slot != _WEIGHT_SLOTS.get(kind, 1) or len(shape) < 2 or not node.standard:
+    if slot != WEIGHT_SLOTS.get(kind, 1) or len(shape) < 2 or not node.standard:
         return None
     kernel = "×".join(map(str, shape[2:]))
     if kind in ("Conv", "ConvInteger", "QLinearConv") and kernel:
@@ -83,7 +62,7 @@ def _axes(node: Node, slot: int, tensor: Tensor) -> str | None:
     if kind == "ConvTranspose" and kernel:
         return f"weight [in_channels={shape[0]}, out_channels/groups={shape[1]}, kernel {kernel}]"
     if kind in ("Gemm", "MatMul", "MatMulInteger", "QLinearMatMul") and len(shape) == 2:
-        names = ("in", "out") if layout_of(node, slot).kind == "input_first" else ("out", "in")
+        names = ("in", "out") if layout_of(node, slot, len(shape)).kind == "input_first" else ("out", "in")
         return f"weight [{names[0]}_features={shape[0]}, {names[1]}_features={shape[1]}]"
     return None
 
@@ -97,11 +76,3 @@ def _by_schema(graph: Graph, node: Node, slot: int) -> str:
     if not inputs:
         return f"input {slot}"
     return f"input `{inputs[min(slot, len(inputs) - 1)].name}`"
-
-
-def _integer(node: Node, name: str, default: int) -> int:
-    return next((attribute.i for attribute in node.proto.attribute if attribute.name == name), default)
-
-
-def _integers(node: Node, name: str) -> list[int]:
-    return next((list(attribute.ints) for attribute in node.proto.attribute if attribute.name == name), [])

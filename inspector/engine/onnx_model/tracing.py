@@ -10,9 +10,10 @@ from inspector.core.recipe import InputSpec
 from inspector.core.table import Failure, Input, Note, SymbolicShape
 from inspector.engine.live import Progress
 from inspector.engine.onnx_model.body_pass import BodyPass, pass_bodies
+from inspector.engine.onnx_model.constant_values import NONE_GIVEN, GivenValues, given_values
 from inspector.engine.onnx_model.costs import operations_of
 from inspector.engine.onnx_model.failing import Refusal, failure_of
-from inspector.engine.onnx_model.field_pass import receptive_fields
+from inspector.engine.onnx_model.field_pass import FieldPass, receptive_fields
 from inspector.engine.onnx_model.formulas import formulas_of
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.inputs import BATCH_SIZES, candidates, declared_inputs, has_open_batch, shape_of
@@ -35,6 +36,9 @@ class Pass:
 
     traced: Traced = field(default_factory=Traced)
     notes: list[Note] = field(default_factory=list)
+    given: GivenValues = field(default_factory=lambda: NONE_GIVEN)
+    """The small values that inputs were given."""
+    fields: FieldPass | None = None
 
     @classmethod
     def of(
@@ -44,14 +48,15 @@ class Pass:
         reached: int,
         notes: list[Note],
         symbolic: Mapping[str, SymbolicShape],
+        given: GivenValues = NONE_GIVEN,
     ) -> "Pass":
         """Fields, formulas and costs from the shapes of the nodes before `reached`."""
         behind = {name for node in graph.nodes[reached:] for name in node.proto.output}
         known = {name: value for name, value in values.items() if name not in behind}
         shapes = {name: value.shape for name, value in known.items() if value.shape is not None}
-        fields = receptive_fields(graph, known)
-        traced = Traced(known, reached, fields, formulas_of(graph, shapes), operations_of(graph, shapes), symbolic)
-        return cls(traced, notes)
+        fields, formulas = receptive_fields(graph, known, given), formulas_of(graph, shapes, given)
+        traced = Traced(known, reached, fields.told, formulas, operations_of(graph, shapes, given), symbolic)
+        return cls(traced, notes, given, fields)
 
     def entering(self, bodies: BodyPass) -> "Pass":
         """With what was found out about the bodies in the graph."""
@@ -60,7 +65,9 @@ class Pass:
             more = f" and {len(bodies.iterated) - 3} more" if len(bodies.iterated) > 3 else ""
             text = f"rows inside {', '.join(bodies.iterated[:3])}{more} show the first iteration"
             kept.append(Note(code=_FIRST, message=text))
-        return Pass(replace(self.traced, bodies=bodies.traced), kept)
+        told = dict(self.fields.inside(bodies.traced)) if self.fields is not None else {}
+        inside = {path: replace(one, fields=told.get(path, {})) for path, one in bodies.traced.items()}
+        return Pass(replace(self.traced, bodies=inside), kept, self.given, self.fields)
 
 
 @dataclass(frozen=True)
@@ -129,7 +136,8 @@ def trace(graph: Graph, given: list[InputSpec], device: str, seed: int, progress
         notes.append(Note(code="not-run", message=text))
     failure = failure_of(graph, best.refusal, best.values, "cpu") if best.refusal else None
     symbolic = {} if given or failure is not None else symbolic_shapes(graph, best.shapes)
-    made = Pass.of(graph, best.values, best.reached, notes, symbolic).entering(best.bodies)
+    given_now = given_values(graph, best.specs, seed)
+    made = Pass.of(graph, best.values, best.reached, notes, symbolic, given_now).entering(best.bodies)
     return Trace(made, best.specs, _inputs(graph, given, best.specs, best.shapes, alternatives), failure)
 
 

@@ -52,16 +52,45 @@ def transposed_window_of(view: NodeView, kernel: list[int]) -> tuple[Window, lis
     automatic = view.attribute("auto_pad", "NOTSET")
     if automatic.startswith("SAME") or view.given("output_shape"):
         size_in, size_out = view.shape(0)[2:], view.output()[2:]
-        total = [
-            max(0, s * (i - 1) + e + d * (k - 1) + 1 - o)
-            for i, o, k, s, d, e in zip(size_in, size_out, kernel, stride, dilation, extra, strict=True)
+        reached = [
+            s * (i - 1) + e + d * (k - 1) + 1
+            for i, k, s, d, e in zip(size_in, kernel, stride, dilation, extra, strict=True)
         ]
+        total = [max(0, size - wanted) for size, wanted in zip(reached, size_out, strict=True)]
         # Source: the specification of ConvTranspose; the odd one goes behind only for SAME_UPPER.
         half = [amount // 2 if automatic == "SAME_UPPER" else amount - amount // 2 for amount in total]
         before, after = half, [amount - lead for amount, lead in zip(total, half, strict=True)]
+        # output_shape may ask for positions behind those that the windows reach.
+        extra = [e + max(0, wanted - size) for e, size, wanted in zip(extra, reached, size_out, strict=True)]
     elif automatic == "VALID":
         before = after = [0] * count
     return Window(kernel=kernel, stride=stride, padding=before, padding_after=after, dilation=dilation), extra
+
+
+def pads_of(view: NodeView) -> tuple[list[int], list[int]]:
+    """What a Pad adds before and behind each dimension."""
+    rank = len(view.shape(0))
+    # Version 1 called the attribute "paddings".
+    pads = view.setting("paddings" if view.given("paddings") else "pads", 1, []) or []
+    axes = view.integers(3) if view.has(3) else list(range(rank))
+    before, after = [0] * rank, [0] * rank
+    for axis, first, last in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
+        before[axis % rank], after[axis % rank] = first, last
+    return before, after
+
+
+def columns_of(view: NodeView) -> Window:
+    """The window whose columns a Col2Im puts back into an image."""
+    kernel = view.integers(2)
+    count = len(kernel)
+    pads = view.attribute("pads", [0] * (2 * count))
+    return Window(
+        kernel=kernel,
+        stride=view.attribute("strides", [1] * count),
+        padding=pads[:count],
+        padding_after=pads[count:],
+        dilation=view.attribute("dilations", [1] * count),
+    )
 
 
 def _padding(view: NodeView, kernel: list[int], stride: list[int], dilation: list[int]) -> tuple[list[int], list[int]]:

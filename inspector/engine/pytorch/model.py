@@ -316,6 +316,8 @@ class TorchModel(LiveModel):
         return what_if(module, arguments, proposal, rows, self._trace.root, specs, device, self.recipe.seed)
 
     def apply(self, edit: Edit) -> tuple[list[str], str, Undo]:
+        if edit.action == "rename":
+            raise RequestError("names of a PyTorch model stand in its code; only what is in an ONNX file is renamed")
         table = self.table()
         apply: dict[str, Callable[[], tuple[list[str], str, Undo]]] = {
             "initialise": lambda: editing.apply_initialise(self.module, edit, table.tensors, table.rows),

@@ -1,0 +1,86 @@
+"""Receptive fields and costs of exported models are those of the PyTorch models, row for matched row."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from onnx_graphs import quiet
+
+from inspector.core.export import ExportSettings
+from inspector.core.recipe import Recipe, parse_each
+from inspector.engine.onnx_model import open_onnx
+from inspector.engine.onnx_model.providers import provider_of
+from inspector.engine.onnx_model.row_values import module_paths
+from inspector.engine.opening import open_live
+from inspector.engine.pytorch import torchvision_operators
+from inspector.engine.pytorch.exporting.comparing import compare_rows
+from inspector.engine.pytorch.model import TorchModel
+from inspector.engine.pytorch.opening import Opened
+
+pytestmark = pytest.mark.slow
+pytest.importorskip("onnxscript")
+SAMPLES = Path(__file__).parents[2] / "sample_models"
+OWN = ["autoencoder", "blocks_in_blocks", "group_norm", "super_resolution", "parallel_whole"]
+TORCHVISION = ["resnet18", "shufflenet_v2_x0_5"]
+
+
+def own(name):
+    live = open_live(Recipe(target=str(SAMPLES / f"{name}.py")))
+    shapes = live.trace([], quiet).inputs
+    return live, parse_each(["x".join(map(str, one.shape)) for one in shapes])
+
+
+def of_torchvision(name):
+    torchvision_operators.install()
+    models = pytest.importorskip("torchvision.models")
+    module = models.get_model(name, weights=None, **({"weights_backbone": None} if "lraspp" in name else {})).eval()
+    live = TorchModel(Recipe(target="net.py"), Opened(module, name, lambda seed: module))
+    return live, parse_each(["2x3x64x64"])
+
+
+def told(field):
+    if field is None:
+        return None
+    return field.status, field.size, field.stride, field.start, field.local_size, field.input
+
+
+def differences(live, comparison, path):
+    """Matched rows that tell something else, and how many were compared."""
+    made = comparison.passes[0]
+    specs = parse_each(made.inputs)
+    graph = open_onnx(Recipe(target=path))
+    torch_rows, rows = live.trace(specs, quiet), graph.trace(specs, quiet)
+    module_of = {node.path: (module_paths(node.scopes) or ("",))[-1] for node in graph.graph.nodes}
+    found = []
+    for pair in made.rows:
+        here, there = torch_rows.rows[pair.row], rows.rows[pair.node_row]
+        a, b = here.receptive_field, there.receptive_field
+        if told(a) != told(b) or (a is not None and a.via not in (b.via, module_of.get(b.via))):
+            found.append((pair.path, pair.type, told(a), told(b)))
+        if pair.kind == "module" and there.kind == "module" and here.flops != there.flops:
+            found.append((pair.path, pair.type, here.flops, there.flops))
+    if torch_rows.totals.flops != rows.totals.flops:
+        found.append(("total", torch_rows.totals.flops, rows.totals.flops))
+    return found, len(made.rows)
+
+
+@pytest.mark.parametrize("name", [*OWN, *TORCHVISION])
+def test_a_row_of_the_exported_file_tells_what_its_module_tells(tmp_path, name):
+    live, specs = own(name) if name in OWN else of_torchvision(name)
+    path = str(tmp_path / "net.onnx")
+    comparison = live.export(ExportSettings(path=path, inputs=specs, verify=True), quiet).comparison
+    found, compared = differences(live, comparison, path)
+    assert found == []
+    assert compared >= comparison.matched
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small"])
+def test_so_does_a_row_of_the_older_exporter(tmp_path, name):
+    live, specs = of_torchvision(name)
+    path = str(tmp_path / "net.onnx")
+    torch.onnx.export(live.module, (torch.zeros(specs[0].shape),), path, dynamo=False)
+    graph = open_onnx(Recipe(target=path))
+    comparison = compare_rows(live.module, graph.graph, specs, provider_of("cpu"), 1, quiet)
+    found, compared = differences(live, comparison, path)
+    assert found == []
+    assert compared > 20
