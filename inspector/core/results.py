@@ -59,7 +59,8 @@ class OutputPreview(Record, frozen=True, kw_only=True):
     """An output tensor of a real pass: its shape, statistics and leading values, printed as torch prints them."""
 
     name: str
-    shape: list[int]
+    shape: list[int] | None
+    """None for what is no tensor: a sequence, a map, an optional without a value."""
     dtype: str
     text: str
     statistics: Statistics | None = None

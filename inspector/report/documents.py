@@ -32,8 +32,10 @@ def forward_document(report: ForwardReport) -> str:
     if gradients:
         for tensor in document["tensors"]:
             tensor |= gradients.get(tensor["key"], {"gradient": None, "gradient_note": "a buffer has no gradient"})
-    for output, preview in zip(document["outputs"], report.outputs, strict=True):
-        output |= {"text": preview.text, "statistics": msgspec.to_builtins(preview.statistics)}
+    previews = {preview.name: preview for preview in report.outputs}
+    for output in document["outputs"]:
+        if (preview := previews.get(output["name"])) is not None:
+            output |= {"text": preview.text, "statistics": msgspec.to_builtins(preview.statistics)}
     document["first_nonfinite"] = msgspec.to_builtins(report.first_nonfinite)
     document["seconds"] = report.seconds
     document["seed"] = report.seed

@@ -14,8 +14,9 @@ from inspector.engine.onnx_model.feeding import draw
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.measuring import first_nonfinite, output_previews, row_runs, statistics_of_rows
 from inspector.engine.onnx_model.providers import provider_of
-from inspector.engine.onnx_model.running import Run, run
-from inspector.engine.onnx_model.tracing import Pass
+from inspector.engine.onnx_model.running import run
+from inspector.engine.onnx_model.runs import Run
+from inspector.engine.onnx_model.tracing import REFERENCE, Pass, reference_note
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ def went_through(graph: Graph, specs: list[InputSpec], device: str, seed: int, b
     feeds = draw(graph, specs, seed)
     result = run(graph, feeds, provider_of(device), seed)
     values = values_of_run(graph, feeds, result.values)
-    made = Pass.of(graph, values, result.reached, before.notes, before.traced.symbolic)
+    notes = [note for note in before.notes if note.code != REFERENCE]
+    notes += [reference_note(result.instead)] if result.instead else []
+    made = Pass.of(graph, values, result.reached, notes, before.traced.symbolic)
     bodies = pass_bodies(graph, made.traced, {**feeds, **result.values}, body_runner(device, seed))
     failure = failure_of(graph, result.refusal, values, device) if result.refusal else None
     return WentThrough(made.entering(bodies), failure, {"": result, **bodies.runs})

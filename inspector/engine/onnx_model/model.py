@@ -125,10 +125,15 @@ class OnnxModel(LiveModel):
 
     def named_inputs(self, inputs: list[InputSpec], seed: int, progress: Progress) -> "tuple[Named, list[str]]":
         """Values for the inputs given, else worked out, by name; and how they are typed after ``--input``."""
+        import torch
+
         from inspector.engine.onnx_model.feeding import draw
 
         feeds = draw(self.graph, self._specs_for(inputs, progress), seed)
-        return list(feeds.items()), [str(spec) for spec in self._specs]
+        tensors = [(name, value) for name, value in feeds.items() if isinstance(value, torch.Tensor)]
+        if len(tensors) < len(feeds):
+            raise RequestError("only models that take tensors of numbers can be compared row by row")
+        return tensors, [str(spec) for spec in self._specs]
 
     def graph_values(self, given: "Named", seed: int) -> "GraphValues":
         """What every node makes of these inputs."""
