@@ -9,7 +9,7 @@ from onnx_graphs import FLOAT, INT64, array, mlp, model_of, normal, opened, quie
 
 from inspector.core.errors import RequestError
 from inspector.core.memory import MemorySettings
-from inspector.core.recipe import InputSpec, Recipe, parse_input
+from inspector.core.recipe import Recipe, parse_input
 from inspector.engine.onnx_model import open_onnx
 
 PACKAGED = Path(onnx.__file__).parent / "backend" / "test" / "data"

@@ -13,7 +13,7 @@ from inspector.engine.onnx_model.failing import failure_of
 from inspector.engine.onnx_model.feeding import draw
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.measuring import first_nonfinite, output_previews, row_runs, statistics_of_rows
-from inspector.engine.onnx_model.providers import provider_of
+from inspector.engine.onnx_model.providers import device_of, provider_of
 from inspector.engine.onnx_model.running import run
 from inspector.engine.onnx_model.runs import Run
 from inspector.engine.onnx_model.tracing import REFERENCE, Pass, reference_note
@@ -39,7 +39,8 @@ def went_through(graph: Graph, specs: list[InputSpec], device: str, seed: int, b
     made = Pass.of(graph, values, result.reached, notes, before.traced.symbolic)
     bodies = pass_bodies(graph, made.traced, {**feeds, **result.values}, body_runner(device, seed))
     failure = failure_of(graph, result.refusal, values, device) if result.refusal else None
-    return WentThrough(made.entering(bodies), failure, {"": result, **bodies.runs})
+    ran_on = {at: device_of(provider, device) for at, provider in result.node_providers.items()}
+    return WentThrough(made.placed(ran_on).entering(bodies), failure, {"": result, **bodies.runs})
 
 
 def measured(graph: Graph, table: ModelTable, went: WentThrough, seed: int, progress: Progress) -> ForwardReport:

@@ -6,7 +6,6 @@ Source: https://onnx.ai/onnx/api/reference.html
 import time
 import warnings
 from collections.abc import Mapping
-from math import prod
 from typing import Any
 
 import numpy
@@ -33,8 +32,12 @@ class NotComputedError(Exception):
     """The graph would take too long in NumPy, or its weights are not there."""
 
 
-def run(graph: Graph, feeds: Mapping[str, Held], seed: int, *, limit: float | None = None) -> Run:
+def run(
+    graph: Graph, feeds: Mapping[str, Held], seed: int, *, limit: float | None = None, wanted: str | None = None
+) -> Run:
     """Compute every node in turn; `limit`: seconds after which no further node is begun.
+
+    `wanted`: the value behind whose node it ends.
 
     Raises NotComputedError where the nodes have too many operations or elements, or a weight cannot be read.
     """
@@ -49,7 +52,8 @@ def run(graph: Graph, feeds: Mapping[str, Held], seed: int, *, limit: float | No
     values: dict[str, Held] = {}
     seconds: dict[int, float] = {}
     began = time.perf_counter()
-    for node in graph.nodes:
+    last = graph.position_behind(wanted)
+    for node in graph.nodes[:last]:
         if limit is not None and time.perf_counter() - began > limit:
             stopped = Refusal("TimeoutError", f"it was stopped after {limit:g} seconds", None)
             return Run(values, node.index, 0.0, seconds, refusal=stopped, feeds=feeds)
@@ -68,7 +72,7 @@ def run(graph: Graph, feeds: Mapping[str, Held], seed: int, *, limit: float | No
     for output in graph.outputs:
         # An output may be an input or an initializer as it is.
         values.setdefault(output.name, held(known.get(output.name)))
-    return Run(values, len(graph.nodes), total, seconds, feeds=feeds)
+    return Run(values, last, total, seconds, feeds=feeds)
 
 
 def _computed(node: Node, opsets: dict[str, int], functions: list[Any], known: dict[str, Any], seed: int) -> list[Any]:

@@ -19,17 +19,19 @@ def run(
     *,
     inner: bool = True,
     limit: float | None = None,
+    wanted: str | None = None,
 ) -> Run:
     """Run once; with `inner`, every node's outputs and time are kept, else the graph's outputs only.
 
+    `wanted`: the one value to be kept instead; no node behind its own is run.
     `limit`: seconds after which the run is stopped, a loop that goes on and on. None waits for it.
     A graph that does not run is no error: `refusal` says why, and the values are those of the nodes before.
     """
-    result = runtime.run(graph, feeds, providers, seed, inner=inner, limit=limit)
+    result = runtime.run(graph, feeds, providers, seed, inner=inner, limit=limit, wanted=wanted)
     if result.refusal is None or not result.refusal.lacking:
         return result
     try:
-        computed = reference.run(graph, feeds, seed, limit=limit)
+        computed = reference.run(graph, feeds, seed, limit=limit, wanted=wanted)
     except reference.NotComputedError as problem:
         return replace(result, refusal=_explained(result.refusal, str(problem)))
     if computed.refusal is not None and not computed.refusal.lacking:

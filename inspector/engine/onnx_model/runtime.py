@@ -52,13 +52,15 @@ def run(
     *,
     inner: bool = True,
     limit: float | None = None,
+    wanted: str | None = None,
 ) -> Run:
     """Run once; see `running.run`. Where onnxruntime lacks something, `refusal.lacking` is true."""
     onnxruntime.set_seed(seed)
-    last, refusal = len(graph.nodes), None
+    last, refusal = graph.position_behind(wanted), None
+    names = _values_to_keep(graph, last, inner=inner) if wanted is None else [wanted]
     while True:
         try:
-            result = _run(graph, feeds, providers, last, inner=inner or refusal is not None, limit=limit)
+            result = _run(graph, feeds, providers, last, names, profiled=inner, limit=limit)
         except Exception as error:
             # onnxruntime's exception classes have no common base but Exception.
             if limit is not None and _STOPPED in str(error):
@@ -66,9 +68,10 @@ def run(
                 return Run({}, 0, 0.0, refusal=stopped, feeds=feeds)
             culprit = marked_node(str(error))
             refusal = refusal or _refusal(graph, feeds, error, culprit)
-            if refusal.lacking or culprit is None or not 0 < culprit < last:
+            if refusal.lacking or wanted or culprit is None or not 0 < culprit < last:
                 return Run({}, 0, 0.0, refusal=refusal, feeds=feeds)
             last = culprit
+            names = _values_to_keep(graph, last, inner=True)
         else:
             return replace(result, reached=last, refusal=refusal, feeds=feeds)
 
@@ -85,29 +88,34 @@ def _is_allowed(graph: Graph, feeds: Mapping[str, Held]) -> bool:
     return infer(graph, shapes, types=True).problem is None
 
 
+def _values_to_keep(graph: Graph, last: int, *, inner: bool) -> list[str]:
+    names = [value.name for value in graph.outputs] if last == len(graph.nodes) else []
+    if not inner:
+        return names
+    produced = [name for node in graph.nodes[:last] for name in node.proto.output if name]
+    return list(dict.fromkeys([*produced, *names]))
+
+
 def _run(
     graph: Graph,
     feeds: Mapping[str, Held],
     providers: list[Provider],
     last: int,
+    names: list[str],
     *,
-    inner: bool,
+    profiled: bool,
     limit: float | None,
 ) -> Run:
-    names = [value.name for value in graph.outputs] if last == len(graph.nodes) else []
-    if inner:
-        produced = [name for node in graph.nodes[:last] for name in node.proto.output if name]
-        names = list(dict.fromkeys([*produced, *names]))
     model, lent = model_to_run(graph, last, names)
     with tempfile.TemporaryDirectory() as folder:
-        options = options_of(graph, lent, Path(folder) if inner else None)
+        options = options_of(graph, lent, profile=Path(folder) if profiled else None)
         session = loaded(model, options, providers)
         inputs = {name: lent_value(value) for name, value in feeds.items()}
         started = time.perf_counter()
         with _stopped_after(limit) as stopping:
             values = results_of(session, names, inputs, stopping)
         seconds = time.perf_counter() - started
-        times, where = _profiled(session.end_profiling()) if inner else ({}, {})
+        times, where = _profiled(session.end_profiling()) if profiled else ({}, {})
     return Run(values, last, seconds, times, where)
 
 
@@ -167,16 +175,30 @@ def model_to_run(graph: Graph, last: int, names: list[str]) -> tuple[onnx.ModelP
 
 
 def options_of(
-    graph: Graph, lent: Mapping[str, onnxruntime.OrtValue], profile: Path | None
+    graph: Graph,
+    lent: Mapping[str, onnxruntime.OrtValue],
+    *,
+    profile: Path | None = None,
+    optimised: Path | None = None,
 ) -> onnxruntime.SessionOptions:
-    """Optimisations off; with the folder of a `profile`, the time of each node is written there."""
+    """Optimisations off; with the folder of a `profile`, the time of each node is written there.
+
+    `optimised`: the file that the graph is written to, all optimisations on.
+    """
     options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    levels = onnxruntime.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_DISABLE_ALL if optimised is None else levels.ORT_ENABLE_ALL
     options.log_severity_level = 4
     # Threads that spin while they wait take the processor from the statistics of what was run.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # For a single run there is no point in copying the weights into another order.
-    options.add_session_config_entry("session.disable_prepacking", "1")
+    if optimised is None:
+        # For a single run there is no point in copying the weights into another order.
+        options.add_session_config_entry("session.disable_prepacking", "1")
+    else:
+        options.optimized_model_filepath = str(optimised)
+        # Weights beside it, as a file of Protocol Buffers ends at 2 GB.
+        options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights")
+        options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(graph.files.folder))
     if lent:
         options.add_external_initializers(list(lent), list(lent.values()))

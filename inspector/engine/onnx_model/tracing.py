@@ -54,6 +54,10 @@ class Pass:
         traced = Traced(known, reached, fields, formulas_of(graph, shapes), operations_of(graph, shapes), symbolic)
         return cls(traced, notes)
 
+    def placed(self, devices: Mapping[int, str]) -> "Pass":
+        """With where the nodes of the main graph ran."""
+        return replace(self, traced=replace(self.traced, devices=devices))
+
     def entering(self, bodies: BodyPass) -> "Pass":
         """With what was found out about the bodies in the graph."""
         kept = [note for note in self.notes if note.code != _FIRST]
