@@ -62,9 +62,7 @@ class ForwardDialog(Dialog[Pass]):
             )
 
         if self._can_be_optimised:
-            yield labelled(
-                "optimised", Tick("also with all of onnxruntime's optimisations, to compare", False, id="optimised")
-            )
+            yield labelled("optimised", Tick("also with onnxruntime's optimisations", False, id="optimised"))
 
     def result(self) -> Pass:
         """The pass as filled in."""

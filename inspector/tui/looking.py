@@ -86,10 +86,15 @@ def switch_values(app: NNInspectApp) -> None:
 def switch_output(app: NNInspectApp) -> None:
     """The values of the row's output, or of its tensor again."""
     row = app.row
-    if row is not None and row.values:
-        app.output_key = "" if app.side.current == "values" and app.output_key == row.values[0] else row.values[0]
-        open_panel("values")(app) if app.side.current != "values" else app.look()
-        app.look()
+    if row is None or not row.values:
+        return
+    on_show = app.side.current == "values"
+    app.output_key = "" if on_show and app.output_key == row.values[0] else row.values[0]
+    view = app.view()
+    if view is not None:
+        app.side.look_at(view)
+    if not on_show:
+        open_panel("values")(app)
 
 
 def next_pane(app: NNInspectApp) -> None:

@@ -17,6 +17,7 @@ from inspector.engine.onnx_model.providers import device_of, provider_of
 from inspector.engine.onnx_model.running import run
 from inspector.engine.onnx_model.runs import Run
 from inspector.engine.onnx_model.tracing import REFERENCE, Pass, reference_note
+from inspector.engine.statistics import on_one_thread
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,13 @@ def went_through(graph: Graph, specs: list[InputSpec], device: str, seed: int, b
 def measured(graph: Graph, table: ModelTable, went: WentThrough, seed: int, progress: Progress) -> ForwardReport:
     """Statistics, times and the first number that is none, row by row."""
     result = went.runs[""]
-    known = statistics_of_rows(graph, went.runs, progress)
-    return ForwardReport(
-        table=table,
-        runs=row_runs(graph, table.rows, went.runs, known),
-        outputs=[] if result.refusal else output_previews(graph, result.values),
-        first_nonfinite=first_nonfinite(graph, table.rows, went.runs, known),
-        seconds=None if result.refusal else result.seconds,
-        seed=seed,
-    )
+    with on_one_thread():
+        known = statistics_of_rows(graph, went.runs, progress)
+        return ForwardReport(
+            table=table,
+            runs=row_runs(graph, table.rows, went.runs, known),
+            outputs=[] if result.refusal else output_previews(graph, result.values),
+            first_nonfinite=first_nonfinite(graph, table.rows, went.runs, known),
+            seconds=None if result.refusal else result.seconds,
+            seed=seed,
+        )
