@@ -13,7 +13,9 @@ from inspector.core.wording import shortened
 DISTRIBUTIONS = ("normal", "uniform", "zeros", "ones")
 DTYPES = (
     "float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool",
-    "complex64", "complex128",
+    "complex64", "complex128", "uint16", "uint32", "uint64",
+    "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu",
+    "int4", "uint4", "int2", "uint2", "float4_e2m1fn",
 )  # fmt: skip
 
 SMALLEST_SEED, LARGEST_SEED = -(2**63), 2**64 - 1

@@ -59,10 +59,26 @@ class OutputPreview(Record, frozen=True, kw_only=True):
     """An output tensor of a real pass: its shape, statistics and leading values, printed as torch prints them."""
 
     name: str
-    shape: list[int]
+    shape: list[int] | None
+    """None for what is no tensor: a sequence, a map, an optional without a value."""
     dtype: str
     text: str
     statistics: Statistics | None = None
+
+
+class OptimisedRun(Record, frozen=True, kw_only=True):
+    """An ONNX graph with all optimisations of the runtime, beside the graph as it stands in the file."""
+
+    seconds: float
+    """For the graph's outputs alone, as `unoptimised_seconds`; statistics need every node's."""
+    nodes: int | None
+    """That are left in the main graph; None where the runtime does not tell."""
+    unoptimised_seconds: float
+    unoptimised_nodes: int
+    max_abs: float | None
+    """The largest difference between an output's elements with and without; None where no output is of numbers."""
+    relative: float | None
+    """The largest of ‖difference‖₂ / ‖output‖₂."""
 
 
 class ForwardReport(Record, frozen=True, kw_only=True):
@@ -75,6 +91,8 @@ class ForwardReport(Record, frozen=True, kw_only=True):
     first_nonfinite: FirstNonfinite | None = None
     seconds: float | None = None
     seed: int = 0
+    optimised: OptimisedRun | None = None
+    """Where it was asked for."""
 
 
 class CloneReport(Record, frozen=True, kw_only=True):

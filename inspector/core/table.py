@@ -136,6 +136,8 @@ class Row(Record, frozen=True, kw_only=True):
     flops: int | None = None
     output_bytes: int | None = None
     """What the elements of its outputs take."""
+    values: list[str] = []
+    """Names by which its outputs are asked for; of ONNX graphs only."""
     activation_bytes: int | None = None
     """What it and all below it newly took for outputs: of the innermost rows' outputs the memory that none of their
     inputs lies in. So views and in-place operations take none, and the rows' own add up to the root's."""
@@ -148,7 +150,8 @@ class Tensor(Record, frozen=True, kw_only=True):
     """A parameter or a buffer."""
 
     key: str
-    kind: Literal["parameter", "buffer"]
+    kind: Literal["parameter", "buffer", "value"]
+    """A value is what a row puts out; a model lists none among its tensors."""
     shape: list[int] | None
     dtype: str
     device: str

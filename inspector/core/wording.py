@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from inspector.core.results import OptimisedRun
 from inspector.core.table import FileInfo, Input, ReceptiveField, Source, SymbolicShape
 
 UNKNOWN = "?"
@@ -123,6 +124,17 @@ def shape(sizes: Sequence[int] | None) -> str:
     if sizes is None:
         return UNKNOWN
     return "×".join(map(str, sizes)) or "scalar"
+
+
+def optimised_run(run: OptimisedRun) -> str:
+    """Both times, both numbers of nodes, and how far the outputs are apart."""
+    left = UNKNOWN if run.nodes is None else str(run.nodes)
+    apart = "" if run.max_abs is None else f"; the outputs differ by at most {number(run.max_abs)}"
+    relative = "" if run.relative is None else f", relative {number(run.relative)}"
+    return (
+        f"optimised: {duration(run.seconds)} instead of {duration(run.unoptimised_seconds)} for the outputs alone, "
+        f"{left} of {run.unoptimised_nodes} nodes left{apart}{relative}"
+    )
 
 
 def shapes(several: Sequence[Sequence[int]]) -> str:

@@ -6,6 +6,7 @@ import torch
 
 from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
+from inspector.engine.arrays import Array, tensor_of
 from inspector.engine.user_paths import user_path
 from inspector.files import open_catalog
 
@@ -18,15 +19,19 @@ def draw_inputs(specs: list[InputSpec], seed: int) -> list[torch.Tensor]:
     Raises RequestError where a spec's distribution does not fit its dtype or its file cannot be read.
     """
     generator = torch.Generator().manual_seed(seed)
-    return [read_input(spec.file) if spec.file is not None else _draw(spec, generator) for spec in specs]
+    return [read_input(spec.file) if spec.file is not None else draw_input(spec, generator) for spec in specs]
 
 
 def dtype_of(spec: InputSpec) -> torch.dtype:
-    """The torch dtype a spec names."""
-    return getattr(torch, spec.dtype)  # type: ignore[no-any-return]  # parse_input admits names of dtypes only
+    """The torch dtype a spec names. Raises RequestError where torch has none of that name."""
+    dtype = getattr(torch, spec.dtype, None)
+    if not isinstance(dtype, torch.dtype):
+        raise RequestError(f"--input {spec}: torch has no {spec.dtype}; choose another dtype")
+    return dtype
 
 
-def _draw(spec: InputSpec, generator: torch.Generator) -> torch.Tensor:
+def draw_input(spec: InputSpec, generator: torch.Generator) -> torch.Tensor:
+    """Values for one spec that names a shape. Raises RequestError as `draw_inputs`."""
     shape, dtype = spec.shape or [], dtype_of(spec)
     try:
         return _values(spec, shape, dtype, generator)
@@ -59,29 +64,66 @@ def _values(spec: InputSpec, shape: list[int], dtype: torch.dtype, generator: to
 
 
 def read_input(file: str) -> torch.Tensor:
-    """The tensor in a `.pt`, `.npy` or image file; an image becomes (1, channels, height, width) in [0, 1].
+    """The tensor in a `.pt`, `.npy`, `.npz`, `.pb` (a `TensorProto`) or image file.
 
+    An image becomes (1, channels, height, width) in [0, 1].
     Raises RequestError naming the file where it is missing, of another kind, or broken.
     """
-    path = user_path(file)
-    if path.is_dir():
-        raise RequestError(f"--input @{file} is a folder; name a file in it")
-    if not path.is_file():
-        raise RequestError(f"--input @{file}: there is no such file")
+    path = named_file(file)
     suffix = path.suffix.lower()
     try:
         if suffix == ".npy":
             import numpy
 
-            return torch.from_numpy(numpy.load(path, allow_pickle=False).copy())
+            return tensor_of(numpy.load(path, allow_pickle=False))
+        if suffix == ".npz":
+            return tensor_of(_read_archive(path))
+        if suffix == ".pb":
+            return _read_proto(path)
         if suffix in IMAGE_SUFFIXES:
             return _read_image(path)
         return _read_saved(path)
     except RequestError as problem:
         raise RequestError(f"--input @{problem}") from None
     except Exception as problem:
-        reason = (str(problem).splitlines() or [""])[0] or type(problem).__name__
-        raise RequestError(f"--input @{file} cannot be read: {type(problem).__name__}: {reason}") from None
+        raise read_problem(file, problem) from None
+
+
+def named_file(file: str) -> Path:
+    """The file that is typed after ``@``. Raises RequestError where there is none."""
+    path = user_path(file)
+    if path.is_dir():
+        raise RequestError(f"--input @{file} is a folder; name a file in it")
+    if not path.is_file():
+        raise RequestError(f"--input @{file}: there is no such file")
+    return path
+
+
+def read_problem(file: str, problem: Exception) -> RequestError:
+    """The sentence for a file that is broken, whatever its reader raised."""
+    reason = (str(problem).splitlines() or [""])[0] or type(problem).__name__
+    return RequestError(f"--input @{file} cannot be read: {type(problem).__name__}: {reason}")
+
+
+def _read_archive(path: Path) -> Array:
+    """The one array of an archive."""
+    import numpy
+
+    with numpy.load(path, allow_pickle=False) as archive:
+        if len(archive.files) != 1:
+            raise RequestError(f"{path} holds {len(archive.files)} arrays, not one; save the array alone")
+        array: Array = archive[archive.files[0]]
+        return array
+
+
+def _read_proto(path: Path) -> torch.Tensor:
+    """The tensor of a serialised `TensorProto`, as the test data beside ONNX models is."""
+    import onnx
+
+    proto = onnx.TensorProto.FromString(path.read_bytes())
+    if proto.data_location == onnx.TensorProto.EXTERNAL:
+        raise RequestError(f"{path} keeps its values in yet another file, which is not opened; save them in this one")
+    return tensor_of(onnx.numpy_helper.to_array(proto))
 
 
 def _read_saved(path: Path) -> torch.Tensor:

@@ -20,6 +20,7 @@ from inspector.core.results import (
     ForwardReport,
     InitPreview,
     KeyExplanation,
+    OptimisedRun,
     SaveReport,
     SourceReport,
     ValuesReport,
@@ -52,6 +53,10 @@ class LiveModel(ABC):
     @abstractmethod
     def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
         """Run once on real values and measure every row."""
+
+    @abstractmethod
+    def optimised(self, progress: Progress) -> OptimisedRun:
+        """Run again as the last pass ran, with and without the optimisations of the runtime."""
 
     @abstractmethod
     def arrays(self) -> "Iterator[tuple[str, str, Array | None]]":

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy
 import torch
@@ -24,6 +25,18 @@ _CANCELLED = 1e4
 DENSE_LIMIT = 1 << 26
 """Elements of a sparse tensor that are written out; beyond, its statistics are not known."""
 UNKNOWN = Statistics(mean=None, std=None, min=None, max=None, zeros=None)
+
+
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """Many small reductions on one thread of torch: where the machine has other work, its threads wait for each other
+    ten times longer than the work takes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @torch.no_grad()

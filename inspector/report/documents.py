@@ -1,5 +1,6 @@
 """The JSON documents of the contract, one function each."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from inspector.core.graph_comparison import GraphComparison
 from inspector.core.memory import MemoryReport
 from inspector.core.repair import RepairReport
 from inspector.core.repeated_blocks import repeated_blocks
-from inspector.core.results import EditReport, ForwardReport, KeyExplanation, SaveReport
+from inspector.core.results import EditReport, ForwardReport, KeyExplanation, SaveReport, ValuesReport
 from inspector.core.row_comparison import RowComparison
 from inspector.core.table import ModelTable
 from inspector.core.what_if import WhatIfReport
@@ -23,7 +24,7 @@ def summary_document(table: ModelTable, memory: MemoryReport | None = None) -> s
     return _json({**msgspec.structs.asdict(table), "blocks": repeated_blocks(table), **more})
 
 
-def forward_document(report: ForwardReport) -> str:
+def forward_document(report: ForwardReport, values: Sequence[ValuesReport] = ()) -> str:
     """`forward --json`: the summary, with measurements in each row and gradients in each tensor."""
     document: dict[str, Any] = {**msgspec.to_builtins(report.table), "blocks": repeated_blocks(report.table)}
     for row, run in zip(document["rows"], report.runs, strict=True):
@@ -32,11 +33,15 @@ def forward_document(report: ForwardReport) -> str:
     if gradients:
         for tensor in document["tensors"]:
             tensor |= gradients.get(tensor["key"], {"gradient": None, "gradient_note": "a buffer has no gradient"})
-    for output, preview in zip(document["outputs"], report.outputs, strict=True):
-        output |= {"text": preview.text, "statistics": msgspec.to_builtins(preview.statistics)}
+    previews = {preview.name: preview for preview in report.outputs}
+    for output in document["outputs"]:
+        if (preview := previews.get(output["name"])) is not None:
+            output |= {"text": preview.text, "statistics": msgspec.to_builtins(preview.statistics)}
     document["first_nonfinite"] = msgspec.to_builtins(report.first_nonfinite)
     document["seconds"] = report.seconds
     document["seed"] = report.seed
+    document["optimised"] = msgspec.to_builtins(report.optimised)
+    document["values"] = msgspec.to_builtins(values)
     return _json(document)
 
 

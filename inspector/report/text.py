@@ -11,7 +11,7 @@ from inspector.core.block_differences import Facts
 from inspector.core.memory import MemoryReport
 from inspector.core.named_globals import refused_first, sentence
 from inspector.core.repeated_blocks import Run
-from inspector.core.results import ForwardReport, KeyExplanation, RowRun
+from inspector.core.results import ForwardReport, KeyExplanation, RowRun, ValuesReport
 from inspector.core.table import Failure, FileInfo, ModelTable, Row
 from inspector.report.console import standard_output
 from inspector.report.folded_rows import PrintedRow, every_row, folded_rows
@@ -81,8 +81,8 @@ def print_table(table: ModelTable, memory: MemoryReport | None = None, full: boo
     _print_rest(console, table)
 
 
-def print_forward(report: ForwardReport) -> None:
-    """`forward`: what every row did, then the output."""
+def print_forward(report: ForwardReport, values: Sequence[ValuesReport] = ()) -> None:
+    """`forward`: what every row did, then the output, then the values asked for."""
     console = standard_output()
     table = report.table
     _print_head(console, table)
@@ -106,6 +106,8 @@ def print_forward(report: ForwardReport) -> None:
         console.print(Text(output.text))
     if report.seconds is not None:
         console.print(Text(f"\nforward took {wording.duration(report.seconds)}, seed {report.seed}"))
+    if report.optimised is not None:
+        console.print(Text(wording.optimised_run(report.optimised)))
     if report.first_nonfinite is not None:
         first = report.first_nonfinite
         console.print(
@@ -114,7 +116,21 @@ def print_forward(report: ForwardReport) -> None:
     for gradient in report.gradients:
         if gradient.gradient_note:
             console.print(Text(f"no gradient for {gradient.key}: {gradient.gradient_note}"))
+    for one in values:
+        _print_values(console, one)
     _print_rest(console, table)
+
+
+def _print_values(console: Console, values: ValuesReport) -> None:
+    name = f"{wording.printable(values.key)}{values.index}"
+    console.print(Text(f"\n{name}  {wording.shape(values.shape)}  {values.dtype}", style="bold"))
+    found = values.statistics
+    facts = (("mean", found.mean), ("std", found.std), ("min", found.min), ("max", found.max))
+    counts = (("NaN", found.nan), ("Inf", found.inf))
+    told = [f"{label} {wording.number(value)}" for label, value in facts if value is not None]
+    console.print(Text(", ".join([*told, *(f"{count} {label}" for label, count in counts if count)])))
+    for row in values.rows:
+        console.print(Text("  ".join("·" if value is None else wording.number(value) for value in row)))
 
 
 def print_keys(keys: list[KeyExplanation]) -> None:

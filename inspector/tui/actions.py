@@ -94,6 +94,15 @@ APP_ACTIONS = (
         why_not=reasons.no_picture,
     ),
     Action(
+        id="output",
+        keys="o",
+        title="Values of the output",
+        help="What the row put out in the last pass, in the panel of values; once more for its tensor. ONNX models.",
+        group=LOOK,
+        run=looking.switch_output,
+        why_not=reasons.no_output,
+    ),
+    Action(
         id="next_pane",
         keys="tab",
         title="Switch side",

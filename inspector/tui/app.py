@@ -92,6 +92,8 @@ class NNInspectApp(App[int]):
         self.spelling: Spelling = "here"
         self.wrapped: frozenset[str] = frozenset()
         self.tensor_key: str | None = None
+        self.output_key = ""
+        """The value whose row shows it instead of a tensor of its own."""
         self.zoomed: str | None = None
         self.look_due = False
 
@@ -198,6 +200,8 @@ class NNInspectApp(App[int]):
     def show_report(self, report: ForwardReport) -> None:
         """Show a real pass."""
         self.report, self.report_is_old = report, False
+        # Values of the pass before.
+        self.side.forget()
         self.show_table(report.table)
         self.side.open("activations")
         first = report.first_nonfinite
@@ -264,10 +268,10 @@ class NNInspectApp(App[int]):
         return self.module_tree.current
 
     @property
-    def tensor(self) -> Tensor | None:
-        """The tensor chosen, else the first of the row's own."""
+    def looked_at(self) -> Tensor | None:
+        """What the values are shown of: the tensor chosen, else the first of the row's own, else its output."""
         view = self.view()
-        return view.tensor if view else None
+        return view.looked_at if view else None
 
     def view(self) -> View | None:
         """What the panels look at; None before there is a table."""
@@ -279,6 +283,7 @@ class NNInspectApp(App[int]):
             row=row,
             failed=failed_row(table) == row.index,
             repetition=self.module_tree.repetition,
+            output_first=bool(row.values) and row.values[0] == self.output_key,
             report=self.report,
             report_is_old=self.report_is_old,
             clone=self.clone,

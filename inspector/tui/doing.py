@@ -60,7 +60,7 @@ def _run(app: NNInspectApp, backward: bool) -> None:
             app.conversation.spawn(run(chosen))
 
     async def run(chosen: Pass) -> None:
-        request = Forward(inputs=chosen.inputs, seed=chosen.seed, backward=chosen.backward)
+        request = Forward(inputs=chosen.inputs, seed=chosen.seed, backward=chosen.backward, optimised=chosen.optimised)
         report = await app.conversation.ask(
             request, "running forward and backward" if chosen.backward else "running forward"
         )
@@ -68,7 +68,9 @@ def _run(app: NNInspectApp, backward: bool) -> None:
             app.show_report(report)
 
     can_go_back = not reasons.no_backward(app)
-    app.push_screen(ForwardDialog(current_inputs(app), app.recipe.seed, backward if can_go_back else None), start)
+    onnx = app.table is not None and app.table.model.framework == "onnx"
+    dialog = ForwardDialog(current_inputs(app), app.recipe.seed, backward if can_go_back else None, onnx)
+    app.push_screen(dialog, start)
 
 
 def memory(app: NNInspectApp) -> None:

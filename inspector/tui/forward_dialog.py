@@ -23,6 +23,7 @@ class Pass:
     inputs: list[InputSpec]
     seed: int
     backward: bool
+    optimised: bool = False
 
 
 class ForwardDialog(Dialog[Pass]):
@@ -31,12 +32,15 @@ class ForwardDialog(Dialog[Pass]):
     title_text = "Run the model on random input"
     button = "Run"
 
-    def __init__(self, inputs: list[InputSpec], seed: int, backward: bool | None) -> None:
+    def __init__(
+        self, inputs: list[InputSpec], seed: int, backward: bool | None, can_be_optimised: bool = False
+    ) -> None:
         """`backward` is whether it is ticked at first; None where the model has no backward pass."""
         super().__init__()
         self._inputs = inputs
         self._seed = seed
         self._backward = backward
+        self._can_be_optimised = can_be_optimised
 
     def fields(self) -> Iterable[Widget]:
         """A line for each input, and what holds for all of them."""
@@ -57,6 +61,9 @@ class ForwardDialog(Dialog[Pass]):
                 "backward", Tick("from a randomly weighted sum of the outputs", self._backward, id="backward")
             )
 
+        if self._can_be_optimised:
+            yield labelled("optimised", Tick("also with onnxruntime's optimisations", False, id="optimised"))
+
     def result(self) -> Pass:
         """The pass as filled in."""
         if self._inputs:
@@ -74,7 +81,10 @@ class ForwardDialog(Dialog[Pass]):
                 for one in inputs
             ]
         seed = self.whole_number("seed", "the seed", least=0, most=LARGEST_SEED)
-        return Pass(inputs=inputs, seed=seed, backward=any(tick.value for tick in self.query(Tick)))
+        return Pass(inputs=inputs, seed=seed, backward=self._ticked("backward"), optimised=self._ticked("optimised"))
+
+    def _ticked(self, name: str) -> bool:
+        return any(tick.value for tick in self.query(f"#{name}").results(Tick))
 
 
 def with_batch(inputs: list[InputSpec], before: list[InputSpec], batch: int) -> list[InputSpec]:

@@ -76,11 +76,25 @@ def switch_field(app: NNInspectApp) -> None:
 
 def switch_values(app: NNInspectApp) -> None:
     """Numbers, heat map or kernels of the chosen tensor; from another panel as it was left."""
-    tensor = app.tensor
+    tensor = app.looked_at
     if app.side.current != "values":
         open_panel("values")(app)
     elif tensor is not None:
         app.side.values.step(tensor)
+
+
+def switch_output(app: NNInspectApp) -> None:
+    """The values of the row's output, or of its tensor again."""
+    row = app.row
+    if row is None or not row.values:
+        return
+    on_show = app.side.current == "values"
+    app.output_key = "" if on_show and app.output_key == row.values[0] else row.values[0]
+    view = app.view()
+    if view is not None:
+        app.side.look_at(view)
+    if not on_show:
+        open_panel("values")(app)
 
 
 def next_pane(app: NNInspectApp) -> None:

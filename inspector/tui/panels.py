@@ -161,6 +161,9 @@ def _outcome(page: Page, view: View) -> None:
             page.line((f"{first.path}, call {first.call + 1}", ERROR))
             if first.source:
                 page.line(f"{wording.source_place(first.source)}  {first.source.text.strip()}")
+        if view.report.optimised is not None:
+            page.heading("Optimised")
+            page.paragraph(wording.optimised_run(view.report.optimised))
         for output in view.report.outputs:
             page.heading(f"Output {output.name}".rstrip(), f"{wording.shape(output.shape)} {output.dtype}")
             page.paragraph(output.text)

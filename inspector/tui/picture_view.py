@@ -82,10 +82,10 @@ class PictureView(Widget, can_focus=True):
         if isinstance(self._shown, Page):
             return self._shown.content(width)
         picture, layout, view = self._shown
-        assert view.tensor is not None
-        sizes = f"{wording.shape(view.tensor.shape)}  {view.tensor.dtype}"
+        assert view.looked_at is not None
+        sizes = f"{wording.shape(view.looked_at.shape)}  {view.looked_at.dtype}"
         colours = Colours.of_theme(self.app.theme_variables) if self.in_colour else None
-        key = view.spell(view.tensor.key)
+        key = view.spell(view.looked_at.key)
         return content_of(draw_picture(picture, layout, key, sizes, _hint(layout), colours, width), width)
 
     def action_picture(self, id: str) -> None:

@@ -28,7 +28,7 @@ def no_picture(app: NNInspectApp) -> str:
     why_not = nothing_open(app)
     if why_not or app.side.current != "values":
         return why_not
-    tensor = app.tensor
+    tensor = app.looked_at
     if tensor is None:
         return "there is no tensor at this row"
     if tensor.lazy:
@@ -36,6 +36,15 @@ def no_picture(app: NNInspectApp) -> str:
     if not tensor.shape:
         return "a single number has no picture"
     return "" if tensor.elements else "this tensor has no elements"
+
+
+def no_output(app: NNInspectApp) -> str:
+    """Values of the nodes of an ONNX graph are worked out again; a PyTorch pass keeps none."""
+    if app.table is not None and app.table.model.framework != "onnx":
+        return "the values of outputs can be asked for in ONNX models only; panel 5 has their statistics"
+    if nothing_open(app) or app.report is None:
+        return nothing_open(app) or "no pass has run on real values yet; f runs one"
+    return "" if app.row is not None and app.row.values else "this row puts nothing out"
 
 
 def no_picture_on_show(app: NNInspectApp) -> str:

@@ -119,6 +119,8 @@ class Side(Vertical):
 
     def values_known(self, view: View) -> ValuesReport | None:
         """The values of the view's tensor at the index looked at, where they are here."""
+        if view.looked_at is not view.tensor:
+            return None
         request = self.values.wanted_numbers(view)
         answer = self._answers.get(repr(request))
         return answer if isinstance(answer, ValuesReport) else None

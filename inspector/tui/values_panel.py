@@ -55,7 +55,7 @@ class ValuesPanel(Vertical):
 
     def wanted(self, view: View) -> Request[Any] | None:
         """The values at the index typed, or a picture of them as large as there is room for."""
-        tensor = view.tensor
+        tensor = view.looked_at
         if tensor is None or tensor.lazy:
             return None
         form = self.form_of(tensor)
@@ -71,11 +71,11 @@ class ValuesPanel(Vertical):
 
     def wanted_numbers(self, view: View) -> Values | None:
         """The values at the index typed."""
-        return Values(key=view.tensor.key, index=self._index(view.tensor)) if view.tensor else None
+        return Values(key=view.looked_at.key, index=self._index(view.looked_at)) if view.looked_at else None
 
     def show_view(self, view: View, answer: Any) -> None:
         """Draw the values, or say why there are none."""
-        tensor = view.tensor
+        tensor = view.looked_at
         key = tensor.key if tensor else ""
         if key != self._key:
             self._key = key
@@ -125,9 +125,9 @@ class ValuesPanel(Vertical):
         plots.statistics(page, report.statistics)
         _sizes(page, report)
         if report.rows:
-            value_grid(page, report, (view.tensor.shape if view.tensor else None) or [])
-        if view.tensor is not None and len(forms(view.tensor)) > 1:
-            page.line((f"V shows {' and '.join(_articled(form) for form in forms(view.tensor)[1:])}", MUTED))
+            value_grid(page, report, (view.looked_at.shape if view.looked_at else None) or [])
+        if view.looked_at is not None and len(forms(view.looked_at)) > 1:
+            page.line((f"V shows {' and '.join(_articled(form) for form in forms(view.looked_at)[1:])}", MUTED))
         return page
 
     def on_input_changed(self, event: Input.Changed) -> None:

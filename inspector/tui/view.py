@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 from typing import Literal
 
 from inspector.core import key_spelling
@@ -27,6 +28,8 @@ class View:
     repetition: str = ""
     """Of which blocks the row is the first, or how it differs from them."""
     tensor: Tensor | None = None
+    output_first: bool = False
+    """The row's output is to be looked at, though it has tensors of its own."""
     report: ForwardReport | None = None
     report_is_old: bool = False
     """The model was changed after that pass."""
@@ -48,6 +51,16 @@ class View:
         return replace(self, tensor=tensor)
 
     @cached_property
+    def output(self) -> Tensor | None:
+        """What the row put out in the last pass, where it can be asked for: of ONNX models."""
+        return output_of(self.row) if self.report is not None else None
+
+    @property
+    def looked_at(self) -> Tensor | None:
+        """What the values are shown of: the tensor chosen, else the row's output."""
+        return self.output if self.output_first or self.tensor is None else self.tensor
+
+    @cached_property
     def tensors(self) -> list[Tensor]:
         """The tensors at or below the row."""
         return tensors_below(self.table, self.row)
@@ -58,6 +71,25 @@ class View:
         if self.row.kind == "node":
             return self.tensors
         return [tensor for tensor in self.tensors if tensor.key.rpartition(".")[0] == self.row.path]
+
+
+def output_of(row: Row) -> Tensor | None:
+    """The first value that a row makes, as a tensor; None where it cannot be asked for."""
+    if not row.values or not row.reached:
+        return None
+    shape = row.output_shapes[0] if row.output_shapes else None
+    return Tensor(
+        key=row.values[0],
+        kind="value",
+        shape=shape,
+        dtype=row.dtype or "",
+        device=row.device or "",
+        trainable=False,
+        persistent=False,
+        elements=None if shape is None else prod(shape),
+        bytes=row.output_bytes,
+        expression="",
+    )
 
 
 def tensors_below(table: ModelTable, row: Row) -> list[Tensor]:

@@ -63,6 +63,8 @@ class Forward(Request[ForwardReport], frozen=True, kw_only=True):
     inputs: list[InputSpec] = []
     seed: int = 0
     backward: bool = False
+    optimised: bool = False
+    """Afterwards once more, with the runtime's optimisations; of ONNX models only."""
     answer: ClassVar[Any] = ForwardReport
 
 
@@ -127,6 +129,7 @@ class Values(Request[ValuesReport], frozen=True, kw_only=True):
     """Values of a tensor, or of a slice such as ``[0, :, 3:5]``."""
 
     key: str
+    """Of a tensor; in an ONNX graph also a value or the path of a node, as it was in the last real pass."""
     index: str = ""
     limit: int = 64
     answer: ClassVar[Any] = ValuesReport

@@ -6,6 +6,8 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from inspector.core.differences import DiffReport
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
 from inspector.engine.user_paths import START, user_path
@@ -65,8 +67,11 @@ class Server:
         match request:
             case protocol.Trace(inputs=inputs):
                 return model.trace(inputs, progress)
-            case protocol.Forward(inputs=inputs, seed=seed, backward=backward):
-                return model.forward(inputs, seed, backward, progress)
+            case protocol.Forward(inputs=inputs, seed=seed, backward=backward, optimised=optimised):
+                report = model.forward(inputs, seed, backward, progress)
+                if not optimised or report.table.failure is not None:
+                    return report
+                return msgspec.structs.replace(report, optimised=model.optimised(progress))
             case protocol.Memory(settings=settings):
                 return model.memory(settings, progress)
             case protocol.Check():

@@ -5,12 +5,11 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper
-from onnx.backend.test.case.node import collect_testcases
 from onnx_graphs import FLOAT, INT64, array, mlp, model_of, normal, opened, quiet, saved, value
 
 from inspector.core.errors import RequestError
 from inspector.core.memory import MemorySettings
-from inspector.core.recipe import InputSpec, Recipe, parse_input
+from inspector.core.recipe import Recipe, parse_input
 from inspector.engine.onnx_model import open_onnx
 
 PACKAGED = Path(onnx.__file__).parent / "backend" / "test" / "data"
@@ -168,50 +167,6 @@ def test_shapes_of_the_packaged_models_are_those_of_a_run(name):
     assert table.outputs[0].shape == expected[graph.output[0].name]
 
 
-CASES = (
-    "test_conv_with_strides_padding", "test_conv_with_autopad_same",
-    "test_conv_with_strides_and_asymmetric_padding", "test_convtranspose", "test_convtranspose_pads",
-    "test_convtranspose_dilations", "test_convtranspose_output_shape", "test_convtranspose_autopad_same",
-    "test_maxpool_2d_ceil", "test_maxpool_2d_dilations", "test_maxpool_3d_default", "test_maxpool_2d_same_lower",
-    "test_averagepool_2d_same_upper", "test_averagepool_2d_ceil", "test_globalaveragepool",
-    "test_lppool_2d_strides", "test_resize_upsample_scales_linear", "test_resize_downsample_scales_cubic",
-    "test_resize_upsample_sizes_nearest", "test_slice", "test_slice_neg", "test_transpose_default",
-    "test_reduce_mean_default_axes_keepdims_random", "test_softmax_axis_1", "test_gather_0",
-    "test_layer_normalization_2d_axis1", "test_lstm_defaults", "test_gru_defaults", "test_top_k",
-    "test_constant_pad", "test_edge_pad", "test_nonzero_example", "test_split_equal_parts_1d_opset13",
-    "test_gemm_all_attributes", "test_concat_2d_axis_1",
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def node_cases():
-    return {case.name: case for case in collect_testcases("")}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
-def test_the_node_cases_of_the_standard_give_the_outputs_it_expects(tmp_path, node_cases, name):
-    case = node_cases[name]
-    case.model.ir_version = min(case.model.ir_version, 10)  # newer than this onnxruntime reads
-    inputs, outputs = case.data_sets[0]
-    specs = []
-    for declared, found in zip(case.model.graph.input, inputs, strict=True):
-        numpy.save(tmp_path / f"{declared.name}.npy", found)
-        specs.append(InputSpec(name=declared.name, file=str(tmp_path / f"{declared.name}.npy")))
-    live = opened(tmp_path, case.model)
-    traced = live.trace(specs, quiet)
-    assert traced.failure is None
-    assert [one.shape for one in traced.outputs] == [list(found.shape) for found in outputs]
-    report = live.forward([], 0, False, quiet)
-    for shown, found in zip(report.outputs, outputs, strict=True):
-        assert shown.shape == list(found.shape)
-        if found.size:
-            assert shown.statistics.mean == pytest.approx(found.astype(float).mean(), rel=1e-3, abs=1e-5)
-            assert shown.statistics.max == pytest.approx(float(found.max()), rel=1e-3, abs=1e-5)
-    single = [line.output for line in traced.rows[1].formula or [] if line.axis != "features"]
-    assert not single or single == list(outputs[0].shape[-len(single) :])
-
-
 def image_net(folder, flat):
     """A convolution, a flatten, and a layer that only fits an image of 28 × 28 where `flat` is 3136."""
     nodes = [
@@ -282,14 +237,17 @@ def test_shapes_that_depend_on_values_come_from_a_run(tmp_path):
     assert any(note.code == "real-pass" for note in table.notes)
 
 
-def test_text_inputs_are_said_to_be_impossible_and_the_structure_is_shown(tmp_path):
-    node = helper.make_node("StringNormalizer", ["x"], ["y"])
+def test_words_are_made_up_and_other_words_can_be_given(tmp_path):
+    node = helper.make_node("StringNormalizer", ["x"], ["y"], case_change_action="UPPER", locale="C")
     model = model_of([node], [value("x", [2], TensorProto.STRING)], [])
-    model.graph.output.append(value("y", [2], TensorProto.STRING))
+    model.graph.output.append(value("y", None, TensorProto.STRING))
     live = opened(tmp_path, model)
-    assert "text" in next(note.message for note in live.trace([], quiet).notes if note.code == "no-input")
-    with pytest.raises(RequestError, match="text"):
-        live.forward([], 0, False, quiet)
+    assert live.trace([], quiet).inputs[0].spec == "x==['one', 'two']"
+    report = live.forward([parse_input("x==['left', 'right']")], 0, False, quiet)
+    assert report.table.failure is None
+    assert (report.outputs[0].dtype, report.outputs[0].shape) == ("string", [2])
+    assert "LEFT" in report.outputs[0].text
+    assert report.outputs[0].statistics is None
 
 
 def test_keys_are_explained_part_by_part(tmp_path):

@@ -166,6 +166,12 @@ def tensor(key: str, shape: list[int]) -> Tensor:
     )  # fmt: skip
 
 
+def sizes_of(table: ModelTable, key: str) -> list[int]:
+    """The shape of a tensor, or of what a row puts out."""
+    outputs = {name: shape for row in table.rows for name, shape in zip(row.values, row.output_shapes, strict=False)}
+    return next((one.shape or [] for one in table.tensors if one.key == key), None) or outputs[key]
+
+
 class FakeClient:
     """Answers from hand-made tables; what a request finds in `answers` is said, raised or called instead."""
 
@@ -240,14 +246,14 @@ class FakeClient:
             case protocol.Explain():
                 return [explanation(key) for key in request.keys or [one.key for one in table.tensors]]
             case protocol.Values():
-                sizes = next(one.shape or [] for one in table.tensors if one.key == request.key)
+                sizes = sizes_of(table, request.key)
                 parse_index(request.index, sizes, request.key)
                 return ValuesReport(
                     key=request.key, index=request.index, shape=[5, 5], dtype="float32", device="cpu",
                     statistics=STATISTICS, rows=[[0.5, -0.25], [None, 1.0]],
                 )  # fmt: skip
             case protocol.DrawValues(settings=settings):
-                sizes = next(one.shape or [] for one in table.tensors if one.key == settings.key)
+                sizes = sizes_of(table, settings.key)
                 return picture_of_array(waves(sizes), settings, "float32")
             case protocol.SourceOf():
                 return SourceReport(path=request.path, file="lenet.py", first_line=10, text=FORWARD)

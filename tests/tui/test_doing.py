@@ -236,3 +236,48 @@ async def test_keys_typed_in_a_burst_are_taken_one_after_the_other():
         await ui.press("f12")
         edit = ui.client.asked_for(protocol.Apply)[0].edit
         assert (edit.index, edit.argument) == ([1, 0, 0, 2], "65")
+
+
+def onnx_lenet():
+    """The same rows as those of a graph, each with a name for what it puts out."""
+    table = lenet()
+    rows = [
+        msgspec.structs.replace(row, values=[f"{row.path or 'all'}_output"], output_shapes=row.output_shapes[:1])
+        for row in table.rows
+    ]
+    return msgspec.structs.replace(table, rows=rows, model=msgspec.structs.replace(table.model, framework="onnx"))
+
+
+async def test_o_shows_what_the_row_put_out_and_once_more_its_tensor():
+    client = FakeClient(onnx_lenet())
+    async with session(client=client) as ui:
+        await ui.press("o")
+        assert client.asked_for(protocol.Values) == []
+        assert "no pass has run" in ui.text
+        await ui.press("f", "enter", "down", "o")
+        row = ui.app.row
+        assert client.asked_for(protocol.Values)[-1].key == row.values[0]
+        assert row.values[0] in ui.text
+        await ui.press("o")
+        assert client.asked_for(protocol.Values)[-1].key in {one.key for one in lenet().tensors}
+
+
+async def test_a_new_pass_brings_new_values():
+    client = FakeClient(onnx_lenet())
+    async with session(client=client) as ui:
+        await ui.press("f", "enter", "down", "o")
+        before = len(client.asked_for(protocol.Values))
+        await ui.press("f", "enter", "4")
+        assert len(client.asked_for(protocol.Values)) == before + 1
+
+
+async def test_the_dialog_offers_optimisations_for_onnx_only():
+    client = FakeClient(onnx_lenet())
+    async with session(client=client) as ui:
+        await ui.press("f")
+        ui.app.screen.query_one("#optimised").value = True
+        await ui.press("ctrl+s")
+        assert client.asked_for(protocol.Forward)[0].optimised
+    async with session() as ui:
+        await ui.press("f")
+        assert not ui.app.screen.query("#optimised")

@@ -21,13 +21,13 @@ from inspector.engine.onnx_model.rows import Traced, Value
 from inspector.engine.onnx_model.shapes import infer
 
 if TYPE_CHECKING:
-    from inspector.engine.onnx_model.running import Run
+    from inspector.engine.onnx_model.runs import Run
 
 _MOST = 256
 """Bodies that are gone through; each that is run takes a session of its own."""
 _ELEMENT_TYPES = {dtype_name(code): code for code in TensorProto.DataType.values() if code}
 Known = Mapping[str, Any]
-"""Tensors by name, as numpy or torch has them; None for what is no tensor."""
+"""Values by name, tensors as numpy or torch has them; None for what is not known."""
 RunBody = Callable[[Graph, dict[str, Any]], "Run"]
 
 
@@ -73,10 +73,12 @@ def _pass(body: Body, around: Graph, traced: Traced, known: Known, run_body: Run
     if run_body is not None and given is not None:
         feeds = {name: surroundings.tensor(source) for name, source in sources.items()}
         if all(tensor is not None for tensor in feeds.values()):
+            from inspector.engine.onnx_model.held import described
+
             run = run_body(typed, feeds)
             found.runs[graph.path] = run
             inner = {**feeds, **run.values}
-            passed |= {name: _value(tensor) for name, tensor in run.values.items() if tensor is not None}
+            passed |= {name: described(one) for name, one in run.values.items() if one is not None}
             reached = run.reached or reached
     if given and body.node.path not in found.iterated:
         found.iterated.append(body.node.path)
@@ -102,7 +104,7 @@ class _Surroundings:
             return numpy.full(source.shape, source.number, dtype=source.dtype)
         tensor = self._tensor(source.name)
         for axis, index in source.at:
-            if tensor is None or not -len(tensor.shape) <= axis < len(tensor.shape):
+            if not hasattr(tensor, "shape") or not -len(tensor.shape) <= axis < len(tensor.shape):
                 return None
             axis %= len(tensor.shape)
             if tensor.shape[axis] == 0:
@@ -125,7 +127,7 @@ class _Surroundings:
     def number(self, name: str) -> float | None:
         """The first element of a value."""
         tensor = self._tensor(name)
-        if tensor is None or 0 in tensor.shape:
+        if not hasattr(tensor, "shape") or 0 in tensor.shape or str(tensor.dtype) == "object":
             return None
         return float(tensor.reshape(-1)[0].item())
 
@@ -141,7 +143,3 @@ class _Surroundings:
 
 def _declared(name: str, value: Value) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, _ELEMENT_TYPES[value.dtype or ""], value.shape)
-
-
-def _value(tensor: Any) -> Value:
-    return Value(list(tensor.shape), str(tensor.dtype).removeprefix("torch."))

@@ -11,10 +11,12 @@ from inspector.core.results import CloneReport
 from inspector.engine.live import Progress
 from inspector.engine.onnx_model.feeding import draw
 from inspector.engine.onnx_model.graph import Graph
+from inspector.engine.onnx_model.held import text_of
 from inspector.engine.onnx_model.measuring import output_previews
 from inspector.engine.onnx_model.opening import read_graph
 from inspector.engine.onnx_model.providers import provider_of
 from inspector.engine.onnx_model.running import run
+from inspector.engine.onnx_model.runs import Run
 from inspector.engine.onnx_model.saving import save
 
 
@@ -34,17 +36,15 @@ def compare_clone(graph: Graph, specs: list[InputSpec], device: str, seed: int, 
         cloned = run(read_graph(copy), feeds, providers, seed, inner=False)
     if original.refusal:
         raise RequestError(f"the model does not run: {original.refusal.message}; run forward to see where")
-    return _compared(graph, original.values, cloned.values)
+    return _compared(graph, original, cloned)
 
 
-def _compared(
-    graph: Graph, original: dict[str, torch.Tensor | None], cloned: dict[str, torch.Tensor | None]
-) -> CloneReport:
+def _compared(graph: Graph, original: Run, cloned: Run) -> CloneReport:
     equal, largest = True, 0.0
-    for name, first in original.items():
-        second = cloned.get(name)
+    for name in original.values:
+        first, second = original.tensor(name), cloned.tensor(name)
         if first is None or second is None or first.shape != second.shape or first.dtype != second.dtype:
-            equal = equal and first is None and second is None
+            equal = equal and text_of(original.values[name]) == text_of(cloned.values.get(name))
             continue
         equal = equal and torch.equal(_bytes(first), _bytes(second))
         if first.numel():
@@ -55,7 +55,7 @@ def _compared(
         if equal
         else "the outputs differ though the weights are the same: a node draws random numbers or runs in another order"
     )
-    previews = output_previews(graph, original)
+    previews = output_previews(graph, original.values)
     return CloneReport(equal=equal, max_abs=largest, outputs=previews, explanation=explanation)
 
 

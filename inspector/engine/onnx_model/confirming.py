@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from inspector.core.recipe import InputSpec
 from inspector.engine.onnx_model.body_pass import BodyPass, RunBody, pass_bodies
 from inspector.engine.onnx_model.failing import Refusal
-from inspector.engine.onnx_model.feeding import as_tensors, draw
+from inspector.engine.onnx_model.feeding import draw
 from inspector.engine.onnx_model.graph import Graph
+from inspector.engine.onnx_model.held import Held, described, held
 from inspector.engine.onnx_model.initializers import dtype_name
 from inspector.engine.onnx_model.providers import provider_of
 from inspector.engine.onnx_model.rows import Traced, Value
-from inspector.engine.onnx_model.running import Run, run
+from inspector.engine.onnx_model.running import run
+from inspector.engine.onnx_model.runs import Run
 from inspector.engine.onnx_model.shapes import Inferred
 from inspector.engine.onnx_model.tracing import Attempt
 
@@ -29,9 +29,10 @@ def confirmed(
     complete = inferred.complete and inferred.problem is None
     if complete and not graph.bodies:
         # Inference believes what a graph says of itself; a run tells whether it is so.
-        refuted = run(graph, feeds, providers, seed, inner=False, limit=_LONGEST).refusal is not None
-        if not refuted:
-            return Attempt(specs, shapes, inferred.values, len(graph.nodes), BodyPass())
+        checked = run(graph, feeds, providers, seed, inner=False, limit=_LONGEST)
+        if checked.refusal is None:
+            values = inferred.values
+            return Attempt(specs, shapes, values, len(graph.nodes), BodyPass(), instead=checked.instead)
     result = run(graph, feeds, providers, seed, limit=_LONGEST)
     if result.refusal is not None and inferred.problem is None and result.refusal.culprit is None:
         # Nothing contradicts itself; it cannot be run here: an operator that onnxruntime lacks, data that is missing.
@@ -44,7 +45,7 @@ def confirmed(
         graph, Traced(values, result.reached), {**feeds, **result.values}, body_runner(device, seed, _LONGEST)
     )
     refusal = _clearer(inferred, result.refusal)
-    return Attempt(specs, shapes, values, result.reached, bodies, refusal, ran=not complete)
+    return Attempt(specs, shapes, values, result.reached, bodies, refusal, ran=not complete, instead=result.instead)
 
 
 def body_runner(device: str, seed: int, limit: float | None = None) -> RunBody:
@@ -52,23 +53,15 @@ def body_runner(device: str, seed: int, limit: float | None = None) -> RunBody:
     providers = provider_of(device)
 
     def run_body(graph: Graph, feeds: dict[str, Any]) -> Run:
-        return run(graph, as_tensors(feeds), providers, seed, limit=limit)
+        return run(graph, {name: held(one) for name, one in feeds.items()}, providers, seed, limit=limit)
 
     return run_body
 
 
-def values_of_run(
-    graph: Graph, feeds: Mapping[str, torch.Tensor], results: Mapping[str, torch.Tensor | None]
-) -> dict[str, Value]:
+def values_of_run(graph: Graph, feeds: Mapping[str, Held], results: Mapping[str, Held]) -> dict[str, Value]:
     """Shapes and dtypes as they were in a run, with those of the inputs and the weights."""
     values = {name: Value(list(t.dims), dtype_name(t.data_type)) for name, t in graph.initializers.items()}
-    for name, tensor in [*feeds.items(), *results.items()]:
-        values[name] = _value(tensor)
-    return values
-
-
-def _value(tensor: torch.Tensor | None) -> Value:
-    return Value(None, None) if tensor is None else Value(list(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+    return values | {name: described(value) for name, value in [*feeds.items(), *results.items()]}
 
 
 def _clearer(inferred: Inferred, refusal: Refusal | None) -> Refusal | None:

@@ -11,13 +11,15 @@ from inspector.engine.onnx_model.rows import Value, source_line
 
 @dataclass(frozen=True)
 class Refusal:
-    """onnxruntime would not load or run the graph."""
+    """A runtime would not load or run the graph."""
 
     type: str
     """The exception's class."""
     message: str
     culprit: int | None
     """Position of the node it names."""
+    lacking: bool = False
+    """It has no implementation of something; no fault of what the graph is given."""
 
 
 def failure_of(graph: Graph, refusal: Refusal, values: Mapping[str, Value], device: str) -> Failure:

@@ -13,9 +13,11 @@ from inspector.engine.onnx_model.failing import failure_of
 from inspector.engine.onnx_model.feeding import draw
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.measuring import first_nonfinite, output_previews, row_runs, statistics_of_rows
-from inspector.engine.onnx_model.providers import provider_of
-from inspector.engine.onnx_model.running import Run, run
-from inspector.engine.onnx_model.tracing import Pass
+from inspector.engine.onnx_model.providers import device_of, provider_of
+from inspector.engine.onnx_model.running import run
+from inspector.engine.onnx_model.runs import Run
+from inspector.engine.onnx_model.tracing import REFERENCE, Pass, reference_note
+from inspector.engine.statistics import on_one_thread
 
 
 @dataclass(frozen=True)
@@ -33,21 +35,25 @@ def went_through(graph: Graph, specs: list[InputSpec], device: str, seed: int, b
     feeds = draw(graph, specs, seed)
     result = run(graph, feeds, provider_of(device), seed)
     values = values_of_run(graph, feeds, result.values)
-    made = Pass.of(graph, values, result.reached, before.notes, before.traced.symbolic, before.given)
+    notes = [note for note in before.notes if note.code != REFERENCE]
+    notes += [reference_note(result.instead)] if result.instead else []
+    made = Pass.of(graph, values, result.reached, notes, before.traced.symbolic, before.given)
     bodies = pass_bodies(graph, made.traced, {**feeds, **result.values}, body_runner(device, seed))
     failure = failure_of(graph, result.refusal, values, device) if result.refusal else None
-    return WentThrough(made.entering(bodies), failure, {"": result, **bodies.runs})
+    ran_on = {at: device_of(provider, device) for at, provider in result.node_providers.items()}
+    return WentThrough(made.placed(ran_on).entering(bodies), failure, {"": result, **bodies.runs})
 
 
 def measured(graph: Graph, table: ModelTable, went: WentThrough, seed: int, progress: Progress) -> ForwardReport:
     """Statistics, times and the first number that is none, row by row."""
     result = went.runs[""]
-    known = statistics_of_rows(graph, went.runs, progress)
-    return ForwardReport(
-        table=table,
-        runs=row_runs(graph, table.rows, went.runs, known),
-        outputs=[] if result.refusal else output_previews(graph, result.values),
-        first_nonfinite=first_nonfinite(graph, table.rows, went.runs, known),
-        seconds=None if result.refusal else result.seconds,
-        seed=seed,
-    )
+    with on_one_thread():
+        known = statistics_of_rows(graph, went.runs, progress)
+        return ForwardReport(
+            table=table,
+            runs=row_runs(graph, table.rows, went.runs, known),
+            outputs=[] if result.refusal else output_previews(graph, result.values),
+            first_nonfinite=first_nonfinite(graph, table.rows, went.runs, known),
+            seconds=None if result.refusal else result.seconds,
+            seed=seed,
+        )

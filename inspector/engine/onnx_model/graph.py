@@ -96,6 +96,10 @@ class Graph:
         graph._build(proto, Within(place, f"{node.path}/{attribute}"), taken, self, _captured_by(proto))
         return Body(node, attribute, graph)
 
+    def position_behind(self, name: str | None) -> int:
+        """The position after the node that makes a value; that after all nodes for None."""
+        return len(self.nodes) if name is None else self.producers[name].index + 1
+
     def opset(self) -> int:
         """The version of ONNX's own operators that the file asks for, or the newest that onnx knows."""
         asked = (entry.version for entry in self.model.opset_import if entry.domain in STANDARD_DOMAINS)

@@ -4,14 +4,18 @@ A size may be missing or a symbol. The first axis is taken as the batch, 1; the 
 the same size everywhere, until shape inference finds no contradiction.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
+import msgspec
 import onnx
 
 from inspector.core.errors import RequestError
 from inspector.core.recipe import DTYPES, InputSpec
 from inspector.core.table import SymbolicShape
+from inspector.engine.onnx_model.generated_values import Below, Shapes, generated
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.initializers import dtype_name
 from inspector.engine.onnx_model.types import type_text
@@ -20,11 +24,8 @@ Size = int | str
 BATCH_SIZES = (1, 8, 2, 4, 16, 32, 64)
 """Tried in turn: a graph may have been exported with its batch size written into a Reshape."""
 _IMAGE_SIZES = (224, 256, 32, 28, 64, 128, 299, 384, 512, 16, 8)
+_WORDS = ("one", "two", "three", "four")
 _OTHER_SIZES = (16, 8, 32, 64, 128, 256, 512, 1, 2, 4, 3, 10)
-_PASSED_ON = {
-    "Cast", "Concat", "Expand", "Flatten", "Identity", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze",
-}  # fmt: skip
-"""Operators whose output holds the same integers, on the way from an input to the indices of a Gather."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Declared:
     name: str
     dtype: str
     sizes: list[Size] | None
-    """A number where it is fixed, else a symbol; None where not even the rank is declared."""
+    """A number where it is fixed, else a symbol; None where not even the rank is declared, or it is no tensor."""
+    kind: onnx.TypeProto
 
     @property
     def symbolic(self) -> SymbolicShape | None:
@@ -47,20 +49,16 @@ class Declared:
 
 
 def declared_inputs(graph: Graph) -> list[Declared]:
-    """The inputs that are not initializers.
-
-    Raises RequestError where one is not a tensor of numbers.
-    """
+    """The inputs that are not initializers."""
     return [declared_input(value) for value in graph.inputs]
 
 
 def declared_input(value: onnx.ValueInfoProto) -> Declared:
-    """One input; a text for its dtype where it is not a tensor of numbers."""
+    """One input; its type in words for its dtype where it is no tensor."""
     kind = value.type.WhichOneof("value")
     data_type = value.type.tensor_type.elem_type
-    if kind != "tensor_type" or data_type in (onnx.TensorProto.UNDEFINED, onnx.TensorProto.STRING):
-        what = "text" if kind == "tensor_type" and data_type == onnx.TensorProto.STRING else type_text(value.type)
-        return Declared(value.name, what, None)
+    if kind != "tensor_type" or data_type == onnx.TensorProto.UNDEFINED:
+        return Declared(value.name, type_text(value.type), None, value.type)
     sizes: list[Size] | None = None
     if value.type.tensor_type.HasField("shape"):
         sizes = [
@@ -70,7 +68,7 @@ def declared_input(value: onnx.ValueInfoProto) -> Declared:
             else size.dim_param or f"{value.name}[{axis}]"
             for axis, size in enumerate(value.type.tensor_type.shape.dim)
         ]
-    return Declared(value.name, dtype_name(data_type), sizes)
+    return Declared(value.name, dtype_name(data_type), sizes, value.type)
 
 
 def candidates(graph: Graph, given: list[InputSpec], batch: int) -> Iterator[list[InputSpec]]:
@@ -93,10 +91,11 @@ def candidates(graph: Graph, given: list[InputSpec], batch: int) -> Iterator[lis
     rounds = max((len(sizes) for sizes in open_symbols.values()), default=1)
     for attempt in range(rounds):
         chosen = {symbol: sizes[min(attempt, len(sizes) - 1)] for symbol, sizes in open_symbols.items()}
-        yield [
-            _with_range(graph, one, spec or _default(graph, one, known | chosen))
+        specs = [
+            _as_declared(one, spec or _default(graph, one, known | chosen))
             for one, spec in zip(declared, matched, strict=True)
         ]
+        yield _as_used(graph, declared, specs)
 
 
 def has_open_batch(graph: Graph, given: list[InputSpec]) -> bool:
@@ -108,13 +107,16 @@ def has_open_batch(graph: Graph, given: list[InputSpec]) -> bool:
     )
 
 
-def shape_of(spec: InputSpec) -> list[int] | None:
-    """The shape that a spec gives, or that its file has; None where it gives none."""
-    if spec.file is None:
+def shape_of(one: Declared, spec: InputSpec) -> list[int] | None:
+    """The shape that a spec gives, or that its file or its literal has; None where it is no tensor."""
+    if spec.file is None and spec.value is None:
         return spec.shape
-    from inspector.engine.drawing_inputs import read_input
+    if not one.kind.HasField("tensor_type"):
+        return None
+    from inspector.engine.onnx_model.given_values import given_value
+    from inspector.engine.onnx_model.held import described
 
-    return list(read_input(spec.file).shape)
+    return described(given_value(spec, onnx.ValueInfoProto(name=one.name, type=one.kind))).shape
 
 
 def _matched(declared: list[Declared], given: list[InputSpec]) -> list[InputSpec | None]:
@@ -136,7 +138,7 @@ def _matched(declared: list[Declared], given: list[InputSpec]) -> list[InputSpec
 def _agree(one: Declared, spec: InputSpec | None, known: dict[str, int]) -> None:
     if spec is None:
         return
-    shape = shape_of(spec)
+    shape = shape_of(one, spec)
     if shape is None or one.sizes is None:
         return
     fits = len(shape) == len(one.sizes) and all(
@@ -161,8 +163,11 @@ def _sizes(one: Declared, axis: int) -> tuple[int, ...]:
 
 
 def _default(graph: Graph, one: Declared, sizes: dict[str, int]) -> InputSpec:
-    if one.dtype not in DTYPES:
-        raise RequestError(f"input {one.name!r} is {one.dtype}; values of that kind cannot be made here")
+    if one.dtype != "string" and one.dtype not in DTYPES:
+        raise RequestError(
+            f"input {one.name!r} is {type_text(one.kind)}; values of that kind are not made up, give it: "
+            f"--input {one.name}=@FILE.pb, or --input {one.name}==VALUE with a Python literal"
+        )
     if one.sizes is not None:
         shape = [size if isinstance(size, int) else sizes[size] for size in one.sizes]
         return InputSpec(name=one.name, shape=shape, dtype=one.dtype)
@@ -175,38 +180,49 @@ def _default(graph: Graph, one: Declared, sizes: dict[str, int]) -> InputSpec:
     raise RequestError(f"input {one.name!r} declares no shape; give it: --input {one.name}=1x3x224x224")
 
 
-def _with_range(graph: Graph, one: Declared, spec: InputSpec) -> InputSpec:
-    """The spec under its declared name and dtype; plain integers that index a table get the table's range."""
-    if spec.file is not None:
-        return InputSpec(name=one.name, file=spec.file)
+def _as_declared(one: Declared, spec: InputSpec) -> InputSpec:
+    """The spec under its declared name and dtype."""
+    if spec.file is not None or spec.value is not None:
+        return InputSpec(name=one.name, file=spec.file, value=spec.value)
     # A spec that names no dtype reads as float32; then the declared one is meant.
     if spec.dtype not in (one.dtype, "float32"):
         raise RequestError(f"input {one.name!r} is given as {spec.dtype}, the model declares {one}; give that dtype")
-    rows = _table_rows(graph, one.name) if one.dtype.startswith(("int", "uint")) else None
-    ranged = spec.distribution == "normal" and rows is not None
-    mask = spec.distribution == "normal" and rows is None and one.dtype.startswith("int") and "mask" in one.name
-    return InputSpec(
-        name=one.name,
-        shape=spec.shape,
-        dtype=one.dtype,
-        distribution="range" if ranged else "ones" if mask else spec.distribution,
-        low=0.0 if ranged else spec.low,
-        high=float(rows) if ranged and rows is not None else spec.high,
-    )
+    return msgspec.structs.replace(spec, name=one.name, dtype=one.dtype)
 
 
-def _table_rows(graph: Graph, name: str) -> int | None:
-    """The fewest rows among the tables that an input's integers index; None where they index none."""
-    found: list[int] = []
-    waiting, met = [name], {name}
-    while waiting:
-        for node, slot in graph.readers.get(waiting.pop(), []):
-            kind = node.proto.op_type if node.standard else ""
-            table = graph.initializers.get(node.proto.input[0]) if kind == "Gather" and slot == 1 else None
-            if table is not None:
-                axis = next((attribute.i for attribute in node.proto.attribute if attribute.name == "axis"), 0)
-                found.append(table.dims[axis])
-            elif kind in _PASSED_ON and (slot == 0 or kind == "Concat"):
-                waiting.extend(output for output in node.proto.output if output not in met)
-                met.update(node.proto.output)
-    return min((rows for rows in found if rows > 0), default=None)
+def _as_used(graph: Graph, declared: list[Declared], specs: list[InputSpec]) -> list[InputSpec]:
+    """What is left to chance, chosen so that the nodes which read it can take it."""
+
+    @cache
+    def shapes() -> Mapping[str, Sequence[int]]:
+        from inspector.engine.onnx_model.shapes import infer
+
+        known = {one.name: shape for one, spec in zip(declared, specs, strict=True) if (shape := shape_of(one, spec))}
+        return {name: value.shape for name, value in infer(graph, known).values.items() if value.shape is not None}
+
+    return [_used(graph, one, spec, shapes) for one, spec in zip(declared, specs, strict=True)]
+
+
+def _used(graph: Graph, one: Declared, spec: InputSpec, shapes: Shapes) -> InputSpec:
+    if spec.shape is None or spec.distribution != "normal":
+        return spec
+    if one.dtype == "string":
+        return InputSpec(name=one.name, value=repr(_words(spec.shape)))
+    counts = one.dtype.startswith(("int", "uint"))
+    if not counts and len(spec.shape) != 1:
+        return spec
+    wanted = generated(graph, one.name, spec.shape, shapes)
+    if isinstance(wanted, Below):
+        return msgspec.structs.replace(spec, distribution="range", low=0.0, high=float(wanted.high)) if counts else spec
+    if wanted is not None:
+        return InputSpec(name=one.name, value=repr(wanted))
+    mask = one.dtype.startswith("int") and "mask" in one.name
+    return msgspec.structs.replace(spec, distribution="ones") if mask else spec
+
+
+def _words(shape: list[int]) -> Any:
+    """Words in nested lists of this shape."""
+    if not shape:
+        return _WORDS[0]
+    inner = [_words(shape[1:]) for _ in range(shape[0])] if len(shape) > 1 else []
+    return inner or [_WORDS[at % len(_WORDS)] for at in range(shape[0])]

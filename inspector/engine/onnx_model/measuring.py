@@ -8,12 +8,10 @@ from inspector.core.results import FirstNonfinite, OutputPreview, RowRun, Statis
 from inspector.core.table import Row
 from inspector.engine.live import Progress
 from inspector.engine.onnx_model.graph import Graph
+from inspector.engine.onnx_model.held import Held, described, measurable, text_of
 from inspector.engine.onnx_model.layout import places_of
-from inspector.engine.onnx_model.running import Run
+from inspector.engine.onnx_model.runs import NO_RUN, Run
 from inspector.engine.statistics import statistics
-
-Values = Mapping[str, torch.Tensor | None]
-
 
 Known = Mapping[tuple[str, str], Statistics]
 """By the path of a graph and the name of a value in it."""
@@ -27,9 +25,10 @@ def statistics_of_rows(graph: Graph, runs: Mapping[str, Run], progress: Progress
     known: dict[tuple[str, str], Statistics] = {}
     places = places_of(graph)
     for number, place in enumerate(places):
-        values = runs[place.graph.path].values if place.graph.path in runs else {}
-        name = next((name for name in place.makes if values.get(name) is not None), None)
-        if name is None or (place.graph.path, name) in known or (tensor := values[name]) is None:
+        run = runs.get(place.graph.path, NO_RUN)
+        made = ((name, tensor) for name in place.makes if (tensor := run.tensor(name)) is not None)
+        name, tensor = next(made, ("", None))
+        if tensor is None or (place.graph.path, name) in known:
             continue
         progress(number, len(places), f"statistics of {place.path or name}")
         known[place.graph.path, name] = statistics(tensor, channels=True, sampled=True)
@@ -40,14 +39,14 @@ def row_runs(graph: Graph, rows: list[Row], runs: Mapping[str, Run], known: Know
     """One entry for each row: a scope's time is that of its nodes, the root's that of the run."""
     listed = []
     for row, place in zip(rows, places_of(graph), strict=True):
-        run = runs.get(place.graph.path, Run({}, 0, 0.0))
+        run = runs.get(place.graph.path, NO_RUN)
         times = [run.node_seconds[at] for at in range(place.first, place.last) if at in run.node_seconds]
         seconds = sum(times) if times else None
         self_seconds = seconds if place.single or seconds is None else 0.0
         if row.parent is None:
             self_seconds = max(0.0, run.seconds - (seconds or 0.0)) if run.refusal is None else None
             seconds = run.seconds if run.refusal is None else seconds
-        made = {name: tensor for name in place.makes if (tensor := run.values.get(name)) is not None}
+        made = {name: tensor for name in place.makes if (tensor := run.tensor(name)) is not None}
         tensors, first = list(made.values()), (place.graph.path, next(iter(made), ""))
         listed.append(
             RowRun(
@@ -60,20 +59,19 @@ def row_runs(graph: Graph, rows: list[Row], runs: Mapping[str, Run], known: Know
     return listed
 
 
-def output_previews(graph: Graph, values: Values) -> list[OutputPreview]:
-    """The graph's outputs as torch prints them."""
+def output_previews(graph: Graph, values: Mapping[str, Held]) -> list[OutputPreview]:
+    """The graph's outputs as torch prints them; what is no tensor of numbers, as Python does."""
     shown = []
     for value in graph.outputs:
-        tensor = values.get(value.name)
-        if tensor is None:
-            continue
+        found = values.get(value.name)
+        tensor, kind = measurable(found), described(found)
         shown.append(
             OutputPreview(
                 name=value.name,
-                shape=list(tensor.shape),
-                dtype=str(tensor.dtype).removeprefix("torch."),
-                text=str(tensor),
-                statistics=statistics(tensor),
+                shape=kind.shape,
+                dtype=kind.dtype or "none",
+                text=text_of(found),
+                statistics=None if tensor is None else statistics(tensor),
             )
         )
     return shown
@@ -84,13 +82,13 @@ def first_nonfinite(graph: Graph, rows: list[Row], runs: Mapping[str, Run], know
 
     Infinities that a file holds as constants are meant, as in attention masks, and do not count.
     """
-    run = runs.get(graph.path, Run({}, 0, 0.0))
-    bad = {name for name, tensor in run.feeds.items() if not _finite(tensor)}
+    run = runs.get(graph.path, NO_RUN)
+    bad = {name for name, value in run.feeds.items() if not _finite(measurable(value))}
     for node in graph.nodes:
-        values = {name: run.values.get(name) for name in node.proto.output if name}
+        values = {name: run.tensor(name) for name in node.proto.output if name}
         made = {name for name, value in values.items() if not _finite(value, known.get((graph.path, name)))}
         constant = node.proto.op_type in ("Constant", "ConstantOfShape")
-        meant = constant and not any(_has_nan(run.values.get(name)) for name in made)
+        meant = constant and not any(_has_nan(run.tensor(name)) for name in made)
         if made and not meant and not any(name in bad for name in node.proto.input):
             inside = (first_nonfinite(body.graph, rows, runs, known) for body in graph.bodies.get(node.index, []))
             row = next(row for row in rows if row.kind == "node" and row.path == node.path)

@@ -21,6 +21,7 @@ from inspector.core.results import (
     ForwardReport,
     InitPreview,
     KeyExplanation,
+    OptimisedRun,
     SaveReport,
     SourceReport,
     ValuesReport,
@@ -38,6 +39,8 @@ from inspector.engine.onnx_model.table import declared_as_inputs, table_of
 from inspector.engine.onnx_model.tracing import Pass, trace
 
 if TYPE_CHECKING:
+    import torch
+
     from inspector.engine.arrays import Array
     from inspector.engine.row_values import GraphValues, Named
 
@@ -67,6 +70,8 @@ class OnnxModel(LiveModel):
         self._device = device
         self._pass = Pass()
         self._specs: list[InputSpec] = []
+        self._ran_with: tuple[list[InputSpec], int] | None = None
+        """Inputs and seed of the last real pass."""
         self._inputs: list[Input] = declared_as_inputs(graph)
         self._failure: Failure | None = None
         self._table: ModelTable | None = None
@@ -94,10 +99,24 @@ class OnnxModel(LiveModel):
         if backward:
             raise RequestError("an ONNX graph has no gradients; run the forward pass alone, or open the PyTorch model")
         specs = self._specs_for(inputs, progress)
+        self._ran_with = specs, seed
         progress(0, 2, "running with onnxruntime")
         went = went_through(self.graph, specs, self._device, seed, self._pass)
         self._pass, self._failure, self._table = went.made, went.failure, None
         return measured(self.graph, self.table(), went, seed, progress)
+
+    def optimised(self, progress: Progress) -> OptimisedRun:
+        """With onnxruntime's optimisations and without."""
+        from inspector.engine.onnx_model.feeding import draw
+        from inspector.engine.onnx_model.optimising import optimised_run
+        from inspector.engine.onnx_model.providers import provider_of
+
+        specs, seed = self._last_run(progress)
+        return optimised_run(self.graph, draw(self.graph, specs, seed), provider_of(self._device), seed, progress)
+
+    def _last_run(self, progress: Progress) -> tuple[list[InputSpec], int]:
+        """Inputs and seed of the last real pass, else of one with inputs that are worked out."""
+        return self._ran_with or (self._specs_for([], progress), self.recipe.seed)
 
     def repair(self, settings: RepairSettings, progress: Progress) -> RepairReport:
         raise RequestError("an ONNX model holds its own weights; name a PyTorch model after --for")
@@ -127,10 +146,15 @@ class OnnxModel(LiveModel):
 
     def named_inputs(self, inputs: list[InputSpec], seed: int, progress: Progress) -> "tuple[Named, list[str]]":
         """Values for the inputs given, else worked out, by name; and how they are typed after ``--input``."""
+        import torch
+
         from inspector.engine.onnx_model.feeding import draw
 
         feeds = draw(self.graph, self._specs_for(inputs, progress), seed)
-        return list(feeds.items()), [str(spec) for spec in self._specs]
+        tensors = [(name, value) for name, value in feeds.items() if isinstance(value, torch.Tensor)]
+        if len(tensors) < len(feeds):
+            raise RequestError("only models that take tensors of numbers can be compared row by row")
+        return tensors, [str(spec) for spec in self._specs]
 
     def graph_values(self, given: "Named", seed: int) -> "GraphValues":
         """What every node makes of these inputs."""
@@ -144,18 +168,25 @@ class OnnxModel(LiveModel):
         return explain_keys(self.graph, self.table().tensors, keys)
 
     def values(self, key: str, index: str, limit: int) -> ValuesReport:
-        """The values of an initializer or constant."""
-        from inspector.engine.onnx_model.torch_values import values_of
+        """The values of an initializer or constant, or of what a node put out in the last pass."""
         from inspector.engine.values import read_values
 
-        return read_values(values_of(self.graph, key), key, index, limit)
+        return read_values(self._tensor(key), key, index, limit)
 
     def picture(self, wanted: PictureSettings) -> ValuePicture:
-        """Of an initializer or constant."""
-        from inspector.engine.onnx_model.torch_values import values_of
+        """Of an initializer or constant, or of what a node put out in the last pass."""
         from inspector.engine.values import read_picture
 
-        return read_picture(values_of(self.graph, wanted.key), wanted)
+        return read_picture(self._tensor(wanted.key), wanted)
+
+    def _tensor(self, key: str) -> "torch.Tensor":
+        from inspector.engine.onnx_model.torch_values import values_of
+        from inspector.engine.onnx_model.values_of_pass import value_of_pass
+
+        if key in self.graph.holders:
+            return values_of(self.graph, key)
+        specs, seed = self._last_run(lambda done, total, what: None)
+        return value_of_pass(self.graph, key, specs, self._device, seed)
 
     def arrays(self) -> Iterator[tuple[str, str, "Array | None"]]:
         """Of the initializers."""
@@ -233,7 +264,8 @@ class OnnxModel(LiveModel):
 
         def move(device: str) -> None:
             self._device = device
-            self._table = None
+            # Where nodes ran was on the device before.
+            self._pass, self._table = self._pass.placed({}), None
 
         move(edit.argument)
         return [], f"the model runs on {edit.argument}", lambda: move(before)

@@ -45,6 +45,15 @@ def provider_of(device: str) -> list[Provider]:
     return [(chosen, {}), (_CPU, {})]
 
 
+def device_of(provider: str, asked: str) -> str:
+    """The device that a node ran on, by the name of its provider, where the model was to run on `asked`."""
+    if provider == _CPU:
+        return "cpu"
+    if provider == _CUDA:
+        return asked if asked.startswith("cuda:") else "cuda:0"
+    return provider.removesuffix(_SUFFIX).lower()
+
+
 def _cuda_devices() -> list[Device]:
     listed = []
     for number in range(torch.cuda.device_count()):

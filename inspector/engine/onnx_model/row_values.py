@@ -30,7 +30,7 @@ def graph_values(graph: Graph, given: Named, providers: list[Provider], seed: in
         if node.standard and node.proto.op_type == "Constant":
             continue
         for name in node.proto.output:
-            tensor = result.values.get(name)
+            tensor = result.tensor(name)
             if name and tensor is not None:
                 values.append(
                     NodeValue(
@@ -48,7 +48,7 @@ def graph_values(graph: Graph, given: Named, providers: list[Provider], seed: in
     calls: dict[str, list[tuple[int, int, int]]] = {}
     for scopes, first, last, row in module_stretches(graph):
         calls.setdefault(module_paths(scopes)[-1], []).append((first, last, row))
-    outputs = [(value.name, tensor) for value in graph.outputs if (tensor := result.values.get(value.name)) is not None]
+    outputs = [(value.name, tensor) for value in graph.outputs if (tensor := result.tensor(value.name)) is not None]
     makers = [graph.producers[name].path if name in graph.producers else name for name, _ in outputs]
     failed = None if result.refusal is None else result.refusal.culprit
     return GraphValues(

@@ -39,6 +39,8 @@ class Traced:
     """Floating-point operations, by the position of a node; only of nodes that are counted."""
     symbolic: Mapping[str, SymbolicShape] = field(default_factory=dict)
     """Shapes in symbols by the name of a value, of those that depend on one."""
+    devices: Mapping[int, str] = field(default_factory=dict)
+    """Where each node really ran, by its position."""
     bodies: Mapping[str, "Traced"] = field(default_factory=dict)
     """Of the bodies that a pass went through, by their path."""
 
@@ -90,7 +92,8 @@ def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced:
                 symbolic_shapes=_symbolic(known, place.makes),
                 output_bytes=_bytes_of(values) if len(values) == len(place.makes) else None,
                 dtype=values[0].dtype if values else None,
-                device=device,
+                device=_devices(known, place.first, place.last) or device,
+                values=[place.graph.key(value) for value in place.makes],
                 flops=_operations(place.graph, traced, place.first, place.last),
                 activation_bytes=_newly_made(place.graph, place.first, place.last, known),
                 source=source_line(node) if node else None,
@@ -99,6 +102,11 @@ def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced:
             )
         )
     return rows
+
+
+def _devices(known: Traced, first: int, last: int) -> str:
+    """Where the nodes of a stretch ran: ``cpu, cuda:0`` where on both; "" without a run."""
+    return ", ".join(sorted({known.devices[at] for at in range(first, last) if at in known.devices}))
 
 
 def source_line(node: Node) -> Source | None:

@@ -29,13 +29,16 @@ class Inferred:
     """Position of the node where it does."""
 
 
-def infer(graph: Graph, input_shapes: dict[str, list[int]]) -> Inferred:
-    """Shape and dtype of every value, as far as the rules reach."""
+def infer(graph: Graph, input_shapes: dict[str, list[int]], *, types: bool = False) -> Inferred:
+    """Shape and dtype of every value, as far as the rules reach.
+
+    With `types` a dtype that the standard does not allow is a problem too.
+    """
     skeleton = skeleton_of(graph, input_shapes)
     mark_nodes(skeleton)
     problem, culprit = None, None
     try:
-        solved = infer_shapes(skeleton, strict_mode=True, data_prop=True)
+        solved = infer_shapes(skeleton, check_type=types, strict_mode=True, data_prop=True)
     except (InferenceError, ValueError, RuntimeError) as error:
         problem, culprit = unmarked(graph, str(error)), marked_node(str(error))
         # The lenient mode is silent on contradictions, but goes on with the rest.

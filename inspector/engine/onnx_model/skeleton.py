@@ -44,7 +44,8 @@ def skeleton_of(graph: Graph, input_shapes: Mapping[str, list[int]]) -> ModelPro
     _add_tensors(small, graph.model, graph.initializers.values(), graph.sparse.values())
     for value in graph.inputs:
         shape = input_shapes.get(value.name)
-        small.input.append(value if shape is None else _bound(value, shape))
+        is_tensor = value.type.WhichOneof("value") in (None, "tensor_type")
+        small.input.append(_bound(value, shape) if shape is not None and is_tensor else value)
     small.output.extend(map(_unsized, graph.outputs))
     return skeleton
 

@@ -26,6 +26,7 @@ _PATIENCE = 20.0
 """Seconds after which no further sizes are tried."""
 _CHEAP, _AFFORDABLE = 1 << 26, 1 << 29
 """Elements of all values, or of all weights, up to which a run confirms what was inferred, or completes it."""
+REFERENCE = "reference-evaluator"
 _FIRST = "first-iteration"
 _TOO_LARGE = "the model is too large to be run only for them; forward runs it"
 
@@ -57,6 +58,10 @@ class Pass:
         fields, formulas = receptive_fields(graph, known, given), formulas_of(graph, shapes, given)
         traced = Traced(known, reached, fields.told, formulas, operations_of(graph, shapes, given), symbolic)
         return cls(traced, notes, given, fields)
+
+    def placed(self, devices: Mapping[int, str]) -> "Pass":
+        """With where the nodes of the main graph ran."""
+        return replace(self, traced=replace(self.traced, devices=devices))
 
     def entering(self, bodies: BodyPass) -> "Pass":
         """With what was found out about the bodies in the graph."""
@@ -93,6 +98,8 @@ class Attempt:
     ran: bool = False
     not_run: str | None = None
     """Why onnxruntime would not run it, where that is no fault of the sizes."""
+    instead: str | None = None
+    """What onnxruntime refused, where ONNX's reference evaluator ran instead."""
 
 
 def trace(graph: Graph, given: list[InputSpec], device: str, seed: int, progress: Progress) -> Trace:
@@ -131,6 +138,8 @@ def trace(graph: Graph, given: list[InputSpec], device: str, seed: int, progress
     notes = []
     if best.ran and best.refusal is None:
         notes.append(Note(code="real-pass", message="run for real, because some shapes depend on values"))
+    if best.instead:
+        notes.append(reference_note(best.instead))
     if best.not_run:
         text = f"shapes that depend on values are not known: {best.not_run}"
         notes.append(Note(code="not-run", message=text))
@@ -141,8 +150,15 @@ def trace(graph: Graph, given: list[InputSpec], device: str, seed: int, progress
     return Trace(made, best.specs, _inputs(graph, given, best.specs, best.shapes, alternatives), failure)
 
 
+def reference_note(refused: str) -> Note:
+    """That the values are not onnxruntime's."""
+    text = f"run with ONNX's reference evaluator, in NumPy, because onnxruntime refuses: {refused}"
+    return Note(code=REFERENCE, message=text)
+
+
 def _attempt(graph: Graph, specs: list[InputSpec], device: str, seed: int) -> Attempt:
-    shapes = {spec.name: shape_of(spec) or [] for spec in specs}
+    declared = zip(declared_inputs(graph), specs, strict=True)
+    shapes = {spec.name: shape for one, spec in declared if (shape := shape_of(one, spec)) is not None}
     inferred = infer(graph, shapes)
     complete = inferred.complete and inferred.problem is None
     if _elements(graph, inferred) > (_CHEAP if complete else _AFFORDABLE):
@@ -176,6 +192,7 @@ def _inputs(
     unnamed = len([spec for spec in given if not spec.name])
     listed = []
     for one in declared_inputs(graph):
+        others = [other[one.name] for other in alternatives if one.name in other]
         is_given = one.name in named or unnamed > 0
         if one.name not in named and unnamed:
             unnamed -= 1
@@ -183,10 +200,10 @@ def _inputs(
         listed.append(
             Input(
                 name=one.name,
-                shape=shapes[one.name] if shapes else None,
+                shape=shapes.get(one.name) if shapes else None,
                 dtype=one.dtype,
                 origin="given" if is_given else "inferred" if guessed else "declared",
-                alternatives=[other[one.name] for other in alternatives if guessed and not is_given],
+                alternatives=others if guessed and not is_given else [],
                 spec=typed.get(one.name, ""),
                 symbolic_shape=one.symbolic,
             )

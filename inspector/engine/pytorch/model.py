@@ -22,6 +22,7 @@ from inspector.core.results import (
     ForwardReport,
     InitPreview,
     KeyExplanation,
+    OptimisedRun,
     SaveReport,
     SourceReport,
     ValuesReport,
@@ -271,6 +272,10 @@ class TorchModel(LiveModel):
     def repair(self, settings: RepairSettings, progress: Progress) -> RepairReport:
         constructor = self._opened.constructor
         return repair(self.module, settings, progress, constructor, self.recipe.allow_outside)
+
+    def optimised(self, progress: Progress) -> OptimisedRun:
+        """Not of a PyTorch model: nothing rewrites it before it runs."""
+        raise RequestError("--optimised is for ONNX models, which onnxruntime rewrites; leave it out")
 
     def arrays(self) -> Iterator[tuple[str, str, Array | None]]:
         inventory = inventory_of(self.module)
