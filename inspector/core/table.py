@@ -117,6 +117,8 @@ class Row(Record, frozen=True, kw_only=True):
     parameter_bytes: int = 0
     """Of the parameters at or below the row, each tensor once; so `buffer_bytes`."""
     buffer_bytes: int = 0
+    state_bytes: int = 0
+    """Of an optimizer's state in a file, which is neither parameter nor buffer."""
     shared_with: list[str] = []
     """Other paths of this very module, or of modules that hold one of its own tensors."""
     lazy: bool = False
@@ -143,6 +145,20 @@ class Row(Record, frozen=True, kw_only=True):
     formula: list[FormulaLine] | None = None
     receptive_field: ReceptiveField | None = None
 
+    @property
+    def bytes(self) -> int:
+        """Of all tensors at or below the row, each once."""
+        return self.parameter_bytes + self.buffer_bytes + self.state_bytes
+
+
+class TensorPiece(Record, frozen=True, kw_only=True):
+    """A part of a tensor that lies in a file of its own: a box of it, beginning at `at`."""
+
+    file: str
+    """By its path from the folder of the checkpoint; so `Tensor.files`."""
+    at: list[int]
+    shape: list[int]
+
 
 class Tensor(Record, frozen=True, kw_only=True):
     """A parameter or a buffer."""
@@ -159,6 +175,10 @@ class Tensor(Record, frozen=True, kw_only=True):
     tied_to: list[str] = []
     expression: str
     lazy: bool = False
+    files: list[str] = []
+    """Of a checkpoint of several files, those in which it lies; empty where one file holds everything."""
+    pieces: list[TensorPiece] = []
+    """Where it is split over several of them, or kept as one piece of a distributed checkpoint."""
 
 
 class ModelInfo(Record, frozen=True, kw_only=True):
@@ -222,6 +242,8 @@ class Totals(Record, frozen=True, kw_only=True):
     buffers: int = 0
     parameter_bytes: int = 0
     buffer_bytes: int = 0
+    state_bytes: int = 0
+    """Of optimizers' state in a file, which is in none of the counts above."""
     modules: int = 0
     flops: int | None = None
     macs: int | None = None
@@ -381,3 +403,8 @@ class ModelTable(Record, frozen=True, kw_only=True):
     notes: list[Note] = []
     load: Load | None = None
     file: FileInfo | None = None
+
+    @property
+    def knows_trainable(self) -> bool:
+        """Whether "trainable" means something: a state_dict is detached, so that it says of no tensor that it is."""
+        return self.file is None or self.totals.trainable_parameters > 0

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from inspector.core.table import FileInfo, Input, ReceptiveField, Source, SymbolicShape
+from inspector.core.table import FileInfo, Input, ReceptiveField, Source, SymbolicShape, Tensor
 
 UNKNOWN = "?"
 _LONGEST_QUOTED, _KEPT_OF_LONG = 120, 40
@@ -123,6 +123,22 @@ def shape(sizes: Sequence[int] | None) -> str:
     if sizes is None:
         return UNKNOWN
     return "×".join(map(str, sizes)) or "scalar"
+
+
+def box(at: Sequence[int], sizes: Sequence[int]) -> str:
+    """A part of a tensor as the index that takes it out: ``[0:4, 0:8]``."""
+    ranges = ", ".join(f"{first}:{first + size}" for first, size in zip(at, sizes, strict=True))
+    return f"[{ranges}]"
+
+
+def places(tensor: Tensor) -> list[str]:
+    """The files of a tensor, with the part of it that each holds where that is not all: ``__0_0.distcp [0:4, 0:8]``."""
+    if not tensor.pieces:
+        return tensor.files
+    return [
+        piece.file if piece.shape == tensor.shape else f"{piece.file} {box(piece.at, piece.shape)}"
+        for piece in tensor.pieces
+    ]
 
 
 def shapes(several: Sequence[Sequence[int]]) -> str:

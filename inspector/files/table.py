@@ -8,7 +8,8 @@ from inspector.core.table import FileInfo, ModelInfo, ModelTable, Note, Tensor, 
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.distinct import distinct, kind_of
 from inspector.files.expressions import Expressions
-from inspector.files.parts import breakdown_of
+from inspector.files.parts import breakdown_of, parts_of
+from inspector.files.places import Places
 from inspector.files.tree_rows import rows_of
 
 MAX_TIES = 64
@@ -22,12 +23,16 @@ def table_of(catalog: Catalog, target: str) -> ModelTable:
 
 
 def _table(catalog: Catalog, target: str) -> ModelTable:
-    rows = rows_of(catalog)
-    parameters = [tensor for tensor in catalog.tensors if kind_of(tensor) == "parameter"]
-    buffers = [tensor for tensor in catalog.tensors if kind_of(tensor) == "buffer"]
+    parts = parts_of(catalog)
+    state = [tensor for part in parts if part.kind == "optimizer" for tensor in part.tensors]
+    of_optimizers = {tensor.key for tensor in state}
+    rows = rows_of(catalog, of_optimizers)
+    of_model = [tensor for tensor in catalog.tensors if tensor.key not in of_optimizers]
+    parameters = [tensor for tensor in of_model if kind_of(tensor) == "parameter"]
+    buffers = [tensor for tensor in of_model if kind_of(tensor) == "buffer"]
     (count, size), (buffer_count, buffer_size) = distinct(parameters), distinct(buffers)
     ties, expressions = _ties(catalog.tensors), Expressions(catalog)
-    taken = breakdown_of(catalog)
+    taken, places = breakdown_of(catalog, parts), Places(catalog)
     return ModelTable(
         model=ModelInfo(
             name=Path(catalog.path).name,
@@ -43,10 +48,14 @@ def _table(catalog: Catalog, target: str) -> ModelTable:
             buffers=buffer_count,
             parameter_bytes=size,
             buffer_bytes=buffer_size,
+            state_bytes=distinct(state)[1],
             modules=len(rows),
         ),
         rows=rows,
-        tensors=[_tensor(tensor, ties, expressions.of(tensor)) for tensor in catalog.tensors],
+        tensors=[
+            _tensor(tensor, tensor.key in of_optimizers, ties, expressions.of(tensor), places)
+            for tensor in catalog.tensors
+        ],
         notes=_notes(catalog),
         file=FileInfo(
             format=catalog.format,
@@ -89,10 +98,12 @@ def _identity(tensor: CatalogTensor) -> tuple[object, ...]:
     return (tensor.storage, tensor.storage_offset, tuple(tensor.shape), tuple(tensor.strides), tensor.dtype)
 
 
-def _tensor(tensor: CatalogTensor, ties: dict[tuple[object, ...], list[str]], expression: str) -> Tensor:
+def _tensor(
+    tensor: CatalogTensor, is_state: bool, ties: dict[tuple[object, ...], list[str]], expression: str, places: Places
+) -> Tensor:
     return Tensor(
         key=tensor.key,
-        kind=kind_of(tensor),
+        kind="buffer" if is_state else kind_of(tensor),
         shape=tensor.shape,
         dtype=tensor.dtype,
         device=tensor.device,
@@ -102,6 +113,8 @@ def _tensor(tensor: CatalogTensor, ties: dict[tuple[object, ...], list[str]], ex
         bytes=tensor.bytes,
         tied_to=[key for key in ties[_identity(tensor)][: MAX_TIES + 1] if key != tensor.key],
         expression=expression,
+        files=places.files(tensor),
+        pieces=places.pieces(tensor),
     )
 
 
