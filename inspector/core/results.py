@@ -140,7 +140,7 @@ class ValuesReport(Record, frozen=True, kw_only=True):
     norms: Norms | None = None
     """Of the slice; None where it has no values."""
     largest: list[Extreme] = []
-    """Its elements of largest absolute value, largest first; their indices are those in the slice."""
+    """Its elements of largest absolute value, largest first; their indices are those in the whole tensor."""
 
 
 class SourceReport(Record, frozen=True, kw_only=True):

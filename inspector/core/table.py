@@ -93,6 +93,17 @@ class ReceptiveField(Record, frozen=True, kw_only=True):
     """The same unit by unit, where `size`, `stride` and `start` have one number for all of them."""
 
 
+class LocalField(Record, frozen=True, kw_only=True):
+    """What an output unit of a file's module reads where only code knows what runs before: of the input of `since`."""
+
+    since: str
+    """The path of the module from whose input on the layers' order is known; the row's own for a layer by itself."""
+    size: list[int]
+    stride: list[int]
+    start: list[int]
+    """As of a `ReceptiveField`: unit ``u`` reads the ``size`` positions from ``start + u·stride`` on."""
+
+
 class Row(Record, frozen=True, kw_only=True):
     """A module, a function called between modules, or an ONNX node."""
 
@@ -144,6 +155,7 @@ class Row(Record, frozen=True, kw_only=True):
     source: Source | None = None
     formula: list[FormulaLine] | None = None
     receptive_field: ReceptiveField | None = None
+    local_field: LocalField | None = None
 
     @property
     def bytes(self) -> int:

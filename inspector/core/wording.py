@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from inspector.core.table import FileInfo, Input, ReceptiveField, Source, SymbolicShape, Tensor
+from inspector.core.table import FileInfo, Input, LocalField, ReceptiveField, Source, SymbolicShape, Tensor
 
 UNKNOWN = "?"
 _LONGEST_QUOTED, _KEPT_OF_LONG = 120, 40
@@ -168,6 +168,11 @@ def receptive_field(field: ReceptiveField | None) -> str:
     steps = field.stride[:1] if len(set(field.stride)) == 1 else field.stride
     bound = "≤ " if field.status == "upper_bound" else ""
     return f"{bound}{shape(field.size)} /{'×'.join(map(step, steps))}"
+
+
+def local_field(field: LocalField, path: str) -> str:
+    """``5×5 of the input of features``, of the row at `path`."""
+    return f"{shape(field.size)} of {'its own input' if field.since == path else f'the input of {field.since}'}"
 
 
 def receptive_field_sentence(field: ReceptiveField | None, axes: str = "") -> str:

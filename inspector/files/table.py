@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from inspector.core.collection import no_collection
 from inspector.core.named_globals import refused_first
+from inspector.core.recipe import InputSpec
 from inspector.core.table import FileInfo, ModelInfo, ModelTable, Note, Tensor, Totals
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.distinct import distinct, kind_of
@@ -16,10 +19,20 @@ MAX_TIES = 64
 """Keys that are named as tied to one tensor; a list of all for each of many would be their square."""
 
 
-def table_of(catalog: Catalog, target: str) -> ModelTable:
-    """Rows by modules and the parts of the keys, and the tensors; storages that tensors share are counted once."""
+def table_of(catalog: Catalog, target: str, inputs: list[InputSpec] | None = None) -> ModelTable:
+    """Rows by modules and the parts of the keys, and the tensors; storages that tensors share are counted once.
+
+    A pickled ``Sequential`` is worked through with `inputs`; raises RequestError where that cannot be.
+    """
     with no_collection():
-        return _table(catalog, target)
+        table = _table(catalog, target)
+    if not inputs:
+        return table
+    from inspector.files.chain_shapes import given_input, with_shapes, worked_through
+
+    given = given_input(catalog, inputs)
+    shapes = worked_through(catalog.modules, given.shape or [])
+    return replace(table, inputs=[given], rows=with_shapes(table.rows, shapes))
 
 
 def _table(catalog: Catalog, target: str) -> ModelTable:

@@ -193,5 +193,6 @@ class _Rows:
             device=", ".join(sorted(held.devices)) or None,
             formula=module.formula,
             receptive_field=module.receptive_field,
+            local_field=module.local_field,
         )
         return held

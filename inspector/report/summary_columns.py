@@ -52,6 +52,8 @@ def _output(row: Row) -> str:
 
 
 def _field(row: Row) -> str:
+    if row.local_field is not None:
+        return wording.printable(wording.local_field(row.local_field, row.path))
     return wording.receptive_field(row.receptive_field) if row.receptive_field else ""
 
 
