@@ -15,6 +15,10 @@ from inspector.files.parts import breakdown_of, parts_of
 from inspector.files.places import Places
 from inspector.files.tree_rows import rows_of
 
+PICKLED = ("torch-zip", "torch-legacy", "torch-tar", "safetensors-index", "shards")
+"""Formats that `torch.load` reads, or that may be of files that it reads."""
+NEWEST_PROTOCOL = 3
+"""Of pickles that torch's ``weights_only`` reader reads; from 4 on they begin with FRAME, which it does not know."""
 MAX_TIES = 64
 """Keys that are named as tied to one tensor; a list of all for each of many would be their square."""
 
@@ -90,6 +94,12 @@ def _notes(catalog: Catalog) -> list[Note]:
     if not catalog.tensors or any(tensor.family is None for tensor in catalog.tensors):
         message = "a file does not say which tensors are buffers; integers and running statistics are taken for them"
         notes.append(Note(code="file-only", message=message))
+    if catalog.format in PICKLED and (catalog.protocol or 0) > NEWEST_PROTOCOL:
+        message = (
+            f"torch.load(weights_only=True) refuses this file: its pickle has protocol {catalog.protocol}, of which "
+            "that reader does not know the instructions; saved with torch.save's own protocol, 2, it would be read"
+        )
+        notes.append(Note(code="pickle-protocol", message=message))
     if catalog.unsafe_globals:
         refused = refused_first(catalog.globals)
         named = ", ".join(found.name for found in refused[:5]) + (" …" if len(refused) > 5 else "")

@@ -59,14 +59,12 @@ def print_tree(console: Console, table: ModelTable, memory: MemoryReport | None,
 
 
 def _held_by(table: ModelTable) -> dict[str, list[Tensor]]:
-    """The tensors by the path of the row that holds each; one of an endless name stays with a row further up."""
+    """The tensors by the path of the row that holds each; one of an endless name stays with the model."""
     paths = {row.path for row in table.rows}
     held: dict[str, list[Tensor]] = {}
     for tensor in table.tensors:
         path = tensor.key.rpartition(".")[0]
-        while path not in paths:
-            path = path.rpartition(".")[0]
-        held.setdefault(path, []).append(tensor)
+        held.setdefault(path if path in paths else "", []).append(tensor)
     return held
 
 

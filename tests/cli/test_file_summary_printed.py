@@ -1,6 +1,7 @@
 """What `summary` prints of a file of tensors: keys, shapes, dtypes, bytes, ties and files."""
 
 import json
+import pickle
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from safetensors.torch import save_file
 
 from inspector.cli.main import main
+from inspector.core.errors import RequestError
 
 
 @pytest.fixture(autouse=True)
@@ -17,9 +19,9 @@ def wide(monkeypatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
 
 
-def summary(*arguments: str, status: int = 0) -> str:
+def summary(*arguments: str) -> str:
     done = CliRunner().invoke(main, ["summary", *arguments], catch_exceptions=False, obj=[])
-    assert (done.exit_code or 0) == status, done.output
+    assert not done.exit_code, done.output
     return done.stdout
 
 
@@ -121,3 +123,30 @@ def test_an_average_that_shares_the_weights_memory_is_no_part(tmp_path) -> None:
     assert [part["name"] for part in json.loads(summary(str(tmp_path / "c.pt"), "--json"))["file"]["parts"]] == [
         "model weights"
     ]
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_a_pickle_that_weights_only_cannot_read_is_said_to_be_one(protocol, tmp_path) -> None:
+    path = tmp_path / "c.pt"
+    torch.save({"w": torch.zeros(2)}, path, pickle_protocol=protocol)
+    try:
+        torch.load(path, weights_only=True)
+        refused = False
+    except pickle.UnpicklingError:
+        refused = True
+    assert ("refuses this file: its pickle has protocol" in summary(str(path))) == refused
+
+
+@pytest.mark.parametrize("option", ["--args=width=3", "--input=1x3"])
+def test_what_can_do_nothing_for_a_file_is_refused(option, tmp_path) -> None:
+    torch.save({"w": torch.zeros(2)}, tmp_path / "c.pt")
+    with pytest.raises(RequestError, match=r"--args are for|--input can be"):
+        summary(str(tmp_path / "c.pt"), option)
+
+
+def test_shapes_of_a_pickled_sequential_are_printed_for_a_given_input(tmp_path) -> None:
+    torch.save(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, stride=2), torch.nn.Flatten()), tmp_path / "m.pt")
+    printed = summary(str(tmp_path / "m.pt"), "--input", "2x3x9x9")
+    assert "input input 2×3×9×9" in printed
+    assert "2×8×4×4" in printed
+    assert "2×128" in printed
