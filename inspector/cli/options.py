@@ -132,5 +132,6 @@ def recipe_from(options: dict[str, Any]) -> Recipe:
         training=options.pop("training"),
         seed=options.pop("seed"),
         inputs=parse_each(options.pop("inputs")),
+        allow_outside=options.pop("allow_outside"),
         typed=click.get_current_context().obj or [],
     )

@@ -113,7 +113,7 @@ def _run(
         count=len(alike),
         rows=usual.subtree,
         parameters=sum(rows[index].parameters for index in alike) if alone else None,
-        bytes=sum(rows[index].parameter_bytes + rows[index].buffer_bytes for index in alike) if alone else None,
+        bytes=sum(rows[index].bytes for index in alike) if alone else None,
         differs=[
             Difference(path=rows[index].path, what=difference(rows, own, rows[index], usual, also))
             for index in differing
@@ -210,10 +210,11 @@ def _parts(numbers: Sequence[int], solid: Sequence[tuple[int, int]]) -> Iterable
 def _share_nothing(rows: Sequence[Row], parent: int) -> bool:
     """Whether the sums of a row's children are its own, and so no two of them hold the same tensor."""
     whole = rows[parent]
-    parameters, buffers, index = whole.own_parameters, 0, parent + 1
+    parameters, buffers, state, index = whole.own_parameters, 0, 0, parent + 1
     while index < parent + whole.subtree:
         child = rows[index]
         if not child.call and child.kind != "function":
             parameters, buffers = parameters + child.parameters, buffers + child.buffers
+            state += child.state_bytes
         index += child.subtree
-    return parameters == whole.parameters and buffers <= whole.buffers
+    return parameters == whole.parameters and buffers <= whole.buffers and state <= whole.state_bytes

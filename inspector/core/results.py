@@ -158,7 +158,7 @@ class ValuesReport(Record, frozen=True, kw_only=True):
     norms: Norms | None = None
     """Of the slice; None where it has no values."""
     largest: list[Extreme] = []
-    """Its elements of largest absolute value, largest first; their indices are those in the slice."""
+    """Its elements of largest absolute value, largest first; their indices are those in the whole tensor."""
     numbers_are: str = ""
     """What all these numbers are, where they are not the values themselves: "absolute values |z|"."""
 

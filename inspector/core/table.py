@@ -93,6 +93,17 @@ class ReceptiveField(Record, frozen=True, kw_only=True):
     """The same unit by unit, where `size`, `stride` and `start` have one number for all of them."""
 
 
+class LocalField(Record, frozen=True, kw_only=True):
+    """What an output unit of a file's module reads where only code knows what runs before: of the input of `since`."""
+
+    since: str
+    """The path of the module from whose input on the layers' order is known; the row's own for a layer by itself."""
+    size: list[int]
+    stride: list[int]
+    start: list[int]
+    """As of a `ReceptiveField`: unit ``u`` reads the ``size`` positions from ``start + u·stride`` on."""
+
+
 class Row(Record, frozen=True, kw_only=True):
     """A module, a function called between modules, or an ONNX node."""
 
@@ -117,6 +128,8 @@ class Row(Record, frozen=True, kw_only=True):
     parameter_bytes: int = 0
     """Of the parameters at or below the row, each tensor once; so `buffer_bytes`."""
     buffer_bytes: int = 0
+    state_bytes: int = 0
+    """Of an optimizer's state in a file, which is neither parameter nor buffer."""
     shared_with: list[str] = []
     """Other paths of this very module, or of modules that hold one of its own tensors."""
     lazy: bool = False
@@ -144,6 +157,21 @@ class Row(Record, frozen=True, kw_only=True):
     source: Source | None = None
     formula: list[FormulaLine] | None = None
     receptive_field: ReceptiveField | None = None
+    local_field: LocalField | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Of all tensors at or below the row, each once."""
+        return self.parameter_bytes + self.buffer_bytes + self.state_bytes
+
+
+class TensorPiece(Record, frozen=True, kw_only=True):
+    """A part of a tensor that lies in a file of its own: a box of it, beginning at `at`."""
+
+    file: str
+    """By its path from the folder of the checkpoint; so `Tensor.files`."""
+    at: list[int]
+    shape: list[int]
 
 
 class Tensor(Record, frozen=True, kw_only=True):
@@ -162,6 +190,10 @@ class Tensor(Record, frozen=True, kw_only=True):
     tied_to: list[str] = []
     expression: str
     lazy: bool = False
+    files: list[str] = []
+    """Of a checkpoint of several files, those in which it lies; empty where one file holds everything."""
+    pieces: list[TensorPiece] = []
+    """Where it is split over several of them, or kept as one piece of a distributed checkpoint."""
 
 
 class ModelInfo(Record, frozen=True, kw_only=True):
@@ -225,6 +257,8 @@ class Totals(Record, frozen=True, kw_only=True):
     buffers: int = 0
     parameter_bytes: int = 0
     buffer_bytes: int = 0
+    state_bytes: int = 0
+    """Of optimizers' state in a file, which is in none of the counts above."""
     modules: int = 0
     flops: int | None = None
     macs: int | None = None
@@ -384,3 +418,8 @@ class ModelTable(Record, frozen=True, kw_only=True):
     notes: list[Note] = []
     load: Load | None = None
     file: FileInfo | None = None
+
+    @property
+    def knows_trainable(self) -> bool:
+        """Whether "trainable" means something: a state_dict is detached, so that it says of no tensor that it is."""
+        return self.file is None or self.totals.trainable_parameters > 0

@@ -1,6 +1,7 @@
 """An index into a tensor as people write it: ``[0, :, 3:5]``."""
 
 import re
+from collections.abc import Sequence
 
 from inspector.core.errors import RequestError
 
@@ -29,6 +30,12 @@ def parse_index(text: str, shape: list[int], key: str) -> list[int | slice]:
     at = pieces.index("...") if "..." in pieces else len(pieces)
     full = pieces[:at] + filling + pieces[at + 1 :]
     return [_part(text, piece, axis, shape, key) for axis, piece in enumerate(full)]
+
+
+def in_whole(parts: Sequence[int | slice], index: Sequence[int]) -> list[int]:
+    """The index in the whole tensor of an element of the part that `parse_index` read as `parts`."""
+    inside = iter(index)
+    return [part.start + next(inside) * part.step if isinstance(part, slice) else part for part in parts]
 
 
 def _part(text: str, piece: str, axis: int, shape: list[int], key: str) -> int | slice:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inspector.core.results import OptimisedRun
-from inspector.core.table import FileInfo, Input, ReceptiveField, Source, SymbolicShape
+from inspector.core.table import FileInfo, Input, LocalField, ReceptiveField, Source, SymbolicShape, Tensor
 
 UNKNOWN = "?"
 _LONGEST_QUOTED, _KEPT_OF_LONG = 120, 40
@@ -137,6 +137,22 @@ def optimised_run(run: OptimisedRun) -> str:
     )
 
 
+def box(at: Sequence[int], sizes: Sequence[int]) -> str:
+    """A part of a tensor as the index that takes it out: ``[0:4, 0:8]``."""
+    ranges = ", ".join(f"{first}:{first + size}" for first, size in zip(at, sizes, strict=True))
+    return f"[{ranges}]"
+
+
+def places(tensor: Tensor) -> list[str]:
+    """The files of a tensor, with the part of it that each holds where that is not all: ``__0_0.distcp [0:4, 0:8]``."""
+    if not tensor.pieces:
+        return tensor.files
+    return [
+        piece.file if piece.shape == tensor.shape else f"{piece.file} {box(piece.at, piece.shape)}"
+        for piece in tensor.pieces
+    ]
+
+
 def shapes(several: Sequence[Sequence[int]]) -> str:
     """Shapes side by side."""
     return ", ".join(map(shape, several))
@@ -170,6 +186,11 @@ def first_and_last(cells: Sequence[str]) -> str:
     """What a cell for several says: ``3×3 /1 … 9×9 /1``, or what all of them say."""
     apart = [*dict.fromkeys(cells)]
     return apart[0] if len(apart) == 1 else f"{apart[0] or UNKNOWN} … {apart[-1] or UNKNOWN}"
+
+
+def local_field(field: LocalField, path: str) -> str:
+    """``5×5 of the input of features``, of the row at `path`."""
+    return f"{shape(field.size)} of {'its own input' if field.since == path else f'the input of {field.since}'}"
 
 
 def receptive_field_sentence(field: ReceptiveField | None, axes: str = "") -> str:

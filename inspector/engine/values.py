@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from inspector.core.errors import RequestError
-from inspector.core.results import COMPLEX_NUMBERS_ARE, ValuesReport
-from inspector.core.tensor_index import parse_index
+from inspector.core.results import COMPLEX_NUMBERS_ARE, Extreme, ValuesReport
+from inspector.core.tensor_index import in_whole, parse_index
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.engine.arrays import Array, array_of
 from inspector.engine.statistics import DENSE_LIMIT, largest, norms, statistics
@@ -42,7 +42,7 @@ def read_values(tensor: torch.Tensor, key: str, index: str, limit: int) -> Value
         row_offset=starts[0],
         column_offset=starts[1],
         norms=norms(selected),
-        largest=largest(selected, LARGEST),
+        largest=[Extreme(index=in_whole(parts, one.index), value=one.value) for one in largest(selected, LARGEST)],
         numbers_are=_numbers_are(tensor),
     )
 

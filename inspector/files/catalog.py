@@ -3,7 +3,7 @@
 from typing import Literal
 
 from inspector.core.named_globals import NamedGlobal
-from inspector.core.table import FormulaLine, Note, ReceptiveField, Record
+from inspector.core.table import FormulaLine, LocalField, Note, ReceptiveField, Record
 
 Setting = bool | int | float | str | None | list[bool | int | float | str | None]
 
@@ -98,6 +98,7 @@ class CatalogModule(Record, frozen=True, kw_only=True):
     """The path at which this very module came up first."""
     formula: list[FormulaLine] | None = None
     receptive_field: ReceptiveField | None = None
+    local_field: LocalField | None = None
 
 
 class Catalog(Record, frozen=True, kw_only=True):

@@ -1,24 +1,31 @@
-"""The formula of a layer of ``torch.nn`` from its settings in the file; input sizes stay open."""
+"""The formula of a layer of ``torch.nn`` from its settings in the file; input sizes stay open unless they are given."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inspector.core import geometry
 from inspector.core.table import FormulaLine
 
+Sizes = Sequence[int | None]
 
-def layer_formula(class_path: str, settings: Mapping[str, Any]) -> list[FormulaLine] | None:
-    """The lines for a convolution, pooling, unfolding or linear layer of torch's own; None for any other."""
+
+def layer_formula(
+    class_path: str, settings: Mapping[str, Any], given: Sequence[int] | None = None
+) -> list[FormulaLine] | None:
+    """The lines for a convolution, pooling, unfolding or linear layer of torch's own; None for any other.
+
+    `given` are the input's sizes along its spatial axes.
+    """
     name = class_path.rpartition(".")[2]
     if not class_path.startswith("torch.nn."):
         return None
     try:
-        return _formula(name, settings)
+        return _formula(name, settings, given)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError):
         return None
 
 
-def _formula(name: str, settings: Mapping[str, Any]) -> list[FormulaLine] | None:
+def _formula(name: str, settings: Mapping[str, Any], given: Sequence[int] | None) -> list[FormulaLine] | None:
     if name in ("Linear", "NonDynamicallyQuantizableLinear"):
         return geometry.linear(*numbers([settings["in_features"], settings["out_features"]], 2))
     if name == "Unfold":
@@ -28,7 +35,7 @@ def _formula(name: str, settings: Mapping[str, Any]) -> list[FormulaLine] | None
     if axes not in ("1d", "2d", "3d"):
         return None
     count = int(axes[0])
-    sizes = [None] * count
+    sizes: Sizes = [None] * count if given is None else given
     if kind in ("Conv", "ConvTranspose"):
         return _convolution(kind, settings, count, sizes)
     if kind in ("AdaptiveAvgPool", "AdaptiveMaxPool"):
@@ -72,7 +79,7 @@ def convolution_window(settings: Mapping[str, Any], count: int) -> tuple[list[in
     return kernel, stride, padding, dilation, padding
 
 
-def _convolution(kind: str, settings: Mapping[str, Any], count: int, sizes: list[None]) -> list[FormulaLine] | None:
+def _convolution(kind: str, settings: Mapping[str, Any], count: int, sizes: Sizes) -> list[FormulaLine] | None:
     kernel, stride, padding, dilation, after = convolution_window(settings, count)
     if kind == "Conv":
         return geometry.convolution(sizes, kernel, stride, padding, dilation, after)

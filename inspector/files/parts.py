@@ -30,7 +30,9 @@ class Breakdown(Record, frozen=True, kw_only=True):
     devices: dict[str, int]
 
 
-class _Part(msgspec.Struct):
+class Part(msgspec.Struct):
+    """The tensors of a part of the file; `bytes` once they are counted."""
+
     path: _Path
     kind: PartKind
     name: str
@@ -38,9 +40,11 @@ class _Part(msgspec.Struct):
     bytes: int = 0
 
 
-def breakdown_of(catalog: Catalog) -> Breakdown:
-    """The parts in the order of the file; a storage that several share is counted with the weights, else the first."""
-    found = _gathered(catalog)
+def breakdown_of(catalog: Catalog, found: Sequence[Part]) -> Breakdown:
+    """The parts that `parts_of` found; a storage that several share is counted with the weights, else the first.
+
+    A part that has no bytes of its own is left out: it is another name for a part that is told.
+    """
     part_of = {id(tensor): part for part in found for tensor in part.tensors}
     ranked = sorted(catalog.tensors, key=lambda tensor: _RANKS[part_of[id(tensor)].kind])
     dtypes: Counter[str] = Counter()
@@ -60,26 +64,27 @@ def breakdown_of(catalog: Catalog) -> Breakdown:
             tensors=len(part.tensors),
         )
         for part in found
+        if part.bytes or not total
     ]
     return Breakdown(parts=parts, dtypes=dict(dtypes.most_common()), devices=dict(devices.most_common()))
 
 
-def _gathered(catalog: Catalog) -> list[_Part]:
-    """The tensors by the part that they belong to."""
+def parts_of(catalog: Catalog) -> list[Part]:
+    """The tensors by the part that they belong to, in the order of the file."""
     places = [(*tensor.container, *tensor.name.split(".", _DEEPEST)) for tensor in catalog.tensors]
     regions = _optimizer_regions(catalog, places)
     top = _common([tuple(tensor.container) for tensor in catalog.tensors])
-    parts: dict[_Path, _Part] = {}
+    parts: dict[_Path, Part] = {}
     for tensor, place in zip(catalog.tensors, places, strict=True):
         region = _region(place, regions) if regions else None
         average = _average(tensor, place) if region is None else None
         if region is not None:
-            part = _Part(regions[region], "optimizer", "optimizer state")
+            part = Part(regions[region], "optimizer", "optimizer state")
         elif average is not None:
             path, word = average
-            part = _Part(path, "average", f"{word.upper() if word in ABBREVIATIONS else word} weights")
+            part = Part(path, "average", f"{word.upper() if word in ABBREVIATIONS else word} weights")
         else:
-            part = _Part(tuple(tensor.container[: len(top) + 1]), "other", "other tensors")
+            part = Part(tuple(tensor.container[: len(top) + 1]), "other", "other tensors")
         parts.setdefault((part.kind, *part.path), part).tensors.append(tensor)
     return _named(catalog, [*parts.values()], top)
 
@@ -126,7 +131,7 @@ def _average(tensor: CatalogTensor, place: _Path) -> tuple[_Path, str] | None:
     return None
 
 
-def _named(catalog: Catalog, parts: list[_Part], top: _Path) -> list[_Part]:
+def _named(catalog: Catalog, parts: list[Part], top: _Path) -> list[Part]:
     """The same, weights told from the rest, and optimizers called by what they keep."""
     rest = [part for part in parts if part.kind == "other"]
     in_mappings = any(len(part.path) > len(top) and _holds_weights(part) for part in rest)
@@ -143,12 +148,12 @@ def _named(catalog: Catalog, parts: list[_Part], top: _Path) -> list[_Part]:
     return parts
 
 
-def _holds_weights(part: _Part) -> bool:
+def _holds_weights(part: Part) -> bool:
     scheduler = any("schedul" in one.lower() for one in part.path)
     return not scheduler and any(is_floating(tensor.dtype) and tensor.shape for tensor in part.tensors)
 
 
-def _slots(part: _Part) -> set[str]:
+def _slots(part: Part) -> set[str]:
     """What an optimizer keeps for its parameters, by name."""
     names = set()
     for tensor in part.tensors:

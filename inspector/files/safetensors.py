@@ -8,9 +8,11 @@ from pathlib import Path
 import msgspec
 
 from inspector.core.errors import RequestError
+from inspector.core.natural_order import natural_key
 from inspector.core.table import Note
 from inspector.files.catalog import Catalog, CatalogContainer, CatalogTensor
 from inspector.files.dtypes import ITEM_BYTES, SAFETENSORS_BITS, SAFETENSORS_DTYPES
+from inspector.files.safetensors_soundness import unsound
 
 MAX_HEADER = 100_000_000
 """The limit of the reference implementation."""
@@ -22,12 +24,12 @@ MAX_DIMENSIONS = 64
 
 class _Entry(msgspec.Struct, gc=False):
     dtype: str = ""
-    shape: tuple[int, ...] = ()
+    shape: tuple[int, ...] | None = None
     data_offsets: tuple[int, int] = (-1, -1)
 
 
 class _Metadata(msgspec.Struct):
-    texts: dict[str, str] = msgspec.field(default={}, name="__metadata__")
+    texts: dict[str, str] | None = msgspec.field(default=None, name="__metadata__")
 
 
 def sniff(head: bytes, path: Path) -> bool:
@@ -51,13 +53,16 @@ def open(path: Path) -> Catalog:
             f"{path}: its header describes more than {MAX_TENSORS:,} tensors, and no checkpoint has that many"
         )
     try:
-        metadata = msgspec.json.decode(header, type=_Metadata).texts
+        metadata = msgspec.json.decode(header, type=_Metadata).texts or {}
         entries = _entries(header)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(f"{path}: its safetensors header is not valid ({error}); the file is damaged") from error
     notes: list[Note] = []
     name = str(path)
     tensors = [_tensor(name, key, entry, 8 + length, size - 8 - length, notes) for key, entry in entries.items()]
+    dtypes = {key: entry.dtype for key, entry in entries.items()}
+    notes += unsound(header, tensors, dtypes, 8 + length, size - 8 - length)
+    tensors.sort(key=lambda tensor: natural_key(tensor.key))
     return Catalog(
         path=str(path),
         format="safetensors",
@@ -84,6 +89,8 @@ def _entries(header: bytes) -> dict[str, _Entry]:
 
 def _tensor(path: str, key: str, entry: _Entry, header_end: int, payload: int, notes: list[Note]) -> CatalogTensor:
     begin, end = entry.data_offsets
+    if entry.shape is None:
+        raise RequestError(f"{path}: the header gives {key} no shape; the file is damaged")
     if len(entry.shape) > MAX_DIMENSIONS:
         raise RequestError(f"{path}: {key} has {len(entry.shape)} dimensions, which no tensor has; the file is damaged")
     elements, strides = 1, []

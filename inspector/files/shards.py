@@ -9,6 +9,7 @@ import msgspec
 
 from inspector.core.errors import RequestError
 from inspector.core.named_globals import NamedGlobal
+from inspector.core.natural_order import natural_key
 from inspector.core.table import Note
 from inspector.files.allowed_globals import merged
 from inspector.files.catalog import Catalog, CatalogContainer, CatalogTensor
@@ -52,7 +53,7 @@ def catalog_of_shards(
         bytes=found.bytes,
         root="mapping",
         root_type=root_type,
-        tensors=found.tensors,
+        tensors=sorted(found.tensors, key=lambda tensor: natural_key(tensor.key)),
         containers=[CatalogContainer(path=[], type=root_type, tensors=len(found.tensors))],
         globals=found.globals,
         big_endian=found.big_endian,
@@ -71,7 +72,7 @@ def _read_each(names: Iterable[str], within: Containment, weight_map: Mapping[st
             found.notes.append(Note(code="shard-twice", message=f"the shard {shard} is the same file as {read[real]}"))
             continue
         read[real] = shard
-        catalog = _opened(shard, within, found.notes)
+        catalog = _opened(shard, within, found.notes, weight_map is not None)
         if catalog is None:
             continue
         if len(found.tensors) + len(catalog.tensors) > MAX_TENSORS:
@@ -97,8 +98,9 @@ def _read_each(names: Iterable[str], within: Containment, weight_map: Mapping[st
     return found
 
 
-def _opened(shard: str, within: Containment, notes: list[Note]) -> Catalog | None:
+def _opened(shard: str, within: Containment, notes: list[Note], indexed: bool) -> Catalog | None:
     place = within.find(shard)
+    index = "index" if indexed else "other shards"
     if place is None:
         notes.append(
             Note(
@@ -109,7 +111,7 @@ def _opened(shard: str, within: Containment, notes: list[Note]) -> Catalog | Non
         return None
     try:
         if not place.is_file():
-            notes.append(Note(code="shard-missing", message=f"the shard {shard} is not beside the index"))
+            notes.append(Note(code="shard-missing", message=f"the shard {shard} is not beside the {index}"))
             return None
         return _read(place)
     except RequestError as error:

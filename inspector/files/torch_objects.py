@@ -47,7 +47,7 @@ def read_contents(value: Any, families: Families | None = None, apart: Mapping[s
     """
     walk = _Walk(families, apart or {})
     seen = walk.view(value)
-    contents = walk.contents = Contents(_root(value, seen), type_name(value))
+    contents = walk.contents = Contents(_root(value, seen), "tensor" if seen else type_name(value))
     if seen:
         walk.add(seen, [], "")
     else:

@@ -1,6 +1,7 @@
 """The rows of a file: the modules that it describes, and where it describes none, the parts of its keys."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,8 +18,11 @@ MAX_SHARED = 64
 _CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
 
 
-def rows_of(catalog: Catalog) -> list[Row]:
-    """The rows in preorder; every module that the file describes has one, also without tensors."""
+def rows_of(catalog: Catalog, state: Collection[str] = ()) -> list[Row]:
+    """The rows in preorder; every module that the file describes has one, also without tensors.
+
+    `state` are the keys of optimizers' state, which count as neither parameters nor buffers.
+    """
     tree = _Tree(catalog)
     for module in catalog.modules:
         node = tree.reach([*module.container, *_parts(module.path)])
@@ -26,7 +30,7 @@ def rows_of(catalog: Catalog) -> list[Row]:
             node.module = module
     for tensor in catalog.tensors:
         tree.reach([*tensor.container, *_parts(tensor.name)[:-1]]).own.append(tensor)
-    rows = _Rows(catalog)
+    rows = _Rows(catalog, state)
     rows.add(tree.root, None, 0)
     return rows.rows
 
@@ -97,19 +101,23 @@ class _Held:
     buffers: int = 0
     parameter_bytes: int = 0
     buffer_bytes: int = 0
+    state_bytes: int = 0
     sharing: list[CatalogTensor] = field(default_factory=list)
+    sharing_state: list[CatalogTensor] = field(default_factory=list)
     dtypes: set[str] = field(default_factory=set)
     devices: set[str] = field(default_factory=set)
 
-    def add(self, tensor: CatalogTensor, alone: bool) -> None:
+    def add(self, tensor: CatalogTensor, alone: bool, is_state: bool) -> None:
         self.dtypes.add(tensor.dtype)
         self.devices.add(tensor.device)
         if not alone:
-            self.sharing.append(tensor)
+            (self.sharing_state if is_state else self.sharing).append(tensor)
             return
         elements = elements_held(tensor)
         size = tensor.bytes if elements == tensor.elements else bytes_of(tensor, elements)
-        if kind_of(tensor) == "buffer":
+        if is_state:
+            self.state_bytes += size
+        elif kind_of(tensor) == "buffer":
             self.buffers += elements
             self.buffer_bytes += size
         else:
@@ -123,7 +131,9 @@ class _Held:
         self.buffers += other.buffers
         self.parameter_bytes += other.parameter_bytes
         self.buffer_bytes += other.buffer_bytes
+        self.state_bytes += other.state_bytes
         self.sharing += other.sharing
+        self.sharing_state += other.sharing_state
         self.dtypes |= other.dtypes
         self.devices |= other.devices
 
@@ -140,8 +150,9 @@ class _Held:
 
 
 class _Rows:
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, state: Collection[str]) -> None:
         self.rows: list[Row] = []
+        self.state = state
         self.shared_with = _shared(catalog)
         uses = Counter(tensor.storage for tensor in catalog.tensors)
         self.shared_storages = {storage for storage, count in uses.items() if storage is not None and count > 1}
@@ -152,7 +163,7 @@ class _Rows:
         self.rows.append(_UNKNOWN)  # until its subtree is counted
         held = _Held()
         for tensor in node.own:
-            held.add(tensor, tensor.storage not in self.shared_storages)
+            held.add(tensor, tensor.storage not in self.shared_storages, tensor.key in self.state)
         own = held.totals()[0]
         for child in node.children.values():
             held.merge(self.add(child, index, depth + 1))
@@ -174,6 +185,7 @@ class _Rows:
             buffers=buffers,
             parameter_bytes=parameter_bytes,
             buffer_bytes=buffer_bytes,
+            state_bytes=held.state_bytes + (distinct(held.sharing_state)[1] if held.sharing_state else 0),
             shared_with=self.shared_with.get(node.path, []),
             training=module.training is True,
             container=module.type if module.type in _CONTAINERS and module.class_path.startswith("torch.nn.") else "",
@@ -181,5 +193,6 @@ class _Rows:
             device=", ".join(sorted(held.devices)) or None,
             formula=module.formula,
             receptive_field=module.receptive_field,
+            local_field=module.local_field,
         )
         return held

@@ -3,19 +3,16 @@
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from inspector.core import wording
-from inspector.core.block_differences import Facts
 from inspector.core.memory import MemoryReport
 from inspector.core.named_globals import refused_first, sentence
-from inspector.core.repeated_blocks import Run
 from inspector.core.results import ForwardReport, KeyExplanation, RowRun, ValuesReport
-from inspector.core.table import Failure, FileInfo, ModelTable, Row
+from inspector.core.table import Failure, FileInfo, ModelTable
 from inspector.report.console import standard_output
-from inspector.report.folded_rows import PrintedRow, every_row, folded_rows
-from inspector.report.memory_text import MEMORY_COLUMNS, memory_cells, memory_lines
+from inspector.report.memory_text import memory_lines
+from inspector.report.tree import grid_of, print_tree, tree_cell
 
 LISTED = 12
 """Names of a pickle, one to a line, before the rest is counted."""
@@ -25,50 +22,11 @@ def print_table(table: ModelTable, memory: MemoryReport | None = None, full: boo
     """`summary`: the head, the tree, the totals, and what there is to say. With `memory` two columns and its totals.
 
     Blocks that repeat are printed once, with the first and the last of their receptive fields, unless it is to be
-    `full`.
+    `full`; of a file its tensors are listed too.
     """
     console = standard_output()
     _print_head(console, table)
-    more = MEMORY_COLUMNS if memory is not None else []
-    columns = ["", "type", "parameters", "output", *more, "receptive field", "device"]
-    grid = _grid(columns, right={"parameters", *more})
-
-    def of_memory(row: Row) -> list[str]:
-        return memory_cells(memory.rows[row.index]) if memory is not None else []
-
-    def compared(row: Row) -> Facts:
-        return [(f"{what} ", cell) for what, cell in zip(more, of_memory(row), strict=True)]
-
-    def measured(row: Row, repeats: Sequence[int]) -> tuple[str, ...]:
-        fields = [wording.receptive_field(one.receptive_field) for one in (row, *(table.rows[at] for at in repeats))]
-        return (
-            wording.shapes(row.output_shapes) if row.output_shapes else "",
-            *of_memory(row),
-            wording.first_and_last(fields),
-            row.device or "",
-        )
-
-    folded, differing = 0, []
-    for one in every_row(table) if full else folded_rows(table, compared):
-        row = one.row
-        if one.stands_for is not None:
-            grid.add_row(*_block_cells(one, one.stands_for))
-            folded += one.stands_for.blocks.rows * (one.stands_for.blocks.count - 1)
-        else:
-            type_ = _type_cell(row)
-            if one.differs:
-                type_.append(" differs", style="yellow")
-                differing.append(f"{row.path} differs: {one.differs}")
-            grid.add_row(
-                _tree_cell(row, one.depth), type_, _parameters_cell(row), *map(Text, measured(row, one.repeats))
-            )
-    console.print(grid)
-    for difference in differing:
-        console.print(Text(wording.printable(difference), style="yellow"))
-    if folded:
-        console.print(
-            Text(f"{wording.things(folded, 'row')} of repeated blocks left out; --full prints all", style="dim")
-        )
+    print_tree(console, table, memory, full)
     _print_totals(console, table)
     if table.file is not None:
         _print_parts(console, table.file)
@@ -88,11 +46,11 @@ def print_forward(report: ForwardReport, values: Sequence[ValuesReport] = ()) ->
     _print_head(console, table)
     backward = any(run.gradient_norm is not None for run in report.runs)
     columns = ["", "type", "output", "mean", "std", "min", "max", "zeros", "NaN", "Inf", "time"]
-    grid = _grid([*columns, "‖gradient‖"] if backward else columns, right=set(columns[3:]) | {"‖gradient‖"})
+    grid = grid_of([*columns, "‖gradient‖"] if backward else columns, right=set(columns[3:]) | {"‖gradient‖"})
     for row, run in zip(table.rows, report.runs, strict=True):
         type_ = "" if row.kind == "function" else wording.printable(row.type)
         cells = [
-            _tree_cell(row, row.depth),
+            tree_cell(row, row.depth),
             Text(type_),
             Text(wording.shapes(row.output_shapes) if row.output_shapes else ""),
         ]
@@ -146,60 +104,6 @@ def print_keys(keys: list[KeyExplanation]) -> None:
         console.print()
 
 
-def _grid(columns: list[str], right: set[str]) -> Table:
-    grid = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True, padding=(0, 2, 0, 0))
-    for name in columns:
-        # Numbers and shapes keep their width; names and hyperparameters give way on a narrow terminal.
-        grid.add_column(
-            Text(name),
-            justify="right" if name in right else "left",
-            overflow="ellipsis",
-            no_wrap=True,
-            min_width=18 if name == "" else None,
-        )
-    return grid
-
-
-def _block_cells(line: PrintedRow, run: Run) -> list[Text]:
-    """What stands above the one that is printed of several blocks: their name and number, and their sums."""
-    blocks = run.blocks
-    size = "" if blocks.bytes is None else f", {wording.size_in_bytes(blocks.bytes)} in all"
-    each = wording.size_in_bytes(line.row.parameter_bytes + line.row.buffer_bytes)
-    return [
-        Text("  " * line.depth + wording.printable(run.title), style="bold"),
-        Text(f"{blocks.count:,} alike, {each} each{size}", style="dim"),
-        Text(wording.exact(blocks.parameters)),
-    ]
-
-
-def _tree_cell(row: Row, depth: int) -> Text:
-    name = row.name if row.path or row.kind != "module" else "model"
-    text = Text("  " * depth + (wording.printable(name) or "(root)"))
-    if row.kind == "function":
-        text.stylize("dim")
-    if row.call:
-        text.append(f" (call {row.call + 1})", style="dim")
-    return text
-
-
-def _type_cell(row: Row) -> Text:
-    text = Text("" if row.kind == "function" else wording.printable(row.type))
-    if row.hyperparameters:
-        text.append(f"({wording.printable(row.hyperparameters)})", style="dim")
-    if row.lazy:
-        text.append(" uninitialised", style="yellow")
-    if row.shared_with:
-        places = ", ".join(wording.printable(path) or "the model" for path in row.shared_with[:3])
-        text.append(f" shared with {places}", style="magenta")
-    return text
-
-
-def _parameters_cell(row: Row) -> Text:
-    if row.kind == "function":
-        return Text("")
-    return Text(wording.exact(row.parameters) if row.parameters or row.lazy else "")
-
-
 def _run_cells(run: RowRun) -> list[Text]:
     found = run.statistics
     if found is None:
@@ -230,9 +134,10 @@ def _print_head(console: Console, table: ModelTable) -> None:
 
 def _print_totals(console: Console, table: ModelTable) -> None:
     totals = table.totals
+    trainable = f"{wording.exact(totals.trainable_parameters)} trainable, " if table.knows_trainable else ""
     console.print(
         Text(
-            f"\n{wording.exact(totals.parameters)} parameters ({wording.exact(totals.trainable_parameters)} trainable, "
+            f"\n{wording.exact(totals.parameters)} parameters ({trainable}"
             f"{wording.size_in_bytes(totals.parameter_bytes)}), {wording.exact(totals.buffers)} buffer elements "
             f"({wording.size_in_bytes(totals.buffer_bytes)}), {wording.things(totals.modules, 'module')}"
         )

@@ -6,6 +6,7 @@ style sheet knows colours. Text is cut at the cell's edge by its width on screen
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -53,10 +54,13 @@ def fit_columns(columns: Sequence[Column], width: int) -> list[int]:
         kept = [i for i in kept if columns[i].priority < last]
     widths = [columns[i].needed if i in kept else 0 for i in range(len(columns))]
     left = width - need(kept)
-    for index in sorted(kept, key=lambda i: columns[i].priority):
-        more = max(0, min(left, columns[index].width - widths[index]))
-        widths[index] += more
-        left -= more
+    for _, alike in groupby(sorted(kept, key=lambda i: columns[i].priority), key=lambda i: columns[i].priority):
+        # Columns of one rank, such as two sides of a comparison, get as much each; what one does not want, the others.
+        group = sorted(alike, key=lambda i: columns[i].width - widths[i])
+        for place, index in enumerate(group):
+            more = max(0, min(left // (len(group) - place), columns[index].width - widths[index]))
+            widths[index] += more
+            left -= more
     shares = sum(columns[i].share for i in kept)
     for index in kept:
         if left > 0 and columns[index].share:

@@ -73,6 +73,10 @@ def _shapes(page: Page, table: ModelTable, row: Row, failed: bool) -> None:
     formula(page, row.formula or [])
     if row.receptive_field is not None:
         page.fact("sees", wording.receptive_field_sentence(row.receptive_field))
+    if row.local_field is not None:
+        local = row.local_field
+        steps = "×".join(map(str, local.stride))
+        page.fact("sees", f"{wording.local_field(local, row.path)}, in steps of {steps}")
     if row.flops is not None:
         page.fact("operations", f"{wording.count(row.flops)} floating-point operations")
 

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 
 from inspector.core import wording
-from inspector.core.table import Tensor
+from inspector.core.table import ModelTable, Tensor
 from inspector.tui.cells import Cell, Column
 from inspector.tui.page import CODE, MUTED, WARNING, Page
 from inspector.tui.row_view import RowView
 from inspector.tui.view import View
+
+PIECES = 8
+"""Files of a tensor named before the rest is counted."""
 
 
 class TensorList(RowView):
@@ -27,7 +30,7 @@ class TensorList(RowView):
         if before and before.table is view.table and before.row is view.row and before.spelling == view.spelling:
             return
         self._tensors = tensors
-        self._marked = any(_remark(tensor) for tensor in tensors[:2000])
+        self._marked = any(_remark(tensor, view.table) for tensor in tensors[:2000])
         chosen = view.tensor.key if view.tensor else None
         self.rebuild(next((i for i, tensor in enumerate(tensors) if tensor.key == chosen), 0))
 
@@ -60,7 +63,7 @@ class TensorList(RowView):
             [(key.removeprefix(above), "name" if tensor.kind == "parameter" else "kind")],
             [("uninitialised" if tensor.lazy else wording.shape(tensor.shape), "")],
             [(tensor.dtype, "muted")],
-            [(_remark(tensor), "mark")],
+            [(_remark(tensor, view.table) if view else "", "mark")],
         ]
 
 
@@ -80,16 +83,24 @@ def tensor_page(view: View) -> Page:
     else:
         page.fact("shape", f"{wording.shape(tensor.shape)}  {tensor.dtype}  on {tensor.device}")
         page.fact("size", f"{wording.exact(tensor.elements)} elements, {wording.size_in_bytes(tensor.bytes)}")
-    if tensor.kind == "parameter" and not tensor.trainable:
+    if _is_frozen(tensor, view.table):
         page.fact("frozen", "requires_grad is False", WARNING)
     if tensor.tied_to:
         page.fact("tied to", "\n".join(view.spell(key) for key in tensor.tied_to))
+    places = wording.places(tensor)
+    if places:
+        more = [f"and {len(places) - PIECES:,} more"] if len(places) > PIECES else []
+        page.fact("in", "\n".join([*places[:PIECES], *more]))
     return page
 
 
-def _remark(tensor: Tensor) -> str:
+def _is_frozen(tensor: Tensor, table: ModelTable) -> bool:
+    return tensor.kind == "parameter" and not tensor.trainable and table.knows_trainable
+
+
+def _remark(tensor: Tensor, table: ModelTable) -> str:
     remarks = [f"= {tensor.tied_to[0]}"] if tensor.tied_to else []
-    if tensor.kind == "parameter" and not tensor.trainable:
+    if _is_frozen(tensor, table):
         remarks.append("frozen")
     if not tensor.persistent:
         remarks.append("not saved")

@@ -49,8 +49,13 @@ class FileClient:
             self._allow_outside = recipe.allow_outside
             if request.recipe.weights is not None:
                 raise RequestError(f"{target} is a file of tensors, not a model for --weights; name a model first")
+            if recipe.arguments:
+                raise RequestError(
+                    f"--args are for the class of a model, and {target} is a file of tensors; leave them out, or name "
+                    f"the class: nninspect MODEL.py:NAME --weights {target}"
+                )
             self._catalog = await self._work(lambda progress: open_catalog(target, recipe.allow_outside))
-            self._table = table_of(self._catalog, target)
+            self._table = table_of(self._catalog, target, recipe.inputs)
             self._keys = None
             return self._table
         if isinstance(request, protocol.Trace) and self._table is not None:

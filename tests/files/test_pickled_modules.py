@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from inspector.core.recipe import Recipe
+from inspector.core.errors import RequestError
+from inspector.core.recipe import Recipe, parse_input
 from inspector.engine.opening import open_live
 from inspector.engine.pytorch.layer_formulas import static_formula
 from inspector.files import open_catalog, table_of
@@ -100,6 +101,13 @@ def test_a_class_of_ones_own(tmp_path: Path) -> None:
     assert msgspec.json.decode(msgspec.json.encode(table))["rows"][2]["hyperparameters"]
 
 
+class Holder(nn.Module):
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+        self.head = nn.Conv2d(1, 1, 5)
+
+
 CHAIN = nn.Sequential(
     nn.Conv2d(1, 2, (3, 5), stride=2, padding=1), nn.BatchNorm2d(2), nn.ReLU(),
     nn.Sequential(nn.MaxPool2d(3, 2, padding=1), nn.Conv2d(2, 2, 3, dilation=2, padding="same"), nn.Identity()),
@@ -113,8 +121,6 @@ def test_receptive_fields_along_a_sequential_are_those_of_a_pass(tmp_path: Path)
         f"import torch\nfrom torch import nn\nnet = torch.load({str(tmp_path / 'm.pt')!r}, weights_only=False)\n"
     )
     torch.save(CHAIN[:8], tmp_path / "m.pt")
-    from inspector.core.recipe import parse_input
-
     live = open_live(Recipe(target=str(tmp_path / "chain.py")))
     table = live.trace([parse_input("1x1x201x203")], lambda *_: None)
     truth = {row.path: row.receptive_field for row in table.rows if row.kind == "module"}
@@ -149,3 +155,61 @@ def test_a_torchscript_archive_tells_parameters_from_buffers(tmp_path: Path) -> 
     assert [(m.path, m.type) for m in catalog.modules] == [
         (path, type(module).__name__) for path, module in model.named_modules()
     ]
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 61, 67), (1, 1, 120, 90)])
+def test_shapes_along_a_sequential_are_those_of_a_pass(shape, tmp_path: Path) -> None:
+    chain = nn.Sequential(*CHAIN[:8], nn.ConvTranspose2d(2, 3, 3, stride=2), nn.AdaptiveAvgPool2d((4, None)),
+                          nn.Flatten(1, 2), nn.GELU())  # fmt: skip
+    truth: dict[str, list[int]] = {}
+    for path, module in chain.named_modules():
+        module.register_forward_hook(lambda *args, path=path: truth.update({path: list(args[2].shape)}))
+    with torch.no_grad():
+        chain(torch.zeros(shape))
+    for module in chain.modules():
+        module._forward_hooks.clear()
+    torch.save(chain, tmp_path / "m.pt")
+    table = table_of(open_catalog(tmp_path / "m.pt"), "m.pt", [parse_input("x".join(map(str, shape)))])
+    assert {row.path: row.output_shapes[0] for row in table.rows} == truth
+    assert table.rows[0].input_shapes == [list(shape)]
+
+
+def test_shapes_end_where_the_file_no_longer_tells(tmp_path: Path) -> None:
+    torch.save(nn.Sequential(nn.Linear(4, 3), Own(), nn.Linear(3, 2)), tmp_path / "m.pt")
+    table = table_of(open_catalog(tmp_path / "m.pt"), "m.pt", [parse_input("5x4")])
+    assert {row.path: row.output_shapes for row in table.rows if row.output_shapes} == {"0": [[5, 3]]}
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "said"),
+    [
+        (nn.Sequential(nn.Conv2d(3, 4, 3)), "1x1x8x8", "3 channels"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3)), "1x3x2x8", "too small"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3)), "3x8", "4 axes"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(7, 2)), "1x2x3", "7 features"),
+        (nn.Linear(2, 2), "1x2", "Sequential only"),
+    ],
+)
+def test_an_input_that_cannot_be_worked_through_is_refused(model, shape, said, tmp_path: Path) -> None:
+    torch.save(model, tmp_path / "m.pt")
+    with pytest.raises(RequestError, match=said):
+        table_of(open_catalog(tmp_path / "m.pt"), "m.pt", [parse_input(shape)])
+
+
+def test_what_is_read_of_the_input_of_a_sequential_within_other_code(tmp_path: Path) -> None:
+    inner = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(1, 1, 3))
+    torch.save(Holder(inner), tmp_path / "own.pt")
+    torch.save(inner, tmp_path / "inner.pt")
+    whole = {module.path: module.receptive_field for module in open_catalog(tmp_path / "inner.pt").modules}
+    for module in open_catalog(tmp_path / "own.pt").modules:
+        assert module.receptive_field is None
+        expected = whole.get(module.path.removeprefix("inner."))
+        if module.path == "head":
+            assert module.local_field is not None
+            assert (module.local_field.since, module.local_field.size) == ("head", [5, 5])
+        elif expected is not None:
+            found = module.local_field
+            assert found is not None
+            assert (found.since, found.size, found.stride, found.start) == (
+                "inner", expected.size, expected.stride, expected.start,
+            )  # fmt: skip

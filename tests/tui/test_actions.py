@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -114,3 +115,15 @@ async def test_a_key_in_the_footer_can_be_clicked():
         line = ui.text.splitlines()[-1]
         await ui.pilot.click("#keys", offset=(line.index("Forward"), 0))
         await ui.until(lambda: "Run the model on random input" in ui.text, "the dialog opens")
+
+
+def test_the_table_of_keys_in_the_readme_has_every_key_of_the_program():
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    told = readme.partition("## Keys")[2].partition("## Speed")[0]
+    plain = {"question_mark": "?", "slash": "/", "asterisk": "*", "left_square_bracket": "[",
+             "right_square_bracket": "]", "plus": "+", "minus": "-", "escape": "esc"}  # fmt: skip
+    panels = {str(number) for number in range(2, 8)}
+    for action in (*APP_ACTIONS, *ROW_ACTIONS):
+        for key in {*action.keys.split(",")} - panels:
+            named = plain.get(key, key)
+            assert re.search(rf"[`, ]{re.escape(named.replace('page', 'page '))}[`, ]", told), f"{key}: {action.title}"

@@ -74,3 +74,9 @@ def test_a_strip_is_as_wide_as_its_columns_whatever_is_in_them(columns, texts, w
     cells = [[(text, "")] for text in texts[: len(columns)]]
     strip = strip_of(columns, widths, cells, {}, Style())
     assert strip.cell_length == sum(kept) + GAP * max(0, len(kept) - 1)
+
+
+def test_two_columns_of_one_rank_are_given_as_much_each():
+    sides = [Column(title=name, width=40, least=12) for name in "AB"]
+    assert fit_columns(sides, 62) == [30, 30]
+    assert fit_columns([Column(title="A", width=14, least=12), sides[1]], 62) == [14, 40]

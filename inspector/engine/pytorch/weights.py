@@ -80,6 +80,8 @@ def _refuse_what_has_no_keys(catalog: Catalog) -> None:
 
 def _refuse_damaged(catalog: Catalog) -> None:
     damaged = next((note for note in catalog.notes if note.code in _NOT_WHOLE), None)
+    if damaged and damaged.code == "shard-outside":
+        raise RequestError(f"{catalog.path} was not loaded: {damaged.message}")
     if damaged:
         raise RequestError(f"{catalog.path} is damaged or not whole: {damaged.message}; fetch the file again")
 

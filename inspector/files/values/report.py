@@ -3,8 +3,8 @@
 import numpy as np
 
 from inspector.core.errors import RequestError
-from inspector.core.results import COMPLEX_NUMBERS_ARE, ValuesReport
-from inspector.core.tensor_index import parse_index
+from inspector.core.results import COMPLEX_NUMBERS_ARE, Extreme, ValuesReport
+from inspector.core.tensor_index import in_whole, parse_index
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.dtypes import ITEM_BYTES
@@ -36,7 +36,7 @@ def values_report(catalog: Catalog, key: str, index: str, limit: int) -> ValuesR
         row_offset=starts[0],
         column_offset=starts[1],
         norms=norms(selected),
-        largest=largest(selected, LARGEST),
+        largest=[Extreme(index=in_whole(parts, one.index), value=one.value) for one in largest(selected, LARGEST)],
         numbers_are=_numbers_are(tensor),
     )
 
