@@ -24,7 +24,7 @@ from inspector.engine.pytorch.structure import dtype_name
 from inspector.engine.pytorch.untouched import untouched
 from inspector.engine.user_paths import user_path
 from inspector.files import open_catalog
-from inspector.files.catalog import CatalogTensor
+from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.matching import (
     LOSSLESS,
     LOSSY,
@@ -33,6 +33,7 @@ from inspector.files.matching import (
     diagnose,
 )
 from inspector.files.repair_snippet import snippet
+from inspector.files.sources import refuse_source
 from inspector.files.values.reading import Array, read_tensor
 from inspector.files.values.transferring import changed
 from inspector.files.values.writing import Outgoing, write_safetensors
@@ -57,7 +58,7 @@ def repair(
     """
     path = user_path(settings.weights)
     catalog = open_catalog(path, allow_outside)
-    target = _refuse_output(path, settings.output, settings.overwrite)
+    target = _refuse_output(catalog, path, settings.output, settings.overwrite)
     allowed = LOSSLESS | _lossy(settings.allow)
     state = state_tensors(model)
     entries = model_entries(model, state)
@@ -95,7 +96,7 @@ def _lossy(names: list[str]) -> frozenset[str]:
     return frozenset(names)
 
 
-def _refuse_output(source: Path, output: str | None, overwrite: bool) -> Path | None:
+def _refuse_output(catalog: Catalog, source: Path, output: str | None, overwrite: bool) -> Path | None:
     if output is None:
         return None
     target = resolved(user_path(output))
@@ -103,8 +104,7 @@ def _refuse_output(source: Path, output: str | None, overwrite: bool) -> Path | 
     if suffix != ".safetensors" and suffix not in TORCH_SUFFIXES:
         kinds = f".safetensors, {', '.join(TORCH_SUFFIXES)}"
         raise RequestError(f"{output}: a state_dict is saved as {kinds}, not as {suffix or 'a file without a suffix'}")
-    if target == resolved(source):
-        raise RequestError(f"{output} is the file that is mended, which is never written over; name another")
+    refuse_source(catalog, source, target, output)
     refuse_place(target, output, overwrite)
     return target
 
