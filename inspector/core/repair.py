@@ -7,6 +7,8 @@ class RepairSettings(Record, frozen=True, kw_only=True):
     """What is to be mended, and how far that may go."""
 
     weights: str
+    container: str | None = None
+    """Which of its state_dicts, the keys that lead to it joined by dots, "" for the top; None for the one that fits."""
     output: str | None = None
     """Where the mended file goes; nothing is written without."""
     overwrite: bool = False

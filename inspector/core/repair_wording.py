@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from inspector.core.repair import RepairReport, Unsure
+from inspector.core.repair import Found, RepairReport, Unsure
 from inspector.core.table import LoadRule
 from inspector.core.wording import percent, shape, things
 
@@ -51,11 +51,7 @@ def sections(report: RepairReport, command: str) -> list[Section]:
         Section("does not matter", _harmless(report)),
         Section(
             "also in the file",
-            [
-                f"{one.container or 'the top'}: {one.kind}"
-                + ("" if one.coverage is None else f", {percent(one.coverage)} of the model's elements")
-                for one in report.others
-            ],
+            [_found(one) for one in report.others],
         ),
         Section("notes", report.notes),
     ]
@@ -65,6 +61,18 @@ def sections(report: RepairReport, command: str) -> list[Section]:
 def python(report: RepairReport) -> list[str]:
     """The lines that make the mended state_dict; none where nothing is mended."""
     return report.snippet.split("\n") if report.rules and report.matched else []
+
+
+def containers(report: RepairReport) -> list[str]:
+    """The file's state_dicts that could be the model's, the one taken first."""
+    return [report.container, *(one.container for one in report.others if one.kind != "optimizer")]
+
+
+def container_line(report: RepairReport, container: str) -> str:
+    """One of them, what it is, and how much of the model it would fill."""
+    if container == report.container:
+        return f"{container or 'the top'}: taken now, {percent(report.coverage)} of the model's elements"
+    return next(_found(one) for one in report.others if one.container == container)
 
 
 def not_written(report: RepairReport, output: str) -> str:
@@ -84,6 +92,11 @@ def rule_line(rule: LoadRule) -> str:
     lossy = ", loses information" if rule.lossy else ""
     sure = "" if rule.confidence == 1 else f", confidence {rule.confidence:.1f}"
     return f"{rule.kind.replace('_', ' ')}: {change}   ({things(rule.tensors, 'tensor')}{condition}{sure}{lossy})"
+
+
+def _found(one: Found) -> str:
+    share = "" if one.coverage is None else f", {percent(one.coverage)} of the model's elements"
+    return f"{one.container or 'the top'}: {one.kind}{share}"
 
 
 def _unsure(one: Unsure) -> str:

@@ -325,6 +325,10 @@ class Load(Record, frozen=True, kw_only=True):
     """By key of the model, the keys of the file that filled it, where it was not one of the same name as it is."""
     ambiguous: list[str] = []
     """Keys of the model that were not filled because several tensors of the file would fit equally well."""
+    container: str = ""
+    """Of the file's state_dicts the one that was loaded: the keys that lead to it, joined by dots."""
+    rivals: list[str] = []
+    """Other state_dicts that would have filled as much, where it was not said which to take."""
     refused: bool = False
     """Whether the file is taken for another model's, so that only what has the same names was loaded."""
     python: str = ""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from inspector.core.errors import RequestError
+from inspector.core.load_notes import equal_containers
 from inspector.core.repair import Found, Harmless, Proposal, RepairReport, RepairSettings, Unsure
 from inspector.engine.arrays import array_of
 from inspector.engine.pytorch.constructor_guesses import better_arguments
@@ -63,7 +64,7 @@ def repair(
     state = state_tensors(model)
     entries = model_entries(model, state)
     progress(0, None, "aligning keys")
-    fit = fit_of(catalog, entries, settings.weights, allowed)
+    fit = fit_of(catalog, entries, settings.weights, allowed, settings.container)
     diagnosis = fit.diagnosis
     loads = diagnosis.loads and _loads_strictly(model, state, diagnosis, fit.tensors)
     report = _report(fit, settings.weights, loads, state)
@@ -181,7 +182,7 @@ def _report(fit: FileFit, weights: str, loads: bool, state: Mapping[str, Tensor]
             for one in diagnosis.partial
         ],
         stays_random=diagnosis.stays_random,
-        notes=[*diagnosis.notes, *_unproven(state)],
+        notes=[*_rivals(fit), *diagnosis.notes, *_unproven(state)],
         others=[
             Found(
                 container=".".join(one.path),
@@ -189,9 +190,15 @@ def _report(fit: FileFit, weights: str, loads: bool, state: Mapping[str, Tensor]
                 coverage=None if one.diagnosis is None else one.diagnosis.coverage,
             )
             for one in fit.found
-            if one is not chosen
+            if one.path != chosen.path
         ],
         snippet=snippet(weights, fit.catalog, chosen.path, diagnosis.transfers),
+    )
+
+
+def _rivals(fit: FileFit) -> list[str]:
+    return (
+        [equal_containers(".".join(fit.chosen.path), [".".join(one.path) for one in fit.rivals])] if fit.rivals else []
     )
 
 

@@ -29,9 +29,10 @@ _DAMAGE = ("out-of-storage", "shard-missing", "shard-unreadable", "shard-outside
 _PICKLED = ("torch-zip", "torch-legacy", "torch-tar")
 
 
-def load_weights(model: nn.Module, path: str, allow_outside: bool = False) -> Load:
+def load_weights(model: nn.Module, path: str, allow_outside: bool = False, container: str | None = None) -> Load:
     """Copy into `model` what fits of the file at `path`, keeping ties, dtypes, devices, modes and requires_grad.
 
+    Of several state_dicts in the file it is the one in `container`, or the one that fills most of the model.
     A file of which nothing fits is not an error but a coverage of 0. Raises RequestError where the file cannot be read,
     holds no state_dict, or the model cannot take values (meta tensors).
     """
@@ -39,7 +40,8 @@ def load_weights(model: nn.Module, path: str, allow_outside: bool = False) -> Lo
     _refuse_what_has_no_keys(catalog)
     _refuse_damaged(catalog)
     state = model.state_dict(keep_vars=True)
-    fit = fit_of(catalog, model_entries(model, {k: v for k, v in state.items() if isinstance(v, Tensor)}), path)
+    entries = model_entries(model, {k: v for k, v in state.items() if isinstance(v, Tensor)})
+    fit = fit_of(catalog, entries, path, container=container)
     transfers = {transfer.target: transfer for transfer in certain(fit.diagnosis)}
     _refuse_on_meta(state, transfers, path)
     handed = _handed(fit, transfers, state)
@@ -187,7 +189,8 @@ def _told(
         key: transfer.sources for key, transfer in taken.items() if transfer.changes or transfer.sources != [key]
     }
     sources |= {name: [key] for name, key in (*hooked.items(), *states.items()) if name != key}
-    is_own = is_plain(fit.catalog, fit.chosen.path) and not any(key in sources for key in taken)
+    is_only = len([one for one in fit.found if one.kind != "optimizer"]) == 1
+    is_own = is_only and is_plain(fit.catalog, fit.chosen.path) and not any(key in sources for key in taken)
     filled = {*taken, *states, *hooked}
     settled |= filled
     gone = {*_used(taken), *states.values(), *hooked.values(), *_clashing(fit)}
@@ -204,6 +207,8 @@ def _told(
         ],
         sources=sources,
         ambiguous=[] if fit.diagnosis.refused else [key for key in guessed(fit.diagnosis) if key not in filled],
+        container=".".join(fit.chosen.path),
+        rivals=[".".join(one.path) for one in fit.rivals],
         refused=fit.diagnosis.refused,
         python="" if is_own else snippet(path, fit.catalog, fit.chosen.path, list(taken.values())),
     )

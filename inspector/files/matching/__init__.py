@@ -2,7 +2,7 @@
 
 from inspector.files.matching.aligning import Alignment, align
 from inspector.files.matching.certain import certain, guessed, rules_about
-from inspector.files.matching.containers import Candidate, candidates
+from inspector.files.matching.containers import Candidate, candidates, named_candidate, rivals
 from inspector.files.matching.counterparts import counterparts
 from inspector.files.matching.diagnosing import diagnose
 from inspector.files.matching.matches import Match, together
@@ -41,6 +41,8 @@ __all__ = [
     "counterparts",
     "diagnose",
     "guessed",
+    "named_candidate",
+    "rivals",
     "rules_about",
     "together",
 ]
