@@ -33,9 +33,11 @@ def load_notes(load: Load, recipe: Recipe) -> list[Note]:
     if load.ambiguous:
         count = len(load.ambiguous)
         keys = "1 key was" if count == 1 else f"{count:,} keys were"
+        whys = "; ".join(dict.fromkeys(load.doubts.values())) or "other tensors of the file would fit as well"
         text = (
-            f"{keys} not loaded, since other tensors of the file would fit as well: {', '.join(load.ambiguous[:3])}"
-            f"{' …' if count > 3 else ''}; `{command} --guess -o mended.safetensors` takes them in order"
+            f"{keys} not loaded, since what would fill {'it' if count == 1 else 'them'} is a guess: "
+            f"{', '.join(load.ambiguous[:3])}{' …' if count > 3 else ''} ({whys}); "
+            f"`{command} --guess -o mended.safetensors` takes the likeliest"
         )
         notes.append(Note(code="ambiguous-keys", message=text))
     return notes

@@ -55,6 +55,8 @@ class Proposal(Record, frozen=True, kw_only=True):
     keys: list[str]
     elements: int
     message: str
+    rule: str = ""
+    """What to write after ``--allow`` so that it is done; empty where no rule does it."""
 
 
 class RepairReport(Record, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from inspector.tui.repair_page import repair_page
 Next = Literal["write", "load", "build", "choose"]
 """Write the mended file, open the model with it or the file itself, or with other constructor arguments; or look at
 another state_dict of the file."""
-HINT = "esc goes back"
+HINT = "esc back"
 
 
 class RepairScreen(ModalScreen[Next | None]):
@@ -46,7 +46,7 @@ class RepairScreen(ModalScreen[Next | None]):
             yield Static(Content(printable(f"{self._weights} in this model")), id="title")
             yield TextPanel(id="fields")
             with Horizontal(id="buttons"):
-                yield Button("w Write", id="write", compact=True)
+                yield Button("w Write file", id="write", compact=True)
                 yield Button(
                     "l Load the mended" if self._report.written else "l Load as it is", id="load", compact=True
                 )

@@ -60,7 +60,7 @@ async def test_the_page_says_all_that_the_report_says(size):
             "ema: average, 50 % of the model's elements",
             "a note",
             "state = {}",
-            "esc goes back",
+            "esc back",
         ):
             assert fact in said
 

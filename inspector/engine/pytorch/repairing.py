@@ -14,6 +14,7 @@ from torch.nn.parameter import is_lazy
 from inspector.core.errors import RequestError
 from inspector.core.load_notes import equal_containers
 from inspector.core.repair import Found, Harmless, Proposal, RepairReport, RepairSettings, Unsure
+from inspector.core.wording import things
 from inspector.engine.arrays import array_of
 from inspector.engine.pytorch.constructor_guesses import better_arguments
 from inspector.engine.pytorch.file_fit import FileFit, fit_of, model_entries, state_tensors
@@ -165,9 +166,10 @@ def _unproven(state: Mapping[str, Tensor]) -> list[str]:
 
 def _report(fit: FileFit, weights: str, loads: bool, state: Mapping[str, Tensor]) -> RepairReport:
     chosen, diagnosis = fit.chosen, fit.diagnosis
+    refused = "the names and shapes fit, but the model's own strict load refuses them"
     return RepairReport(
         loads=loads,
-        verdict=diagnosis.verdict,
+        verdict=refused if diagnosis.loads and not loads else diagnosis.verdict,
         container=".".join(chosen.path),
         coverage=diagnosis.coverage,
         matched=diagnosis.matched,
@@ -178,11 +180,17 @@ def _report(fit: FileFit, weights: str, loads: bool, state: Mapping[str, Tensor]
         ambiguous=[Unsure(model=one.model, candidates=one.candidates, why=one.why) for one in diagnosis.ambiguous],
         harmless=[Harmless(key=one.key, side=one.side, why=one.why) for one in diagnosis.benign],
         proposals=[
-            Proposal(kind=one.kind, keys=one.keys, elements=one.elements, message=one.message)
+            Proposal(
+                kind=one.kind,
+                keys=one.keys,
+                elements=one.elements,
+                message=one.message,
+                rule=one.kind if one.kind in LOSSY else "",
+            )
             for one in diagnosis.partial
         ],
         stays_random=diagnosis.stays_random,
-        notes=[*_rivals(fit), *diagnosis.notes, *_unproven(state)],
+        notes=[*_rivals(fit), *diagnosis.notes, *_kept_dtypes(diagnosis), *_unproven(state)],
         others=[
             Found(
                 container=".".join(one.path),
@@ -194,6 +202,15 @@ def _report(fit: FileFit, weights: str, loads: bool, state: Mapping[str, Tensor]
         ],
         snippet=snippet(weights, fit.catalog, chosen.path, diagnosis.transfers),
     )
+
+
+def _kept_dtypes(diagnosis: Diagnosis) -> list[str]:
+    return [
+        f"{things(rule.tensors, 'tensor')} kept as {rule.from_}, as in the file; "
+        f"load_state_dict casts them to {rule.to}"
+        for rule in diagnosis.rules
+        if rule.kind == "cast"
+    ]
 
 
 def _rivals(fit: FileFit) -> list[str]:

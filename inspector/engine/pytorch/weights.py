@@ -22,7 +22,7 @@ from inspector.engine.pytorch.places import identity
 from inspector.engine.user_paths import user_path
 from inspector.files import open_catalog
 from inspector.files.catalog import Catalog
-from inspector.files.matching import Renaming, Transfer, certain, guessed, rules_about
+from inspector.files.matching import Renaming, Transfer, certain, doubts, guessed, rules_about
 from inspector.files.repair_snippet import is_plain, snippet
 
 _DAMAGE = ("out-of-storage", "shard-missing", "shard-unreadable", "shard-outside", "piece-missing")
@@ -193,11 +193,13 @@ def _told(
     is_own = is_only and is_plain(fit.catalog, fit.chosen.path) and not any(key in sources for key in taken)
     filled = {*taken, *states, *hooked}
     settled |= filled
-    gone = {*_used(taken), *states.values(), *hooked.values(), *_clashing(fit)}
+    guesses = {} if fit.diagnosis.refused else guessed(fit.diagnosis)
+    open_guesses = {key: transfer for key, transfer in guesses.items() if key not in filled}
+    gone = {*_used(taken), *_used(open_guesses), *states.values(), *hooked.values(), *_clashing(fit)}
     unlisted = {entry.key for entry in fit.chosen.entries if not entry.persistent}
     return Load(
         matched=len(filled),
-        missing=[key for key in (after if absent is None else absent) if key not in settled],
+        missing=[key for key in (after if absent is None else absent) if key not in settled and key not in guesses],
         unexpected=[key for key in (*fit.tensors, *_others(fit)) if key not in gone and key not in unlisted],
         mismatched=mismatched,
         coverage=_coverage(after, filled),
@@ -206,7 +208,8 @@ def _told(
             *(LoadRule(kind="hook", from_=key, to=name, tensors=1, keys=[name]) for name, key in hooked.items()),
         ],
         sources=sources,
-        ambiguous=[] if fit.diagnosis.refused else [key for key in guessed(fit.diagnosis) if key not in filled],
+        ambiguous=list(open_guesses),
+        doubts={key: doubt for key, doubt in doubts(fit.diagnosis).items() if key in open_guesses},
         container=".".join(fit.chosen.path),
         rivals=[".".join(one.path) for one in fit.rivals],
         refused=fit.diagnosis.refused,

@@ -1,7 +1,7 @@
 """Which tensors of a file are which of a model, from keys, shapes and dtypes alone."""
 
 from inspector.files.matching.aligning import Alignment, align
-from inspector.files.matching.certain import certain, guessed, rules_about
+from inspector.files.matching.certain import certain, doubts, guessed, rules_about
 from inspector.files.matching.containers import Candidate, candidates, named_candidate, rivals
 from inspector.files.matching.counterparts import counterparts
 from inspector.files.matching.diagnosing import diagnose
@@ -40,6 +40,7 @@ __all__ = [
     "certain",
     "counterparts",
     "diagnose",
+    "doubts",
     "guessed",
     "named_candidate",
     "rivals",
