@@ -32,6 +32,11 @@ def opening(function: F) -> F:
         click.argument("target"),
         click.option("--weights", metavar="FILE", callback=not_empty, help="Load this state_dict into the model."),
         click.option(
+            "--container",
+            metavar="PATH",
+            help="Which state_dict of FILE: the keys that lead to it, joined by dots (ema), '' for the top.",
+        ),
+        click.option(
             "--args", "arguments", default="", metavar="TEXT", help="Constructor arguments: 'num_classes=10'."
         ),
         click.option(
@@ -124,9 +129,13 @@ def recipe_from(options: dict[str, Any]) -> Recipe:
     options.pop("debug")
     arguments = options.pop("arguments")
     parse_arguments(arguments)
+    weights, container = options.pop("weights"), options.pop("container")
+    if container is not None and weights is None:
+        raise RequestError("--container says which state_dict of a file to load; name the file with --weights")
     return Recipe(
         target=options.pop("target"),
-        weights=options.pop("weights"),
+        weights=weights,
+        container=container,
         arguments=arguments,
         device=options.pop("device"),
         training=options.pop("training"),

@@ -16,6 +16,11 @@ from inspector.worker.protocol import Open, Repair
 @click.command("repair")
 @click.argument("weights")
 @click.option("--for", "target", required=True, metavar="TARGET", help="The model that the file is to be loaded into.")
+@click.option(
+    "--container",
+    metavar="PATH",
+    help="Which state_dict of WEIGHTS: the keys that lead to it, joined by dots, '' for the top.",
+)
 @click.option("-o", "--output", metavar="OUT", help="Write the mended state_dict: .safetensors, .pt, .pth …")
 @click.option("--dry-run", is_flag=True, help="Write nothing, also where OUT is given.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT where it exists; WEIGHTS itself is never replaced.")
@@ -31,6 +36,7 @@ def command(
     json: bool,
     weights: str,
     target: str,
+    container: str | None,
     output: str | None,
     dry_run: bool,
     overwrite: bool,
@@ -51,6 +57,7 @@ def command(
     )
     settings = RepairSettings(
         weights=weights,
+        container=container,
         output=None if dry_run else output,
         overwrite=overwrite,
         allow=list(allow),

@@ -51,5 +51,5 @@ def print_summary(
 def status_of(table: ModelTable) -> ExitStatus:
     """FOUND where there is something to see: a forward that failed, a checkpoint that does not fit."""
     load = table.load
-    fits = load is None or not (load.missing or load.unexpected or load.mismatched)
+    fits = load is None or load.fits
     return ExitStatus.DONE if table.failure is None and fits else ExitStatus.FOUND

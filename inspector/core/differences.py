@@ -49,9 +49,9 @@ class Aligned(Record, frozen=True, kw_only=True):
 
     @property
     def has_changed(self) -> bool:
-        """Whether both sides have it, and shape, dtype or values are known to differ."""
-        declared = self.shape_a != self.shape_b or self.dtype_a != self.dtype_b
-        return bool(self.keys_a and self.keys_b) and (declared or self.equal is False)
+        """Whether both sides have it, and dtype, values, or shapes that no layout explains are known to differ."""
+        reshaped = self.shape_a != self.shape_b and not self.equal
+        return bool(self.keys_a and self.keys_b) and (reshaped or self.dtype_a != self.dtype_b or self.equal is False)
 
 
 class Renamed(Record, frozen=True, kw_only=True):
@@ -110,7 +110,7 @@ class DiffReport(Record, frozen=True, kw_only=True):
 
     @property
     def unchanged(self) -> int:
-        """Tensors of one shape and dtype whose values are equal, also under another name."""
+        """Tensors of one dtype whose values are equal, also under another name or in another layout."""
         return sum(bool(row.equal) and not row.has_changed for row in self.rows)
 
     @property
@@ -120,5 +120,10 @@ class DiffReport(Record, frozen=True, kw_only=True):
 
 
 def by_change(row: Aligned) -> tuple[bool, float]:
-    """Sorts shapes that do not fit first, then by how much values changed."""
-    return row.state != "shape", -(row.relative if row.relative is not None else float("inf"))
+    """Sorts shapes that do not fit first, then by how much values changed; what is not known comes last.
+
+    From zero to anything else is the largest change: A has nothing then that the difference could be held against.
+    """
+    if row.relative is not None:
+        return row.state != "shape", -row.relative
+    return row.state != "shape", float("-inf") if row.max_abs else float("inf")

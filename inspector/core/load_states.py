@@ -21,17 +21,24 @@ class LoadState(Record, frozen=True, kw_only=True):
     """The file has nothing for them."""
     mismatched: int = 0
     """The file has them with another shape."""
+    ambiguous: int = 0
+    """What the file has for them is a guess, so they were not filled."""
     unexpected: int = 0
     """The file has them, the model does not."""
 
     @property
     def is_whole(self) -> bool:
         """Whether the file and the model agree."""
-        return not (self.missing or self.mismatched or self.unexpected)
+        return not (self.missing or self.mismatched or self.ambiguous or self.unexpected)
 
     def __str__(self) -> str:
         """As short as can be: ``✓``, ``✓ by rule, tied``, ``missing 2, shape 1, extra 1, by rule``."""
-        left = {"missing": self.missing, "shape": self.mismatched, "extra": self.unexpected}
+        left = {
+            "missing": self.missing,
+            "shape": self.mismatched,
+            "unsure": self.ambiguous,
+            "extra": self.unexpected,
+        }
         counted = [f"{what} {count}" for what, count in left.items() if count]
         ways = [way for way, count in (("by rule", self.by_rule), ("tied", self.tied)) if count]
         return f"{FILLED} {', '.join(ways)}".rstrip() if self.is_whole else ", ".join(counted + ways)
@@ -45,7 +52,7 @@ def load_states(table: ModelTable) -> dict[str, LoadState]:
     tied = {rule.to for rule in load.rules if rule.kind == "tied"}
     by_rule = load.sources.keys() - tied
     mismatched = [one.key for one in load.mismatched]
-    others = {*tied, *by_rule, *load.missing, *mismatched}
+    others = {*tied, *by_rule, *load.missing, *mismatched, *load.ambiguous}
     matched = [tensor.key for tensor in table.tensors if tensor.persistent and tensor.key not in others]
     states: dict[str, Iterable[str]] = {
         "matched": matched,
@@ -53,6 +60,7 @@ def load_states(table: ModelTable) -> dict[str, LoadState]:
         "tied": tied,
         "missing": load.missing,
         "mismatched": mismatched,
+        "ambiguous": load.ambiguous,
         "unexpected": load.unexpected,
     }
     paths = {row.path for row in table.rows if row.kind != "function"}

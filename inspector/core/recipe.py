@@ -60,6 +60,8 @@ class Recipe(Record, frozen=True, kw_only=True):
 
     target: str
     weights: str | None = None
+    container: str | None = None
+    """Which of the state_dicts in `weights`, the keys that lead to it joined by dots; None for the one that fits."""
     arguments: str = ""
     """Constructor arguments as typed: ``num_classes=10, width=0.5``."""
     device: str | None = None

@@ -7,6 +7,8 @@ class RepairSettings(Record, frozen=True, kw_only=True):
     """What is to be mended, and how far that may go."""
 
     weights: str
+    container: str | None = None
+    """Which of its state_dicts, the keys that lead to it joined by dots, "" for the top; None for the one that fits."""
     output: str | None = None
     """Where the mended file goes; nothing is written without."""
     overwrite: bool = False
@@ -53,6 +55,8 @@ class Proposal(Record, frozen=True, kw_only=True):
     keys: list[str]
     elements: int
     message: str
+    rule: str = ""
+    """What to write after ``--allow`` so that it is done; empty where no rule does it."""
 
 
 class RepairReport(Record, frozen=True, kw_only=True):

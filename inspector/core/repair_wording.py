@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from inspector.core.repair import RepairReport, Unsure
+from inspector.core.repair import Found, RepairReport, Unsure
 from inspector.core.table import LoadRule
 from inspector.core.wording import percent, shape, things
 
@@ -16,6 +16,11 @@ class Section(NamedTuple):
 
     heading: str
     lines: list[str]
+
+
+def is_sure(report: RepairReport) -> bool:
+    """Whether the file loads and nothing in it is a guess."""
+    return report.loads and not report.ambiguous
 
 
 def filled(report: RepairReport) -> str:
@@ -33,8 +38,10 @@ def sections(report: RepairReport, command: str) -> list[Section]:
     """
     left = set(report.missing) | {one.key for one in report.mismatched}
     arguments = [f"with --args '{report.arguments}' the model takes the file", command] if report.arguments else []
+    # What is mended keeps the file's dtypes, as the notes say; it is load_state_dict that casts.
+    done = [rule for rule in report.rules if rule.tensors and rule.kind != "cast"]
     every = [
-        Section("rules", [rule_line(rule) for rule in report.rules if rule.tensors]),
+        Section("rules", [rule_line(rule) for rule in done]),
         Section("missing in the file", report.missing),
         Section("of no use to the model", report.unexpected),
         Section(
@@ -44,18 +51,17 @@ def sections(report: RepairReport, command: str) -> list[Section]:
                 for one in report.mismatched
             ],
         ),
-        Section("ambiguous", [_unsure(one) for one in report.ambiguous]),
-        Section("could be done", [one.message for one in report.proposals]),
+        Section("ambiguous", _ambiguous(report)),
+        Section(
+            "could be done",
+            [f"{one.message} (--allow {one.rule})" if one.rule else one.message for one in report.proposals],
+        ),
         Section("other constructor arguments", arguments),
         Section("stays random", [key for key in report.stays_random if key not in left]),
         Section("does not matter", _harmless(report)),
         Section(
             "also in the file",
-            [
-                f"{one.container or 'the top'}: {one.kind}"
-                + ("" if one.coverage is None else f", {percent(one.coverage)} of the model's elements")
-                for one in report.others
-            ],
+            [_found(one) for one in report.others],
         ),
         Section("notes", report.notes),
     ]
@@ -65,6 +71,18 @@ def sections(report: RepairReport, command: str) -> list[Section]:
 def python(report: RepairReport) -> list[str]:
     """The lines that make the mended state_dict; none where nothing is mended."""
     return report.snippet.split("\n") if report.rules and report.matched else []
+
+
+def containers(report: RepairReport) -> list[str]:
+    """The file's state_dicts that could be the model's, the one taken first."""
+    return [report.container, *(one.container for one in report.others if one.kind != "optimizer")]
+
+
+def container_line(report: RepairReport, container: str) -> str:
+    """One of them, what it is, and how much of the model it would fill."""
+    if container == report.container:
+        return f"{container or 'the top'}: taken now, {percent(report.coverage)} of the model's elements"
+    return next(_found(one) for one in report.others if one.container == container)
 
 
 def not_written(report: RepairReport, output: str) -> str:
@@ -84,6 +102,22 @@ def rule_line(rule: LoadRule) -> str:
     lossy = ", loses information" if rule.lossy else ""
     sure = "" if rule.confidence == 1 else f", confidence {rule.confidence:.1f}"
     return f"{rule.kind.replace('_', ' ')}: {change}   ({things(rule.tensors, 'tensor')}{condition}{sure}{lossy})"
+
+
+def _found(one: Found) -> str:
+    share = "" if one.coverage is None else f", {percent(one.coverage)} of the model's elements"
+    return f"{one.container or 'the top'}: {one.kind}{share}"
+
+
+def _ambiguous(report: RepairReport) -> list[str]:
+    """One by one, but those of which one key could be one other, in one of two ways, together by their reason."""
+    pairs: dict[str, list[str]] = {}
+    for one in report.ambiguous:
+        if len(one.model) == len(one.candidates) == 1:
+            pairs.setdefault(one.why, []).extend(one.model)
+    together = {why: keys for why, keys in pairs.items() if len(keys) > 1}
+    alone = [one for one in report.ambiguous if one.why not in together or len(one.model) + len(one.candidates) > 2]
+    return [*(f"{_named(keys)}: {why}" for why, keys in together.items()), *map(_unsure, alone)]
 
 
 def _unsure(one: Unsure) -> str:

@@ -125,6 +125,8 @@ class Catalog(Record, frozen=True, kw_only=True):
     """Of the pickle."""
     shards: list[str] = []
     """Of an index: the files beside it that hold the tensors."""
+    named: list[str] = []
+    """The places of all files that an index or a checkpoint's metadata names, whether or not there is such a file."""
     notes: list[Note] = []
 
     @property

@@ -30,7 +30,21 @@ def checkpoint_in(folder: Path, allow_outside: bool = False) -> Path | Catalog:
 
     Raises RequestError that says what is there where it is no checkpoint, or several.
     """
+    chosen = _choice(folder, _names(folder))
+    return _sharded(folder, *chosen, Containment(folder, allow_outside)) if isinstance(chosen, tuple) else chosen
+
+
+def is_changed_by(folder: Path, name: str) -> bool:
+    """Whether a file of that name in a folder that is a checkpoint would become a part of it, or hide it."""
     names = _names(folder)
+    try:
+        return _choice(folder, names) != _choice(folder, sorted({*names, name}))
+    except RequestError:
+        return True
+
+
+def _choice(folder: Path, names: list[str]) -> Path | tuple[str, list[str]]:
+    """The file to open of those in a folder, or the shards, what they are shards of first."""
     if METADATA in names:
         return folder / METADATA
     indexes = [name for name in names if name.endswith(".index.json")]
@@ -42,7 +56,7 @@ def checkpoint_in(folder: Path, allow_outside: bool = False) -> Path | Catalog:
         return folder / chosen[0]
     groups = _groups(names)
     if len(groups) == 1:
-        return _sharded(folder, *groups.popitem(), Containment(folder, allow_outside))
+        return groups.popitem()
     if groups:
         raise RequestError(f"{folder} holds the shards of several checkpoints: {_shown(sorted(groups))}; name a file")
     usual = next((name for name in USUAL if name in names), None)

@@ -4,17 +4,16 @@ from collections.abc import Sequence
 
 from inspector.files.catalog import Catalog
 from inspector.files.matching import Change, Transfer
-
-_OF_PROTOCOL = 2
-"""The only one that ``weights_only`` reads."""
+from inspector.files.reading_snippet import reading, runs
 
 
 def snippet(path: str, catalog: Catalog, container: Sequence[str], transfers: Sequence[Transfer]) -> str:
     """The lines; afterwards ``state`` is for ``model.load_state_dict(state, strict=False)``."""
-    is_safetensors = catalog.format.startswith("safetensors")
-    lines = [*_opened(path, catalog), *(f"file = file[{part!r}]" for part in container)]
+    lines = [*reading(path, catalog), *_descended(catalog, container)]
     if _is_module(catalog, container):
         lines.append("file = file.state_dict()")
+    elif _is_nested(catalog, container):
+        lines += [*_FLAT, "file = dict(flat(file))"]
     prefix = _one_prefix(transfers)
     if prefix is not None:
         given, wanted = prefix
@@ -27,34 +26,46 @@ def snippet(path: str, catalog: Catalog, container: Sequence[str], transfers: Se
             lines.append(f"state = {{{start}{name}: value for key, value in file.items(){condition}}}")
         return "\n".join(lines)
     lines.append("state = {}")
-    if any(change.op == "join" for transfer in transfers for change in transfer.changes) and is_safetensors:
-        lines.insert(0, "import torch")
+    if any(change.op == "join" for transfer in transfers for change in transfer.changes):
+        lines = lines if "import torch" in lines else ["import torch", *lines]
     lines += [f"state[{transfer.target!r}] = {_expression(transfer)}" for transfer in transfers]
     return "\n".join(lines)
 
 
 def is_plain(catalog: Catalog, container: Sequence[str]) -> bool:
     """Whether what torch reads safely of the file is the state_dict itself, or mappings around it."""
-    kinds = ("torchscript", "torch-export")
-    return catalog.format not in kinds and not (_runs(catalog) or _is_module(catalog, container))
+    kinds = ("safetensors", "torch-zip", "torch-legacy")
+    return catalog.format in kinds and not (runs(catalog) or _is_module(catalog, container))
 
 
-def _opened(path: str, catalog: Catalog) -> list[str]:
-    if catalog.format.startswith("safetensors"):
-        return ["from safetensors.torch import load_file", "", f"file = load_file({path!r})"]
-    if catalog.format == "torch-export":
-        return ["import torch", "", f"file = torch.export.load({path!r}).state_dict"]
-    if catalog.format == "torchscript":
-        return ["import torch", "", f"file = torch.jit.load({path!r}, map_location='cpu')"]
-    if _runs(catalog):
-        warning = "# Runs what the file names, which is needed to read it this way: only where you trust it."
-        return ["import torch", "", warning, f"file = torch.load({path!r}, map_location='cpu', weights_only=False)"]
-    return ["import torch", "", f"file = torch.load({path!r}, map_location='cpu', weights_only=True)"]
+def _descended(catalog: Catalog, container: Sequence[str]) -> list[str]:
+    numbered = {tuple(one.path) for one in catalog.containers if one.numbered}
+    return [
+        f"file = file[{int(part) if tuple(container[:depth]) in numbered and part.isdecimal() else part!r}]"
+        for depth, part in enumerate(container)
+    ]
 
 
-def _runs(catalog: Catalog) -> bool:
-    is_pickle = catalog.format in ("torch-zip", "torch-legacy", "torch-tar")
-    return is_pickle and bool(catalog.unsafe_globals or (catalog.protocol or 0) > _OF_PROTOCOL)
+_FLAT = [
+    "",
+    "",
+    "def flat(nested, front=''):",
+    "    for key, value in nested.items():",
+    "        if isinstance(value, dict):",
+    "            yield from flat(value, f'{front}{key}.')",
+    "        else:",
+    "            yield f'{front}{key}', value",
+    "",
+    "",
+]
+
+
+def _is_nested(catalog: Catalog, container: Sequence[str]) -> bool:
+    """Whether tensors of the state_dict lie in mappings within it."""
+    path = list(container)
+    return any(
+        tensor.container[: len(path)] == path and len(tensor.container) > len(path) for tensor in catalog.tensors
+    )
 
 
 def _is_module(catalog: Catalog, container: Sequence[str]) -> bool:

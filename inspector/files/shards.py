@@ -27,6 +27,7 @@ class _Shards:
 
     tensors: list[CatalogTensor] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)
     bytes: int = 0
     globals: list[NamedGlobal] = field(default_factory=list)
     big_endian: bool = False
@@ -59,6 +60,7 @@ def catalog_of_shards(
         big_endian=found.big_endian,
         protocol=found.protocol,
         shards=found.files,
+        named=found.named,
         notes=found.notes,
     )
 
@@ -67,6 +69,7 @@ def _read_each(names: Iterable[str], within: Containment, weight_map: Mapping[st
     found = _Shards()
     read: dict[str, str] = {}
     for shard in names:
+        found.named.append(str(within.folder / shard))
         real = os.path.realpath(within.folder / shard) if "\0" not in shard else shard
         if real in read:
             found.notes.append(Note(code="shard-twice", message=f"the shard {shard} is the same file as {read[real]}"))

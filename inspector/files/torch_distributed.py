@@ -90,6 +90,7 @@ def _read(path: Path, size: int, pickled: Pickled, within: Containment) -> Catal
         globals=named_globals([pickled], _OWN),
         protocol=pickled.protocol,
         shards=sorted(name for name in places.used if places.sizes[name] >= 0),
+        named=[str(path), *(str(places.within.folder / name) for name in places.used)],
         notes=places.notes,
     )
 

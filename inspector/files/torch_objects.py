@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from inspector.core.errors import RequestError
 from inspector.core.table import Note
 from inspector.files.catalog import CatalogContainer, CatalogModule, CatalogTensor, Setting
 from inspector.files.dtypes import ITEM_BYTES
@@ -85,7 +86,10 @@ class _Walk:
     def into(self, container: Any, path: list[str], above: frozenset[int]) -> None:
         """List what `container` holds; `above` are the containers it is in, so that a cycle ends."""
         if len(path) > MAX_DEPTH:
-            raise BrokenPickleError(f"containers nest more than {MAX_DEPTH} deep")
+            raise RequestError(
+                f"the mappings and lists in the file nest more than {MAX_DEPTH} deep, and none deeper are looked at; "
+                "save what you need of them in a file of its own"
+            )
         above |= {id(container)}
         place = len(self.contents.containers)
         self.contents.containers.append(CatalogContainer(path=path, type=type_name(container), tensors=0))

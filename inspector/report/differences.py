@@ -35,6 +35,8 @@ def print_differences(report: DiffReport) -> None:
     if report.changed:
         console.print(Text("changed", style="bold"))
         standard_output().print(_table(report.changed))
+        for told in {_no_share(one) for one in report.changed[:MOST_LISTED]} - {""}:
+            console.print(Text(f"  {told}", style="dim"))
     for text in report.not_compared:
         console.print(Text(f"not compared: {printable(text)}", style="dim"))
     counts = [
@@ -77,6 +79,13 @@ def _table(changed: list[Aligned]) -> Table:
             Text(f"{one.not_finite:,}" if one.not_finite else ""),
         )
     return table
+
+
+def _no_share(row: Aligned) -> str:
+    """Why a relative change is not known, where values were compared."""
+    if row.relative is not None or row.equal is None:
+        return ""
+    return "relative ?: A is 0 everywhere, or finite nowhere, so there is nothing to hold the difference against"
 
 
 def _names(row: Aligned) -> str:

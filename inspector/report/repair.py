@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from inspector.core.repair import RepairReport
-from inspector.core.repair_wording import filled, python, sections
+from inspector.core.repair_wording import filled, is_sure, python, sections
 from inspector.core.wording import printable
 from inspector.report.console import standard_output
 
@@ -17,11 +17,12 @@ MOST_LISTED = 12
 def print_repair(report: RepairReport, command: str) -> None:
     """The verdict, the rules, what is left, and Python that does the same; `command` tries the arguments proposed."""
     console = standard_output(soft_wrap=True)
-    console.print(Text(printable(report.verdict), style="bold green" if report.loads else "bold red"))
+    console.print(Text(printable(report.verdict), style="bold green" if is_sure(report) else "bold red"))
     console.print(Text(printable(filled(report))))
     for heading, lines in sections(report, command):
         _list(console, heading, lines)
-    _list(console, "the same in Python", python(report), MOST_LISTED + 8)
+    lines = python(report)
+    _list(console, "the same in Python", lines, len(lines))
     if report.written:
         console.print(Text(f"\nwrote {printable(report.written)}"))
 

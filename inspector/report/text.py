@@ -184,7 +184,12 @@ def _print_rest(console: Console, table: ModelTable) -> None:
             console.print(
                 Text(f"  rule {rule.kind}: {rule.from_!r} → {rule.to!r} in {wording.things(rule.tensors, 'key')}")
             )
-        for what, keys in (("missing in the file", load.missing), ("not in the model", load.unexpected)):
+        undone = {
+            "missing in the file": load.missing,
+            "not in the model": load.unexpected,
+            "ambiguous, not loaded": load.ambiguous,
+        }
+        for what, keys in undone.items():
             if keys:
                 more = f" and {len(keys) - 8} more" if len(keys) > 8 else ""
                 listed = ", ".join(map(wording.printable, keys[:8]))

@@ -37,7 +37,7 @@ def _action(id: str, keys: str, title: str, help: str) -> Action:
 
 
 DIFFERENCE_ACTIONS = (
-    _action("difference_leave", "escape,q", "Back", "Back to the model; C shows the differences again."),
+    _action("difference_leave", "escape,q", "Back", "Back to the model; D shows the differences again."),
     _action("difference_order", "o", "Order", "The largest change first, or in the order of the state_dict."),
     _action("difference_state", "s", "State", "Only what is changed, has another shape, is on one side …; then all."),
     _action("difference_state_back", "S", "State before", "The same backwards."),

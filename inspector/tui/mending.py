@@ -58,13 +58,26 @@ class _Mending:
             if chosen == "write":
                 self._ask_output(settings, report)
             elif chosen == "load":
-                self._app.conversation.spawn(self._open(self._with(report.written or settings.weights)))
+                self._app.conversation.spawn(self._open(self._with(settings, report.written)))
             elif chosen == "build":
                 self._app.conversation.spawn(self._open(self._built_for(settings, report)))
+            elif chosen == "choose":
+                self._ask_container(settings, report)
 
         built = self._built_for(settings, report)
         command = typed_command(built, built.target, built.arguments)
         self._app.push_screen(RepairScreen(settings.weights, report, command), go_on)
+
+    def _ask_container(self, settings: RepairSettings, report: RepairReport) -> None:
+        from inspector.tui.repair_dialogs import ContainerDialog
+
+        def go_on(chosen: str | None) -> None:
+            if chosen is None:
+                self._show(settings, report)
+            else:
+                self._app.conversation.spawn(self._look(replace(settings, container=chosen)))
+
+        self._app.push_screen(ContainerDialog(report), go_on)
 
     def _ask_output(self, settings: RepairSettings, report: RepairReport, wrong: str = "") -> None:
         from inspector.tui.repair_dialogs import MendedFileDialog
@@ -97,13 +110,15 @@ class _Mending:
         else:
             ask_again(str(refusal))
 
-    def _with(self, weights: str) -> Recipe:
+    def _with(self, settings: RepairSettings, written: str | None = None) -> Recipe:
+        """The recipe with the mended file where one was written, else with the part of the file that was looked at."""
+        container = None if written else settings.container
         # What was typed names other weights, or none.
-        return replace(self._app.recipe, weights=weights, typed=[])
+        return replace(self._app.recipe, weights=written or settings.weights, container=container, typed=[])
 
     def _built_for(self, settings: RepairSettings, report: RepairReport) -> Recipe:
         """The recipe for a model made with the arguments that the report proposes."""
-        recipe = self._with(settings.weights)
+        recipe = self._with(settings)
         return replace(recipe, arguments=with_arguments(recipe.arguments, report.arguments))
 
     async def _open(self, recipe: Recipe) -> None:

@@ -160,6 +160,7 @@ def _loaded(page: Page, load: Load, path: str) -> None:
         "not in the file": below(load.missing),
         "other shape": [f"{key}: {shapes[f'{path}.{key}']}" for key in below(list(shapes))],
         "only there": below(load.unexpected),
+        "not loaded, a guess": below(load.ambiguous),
     }
     for label, keys in undone.items():
         if keys:
@@ -179,19 +180,24 @@ def _from_file(load: Load, key: str) -> str:
 
 
 def _load(page: Page, load: Load, weights: str) -> None:
-    fits = not (load.missing or load.unexpected or load.mismatched)
     page.heading("Weights", weights)
     page.fact(
         "matched",
         f"{wording.things(load.matched, 'tensor')}, {wording.percent(load.coverage)} of the model's elements",
-        GOOD if fits else WARNING,
+        GOOD if load.fits else WARNING,
     )
     for rule in load.rules:
         page.fact("rule", f"{rule.kind}: {rule.from_!r} → {rule.to!r}, {wording.things(rule.tensors, 'tensor')}")
     mismatched = [
         f"{m.key}: file {wording.shape(m.file_shape)}, model {wording.shape(m.model_shape)}" for m in load.mismatched
     ]
-    for title, keys in (("missing", load.missing), ("unexpected", load.unexpected), ("mismatched", mismatched)):
+    undone = {
+        "missing": load.missing,
+        "unexpected": load.unexpected,
+        "mismatched": mismatched,
+        "ambiguous": load.ambiguous,
+    }
+    for title, keys in undone.items():
         if keys:
             page.fact(title, wording.things(len(keys), "key"), WARNING)
             page.bullets(keys[:LISTED])

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from msgspec.structs import replace
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import RadioSet, Static
 
 from inspector.core.errors import RequestError
 from inspector.core.repair import RepairReport, RepairSettings
+from inspector.core.repair_wording import container_line, containers
 from inspector.files.matching import LOSSY
-from inspector.tui.dialog import Dialog, Tick, entry, labelled
+from inspector.tui.dialog import Choice, Dialog, Tick, entry, labelled
 from inspector.tui.overwriting import Overwriting
 
 ALLOW = "allow-"
@@ -44,6 +45,28 @@ class WeightsDialog(Dialog[RepairSettings]):
         if not weights:
             raise RequestError("the file has no name; write the path of a file of weights")
         return RepairSettings(weights=weights)
+
+
+class ContainerDialog(Dialog[str]):
+    """Which of a file's state_dicts is to be held against the model."""
+
+    title_text = "Which part of the file"
+    button = "Look"
+
+    def __init__(self, report: RepairReport) -> None:
+        super().__init__()
+        self._report = report
+        self._containers = containers(report)
+
+    def fields(self) -> Iterable[Widget]:
+        """All of them, the one that was taken first."""
+        lines = [container_line(self._report, one) for one in self._containers]
+        yield RadioSet(*(Choice(line, not at) for at, line in enumerate(lines)), id="container", compact=True)
+        yield Static("space chooses; the same as --container of the command", classes="hint", markup=False)
+
+    def result(self) -> str:
+        """The keys that lead to it, joined by dots."""
+        return self._containers[max(0, self.query_one(RadioSet).pressed_index)]
 
 
 class MendedFileDialog(Dialog[RepairSettings]):

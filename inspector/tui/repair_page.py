@@ -1,7 +1,7 @@
 """Why a file of weights does not load into the model, and what mends it, on a page."""
 
 from inspector.core.repair import RepairReport
-from inspector.core.repair_wording import filled, python, sections
+from inspector.core.repair_wording import filled, is_sure, python, sections
 from inspector.tui.page import CODE, ERROR, GOOD, MUTED, Page
 
 LISTED = 200
@@ -13,7 +13,7 @@ def repair_page(report: RepairReport, command: str) -> Page:
     page = Page()
     if report.written:
         page.line((f"wrote {report.written}", GOOD))
-    page.line((report.verdict, f"bold {GOOD if report.loads else ERROR}"))
+    page.line((report.verdict, f"bold {GOOD if is_sure(report) else ERROR}"))
     page.line(filled(report))
     for heading, lines in sections(report, command):
         page.heading(f"{heading[0].upper()}{heading[1:]}")

@@ -1,6 +1,6 @@
 """What becomes of a file of weights in the model, to read, to copy from, and to go on from."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -10,14 +10,15 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from inspector.core.repair import RepairReport
-from inspector.core.repair_wording import python
+from inspector.core.repair_wording import containers, python
 from inspector.core.wording import printable
 from inspector.tui.page import TextPanel
 from inspector.tui.repair_page import repair_page
 
-Next = Literal["write", "load", "build"]
-"""Write the mended file, open the model with it or the file itself, or with other constructor arguments."""
-HINT = "esc goes back"
+Next = Literal["write", "load", "build", "choose"]
+"""Write the mended file, open the model with it or the file itself, or with other constructor arguments; or look at
+another state_dict of the file."""
+HINT = "esc back"
 
 
 class RepairScreen(ModalScreen[Next | None]):
@@ -28,6 +29,7 @@ class RepairScreen(ModalScreen[Next | None]):
         Binding("w", "go_on('write')", "Write"),
         Binding("l", "go_on('load')", "Load"),
         Binding("a", "go_on('build')", "Use the arguments"),
+        Binding("c", "go_on('choose')", "Another state_dict"),
         Binding("y", "copy", "Copy"),
     ]
 
@@ -44,12 +46,14 @@ class RepairScreen(ModalScreen[Next | None]):
             yield Static(Content(printable(f"{self._weights} in this model")), id="title")
             yield TextPanel(id="fields")
             with Horizontal(id="buttons"):
-                yield Button("w Write mended", id="write", compact=True)
+                yield Button("w Write file", id="write", compact=True)
                 yield Button(
                     "l Load the mended" if self._report.written else "l Load as it is", id="load", compact=True
                 )
                 if self._report.arguments:
-                    yield Button("a Load with --args", id="build", compact=True)
+                    yield Button("a With --args", id="build", compact=True)
+                if containers(self._report)[1:]:
+                    yield Button("c Other part", id="choose", compact=True)
                 yield Static(HINT, id="hint", markup=False)
 
     def on_mount(self) -> None:
@@ -58,7 +62,8 @@ class RepairScreen(ModalScreen[Next | None]):
 
     def action_go_on(self, choice: Next) -> None:
         """Leave for what was chosen."""
-        if choice != "build" or self._report.arguments:
+        is_there = {"build": bool(self._report.arguments), "choose": len(containers(self._report)) > 1}
+        if is_there.get(choice, True):
             self.dismiss(choice)
 
     def action_copy(self) -> None:
@@ -72,5 +77,4 @@ class RepairScreen(ModalScreen[Next | None]):
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """One of the ways to go on."""
         event.stop()
-        choice: Next = "write" if event.button.id == "write" else "load" if event.button.id == "load" else "build"
-        self.action_go_on(choice)
+        self.action_go_on(cast("Next", event.button.id))

@@ -46,7 +46,7 @@ class ModelLine(Widget):
         if table.inputs and table.inputs[0].shape is not None:
             facts.append((f"input {', '.join(map(wording.model_input, table.inputs))}", ""))
         if table.load:
-            fits = not (table.load.missing or table.load.unexpected or table.load.mismatched)
+            fits = table.load.fits
             facts.append((f"weights {wording.percent(table.load.coverage)}", "" if fits else "$text-warning"))
         elif table.model.framework == "torch":
             facts.append(("no weights file", MUTED))

@@ -267,7 +267,8 @@ def test_whether_a_square_weight_was_transposed_is_not_guessed(tmp_path: Path) -
     load = load_weights(model, str(tmp_path / "w.safetensors"))
     assert torch.equal(model["wide"].weight, trained["wide"].weight)
     assert torch.equal(model["square"].weight, before)
-    assert (load.ambiguous, load.missing, load.matched) == (["square.weight"], ["square.weight"], 3)
+    assert (load.ambiguous, load.missing, load.unexpected, load.matched) == (["square.weight"], [], [], 3)
+    assert "its shape does not tell whether it is transposed" in load.doubts["square.weight"]
     assert load.coverage == pytest.approx(1 - 144 / (144 + 12 + 12 * 48 + 48))
 
 
@@ -289,7 +290,8 @@ def test_parts_that_could_as_well_be_the_other_are_not_loaded_and_said(tmp_path:
     assert torch.equal(model.stem.weight, trained.stem.weight)
     guesses = [key for key in before if "stem" not in key]
     assert all(torch.equal(model.state_dict()[key], before[key]) for key in guesses)
-    assert sorted(load.ambiguous) == sorted(load.missing) == sorted(guesses)
+    assert sorted(load.ambiguous) == sorted(load.doubts) == sorted(guesses)
+    assert (load.missing, load.unexpected, load.fits) == ([], [], False)
     assert (load.matched, load.rules, load.sources) == (2, [], {})
 
 

@@ -60,7 +60,7 @@ async def test_the_page_says_all_that_the_report_says(size):
             "ema: average, 50 % of the model's elements",
             "a note",
             "state = {}",
-            "esc goes back",
+            "esc back",
         ):
             assert fact in said
 
@@ -258,3 +258,25 @@ async def test_a_real_checkpoint_is_mended_and_loaded(tmp_path):
             assert all(torch.equal(written[key], value) for key, value in state.items())
     finally:
         await client.close()
+
+
+async def test_another_state_dict_of_the_file_is_chosen_and_loaded():
+    async with session() as ui:
+        page = await ui.press("W", "enter")
+        assert "Other part" in page
+        said = await ui.press("c")
+        assert "net: taken now, 3.7 %" in said
+        assert "ema: average, 50 %" in said
+        await ui.press("down", "space", "ctrl+s")
+        assert ui.client.asked_for(protocol.Repair)[-1].settings == msgspec.structs.replace(LOOK, container="ema")
+        await ui.press("l")
+        opened = ui.client.asked_for(protocol.Open)[-1].recipe
+        assert (opened.weights, opened.container) == ("lenet.params", "ema")
+
+
+async def test_a_file_with_one_state_dict_offers_no_other():
+    client = FakeClient()
+    client.answers[protocol.Repair] = msgspec.structs.replace(mended(LOOK), others=[])
+    async with session(client=client) as ui:
+        assert "Other part" not in await ui.press("W", "enter", "c")
+        assert ui.app.screen.is_modal

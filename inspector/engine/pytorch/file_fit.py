@@ -12,7 +12,7 @@ from inspector.engine.pytorch.places import holdings_of, identity, places_of
 from inspector.engine.pytorch.streamed_saving import versions_of, with_versions
 from inspector.engine.pytorch.structure import dtype_name
 from inspector.files.catalog import Catalog, CatalogTensor
-from inspector.files.matching import LOSSLESS, Candidate, Diagnosis, Entry, candidates
+from inspector.files.matching import LOSSLESS, Candidate, Diagnosis, Entry, candidates, named_candidate, rivals
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +26,27 @@ class FileFit:
     diagnosis: Diagnosis
     tensors: dict[str, CatalogTensor]
     """Of the chosen one, by the keys that its entries have."""
+    rivals: list[Candidate]
+    """Those that fill as much of the model; none where the user chose."""
 
 
-def fit_of(catalog: Catalog, entries: list[Entry], weights: str, allow: frozenset[str] = LOSSLESS) -> FileFit:
-    """The best of the file's state_dicts for a model with these entries; `weights` is the file as the user named it.
+def fit_of(
+    catalog: Catalog,
+    entries: list[Entry],
+    weights: str,
+    allow: frozenset[str] = LOSSLESS,
+    container: str | None = None,
+) -> FileFit:
+    """The best of the file's state_dicts for a model with these entries, or the one in `container`.
 
-    Raises RequestError where it has none.
+    `weights` is the file as the user named it. Raises RequestError where it has none, or not that one.
     """
     found = candidates(catalog, entries, allow)
-    for one in found:
+    named = named_candidate(catalog, container, entries, allow) if container is not None else None
+    for one in found if named is None else [named]:
         if one.diagnosis is not None:
-            return FileFit(catalog, found, one, one.diagnosis, _tensors(catalog, one))
+            alike = rivals(one, found) if named is None else []
+            return FileFit(catalog, found, one, one.diagnosis, _tensors(catalog, one), alike)
     top = [container for container in catalog.containers if len(container.path) <= 1]
     kept = [name for container in top for name in (container.path or container.entries)]
     shown = f"{', '.join(kept[:6])}{' …' if len(kept) > 6 else ''}" or "nothing"

@@ -81,7 +81,9 @@ class TorchModel(LiveModel):
         """Open what `recipe` names: construct, load the weights, move, set the mode."""
         opened = open_module(recipe)
         torchvision_operators.use_python_operators()
-        load = load_weights(opened.model, recipe.weights, recipe.allow_outside) if recipe.weights else None
+        load = None
+        if recipe.weights:
+            load = load_weights(opened.model, recipe.weights, recipe.allow_outside, recipe.container)
         if recipe.device:
             placing.move(opened.model, recipe.device)
         opened.model.train(recipe.training)

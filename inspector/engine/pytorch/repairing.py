@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from inspector.core.errors import RequestError
+from inspector.core.load_notes import equal_containers
 from inspector.core.repair import Found, Harmless, Proposal, RepairReport, RepairSettings, Unsure
+from inspector.core.wording import things
 from inspector.engine.arrays import array_of
 from inspector.engine.pytorch.constructor_guesses import better_arguments
 from inspector.engine.pytorch.file_fit import FileFit, fit_of, model_entries, state_tensors
@@ -24,7 +26,7 @@ from inspector.engine.pytorch.structure import dtype_name
 from inspector.engine.pytorch.untouched import untouched
 from inspector.engine.user_paths import user_path
 from inspector.files import open_catalog
-from inspector.files.catalog import CatalogTensor
+from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.matching import (
     LOSSLESS,
     LOSSY,
@@ -33,6 +35,7 @@ from inspector.files.matching import (
     diagnose,
 )
 from inspector.files.repair_snippet import snippet
+from inspector.files.sources import refuse_source
 from inspector.files.values.reading import Array, DamagedValuesError, read_tensor
 from inspector.files.values.transferring import changed
 from inspector.files.values.writing import Outgoing, write_safetensors
@@ -57,12 +60,12 @@ def repair(
     """
     path = user_path(settings.weights)
     catalog = open_catalog(path, allow_outside)
-    target = _refuse_output(path, settings.output, settings.overwrite)
+    target = _refuse_output(catalog, path, settings.output, settings.overwrite)
     allowed = LOSSLESS | _lossy(settings.allow)
     state = state_tensors(model)
     entries = model_entries(model, state)
     progress(0, None, "aligning keys")
-    fit = fit_of(catalog, entries, settings.weights, allowed)
+    fit = fit_of(catalog, entries, settings.weights, allowed, settings.container)
     diagnosis = fit.diagnosis
     unreadable = _unreadable(fit)
     if unreadable and target is not None:
@@ -116,7 +119,7 @@ def _lossy(names: list[str]) -> frozenset[str]:
     return frozenset(names)
 
 
-def _refuse_output(source: Path, output: str | None, overwrite: bool) -> Path | None:
+def _refuse_output(catalog: Catalog, source: Path, output: str | None, overwrite: bool) -> Path | None:
     if output is None:
         return None
     target = resolved(user_path(output))
@@ -124,8 +127,7 @@ def _refuse_output(source: Path, output: str | None, overwrite: bool) -> Path | 
     if suffix != ".safetensors" and suffix not in TORCH_SUFFIXES:
         kinds = f".safetensors, {', '.join(TORCH_SUFFIXES)}"
         raise RequestError(f"{output}: a state_dict is saved as {kinds}, not as {suffix or 'a file without a suffix'}")
-    if target == resolved(source):
-        raise RequestError(f"{output} is the file that is mended, which is never written over; name another")
+    refuse_source(catalog, source, target, output)
     refuse_place(target, output, overwrite)
     return target
 
@@ -185,9 +187,10 @@ def _unproven(state: Mapping[str, Tensor]) -> list[str]:
 
 def _report(fit: FileFit, weights: str, loads: bool, state: Mapping[str, Tensor]) -> RepairReport:
     chosen, diagnosis = fit.chosen, fit.diagnosis
+    refused = "the names and shapes fit, but the model's own strict load refuses them"
     return RepairReport(
         loads=loads,
-        verdict=diagnosis.verdict,
+        verdict=refused if diagnosis.loads and not loads else diagnosis.verdict,
         container=".".join(chosen.path),
         coverage=diagnosis.coverage,
         matched=diagnosis.matched,
@@ -198,11 +201,17 @@ def _report(fit: FileFit, weights: str, loads: bool, state: Mapping[str, Tensor]
         ambiguous=[Unsure(model=one.model, candidates=one.candidates, why=one.why) for one in diagnosis.ambiguous],
         harmless=[Harmless(key=one.key, side=one.side, why=one.why) for one in diagnosis.benign],
         proposals=[
-            Proposal(kind=one.kind, keys=one.keys, elements=one.elements, message=one.message)
+            Proposal(
+                kind=one.kind,
+                keys=one.keys,
+                elements=one.elements,
+                message=one.message,
+                rule=one.kind if one.kind in LOSSY else "",
+            )
             for one in diagnosis.partial
         ],
         stays_random=diagnosis.stays_random,
-        notes=[*diagnosis.notes, *_unproven(state)],
+        notes=[*_rivals(fit), *diagnosis.notes, *_kept_dtypes(diagnosis), *_unproven(state)],
         others=[
             Found(
                 container=".".join(one.path),
@@ -210,9 +219,24 @@ def _report(fit: FileFit, weights: str, loads: bool, state: Mapping[str, Tensor]
                 coverage=None if one.diagnosis is None else one.diagnosis.coverage,
             )
             for one in fit.found
-            if one is not chosen
+            if one.path != chosen.path
         ],
         snippet=snippet(weights, fit.catalog, chosen.path, diagnosis.transfers),
+    )
+
+
+def _kept_dtypes(diagnosis: Diagnosis) -> list[str]:
+    return [
+        f"{things(rule.tensors, 'tensor')} kept as {rule.from_}, as in the file; "
+        f"load_state_dict casts them to {rule.to}"
+        for rule in diagnosis.rules
+        if rule.kind == "cast"
+    ]
+
+
+def _rivals(fit: FileFit) -> list[str]:
+    return (
+        [equal_containers(".".join(fit.chosen.path), [".".join(one.path) for one in fit.rivals])] if fit.rivals else []
     )
 
 

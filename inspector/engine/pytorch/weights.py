@@ -23,16 +23,17 @@ from inspector.engine.user_paths import user_path
 from inspector.files import open_catalog
 from inspector.files.catalog import Catalog
 from inspector.files.damage import DAMAGE
-from inspector.files.matching import Renaming, Transfer, certain, guessed, rules_about
+from inspector.files.matching import Renaming, Transfer, certain, doubts, guessed, rules_about
 from inspector.files.repair_snippet import is_plain, snippet
 
 _NOT_WHOLE = (*DAMAGE, "shard-outside")
 _PICKLED = ("torch-zip", "torch-legacy", "torch-tar")
 
 
-def load_weights(model: nn.Module, path: str, allow_outside: bool = False) -> Load:
+def load_weights(model: nn.Module, path: str, allow_outside: bool = False, container: str | None = None) -> Load:
     """Copy into `model` what fits of the file at `path`, keeping ties, dtypes, devices, modes and requires_grad.
 
+    Of several state_dicts in the file it is the one in `container`, or the one that fills most of the model.
     A file of which nothing fits is not an error but a coverage of 0. Raises RequestError where the file cannot be read,
     holds no state_dict, or the model cannot take values (meta tensors).
     """
@@ -40,7 +41,8 @@ def load_weights(model: nn.Module, path: str, allow_outside: bool = False) -> Lo
     _refuse_what_has_no_keys(catalog)
     _refuse_damaged(catalog)
     state = model.state_dict(keep_vars=True)
-    fit = fit_of(catalog, model_entries(model, {k: v for k, v in state.items() if isinstance(v, Tensor)}), path)
+    entries = model_entries(model, {k: v for k, v in state.items() if isinstance(v, Tensor)})
+    fit = fit_of(catalog, entries, path, container=container)
     transfers = {transfer.target: transfer for transfer in certain(fit.diagnosis)}
     _refuse_on_meta(state, transfers, path)
     handed = _handed(fit, transfers, state)
@@ -190,14 +192,17 @@ def _told(
         key: transfer.sources for key, transfer in taken.items() if transfer.changes or transfer.sources != [key]
     }
     sources |= {name: [key] for name, key in (*hooked.items(), *states.items()) if name != key}
-    is_own = is_plain(fit.catalog, fit.chosen.path) and not any(key in sources for key in taken)
+    is_only = len([one for one in fit.found if one.kind != "optimizer"]) == 1
+    is_own = is_only and is_plain(fit.catalog, fit.chosen.path) and not any(key in sources for key in taken)
     filled = {*taken, *states, *hooked}
     settled |= filled
-    gone = {*_used(taken), *states.values(), *hooked.values(), *_clashing(fit)}
+    guesses = {} if fit.diagnosis.refused else guessed(fit.diagnosis)
+    open_guesses = {key: transfer for key, transfer in guesses.items() if key not in filled}
+    gone = {*_used(taken), *_used(open_guesses), *states.values(), *hooked.values(), *_clashing(fit)}
     unlisted = {entry.key for entry in fit.chosen.entries if not entry.persistent}
     return Load(
         matched=len(filled),
-        missing=[key for key in (after if absent is None else absent) if key not in settled],
+        missing=[key for key in (after if absent is None else absent) if key not in settled and key not in guesses],
         unexpected=[key for key in (*fit.tensors, *_others(fit)) if key not in gone and key not in unlisted],
         mismatched=mismatched,
         coverage=_coverage(after, filled),
@@ -206,7 +211,10 @@ def _told(
             *(LoadRule(kind="hook", from_=key, to=name, tensors=1, keys=[name]) for name, key in hooked.items()),
         ],
         sources=sources,
-        ambiguous=[] if fit.diagnosis.refused else [key for key in guessed(fit.diagnosis) if key not in filled],
+        ambiguous=list(open_guesses),
+        doubts={key: doubt for key, doubt in doubts(fit.diagnosis).items() if key in open_guesses},
+        container=".".join(fit.chosen.path),
+        rivals=[".".join(one.path) for one in fit.rivals],
         refused=fit.diagnosis.refused,
         python="" if is_own else snippet(path, fit.catalog, fit.chosen.path, list(taken.values())),
     )

@@ -1,8 +1,8 @@
 """Which tensors of a file are which of a model, from keys, shapes and dtypes alone."""
 
 from inspector.files.matching.aligning import Alignment, align
-from inspector.files.matching.certain import certain, guessed, rules_about
-from inspector.files.matching.containers import Candidate, candidates
+from inspector.files.matching.certain import certain, doubts, guessed, rules_about
+from inspector.files.matching.containers import Candidate, candidates, named_candidate, rivals
 from inspector.files.matching.counterparts import counterparts
 from inspector.files.matching.diagnosing import diagnose
 from inspector.files.matching.matches import Match, together
@@ -40,7 +40,10 @@ __all__ = [
     "certain",
     "counterparts",
     "diagnose",
+    "doubts",
     "guessed",
+    "named_candidate",
+    "rivals",
     "rules_about",
     "together",
 ]

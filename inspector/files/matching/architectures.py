@@ -30,6 +30,7 @@ def foreign(
             mismatched=model.clashing,
             conflicts=model.conflicts,
             ambiguous=0,
+            integers=(),
             partial=[],
             nearest="",
         )

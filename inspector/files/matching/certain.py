@@ -30,6 +30,12 @@ def guessed(diagnosis: Diagnosis) -> dict[str, Transfer]:
     }
 
 
+def doubts(diagnosis: Diagnosis) -> dict[str, str]:
+    """By key of the model that is a guess, why it is one."""
+    told = dict.fromkeys(guessed(diagnosis), "other tensors of the file would fit as well")
+    return told | {key: one.why for one in diagnosis.ambiguous for key in one.model if key in told}
+
+
 def rules_about(diagnosis: Diagnosis, keys: Collection[str]) -> list[LoadRule]:
     """The rules as far as they are about these keys of the model."""
     confidences = {transfer.target: transfer.confidence for transfer in diagnosis.transfers}

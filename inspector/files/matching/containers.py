@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
+from inspector.core.errors import RequestError
 from inspector.core.table import LoadRule, Record
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.matching.diagnosing import diagnose
@@ -28,21 +29,41 @@ class Candidate(Record, frozen=True, kw_only=True):
 
 
 def candidates(catalog: Catalog, model: Sequence[Entry], allow: frozenset[str] = LOSSLESS) -> list[Candidate]:
-    """Every candidate, the one that fills most of the model first, the model's own before an average; optimizers last.
+    """Every candidate, the one that fills most of the model first; optimizers last.
+
+    Of those that fill as much, the model's own comes before an average, and what the file has first before the rest.
 
     A mapping is one by itself, and together with the mappings below it (``{"encoder": {…}, "head": {…}}``), their keys
     joined by dots. The diagnosis of one that is not the top has the rule "container" in front.
     """
-    found, every = [], state_dicts(catalog)
-    for one in every:
-        if one.kind == "optimizer":
-            found.append(one)
-            continue
-        diagnosis = diagnose(one.entries, model, allow)
-        if not _is_of_one_below(one, every, diagnosis):
-            diagnosis = _in_container(diagnosis, tuple(one.path))
-            found.append(msgspec.structs.replace(one, diagnosis=diagnosis))
+    every = state_dicts(catalog)
+    diagnosed = [one if one.kind == "optimizer" else _diagnosed(one, model, allow) for one in every]
+    found = [one for one in diagnosed if one.diagnosis is None or not _is_of_one_below(one, every, one.diagnosis)]
     return sorted(found, key=_rank)
+
+
+def named_candidate(
+    catalog: Catalog, container: str, model: Sequence[Entry], allow: frozenset[str] = LOSSLESS
+) -> Candidate:
+    """The state_dict that a user names, with its diagnosis; `container` is its path joined by dots, "" for the top.
+
+    Raises RequestError, with those that there are, where there is no such, or it is an optimizer's.
+    """
+    every = state_dicts(catalog)
+    one = next((one for one in every if ".".join(one.path) == container), None)
+    if one is None or one.kind == "optimizer":
+        others = ", ".join(".".join(other.path) or '"" (the top)' for other in every if other.kind != "optimizer")
+        what = "no state_dict" if one is None else "the state of an optimizer, which is no model's,"
+        raise RequestError(
+            f"{catalog.path} has {what} at {container or 'its top'}; its state_dicts: {others or 'none'}"
+        )
+    return _diagnosed(one, model, allow)
+
+
+def rivals(chosen: Candidate, found: Iterable[Candidate]) -> list[Candidate]:
+    """Other candidates that fill as much of the model as the chosen one."""
+    most = _fills(chosen)
+    return [one for one in found if one is not chosen and _fills(one) == most and chosen.path != one.path]
 
 
 def state_dicts(catalog: Catalog) -> list[Candidate]:
@@ -50,7 +71,7 @@ def state_dicts(catalog: Catalog) -> list[Candidate]:
     by_path = _by_path(catalog)
     optimizers = _optimizers(catalog, by_path)
     of_models = {path: tensors for path, tensors in by_path.items() if not _is_below(path, optimizers)}
-    tops = sorted(_tops(of_models), key=lambda top: (len(top), top))[:_MOST]
+    tops = sorted(_tops(of_models), key=len)[:_MOST]
     return [
         *(_candidate(path, of_models, "average" if is_average(path) else "model") for path in tops),
         *(_candidate(path, by_path, "optimizer") for path in sorted(optimizers)),
@@ -102,6 +123,19 @@ def _is_of_one_below(candidate: Candidate, every: Iterable[Candidate], diagnosis
     )
 
 
+def _diagnosed(one: Candidate, model: Sequence[Entry], allow: frozenset[str]) -> Candidate:
+    diagnosis = _in_container(diagnose(one.entries, model, allow), tuple(one.path))
+    return msgspec.structs.replace(one, diagnosis=diagnosis)
+
+
+def _fills(candidate: Candidate) -> tuple[float, int, int] | None:
+    """How much of the model; None where nothing."""
+    diagnosis = candidate.diagnosis
+    if diagnosis is None or not diagnosis.matched:
+        return None
+    return round(diagnosis.coverage, 6), len(diagnosis.missing), len(diagnosis.mismatched)
+
+
 def _rank(candidate: Candidate) -> tuple[float, int, bool, int, int]:
     diagnosis = candidate.diagnosis
     if diagnosis is None:
@@ -122,16 +156,16 @@ def _optimizers(catalog: Catalog, by_path: dict[tuple[str, ...], list[CatalogTen
     return {path for path in found if not any(path[:length] in found for length in range(len(path)))}
 
 
-def _tops(by_path: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
-    """The paths that hold tensors, and those that several of them have in common."""
+def _tops(by_path: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The paths that hold tensors, in the file's order, and those that several of them have in common."""
     paths = list(by_path)
-    found = set(paths)
+    found = dict.fromkeys(paths)
     for path in paths:
         for length in range(len(path)):
             top = path[:length]
             if top not in found and len({other[length] for other in paths if other[:length] == top}) > 1:
-                found.add(top)
-    return found
+                found[top] = None
+    return list(found)
 
 
 def _entry(tensor: CatalogTensor, key: str) -> Entry:

@@ -3,9 +3,9 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
-from inspector.files.matching.diagnosing import SQUARE, is_square
 from inspector.files.matching.matches import Match, fits
 from inspector.files.matching.records import Ambiguity
+from inspector.files.matching.squares import SQUARE, is_square
 from inspector.files.matching.tree import is_index
 
 

@@ -22,11 +22,10 @@ from inspector.files.matching.records import (
     Transfer,
 )
 from inspector.files.matching.rules import rules
-from inspector.files.matching.transferring import Fit
+from inspector.files.matching.squares import settle_squares, square_notes
+from inspector.files.matching.transferring import Fit, is_quantised
 from inspector.files.matching.tree import Leaf, Node, build, seal
 from inspector.files.matching.verdict import Findings, verdict
-
-SQUARE = "it is square, and other matrices are transposed; shapes cannot tell whether this one is"
 
 
 def diagnose(file: Sequence[Entry], model: Sequence[Entry], allow: frozenset[str] = LOSSLESS) -> Diagnosis:
@@ -39,7 +38,8 @@ def diagnose(file: Sequence[Entry], model: Sequence[Entry], allow: frozenset[str
     pairs = [(x, y) for x, y, _ in pairing.pairs]
     made = list(pairing.fits)
     partials = _fold(pairs, made, allow)
-    ambiguous = [*_doubtful(pairing.ambiguous, made), *_square(made)]
+    made, square = settle_squares(made, allow)
+    ambiguous = [*_doubtful(pairing.ambiguous, made), *square]
     unsure = {key for one in ambiguous for key in one.model}
     made = [(fit, min(confidence, 0.5) if fit.target.key in unsure else confidence) for fit, confidence in made]
     ties, tie_rules = _tied(made, model) if "tied" in allow else ([], [])
@@ -69,6 +69,7 @@ def diagnose(file: Sequence[Entry], model: Sequence[Entry], allow: frozenset[str
     ]
     unfilled = {*clashing, *missing}
     stays_random = [entry.key for entry in model if entry.key in unfilled]
+    integers = [(fit.target.key, fit.sources[0].dtype) for fit, _ in made if is_quantised(fit)]
     findings = Findings(
         file=file,
         model=model,
@@ -78,6 +79,7 @@ def diagnose(file: Sequence[Entry], model: Sequence[Entry], allow: frozenset[str
         unexpected=unexpected,
         mismatched=len(clashing),
         ambiguous=sum(len(one.model) for one in ambiguous),
+        integers=integers,
         partial=partials,
         conflicts=len(clashing - {key for part in partials for key in part.keys}),
         nearest=nearest([(x, y) for x, y, sure in pairing.pairs if sure > 0.8], clashes),
@@ -96,10 +98,10 @@ def diagnose(file: Sequence[Entry], model: Sequence[Entry], allow: frozenset[str
         partial=partials,
         coverage=findings.coverage,
         stays_random=stays_random,
-        notes=_notes(ambiguous),
+        notes=square_notes(square),
         refused=refused,
         verdict=sentence,
-        loads=not (refused or missing or unexpected or clashes),
+        loads=not (refused or missing or unexpected or clashes or integers),
     )
 
 
@@ -146,32 +148,6 @@ def _tied(made: Iterable[tuple[Fit, float]], model: Sequence[Entry]) -> tuple[li
         ties.append((Fit(entry, twin.sources, (*twin.kinds, "tied"), twin.changes), sure))
         told.append(LoadRule(kind="tied", from_=twin.target.key, to=entry.key, tensors=1, keys=[entry.key]))
     return ties, told
-
-
-def _square(made: Sequence[tuple[Fit, float]]) -> list[Ambiguity]:
-    """Square matrices beside transposed ones: whether they are transposed too, no shape tells."""
-    if not any("transpose" in fit.kinds for fit, _ in made):
-        return []
-    return [
-        Ambiguity(model=[fit.target.key], candidates=[source.key for source in fit.sources], why=SQUARE)
-        for fit, _ in made
-        if is_square(fit.target)
-    ]
-
-
-def is_square(entry: Entry) -> bool:
-    """Whether it is a matrix that has the same shape transposed."""
-    return entry.shape is not None and len(entry.shape) == 2 and entry.shape[0] == entry.shape[1] > 1
-
-
-def _notes(ambiguous: Iterable[Ambiguity]) -> list[str]:
-    square = [one.model[0] for one in ambiguous if one.why == SQUARE]
-    if not square:
-        return []
-    return [
-        f"{len(square)} square matrices ({square[0]}, …) may be transposed as others of the file are; "
-        "their shapes do not tell, so they are taken as they are"
-    ]
 
 
 def _doubtful(ambiguous: Iterable[Ambiguity], made: Iterable[tuple[Fit, float]]) -> list[Ambiguity]:

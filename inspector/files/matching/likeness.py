@@ -37,6 +37,14 @@ def strong(node: Node) -> bool:
     return False
 
 
+def is_reshaped_alone(one: Node, other: Node) -> bool:
+    """Whether both are a single tensor of other names, and not even of the same shape without a change of layout."""
+    if one.size != 1 or other.size != 1 or one.token == other.token:
+        return False
+    shapes = [leaf.shape for node in (one, other) for leaf in node.all_leaves() if not leaf.benign]
+    return len(set(shapes)) > 1
+
+
 def shared_with_free(child: Node, other: Node) -> int:
     """How many leaves of `child` could be those directly below `other` that are not paired, by names or by form."""
     bag = Counter(("", leaf.trait) for leaf in other.leaves.values() if leaf.is_free)

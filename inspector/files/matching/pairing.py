@@ -9,7 +9,15 @@ from collections.abc import Iterable, Sequence
 
 from inspector.files.matching import sequences
 from inspector.files.matching.ambiguity import ambiguities, ambiguity, leftovers
-from inspector.files.matching.likeness import families, likeness, order, same_meaning, shared_with_free, strong
+from inspector.files.matching.likeness import (
+    families,
+    is_reshaped_alone,
+    likeness,
+    order,
+    same_meaning,
+    shared_with_free,
+    strong,
+)
 from inspector.files.matching.namesakes import names_say_all, namesakes
 from inspector.files.matching.records import Ambiguity
 from inspector.files.matching.transferring import Fit, fit
@@ -207,10 +215,10 @@ class Pairing:
                 continue
             if len(from_file) == len(of_model) == 1:
                 x, y = from_file[0], of_model[0]
-                if strong(x):
+                if strong(x) and not is_reshaped_alone(x, y):
                     self._pair(x, y, min(confidence, _BY_FORM))
                 else:
-                    self._say_ambiguous([x], [y], "only the shape of one small tensor speaks for it")
+                    self._say_ambiguous([x], [y], "only the shape of one tensor speaks for it")
                 continue
             for x, y in list(same_meaning(from_file, of_model)):
                 self._pair(x, y, min(confidence, _BY_FORM))
@@ -231,7 +239,7 @@ class Pairing:
         for (i, j), score in sorted(scores.items(), key=lambda item: -item[1]):
             if score < _ALIKE:
                 break
-            if not xs[i].untouched or not ys[j].untouched:
+            if not xs[i].untouched or not ys[j].untouched or is_reshaped_alone(xs[i], ys[j]):
                 continue
             rivals = [k for k, x in enumerate(xs) if k != i and x.untouched and scores[k, j] >= score]
             others = [k for k, y in enumerate(ys) if k != j and y.untouched and scores[i, k] >= score]
@@ -247,14 +255,16 @@ class Pairing:
             for child in [node for node in outer.children.values() if node.untouched and strong(node)][:_MOST_COMPARED]:
                 if 2 * shared_with_free(child, other) > child.size:
                     pair = (child, other) if turned else (other, child)
-                    self._try(*pair, min(confidence, _BY_FORM))
+                    if not is_reshaped_alone(*pair):
+                        self._try(*pair, min(confidence, _BY_FORM))
         for one, other, turned in ((x, y, False), (y, x, True)):
             if len(one.children) == 1 and not one.leaves and one.open and other.open:
                 (child,) = one.children.values()
                 if not strong(child):
                     continue
                 pair = (other, child) if turned else (child, other)
-                self._try(*pair, min(confidence, _BY_FORM))
+                if not is_reshaped_alone(*pair):
+                    self._try(*pair, min(confidence, _BY_FORM))
 
     def _leaves_by_shape(self, x: Node, y: Node, confidence: float) -> None:
         """Tensors of renamed parameters, where each side has one of that shape."""
@@ -279,7 +289,8 @@ class Pairing:
         by_form: dict[int, tuple[list[Node], list[Node]]] = {}
         for side, root in enumerate((self.file, self.model)):
             for node in root.nodes():
-                if node.untouched and strong(node):
+                # A tensor alone has nothing but its shape that could speak for it.
+                if node.untouched and node.size > 1:
                     by_form.setdefault(node.form, ([], []))[side].append(node)
         for from_file, of_model in sorted(
             by_form.values(), key=lambda pair: -max(n.size for n in (*pair[0], *pair[1]))

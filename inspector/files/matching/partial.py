@@ -55,7 +55,7 @@ def _kind(leaf: Leaf, other: Leaf, first_kernel: str | None, last_matrix: str | 
     axes = [axis for axis, (a, b) in enumerate(zip(mine, theirs, strict=False)) if a != b]
     if len(mine) != len(theirs) or len(axes) != 1:
         return ""
-    if "pos" in name:
+    if "pos" in name and axes[0] < len(mine) - 1:  # of the last axis it is the model's width
         return "position table"
     if len(mine) > 2:
         return "input channels" if axes == [1] and key == first_kernel else _head(name, axes, key == last_matrix)

@@ -26,6 +26,13 @@ def fit(file: Leaf, model: Leaf, allow: frozenset[str]) -> list[Fit] | None:
     return fits
 
 
+def is_quantised(fit: Fit) -> bool:
+    """Whether a floating point parameter would be made of integers, as quantisation stores its weights."""
+    is_parameter = fit.target.kind == "parameter" or fit.target.trainable is True
+    dtype = fit.sources[0].dtype.removeprefix("q").removeprefix("u")
+    return is_parameter and "float" in fit.target.dtype and dtype.startswith("int")
+
+
 def _fits(file: Leaf, model: Leaf) -> list[Fit] | None:
     if len(file.entries) == len(model.entries):
         pieces = []

@@ -30,6 +30,8 @@ class Findings:
     conflicts: int
     """Of these, how many are no head, vocabulary or the like."""
     ambiguous: int
+    integers: Sequence[tuple[str, str]]
+    """Trainable parameters for which the file has integers, and the dtype of these."""
     partial: list[Partial]
     nearest: str
 
@@ -43,7 +45,7 @@ def verdict(found: Findings) -> tuple[bool, str]:
     if is_foreign(found):
         return True, _not_this_model(share, found.nearest)
     if not found.missing and not found.mismatched and not found.unexpected:
-        sentence = f"it loads: all that matters of the model is filled, {share}"
+        sentence = _filled(found, share)
     else:
         counts = [(len(found.missing), "missing"), (found.mismatched, "with another shape")]
         counts.append((len(found.unexpected), "left over in the file"))
@@ -53,9 +55,25 @@ def verdict(found: Findings) -> tuple[bool, str]:
             sentence += f": {found.partial[0].message}"
         elif found.nearest:
             sentence += f": the file's model is {found.nearest}"
-    if found.ambiguous:
-        sentence += f"; {found.ambiguous} keys could as well go elsewhere"
+        if found.ambiguous:
+            sentence += f"; {_guesses(found)}"
     return False, sentence
+
+
+def _filled(found: Findings, share: str) -> str:
+    if found.integers:
+        key, dtype = found.integers[0]
+        more = f" and {len(found.integers) - 1:,} more" if len(found.integers) > 1 else ""
+        return (
+            f"it does not load: {key}{more} are {dtype} in the file and floating point in the model; quantised values "
+            "say nothing without their scales, so dequantise them first"
+        )
+    start = f"it would load, but {_guesses(found)}" if found.ambiguous else "it loads"
+    return f"{start}: all that matters of the model is filled, {share}"
+
+
+def _guesses(found: Findings) -> str:
+    return f"{found.ambiguous} {'key is a guess' if found.ambiguous == 1 else 'keys are guesses'} (--guess takes them)"
 
 
 def is_foreign(found: Findings) -> bool:
