@@ -17,6 +17,11 @@ SymbolicShape = list[int | str | None]
 """Sizes as numbers or expressions of symbols, ``["batch", 64, "⌈H/2⌉"]``; None where one is not known."""
 
 
+def multiply_adds(flops: int | None) -> int | None:
+    """Half of the floating-point operations; None where those are not known."""
+    return None if flops is None else flops // 2
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A plain immutable record that the worker can send and JSON can print."""
 
@@ -147,6 +152,8 @@ class Row(Record, frozen=True, kw_only=True):
     device: str | None = None
     """Device of its tensors, or "cpu, cuda:0" where they are spread."""
     flops: int | None = None
+    macs: int | None = None
+    """Multiply-adds: half of those operations."""
     output_bytes: int | None = None
     """What the elements of its outputs take."""
     values: list[str] = []
@@ -267,8 +274,7 @@ class Totals(Record, frozen=True, kw_only=True):
 
     def with_costs_of(self, root: Row) -> "Totals":
         """With the costs of a whole pass, which are its root row's; formulas count a multiply-add as two operations."""
-        macs = None if root.flops is None else root.flops // 2
-        return msgspec.structs.replace(self, flops=root.flops, macs=macs, activation_bytes=root.activation_bytes)
+        return msgspec.structs.replace(self, flops=root.flops, macs=root.macs, activation_bytes=root.activation_bytes)
 
 
 class Operand(Record, frozen=True, kw_only=True):

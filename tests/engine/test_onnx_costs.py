@@ -62,6 +62,7 @@ def test_operations_are_those_that_torch_counts(tmp_path, name):
     declared = [value(key, shape) for key, shape in shapes.items()]
     table = opened(tmp_path, model_of([node], declared, ["y"])).trace([], quiet)
     assert table.rows[1].flops == counter.get_total_flops() > 0
+    assert table.rows[1].macs == table.rows[1].flops // 2
     assert (table.totals.flops, table.totals.macs) == (table.rows[1].flops, table.rows[1].flops // 2)
 
 

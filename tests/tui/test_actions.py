@@ -9,6 +9,7 @@ import pytest
 from fake_client import FakeClient, lenet
 from screen_text import session
 
+from inspector.core.edits import Edit
 from inspector.tui.actions import ACTIONS, APP_ACTIONS, GROUPS
 from inspector.tui.difference_actions import DIFFERENCE_ACTIONS
 from inspector.tui.difference_screen import HINT
@@ -53,6 +54,10 @@ async def test_every_action_is_in_the_palette():
         await ui.press("u", "slash", "c", "enter", "4", "V")
         offered |= {command.title for command in ui.app.get_system_commands(ui.app.screen)}
         await ui.press("7")
+        offered |= {command.title for command in ui.app.get_system_commands(ui.app.screen)}
+    client = FakeClient(model_of("onnx"))
+    client.answers[protocol.Open] = model_of("onnx")
+    async with session(client=client) as ui:
         offered |= {command.title for command in ui.app.get_system_commands(ui.app.screen)}
         # The differences have a screen of their own, whose line of keys names what can be done there.
         elsewhere = {*DIFFERENCE_ACTIONS, ACTIONS["output"]}
@@ -127,3 +132,16 @@ def test_the_table_of_keys_in_the_readme_has_every_key_of_the_program():
         for key in {*action.keys.split(",")} - panels:
             named = plain.get(key, key)
             assert re.search(rf"[`, ]{re.escape(named.replace('page', 'page '))}[`, ]", told), f"{key}: {action.title}"
+
+
+async def test_renaming_asks_for_what_and_for_the_new_name():
+    client = FakeClient(model_of("onnx"))
+    client.answers[protocol.Open] = model_of("onnx")
+    async with session(client=client) as ui:
+        await ui.press("down", "f2")
+        await ui.write("name", "")
+        assert "new name is empty" in await ui.press("enter")
+        await ui.write("name", "first.weight")
+        await ui.press("enter")
+        (asked,) = ui.client.asked_for(protocol.Apply)
+        assert asked.edit == Edit(action="rename", where="value:conv1.weight", argument="first.weight")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
-from inspector.core.table import FormulaLine, ReceptiveField, Row, Source, SymbolicShape, Tensor
+from inspector.core.table import FormulaLine, ReceptiveField, Row, Source, SymbolicShape, Tensor, multiply_adds
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.hyperparameters import hyperparameters
 from inspector.engine.onnx_model.layout import Place, places_of
@@ -66,6 +66,7 @@ def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced:
         held_below = dict.fromkeys(t.key for t in tensors) if whole else {key: None for keys in below for key in keys}
         parameters, buffers = count(held_below)
         parameter_bytes, buffer_bytes = count_bytes(held_below)
+        flops = _operations(place.graph, traced, place.first, place.last)
         values = [known.values[value] for value in place.makes if value in known.values]
         rows.append(
             Row(
@@ -94,7 +95,8 @@ def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced:
                 dtype=values[0].dtype if values else None,
                 device=_devices(known, place.first, place.last) or device,
                 values=[place.graph.key(value) for value in place.makes],
-                flops=_operations(place.graph, traced, place.first, place.last),
+                flops=flops,
+                macs=multiply_adds(flops),
                 activation_bytes=_newly_made(place.graph, place.first, place.last, known),
                 source=source_line(node) if node else None,
                 formula=known.formulas.get(place.first) if place.single else None,

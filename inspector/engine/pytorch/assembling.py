@@ -4,7 +4,7 @@ from collections import defaultdict, deque
 
 import msgspec
 
-from inspector.core.table import Row
+from inspector.core.table import Row, multiply_adds
 from inspector.engine.pytorch.recording import CallRecord, callers_first, made_by
 
 
@@ -115,7 +115,8 @@ class _Assembly:
         changes |= {"subtree": len(self.rows) - index, "reached": ran is not None and not ran.failed}
         # A container that is never called itself: what is called below it.
         of = [call] if call else below
-        changes |= {"flops": _sum_of(of, self.flops), "activation_bytes": _sum_of(of, self.made)}
+        flops = _sum_of(of, self.flops)
+        changes |= {"flops": flops, "macs": multiply_adds(flops), "activation_bytes": _sum_of(of, self.made)}
         if call is not None:
             changes |= _of_call(call)
             changes |= {"dtype": row.dtype or call.dtype, "device": row.device or call.device}
@@ -137,6 +138,7 @@ class _Assembly:
                 dtype=call.dtype,
                 device=call.device,
                 flops=call.flops,
+                macs=multiply_adds(call.flops),
                 activation_bytes=call.made_bytes,
                 **_of_call(call),  # type: ignore[arg-type]  # a dictionary of fields of several types
             )
