@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from inspector.core.differences import DiffReport
 from inspector.core.errors import RequestError
 from inspector.core.graph_comparison import GraphComparison
 from inspector.core.recipe import Recipe, later_seed, parse_target
@@ -39,7 +40,7 @@ def compare_models(a: Recipe, b: Recipe, progress: Progress) -> GraphComparison:
         if bool(first.tensors) != bool(second.tensors):
             bare = (b if first.tensors else a).target
             raise RequestError(f"{bare} holds no weights; name a model that does, or `nninspect summary` to look at it")
-        tensors = diff_catalogs(first, second, progress)
+        tensors = diff_catalogs(first, second, progress) if first.tensors else DiffReport(rows=[])
     pairs = node_pairs(one.graph, other.graph) if isinstance(one, OnnxModel) and isinstance(other, OnnxModel) else None
     nodes = None
     comparison: RowComparison | None = None
