@@ -169,7 +169,7 @@ def tensor(key: str, shape: list[int]) -> Tensor:
 def sizes_of(table: ModelTable, key: str) -> list[int]:
     """The shape of a tensor, or of what a row puts out."""
     outputs = {name: shape for row in table.rows for name, shape in zip(row.values, row.output_shapes, strict=False)}
-    return next((one.shape or [] for one in table.tensors if one.key == key), None) or outputs[key]
+    return {**outputs, **{one.key: one.shape or [] for one in table.tensors}}[key]
 
 
 class FakeClient:

@@ -24,23 +24,26 @@ _RANDOM = {
 }  # fmt: skip
 
 
-def given_values(graph: Graph, specs: list[InputSpec], seed: int) -> GivenValues:
-    """What comes from files for inputs that are numbers or lists of a few: with them the pass was made.
+def given_values(graph: Graph, specs: list[InputSpec]) -> GivenValues:
+    """What files and literals give for inputs that are numbers or lists of a few: with them the pass was made.
 
     Values that were drawn are left out: what follows from them says nothing about the model.
     """
-    files = [spec for spec in specs if spec.file is not None]
-    if not files:
+    named = {spec.name: spec for spec in specs if spec.file is not None or spec.value is not None}
+    if not named:
         return NONE_GIVEN
-    from inspector.engine.drawing_inputs import draw_inputs
+    from inspector.engine.onnx_model.given_values import given_value
+    from inspector.engine.onnx_model.held import as_numpy
 
-    drawn = zip(files, draw_inputs(files, seed), strict=True)
-    declared = {value.name for value in graph.inputs}
-    return {
-        spec.name: tensor.numpy()
-        for spec, tensor in drawn
-        if spec.name in declared and tensor.dim() <= 1 and tensor.numel() <= _LARGEST_GIVEN
-    }
+    found = {one.name: as_numpy(given_value(named[one.name], one)) for one in graph.inputs if one.name in named}
+    return {name: value for name, value in found.items() if _is_short_list(value)}
+
+
+def _is_short_list(value: Any) -> bool:
+    """Whether it is an array of few numbers, on one axis at most."""
+    return (
+        isinstance(value, numpy.ndarray) and value.dtype != object and value.ndim <= 1 and value.size <= _LARGEST_GIVEN
+    )
 
 
 class ConstantValues:

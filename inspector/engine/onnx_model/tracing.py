@@ -145,7 +145,7 @@ def trace(graph: Graph, given: list[InputSpec], device: str, seed: int, progress
         notes.append(Note(code="not-run", message=text))
     failure = failure_of(graph, best.refusal, best.values, "cpu") if best.refusal else None
     symbolic = {} if given or failure is not None else symbolic_shapes(graph, best.shapes)
-    given_now = given_values(graph, best.specs, seed)
+    given_now = given_values(graph, best.specs)
     made = Pass.of(graph, best.values, best.reached, notes, symbolic, given_now).entering(best.bodies)
     return Trace(made, best.specs, _inputs(graph, given, best.specs, best.shapes, alternatives), failure)
 
