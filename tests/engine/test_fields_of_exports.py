@@ -20,7 +20,7 @@ from inspector.engine.pytorch.opening import Opened
 pytestmark = pytest.mark.slow
 pytest.importorskip("onnxscript")
 SAMPLES = Path(__file__).parents[2] / "sample_models"
-OWN = ["autoencoder", "blocks_in_blocks", "group_norm", "super_resolution", "parallel_whole"]
+OWN = ["autoencoder", "group_norm", "super_resolution"]
 TORCHVISION = ["resnet18", "shufflenet_v2_x0_5"]
 
 
@@ -74,7 +74,7 @@ def test_a_row_of_the_exported_file_tells_what_its_module_tells(tmp_path, name):
     assert compared >= comparison.matched
 
 
-@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small"])
+@pytest.mark.parametrize("name", ["resnet18"])
 def test_so_does_a_row_of_the_older_exporter(tmp_path, name):
     live, specs = of_torchvision(name)
     path = str(tmp_path / "net.onnx")

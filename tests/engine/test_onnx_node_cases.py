@@ -121,7 +121,7 @@ def disagreements(report, outputs):
 
 
 @pytest.mark.slow
-def test_the_node_cases_of_the_standard_give_the_outputs_it_expects(tmp_path, runs):
+def test_the_node_cases_of_the_standard_have_rows_of_their_own_and_give_the_outputs_it_expects(tmp_path, runs):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         cases = collect_testcases(None)
@@ -130,6 +130,8 @@ def test_the_node_cases_of_the_standard_give_the_outputs_it_expects(tmp_path, ru
     for case in cases:
         inputs, outputs = case.data_sets[0]
         report, found = forwarded(tmp_path, case.model, inputs, runs)
+        paths = [(row.path, row.call) for row in report.table.rows]
+        assert len(set(paths)) == len(paths), case.name
         failure = report.table.failure
         if failure is not None:
             if case.name not in NOT_RUN:

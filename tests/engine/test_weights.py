@@ -5,6 +5,7 @@ import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -373,7 +374,8 @@ def test_sharded_checkpoints_load_as_one(tmp_path: Path) -> None:
     index.write_text(f'{{"metadata": {{}}, "weight_map": {{{named}}}}}')
     load = load_weights(model, str(index))
     assert same(model, trained)
-    assert load == Load(matched=11, coverage=1.0)
+    assert msgspec.structs.replace(load, python="") == Load(matched=11, coverage=1.0)
+    assert "weight_map" in load.python
     (tmp_path / "b.safetensors").unlink()
     with pytest.raises(RequestError, match=r"b\.safetensors is not beside the index"):
         load_weights(model, str(index))

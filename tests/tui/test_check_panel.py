@@ -68,7 +68,7 @@ async def test_moving_among_the_findings_moves_in_the_tree_and_enter_goes_there(
         assert ui.app.row.path == "conv1"
         await ui.press("up")
         assert ui.app.row.path == "fc"
-        assert ui.app.tensor.key == "fc.weight"
+        assert ui.app.looked_at.key == "fc.weight"
         await ui.press("enter")
         assert ui.app.focused is ui.app.module_tree
         assert ui.app.side.current == "check"
@@ -148,7 +148,7 @@ async def test_a_real_file_is_checked_without_a_worker(tmp_path):
             await pilot.press(key)
             await settle(app, pilot, seconds=20)
         assert app.row.path == "model.[b]"
-        assert app.tensor.key == "model.[b].weight"
+        assert app.looked_at.key == "model.[b].weight"
         assert [(one.rule, one.severity, one.path) for one in app.check.findings] == [
             ("NN402", "error", "model.[b].weight")
         ]
