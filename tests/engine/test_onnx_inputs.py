@@ -167,3 +167,10 @@ def test_recurrent_layers_get_the_whole_length(tmp_path):
     report = forwarded(tmp_path, node, [value("x", [5, 4, 2]), value("lengths", [4], TensorProto.INT32)], weights)
     assert report.table.failure is None
     assert report.table.inputs[1].spec == "lengths==[5, 5, 5, 5]"
+
+
+def test_a_setting_of_endless_length_is_not_made_up(tmp_path):
+    node = helper.make_node("Reshape", ["x", "to"], ["y"])
+    graph = model_of([node], [value("x", [2, 3]), value("to", [10**12], INT64)], ["y"])
+    notes = opened(tmp_path, graph).trace([], quiet).notes
+    assert "no tensor has as many axes" in next(note.message for note in notes if note.code == "no-input")

@@ -21,6 +21,9 @@ Shapes = Callable[[], Mapping[str, Sequence[int]]]
 """Shapes of values by name, worked out when they are asked for."""
 Literal = int | float | list[int] | list[float]
 
+_MOST = 1 << 16
+"""Numbers that tell a node what to do; more of them are no setting."""
+
 
 @dataclass(frozen=True)
 class Below:
@@ -40,8 +43,14 @@ class Use:
 
     @property
     def count(self) -> int:
-        """Elements of the input, which lists something."""
-        return self.shape[0] if self.shape else 1
+        """Elements of the input, which lists something.
+
+        Raises RequestError where there are more than anything to list.
+        """
+        count = self.shape[0] if self.shape else 1
+        if count > _MOST:
+            raise RequestError(f"it declares {count:,} numbers for that, and no tensor has as many axes or parts")
+        return count
 
     def size_of(self, slot: int) -> Sequence[int]:
         """The shape of what the node reads in another slot. Raises RequestError where it is not known."""

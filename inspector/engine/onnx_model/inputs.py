@@ -4,6 +4,7 @@ A size may be missing or a symbol. The first axis is taken as the batch, 1; the 
 the same size everywhere, until shape inference finds no contradiction.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +25,7 @@ Size = int | str
 BATCH_SIZES = (1, 8, 2, 4, 16, 32, 64)
 """Tried in turn: a graph may have been exported with its batch size written into a Reshape."""
 _IMAGE_SIZES = (224, 256, 32, 28, 64, 128, 299, 384, 512, 16, 8)
+_MOST_WORDS = 1 << 20
 _WORDS = ("one", "two", "three", "four")
 _OTHER_SIZES = (16, 8, 32, 64, 128, 256, 512, 1, 2, 4, 3, 10)
 
@@ -206,6 +208,8 @@ def _as_used(graph: Graph, declared: list[Declared], specs: list[InputSpec]) -> 
 def _used(graph: Graph, one: Declared, spec: InputSpec, shapes: Shapes) -> InputSpec:
     if spec.shape is None or spec.distribution != "normal":
         return spec
+    if one.dtype == "string" and math.prod(spec.shape) > _MOST_WORDS:
+        raise RequestError(f"input {one.name!r} is declared as {one}, more words than can be made up; give it: --input")
     if one.dtype == "string":
         return InputSpec(name=one.name, value=repr(_words(spec.shape)))
     counts = one.dtype.startswith(("int", "uint"))
