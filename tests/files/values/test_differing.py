@@ -206,6 +206,7 @@ STATES = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(STATES, STATES, st.integers(0, 99))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_exchanged_the_two_tell_the_same(
