@@ -87,5 +87,6 @@ def _reason(target: Path, error: Exception) -> str:
         return f"the folder {target.parent} is not writable; save elsewhere"
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"there is no room left for it in {target.parent}; free some or save elsewhere"
-    text = " ".join(str(error).split())
+    told_of = system.strerror if system and system.strerror else str(error)
+    text = " ".join(told_of.split())
     return text if len(text) <= 200 else text[:199] + "…"

@@ -87,6 +87,8 @@ def test_a_model_that_decides_by_chance_parts_and_exits_with_1(tmp_path: Path) -
         (["lenet.params", "-o", "x.onnx"], "is no PyTorch model"),
         (["lenet.py", "-o", "x.onnx", "--train"], "leave --train out"),
         (["lenet.py", "-o", "x.onnx", "--dynamic", "x"], "is not an axis"),
+        (["lenet.py", "-o", f"{'n' * 250}.onnx"], "could not be written: File name too long"),
+        (["lenet.py", "-o", f"{'n' * 250}.onnx", "--external-data"], "could not be written: File name too long"),
     ],
 )
 def test_refusals(arguments: list[str], told: str) -> None:

@@ -229,3 +229,14 @@ def test_values_that_cannot_be_read_are_not_proven_to_load(tmp_path: Path) -> No
     with pytest.raises(RequestError, match="cannot be read"):
         repair(Net(), RepairSettings(weights=str(path), output=str(out)), silent)
     assert not out.exists()
+
+
+def test_a_type_that_torch_lacks_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    model, weights = nn.Linear(3, 2), tmp_path / "w.safetensors"
+    save_file(model.state_dict(), weights)
+    # As many characters, so that the header keeps its length.
+    weights.write_bytes(weights.read_bytes().replace(b'"F32"', b'"Q99"'))
+    settings = RepairSettings(weights=str(weights), output=str(tmp_path / "out.pt"), partial=True)
+    with pytest.raises(RequestError, match="is q99, which torch lacks"):
+        repair(model, settings, lambda done, total, text: None)
+    assert not (tmp_path / "out.pt").exists()

@@ -156,10 +156,8 @@ def _loads_strictly(
 
 
 def _made_on_meta(transfer: Transfer, sources: Mapping[str, CatalogTensor]) -> Tensor:
-    tensors = [
-        torch.empty(sources[key].shape, dtype=getattr(torch, sources[key].dtype), device="meta")
-        for key in transfer.sources
-    ]
+    given = [sources[key] for key in transfer.sources]
+    tensors = [torch.empty(tensor.shape, dtype=_dtype(tensor), device="meta") for tensor in given]
     for change in transfer.changes:
         match change.op:
             case "join":
@@ -175,6 +173,13 @@ def _made_on_meta(transfer: Transfer, sources: Mapping[str, CatalogTensor]) -> T
                 tensors = [torch.empty_like(tensors[1])]
     (made,) = tensors
     return made
+
+
+def _dtype(tensor: CatalogTensor) -> torch.dtype:
+    found = getattr(torch, tensor.dtype, None)
+    if not isinstance(found, torch.dtype):
+        raise RequestError(f"{tensor.key} is {tensor.dtype}, which torch lacks; convert the file first")
+    return found
 
 
 def _unproven(state: Mapping[str, Tensor]) -> list[str]:

@@ -121,25 +121,31 @@ def write(made: Any, target: Path, settings: ExportSettings) -> list[Path]:
     import onnx_ir
 
     size = sum(value.const_value.nbytes for value in made.graph.initializers.values() if value.const_value is not None)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
-        part = Path(folder) / target.name
-        if not settings.external_data and size < LARGEST_FILE:
-            write_whole(target, settings.path, lambda place: onnx_ir.save(made, place))
-            return [target]
+    if not settings.external_data and size < LARGEST_FILE:
+        write_whole(target, settings.path, lambda place: onnx_ir.save(made, place))
+        return [target]
+    try:
         data = unused_data_file(target)
-        try:
-            onnx_ir.save(made, part, external_data=data.name)
-        except OSError as problem:
-            raise RequestError(f"{settings.path} could not be written: {problem.strerror or problem}") from problem
-        beside = part.with_name(data.name)
-        if beside.exists():
-            write_whole(data, str(data), lambda place: beside.replace(place))
-        try:
-            write_whole(target, settings.path, lambda place: part.replace(place))
-        except RequestError:
-            data.unlink(missing_ok=True)
-            raise
-        return [target, data] if data.exists() else [target]
+        with tempfile.TemporaryDirectory(prefix=".export.", dir=target.parent) as folder:
+            _write_pair(made, Path(folder), target, data, settings.path)
+    except OSError as problem:
+        raise RequestError(f"{settings.path} could not be written: {problem.strerror or problem}") from problem
+    return [target, data] if data.exists() else [target]
+
+
+def _write_pair(made: Any, folder: Path, target: Path, data: Path, typed: str) -> None:
+    """The model and its weights, the model last: a name that leads to weights is never there without them."""
+    import onnx_ir
+
+    part, beside = folder / "model.onnx", folder / data.name
+    onnx_ir.save(made, part, external_data=data.name)
+    if beside.exists():
+        write_whole(data, str(data), lambda place: beside.replace(place))
+    try:
+        write_whole(target, typed, lambda place: part.replace(place))
+    except RequestError:
+        data.unlink(missing_ok=True)
+        raise
 
 
 def _tidy(made: Any, merge: bool) -> None:
