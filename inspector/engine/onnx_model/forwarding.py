@@ -37,7 +37,7 @@ def went_through(graph: Graph, specs: list[InputSpec], device: str, seed: int, b
     values = values_of_run(graph, feeds, result.values)
     notes = [note for note in before.notes if note.code != REFERENCE]
     notes += [reference_note(result.instead)] if result.instead else []
-    made = Pass.of(graph, values, result.reached, notes, before.traced.symbolic, before.given)
+    made = before.again(graph, values, result.reached, notes)
     bodies = pass_bodies(graph, made.traced, {**feeds, **result.values}, body_runner(device, seed))
     failure = failure_of(graph, result.refusal, values, device) if result.refusal else None
     ran_on = {at: device_of(provider, device) for at, provider in result.node_providers.items()}

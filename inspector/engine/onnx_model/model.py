@@ -35,7 +35,7 @@ from inspector.engine.onnx_model.naming import explain_keys
 from inspector.engine.onnx_model.opening import read_graph
 from inspector.engine.onnx_model.printing import source_of
 from inspector.engine.onnx_model.saving import save
-from inspector.engine.onnx_model.table import declared_as_inputs, table_of
+from inspector.engine.onnx_model.table import declared_as_inputs, table_again, table_of
 from inspector.engine.onnx_model.tracing import Pass, trace
 
 if TYPE_CHECKING:
@@ -102,7 +102,9 @@ class OnnxModel(LiveModel):
         self._ran_with = specs, seed
         progress(0, 2, "running with onnxruntime")
         went = went_through(self.graph, specs, self._device, seed, self._pass)
-        self._pass, self._failure, self._table = went.made, went.failure, None
+        as_before = went.failure is None and self._failure is None and went.made.tells_as(self._pass)
+        again = table_again(self.table(), self.graph, self._device, went.made) if as_before else None
+        self._pass, self._failure, self._table = went.made, went.failure, again
         return measured(self.graph, self.table(), went, seed, progress)
 
     def optimised(self, progress: Progress) -> OptimisedRun:

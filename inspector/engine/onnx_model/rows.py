@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
+from msgspec.structs import replace
+
 from inspector.core.table import FormulaLine, ReceptiveField, Row, Source, SymbolicShape, Tensor, multiply_adds
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.hyperparameters import hyperparameters
-from inspector.engine.onnx_model.layout import Place, places_of
+from inspector.engine.onnx_model.layout import Place
 from inspector.engine.onnx_model.places import Node
 from inspector.engine.onnx_model.tensors import held_by
 from inspector.files.dtypes import ITEM_BYTES
@@ -51,7 +53,7 @@ class Traced:
 
 def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced: Traced) -> list[Row]:
     """The root, and below it scopes, nodes and what is inside nodes, in preorder."""
-    places = places_of(graph)
+    places = graph.places
     held = [held_by(place.graph, place.node) if place.node and place.single else [] for place in places]
     count = _counter(tensors, lambda tensor: tensor.elements)
     count_trained = _counter(tensors, lambda tensor: tensor.elements if tensor.trainable else 0)
@@ -104,6 +106,14 @@ def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced:
             )
         )
     return rows
+
+
+def moved(rows: list[Row], graph: Graph, device: str, traced: Traced) -> list[Row]:
+    """The same rows where a pass ran them."""
+    return [
+        replace(row, device=_devices(traced.of(place.graph), place.first, place.last) or device)
+        for row, place in zip(rows, graph.places, strict=True)
+    ]
 
 
 def _devices(known: Traced, first: int, last: int) -> str:

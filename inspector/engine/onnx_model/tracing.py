@@ -59,6 +59,16 @@ class Pass:
         traced = Traced(known, reached, fields.told, formulas, operations_of(graph, shapes, given), symbolic)
         return cls(traced, notes, given, fields)
 
+    def again(self, graph: Graph, values: Mapping[str, Value], reached: int, notes: list[Note]) -> "Pass":
+        """After one more pass: fields, formulas and costs stay where the shapes do."""
+        if reached == self.traced.reached == len(graph.nodes) and values == self.traced.values:
+            return replace(self, notes=notes)
+        return Pass.of(graph, values, reached, notes, self.traced.symbolic, self.given)
+
+    def tells_as(self, other: "Pass") -> bool:
+        """Whether both found the same, wherever their nodes ran."""
+        return replace(self.traced, devices={}) == replace(other.traced, devices={})
+
     def placed(self, devices: Mapping[int, str]) -> "Pass":
         """With where the nodes of the main graph ran."""
         return replace(self, traced=replace(self.traced, devices=devices))
