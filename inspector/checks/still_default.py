@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterator
 
+from inspector.checks.evidence import Evidence
 from inspector.checks.measuring import Measured
-from inspector.checks.rules import finding, rule
+from inspector.checks.rules import finding, looks, rule
 from inspector.core.findings import Finding
 from inspector.core.wording import number, things
 
@@ -24,8 +25,10 @@ STILL_DEFAULT = rule(
 )
 
 
-def still_default(tensors: list[Measured]) -> Iterator[Finding]:
+@looks(STILL_DEFAULT)
+def still_default(evidence: Evidence) -> Iterator[Finding]:
     """Only beside tensors that are not: a model that was never trained is default everywhere."""
+    tensors = evidence.weights.measured
     weights = [tensor for tensor in tensors if len(tensor.shape) >= 2 and tensor.health.elements >= FEWEST]
     default = [tensor for tensor in weights if default_distribution(tensor)]
     trained = len(weights) - len(default)

@@ -1,13 +1,14 @@
 """Defects that the values of tensors alone show."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
+from inspector.checks.evidence import Evidence
 from inspector.checks.measuring import Measured
-from inspector.checks.rules import finding, rule
-from inspector.checks.still_default import by_owner, is_normalisation, still_default
-from inspector.core.findings import Finding, Severity, by_severity
+from inspector.checks.rules import finding, looks, rule
+from inspector.checks.still_default import by_owner, is_normalisation
+from inspector.core.findings import Finding, Severity
 from inspector.core.wording import number, things
 
 UNREASONABLE = 1e8
@@ -40,11 +41,19 @@ DEGENERATE_INIT = rule(
 )
 
 
-def check_weights(tensors: Iterable[Measured]) -> list[Finding]:
-    """All findings of this family over tensors with at least one element, most severe first."""
-    measured = list(tensors)
-    found = [one for tensor in measured for one in (*_nonfinite(tensor), *_degenerate(tensor))]
-    return by_severity([*found, *_zero_scales(measured), *still_default(measured)])
+@looks(NONFINITE_WEIGHTS)
+def nonfinite_weights(evidence: Evidence) -> Iterator[Finding]:
+    """Tensor by tensor."""
+    for tensor in evidence.weights.measured:
+        yield from _nonfinite(tensor)
+
+
+@looks(DEGENERATE_INIT)
+def degenerate_init(evidence: Evidence) -> Iterator[Finding]:
+    """Tensor by tensor, then the normalisations."""
+    for tensor in evidence.weights.measured:
+        yield from _degenerate(tensor)
+    yield from _zero_scales(evidence.weights.measured)
 
 
 def _nonfinite(tensor: Measured) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ import click
 from inspector.cli import options
 from inspector.cli.conversation import converse
 from inspector.core.errors import ExitStatus, RequestError
-from inspector.core.findings import SEVERITIES, CheckReport
+from inspector.core.findings import SEVERITIES, CheckReport, CheckSettings
 from inspector.worker.client import Client
 from inspector.worker.protocol import Check, Open
 
@@ -22,6 +22,17 @@ def _explain(context: click.Context, parameter: click.Parameter, id: str | None)
         raise RequestError(f"there is no rule {id!r}; the rules are {', '.join(sorted(RULES))}")
     click.echo(f"{rule.id} {rule.name}\n\n{rule.looks_for}\n\nThresholds: {rule.thresholds}\nSource: {rule.source}")
     context.exit(ExitStatus.DONE)
+
+
+def _ids(option: str, given: tuple[str, ...]) -> list[str]:
+    """The ids, or beginnings of ids, that were typed. Raises RequestError for one that no rule begins with."""
+    from inspector.checks.catalogue import RULES
+
+    typed = [part.strip().upper() for one in given for part in one.split(",") if part.strip()]
+    wrong = next((one for one in typed if not any(id.startswith(one) for id in RULES)), None)
+    if wrong is not None:
+        raise RequestError(f"{option} {wrong}: there is no such rule; the rules are {', '.join(sorted(RULES))}")
+    return typed
 
 
 @click.command("check")
@@ -41,14 +52,19 @@ def _explain(context: click.Context, parameter: click.Parameter, id: str | None)
     show_default=True,
     help="Exit with status 1 from this severity on.",
 )
+@click.option("--select", metavar="RULES", multiple=True, help="Only these: NN105, or NN1 for its family; by commas.")
+@click.option("--ignore", metavar="RULES", multiple=True, help="Not these.")
 @options.as_json
-def command(json: bool, fail_on: str, worker: str | None, **opening: Any) -> int:
+def command(
+    json: bool, fail_on: str, select: tuple[str, ...], ignore: tuple[str, ...], worker: str | None, **opening: Any
+) -> int:
     """Print findings, most severe first, each with its evidence and when it may be wrong."""
     recipe = options.recipe_from(opening)
+    settings = CheckSettings(select=_ids("--select", select), ignore=_ids("--ignore", ignore), inputs=recipe.inputs)
 
     async def talk(client: Client) -> CheckReport:
         await client.request(Open(recipe=recipe))
-        return await client.request(Check())
+        return await client.request(Check(settings=settings))
 
     report = converse(recipe, worker, talk)
     if json:

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from inspector.core.edits import Edit
+from inspector.core.recipe import InputSpec
 from inspector.core.table import Record, Source
 from inspector.core.wording import things
 
@@ -25,6 +27,11 @@ class Finding(Record, frozen=True, kw_only=True):
     may_be_wrong: str
     """When this is as it should be."""
     source: Source | None = None
+    """The line of the model's code that is to blame."""
+    edit: Edit | None = None
+    """The change that mends it, where one to the live model does."""
+    patch: str = ""
+    """A unified diff of the model's code that mends it."""
 
     @property
     def facts(self) -> list[tuple[str, str]]:
@@ -41,6 +48,23 @@ class Rule(Record, frozen=True, kw_only=True):
     looks_for: str
     thresholds: str
     source: str
+
+
+class CheckSettings(Record, frozen=True, kw_only=True):
+    """Which rules are applied, and on which inputs."""
+
+    select: list[str] = []
+    """Ids, or what they begin with (``NN1``): only these; none for all."""
+    ignore: list[str] = []
+    """Ids, or what they begin with: not these."""
+    inputs: list[InputSpec] = []
+    """Worked out where there are none."""
+
+    def takes(self, id: str) -> bool:
+        """Whether a rule is applied: the longest of what is given that its id begins with decides."""
+        taken = max((len(one) for one in self.select if id.startswith(one)), default=-1 if self.select else 0)
+        left = max((len(one) for one in self.ignore if id.startswith(one)), default=-1)
+        return taken > left
 
 
 class NotRun(Record, frozen=True, kw_only=True):

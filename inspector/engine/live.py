@@ -31,6 +31,7 @@ from inspector.core.what_if import Proposal, WhatIfReport
 
 if TYPE_CHECKING:
     from inspector.engine.arrays import Array
+    from inspector.engine.pytorch.experiments.subject import Subject
 
 Progress = Callable[[int, int | None, str], None]
 """Called with (done, total or None, what): may raise `Cancelled` to stop the work."""
@@ -57,6 +58,10 @@ class LiveModel(ABC):
     @abstractmethod
     def optimised(self, progress: Progress) -> OptimisedRun:
         """Run again as the last pass ran, with and without the optimisations of the runtime."""
+
+    @abstractmethod
+    def subject(self, inputs: list[InputSpec], progress: Progress) -> "Subject":
+        """The module for experiments that leave it as it is; `inputs` are worked out where there are none."""
 
     @abstractmethod
     def arrays(self) -> "Iterator[tuple[str, str, Array | None]]":

@@ -11,7 +11,7 @@ import msgspec
 from inspector.core.differences import DiffReport
 from inspector.core.edits import Edit
 from inspector.core.export import ExportReport, ExportSettings
-from inspector.core.findings import CheckReport
+from inspector.core.findings import CheckReport, CheckSettings
 from inspector.core.graph_comparison import GraphComparison
 from inspector.core.memory import MemoryReport, MemorySettings
 from inspector.core.recipe import InputSpec, Recipe
@@ -78,6 +78,7 @@ class Memory(Request[MemoryReport], frozen=True, kw_only=True):
 class Check(Request[CheckReport], frozen=True, kw_only=True):
     """What is wrong."""
 
+    settings: CheckSettings = CheckSettings()
     answer: ClassVar[Any] = CheckReport
 
 

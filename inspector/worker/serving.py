@@ -74,10 +74,10 @@ class Server:
                 return msgspec.structs.replace(report, optimised=model.optimised(progress))
             case protocol.Memory(settings=settings):
                 return model.memory(settings, progress)
-            case protocol.Check():
+            case protocol.Check(settings=settings):
                 from inspector.checks.running import check_model
 
-                return check_model(model, progress)
+                return check_model(model, settings, progress)
             case protocol.Repair(settings=settings):
                 return model.repair(settings, progress)
             case protocol.Diff(other=other):

@@ -69,6 +69,17 @@ def test_what_a_rule_looks_for() -> None:
     assert "there is no rule" in check("--explain", "NN999", status=2).stderr
 
 
+def test_rules_are_chosen_by_what_their_ids_begin_with(broken: Path) -> None:
+    def applied(*options: str, status: int) -> list[str]:
+        return [
+            rule["id"] for rule in json.loads(check(str(broken), "--json", *options, status=status).stdout)["rules"]
+        ]
+
+    assert applied("--select", "nn40", "--ignore", "NN403,NN404", status=1) == ["NN401", "NN402", "NN406", "NN407"]
+    assert applied("--ignore", "NN40", "--select", "NN403", status=0) == ["NN403"]
+    assert "there is no such rule" in check(str(broken), "--select", "E501", status=2).stderr
+
+
 def findings_of(*arguments: str, status: int) -> list[tuple[str, str, str]]:
     document = json.loads(check(*arguments, "--json", status=status).stdout)
     return [(one["rule"], one["severity"], one["path"]) for one in document["findings"]]

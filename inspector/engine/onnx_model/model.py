@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     import torch
 
     from inspector.engine.arrays import Array
+    from inspector.engine.pytorch.experiments.subject import Subject
     from inspector.engine.row_values import GraphValues, Named
 
 
@@ -189,6 +190,9 @@ class OnnxModel(LiveModel):
             return values_of(self.graph, key)
         specs, seed = self._last_run(lambda done, total, what: None)
         return value_of_pass(self.graph, key, specs, self._device, seed)
+
+    def subject(self, inputs: list[InputSpec], progress: Progress) -> "Subject":
+        raise RequestError("an ONNX graph has no modules, no gradients and no code of its own")
 
     def arrays(self) -> Iterator[tuple[str, str, "Array | None"]]:
         """Of the initializers."""

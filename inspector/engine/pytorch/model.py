@@ -38,6 +38,7 @@ from inspector.engine.pytorch import editing, placing, torchvision_operators
 from inspector.engine.pytorch.assembling import rows_with_calls
 from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.comparing import compared
+from inspector.engine.pytorch.experiments.subject import Subject
 from inspector.engine.pytorch.inputs.arguments import arguments_for, device_of_inputs
 from inspector.engine.pytorch.inputs.showing import as_inputs, is_complete
 from inspector.engine.pytorch.layer_formulas import with_own_formulas
@@ -278,6 +279,9 @@ class TorchModel(LiveModel):
     def optimised(self, progress: Progress) -> OptimisedRun:
         """Not of a PyTorch model: nothing rewrites it before it runs."""
         raise RequestError("--optimised is for ONNX models, which onnxruntime rewrites; leave it out")
+
+    def subject(self, inputs: list[InputSpec], progress: Progress) -> Subject:
+        return Subject(self.module, lambda: self._forward_specs(inputs, progress), self.recipe.seed, progress)
 
     def arrays(self) -> Iterator[tuple[str, str, Array | None]]:
         inventory = inventory_of(self.module)
