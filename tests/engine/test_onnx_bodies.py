@@ -291,6 +291,7 @@ def test_functions_that_call_each_other_without_end_are_named(tmp_path):
         opened(tmp_path, model)
 
 
+@pytest.mark.slow
 def test_many_calls_are_shown_up_to_a_bound_and_the_rest_as_single_nodes(tmp_path):
     steps = [helper.make_node("Neg", [f"v{at}"], [f"v{at + 1}"]) for at in range(4)]
     act = function("Act", ["v0"], ["v4"], steps)

@@ -10,6 +10,8 @@ from inspector.core.errors import RequestCancelledError, RequestError
 from inspector.tui.difference_list import DifferenceList
 from inspector.worker import protocol
 
+pytestmark = pytest.mark.slow
+
 
 def keys_on_show(ui) -> list[tuple[str, ...]]:
     rows = ui.app.screen.query_one(DifferenceList)
