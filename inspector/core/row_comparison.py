@@ -126,6 +126,11 @@ class RowComparison(Record, frozen=True, kw_only=True):
         )
 
     @property
+    def of_graphs(self) -> bool:
+        """Whether both are ONNX files."""
+        return any(row.kind == "node" for one in self.passes for row in one.rows)
+
+    @property
     def share(self) -> float | None:
         """Matched modules of those with parameters; None where there are none."""
         return self.matched / self.modules if self.modules else None
@@ -156,17 +161,18 @@ def verdict(comparison: RowComparison) -> str:
     """Whether both agree, and where they part, in a sentence."""
     parted = comparison.first_divergence
     count = len(comparison.passes)
+    a, b = ("A", "B") if comparison.of_graphs else ("the model", "the file")
     if parted is None:
         rows = len(comparison.passes[0].rows)
         sizes = "" if count == 1 else ", also at other sizes"
-        return f"the file agrees with the model: {things(rows, 'row')} and all outputs within rounding{sizes}"
+        return f"{b} agrees with {a}: {things(rows, 'row')} and all outputs within rounding{sizes}"
     call = f" (call {parted.call + 1})" if parted.call else ""
     where = parted.path or "the model itself, outside of its modules"
     node = f", node {parted.node}" if parted.node else ""
     size = f" by {number(parted.relative)} relative" if parted.relative is not None else ""
     inputs = "" if parted.inputs == comparison.passes[0].inputs else f" on {' '.join(parted.inputs)}"
     reason = f": {parted.why}" if parted.why else ""
-    return f"the file parts from the model first at {where}{call}{node}{size}{inputs}{reason}"
+    return f"{b} parts from {a} first at {where}{call}{node}{size}{inputs}{reason}"
 
 
 def matched_sentence(comparison: RowComparison) -> str:

@@ -10,6 +10,7 @@ from inspector.core.errors import RequestError
 from inspector.core.graph_comparison import GraphComparison
 from inspector.core.recipe import Recipe, later_seed, parse_target
 from inspector.core.row_comparison import RowComparison
+from inspector.core.table import ModelTable
 from inspector.core.wording import things
 from inspector.engine.live import Progress
 from inspector.engine.onnx_model.model import OnnxModel
@@ -57,7 +58,17 @@ def compare_models(a: Recipe, b: Recipe, progress: Progress) -> GraphComparison:
             comparison = other.compare_rows(one.graph, b.inputs, later_seed(b.seed, 1), progress)
     except RequestError as problem:
         notes.append(f"values are not compared: {problem}")
-    return GraphComparison(tensors=tensors, nodes=nodes, comparison=comparison, notes=notes)
+    sides = (other, one) if isinstance(other, TorchModel) else (one, other)
+    table, graph = (None if isinstance(side, Catalog) else _table(side, progress) for side in sides)
+    return GraphComparison(tensors=tensors, nodes=nodes, comparison=comparison, notes=notes, table=table, graph=graph)
+
+
+def _table(side: OnnxModel | TorchModel, progress: Progress) -> ModelTable:
+    """With shapes, where they can be worked out."""
+    try:
+        return side.trace([], progress)
+    except RequestError:
+        return side.table()
 
 
 def _opened(recipe: Recipe) -> Side:

@@ -216,10 +216,10 @@ APP_ACTIONS = (
         id="compare_with",
         keys="D",
         title="Compare with",
-        help="Compare all tensors with those of another file or model, side by side; the result is kept.",
+        help="Compare with another file or model side by side: tensors, with ONNX nodes and values too; it is kept.",
         group=MODEL,
         run=comparing.compare_with,
-        why_not=reasons.nothing_to_compare,
+        why_not=reasons.nothing_open,
     ),
     Action(
         id="input",
