@@ -21,7 +21,8 @@ _BITS: dict[int, int] = {
     TensorProto.INT2: 2,
 }
 _FLOATING = ("float", "bfloat", "complex")
-_WRITTEN_OUT = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data")
+WRITTEN_OUT = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data")
+"""The fields of a tensor that is not in raw form."""
 
 
 class DataFiles:
@@ -141,7 +142,7 @@ def stored_bytes(tensor: TensorProto) -> int:
 
 def numbers_held(tensor: TensorProto) -> int:
     """Numbers that a tensor holds which are not in raw form."""
-    return sum(len(getattr(tensor, name)) for name in _WRITTEN_OUT)
+    return sum(len(getattr(tensor, name)) for name in WRITTEN_OUT)
 
 
 def numbers_wanted(tensor: TensorProto) -> int:
