@@ -140,7 +140,7 @@ def test_of_an_archive_the_array_named_like_the_input_is_taken(tmp_path):
     numpy.savez(tmp_path / "neither.npz", a=numpy.zeros(1), b=numpy.zeros(1))
     live = opened(tmp_path, model_of([helper.make_node("Neg", ["x"], ["y"])], [value("x", [2, 3])], ["y"]))
     assert live.forward([InputSpec(file=str(tmp_path / "both.npz"))], 0, False, quiet).outputs[0].statistics.max == -5.0
-    with pytest.raises(RequestError, match="2 arrays and none is named 'x'"):
+    with pytest.raises(RequestError, match="2 arrays, and none is named 'x'"):
         live.forward([InputSpec(file=str(tmp_path / "neither.npz"))], 0, False, quiet)
 
 

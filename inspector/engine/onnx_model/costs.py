@@ -7,9 +7,10 @@ operations. Source of the formulas: `torch.utils.flop_counter`; of the operands'
 from collections.abc import Callable, Mapping
 from math import prod
 
-from inspector.engine.onnx_model.constant_values import NONE_GIVEN, ConstantValues, GivenValues
+from inspector.engine.onnx_model.constant_values import NONE_GIVEN, GivenValues
 from inspector.engine.onnx_model.graph import Graph
-from inspector.engine.onnx_model.node_view import Known, NodeView, UnreadableError
+from inspector.engine.onnx_model.node_view import NodeView
+from inspector.engine.onnx_model.reading_nodes import read_nodes
 
 _Formula = Callable[[NodeView], int | None]
 _FORMULAS: dict[str, _Formula] = {}
@@ -17,21 +18,7 @@ _FORMULAS: dict[str, _Formula] = {}
 
 def operations_of(graph: Graph, shapes: Mapping[str, list[int]], given: GivenValues = NONE_GIVEN) -> dict[int, int]:
     """The operations of every node that has a formula and whose shapes are known, by its position."""
-    sizes = {**{name: list(tensor.dims) for name, tensor in graph.initializers.items()}, **shapes}
-    known = Known(graph, sizes, ConstantValues(graph, sizes, given).of)
-    counted = {}
-    for node in graph.nodes:
-        formula = _FORMULAS.get(node.operator)
-        if formula is None:
-            continue
-        try:
-            count = formula(NodeView(node, known))
-        except (UnreadableError, ValueError, IndexError, KeyError, TypeError, ZeroDivisionError):
-            # One node with impossible attributes must not take the others' counts away.
-            continue
-        if count is not None:
-            counted[node.index] = count
-    return counted
+    return {node.index: count for node, count in read_nodes(graph, shapes, given, _FORMULAS)}
 
 
 def _counts(operators: str) -> Callable[[_Formula], _Formula]:
