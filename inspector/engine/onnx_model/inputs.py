@@ -26,6 +26,8 @@ BATCH_SIZES = (1, 8, 2, 4, 16, 32, 64)
 """Tried in turn: a graph may have been exported with its batch size written into a Reshape."""
 _IMAGE_SIZES = (224, 256, 32, 28, 64, 128, 299, 384, 512, 16, 8)
 _MOST_WORDS = 1 << 20
+_MOST_FREE = 4
+"""Symbols that are also tried one by one."""
 _WORDS = ("one", "two", "three", "four")
 _OTHER_SIZES = (16, 8, 32, 64, 128, 256, 512, 1, 2, 4, 3, 10)
 
@@ -83,21 +85,35 @@ def candidates(graph: Graph, given: list[InputSpec], batch: int) -> Iterator[lis
     known: dict[str, int] = {}
     for one, spec in zip(declared, matched, strict=True):
         _agree(one, spec, known)
+    guessed = [one for one, spec in zip(declared, matched, strict=True) if spec is None and one.sizes]
+    batches = {one.sizes[0] for one in guessed if one.sizes}
     open_symbols = {
-        size: _sizes(one, axis) if axis else (batch,)
-        for one, spec in zip(declared, matched, strict=True)
-        if spec is None
+        size: (batch,) if size in batches else _sizes(one, axis)
+        for one in guessed
         for axis, size in reversed(list(enumerate(one.sizes or [])))
         if isinstance(size, str) and size not in known
     }
-    rounds = max((len(sizes) for sizes in open_symbols.values()), default=1)
-    for attempt in range(rounds):
-        chosen = {symbol: sizes[min(attempt, len(sizes) - 1)] for symbol, sizes in open_symbols.items()}
+    for chosen in _choices(open_symbols, batch):
         specs = [
             _as_declared(one, spec or _default(graph, one, known | chosen))
             for one, spec in zip(declared, matched, strict=True)
         ]
         yield _as_used(graph, declared, specs)
+
+
+def _choices(open_symbols: Mapping[str, Sequence[int]], batch: int) -> Iterator[dict[str, int]]:
+    """Sizes for all symbols: first the same way through the usual ones for all, then one by one, the others a batch.
+
+    A state is often declared as (layers, batch, features), its batch by no name that the other inputs share.
+    """
+    rounds = max(map(len, open_symbols.values()), default=1)
+    for attempt in range(rounds):
+        yield {symbol: sizes[min(attempt, len(sizes) - 1)] for symbol, sizes in open_symbols.items()}
+    free = [symbol for symbol, sizes in open_symbols.items() if len(sizes) > 1]
+    if 1 < len(free) <= _MOST_FREE:
+        for symbol in free:
+            for size in open_symbols[symbol]:
+                yield {other: batch for other in open_symbols} | {symbol: size}
 
 
 def has_open_batch(graph: Graph, given: list[InputSpec]) -> bool:
