@@ -113,7 +113,7 @@ def _choices(open_symbols: Mapping[str, Sequence[int]], batch: int) -> Iterator[
     if 1 < len(free) <= _MOST_FREE:
         for symbol in free:
             for size in open_symbols[symbol]:
-                yield {other: batch for other in open_symbols} | {symbol: size}
+                yield dict.fromkeys(open_symbols, batch) | {symbol: size}
 
 
 def has_open_batch(graph: Graph, given: list[InputSpec]) -> bool:
