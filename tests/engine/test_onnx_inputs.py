@@ -213,3 +213,12 @@ def test_a_number_that_chooses_a_branch_is_one_that_the_graph_asks_for(tmp_path,
     table = opened(tmp_path, model).trace([], quiet)
     assert table.failure is None
     assert table.inputs[1].spec == "rate==16000"
+
+
+def test_images_with_their_channels_last_are_square(tmp_path):
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["image"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["image", "w"], ["y"]),
+    ]
+    model = model_of(nodes, [value("x", ["N", "H", "W", 3])], ["y"], [normal("w", 4, 3, 3, 3)])
+    assert opened(tmp_path, model).trace([], quiet).inputs[0].shape == [1, 224, 224, 3]

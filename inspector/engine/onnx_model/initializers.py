@@ -1,6 +1,7 @@
 """What an initializer or constant declares of itself: its element type and where its bytes lie."""
 
 import mmap
+from functools import cache
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,7 @@ def numbers_wanted(tensor: TensorProto) -> int:
     return 2 * elements if dtype_name(tensor.data_type).startswith("complex") else elements
 
 
+@cache
 def dtype_name(data_type: int) -> str:
     """An ONNX element type as torch spells it; "string" for text, "unknown" where there is none."""
     if data_type == TensorProto.STRING:

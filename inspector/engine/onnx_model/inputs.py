@@ -176,7 +176,10 @@ def _example(one: Declared) -> str:
 
 
 def _sizes(one: Declared, axis: int) -> tuple[int, ...]:
-    image = len(one.sizes or []) >= 4 and axis >= 2 and one.dtype.startswith(("float", "bfloat"))
+    sizes = one.sizes or []
+    # Of images with their channels last, as TensorFlow has them, only the channels have a number.
+    channels_last = bool(sizes) and isinstance(sizes[-1], int) and all(isinstance(size, str) for size in sizes[1:-1])
+    image = len(sizes) >= 4 and (axis >= 2 or channels_last) and one.dtype.startswith(("float", "bfloat"))
     return _IMAGE_SIZES if image else _OTHER_SIZES
 
 
