@@ -222,3 +222,19 @@ def test_images_with_their_channels_last_are_square(tmp_path):
     ]
     model = model_of(nodes, [value("x", ["N", "H", "W", 3])], ["y"], [normal("w", 4, 3, 3, 3)])
     assert opened(tmp_path, model).trace([], quiet).inputs[0].shape == [1, 224, 224, 3]
+
+
+def test_a_length_that_an_export_wrote_down_is_tried(tmp_path):
+    """As torch's older exporter does in attention; 12 is none of the usual lengths."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["sizes"]),
+        helper.make_node("Gather", ["sizes", "two"], ["width"]),
+        helper.make_node("Unsqueeze", ["length", "zero"], ["l"]),
+        helper.make_node("Unsqueeze", ["width", "zero"], ["w"]),
+        helper.make_node("Concat", ["l", "w"], ["shape"], axis=0),
+        helper.make_node("Reshape", ["x", "shape"], ["y"]),
+    ]
+    held = [array("two", 2), array("length", 12), array("zero", [0])]
+    table = opened(tmp_path, model_of(nodes, [value("x", ["N", "L", 8])], ["y"], held)).trace([], quiet)
+    assert table.failure is None
+    assert table.inputs[0].shape == [1, 12, 8]

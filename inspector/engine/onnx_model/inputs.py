@@ -20,6 +20,7 @@ from inspector.engine.onnx_model.generated_values import Below, Shapes, generate
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.initializers import dtype_name
 from inspector.engine.onnx_model.types import type_text
+from inspector.engine.onnx_model.written_sizes import sizes_written_down
 
 Size = int | str
 BATCH_SIZES = (1, 8, 2, 4, 16, 32, 64)
@@ -87,8 +88,9 @@ def candidates(graph: Graph, given: list[InputSpec], batch: int) -> Iterator[lis
         _agree(one, spec, known)
     guessed = [one for one, spec in zip(declared, matched, strict=True) if spec is None and one.sizes]
     batches = {one.sizes[0] for one in guessed if one.sizes}
+    written_down = sizes_written_down(graph)
     open_symbols = {
-        size: (batch,) if size in batches else _sizes(one, axis)
+        size: (batch,) if size in batches else tuple(dict.fromkeys([*_sizes(one, axis), *written_down]))
         for one in guessed
         for axis, size in reversed(list(enumerate(one.sizes or [])))
         if isinstance(size, str) and size not in known
