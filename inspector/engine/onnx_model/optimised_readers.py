@@ -8,6 +8,7 @@ from collections.abc import Callable
 from inspector.core.field_rules.registry import Fields
 from inspector.engine.onnx_model.field_registry import Reader, reads
 from inspector.engine.onnx_model.node_view import NodeView, Operand, UnreadableError
+from inspector.engine.onnx_model.sequences import recurrent
 from inspector.engine.onnx_model.windows import window_of
 
 
@@ -15,7 +16,7 @@ def _reads(operators: str) -> Callable[[Reader], Reader]:
     return reads(operators, "com.microsoft")
 
 
-@_reads("BiasGelu DequantizeLinear FastGelu Gelu QLinearLeakyRelu QLinearSigmoid QuantizeLinear QuickGelu")
+@_reads("BiasAdd BiasGelu DequantizeLinear FastGelu Gelu QLinearLeakyRelu QLinearSigmoid QuantizeLinear QuickGelu")
 def _by_element(view: NodeView) -> Fields:
     return view.apply("elementwise", [view.operand(0)])
 
@@ -67,19 +68,33 @@ def _matrix_product(view: NodeView) -> Fields:
     return view.apply("matmul", [left, view.operand(1)])
 
 
+@_reads("DynamicQuantizeLSTM")
+def _quantised_recurrence(view: NodeView) -> Fields:
+    """As the products: scale and zero point follow from the whole input."""
+    read = view.operand(0)
+    return recurrent(view, view.apply_to("normalise", read, read[0], dims=list(range(len(read[0])))))
+
+
 @_reads("QGemm")
 def _quantised_matrix_product(view: NodeView) -> Fields:
     return view.apply("matmul", [_turned(view, 0, "transA"), _turned(view, 3, "transB")])
 
 
-@_reads("FusedGemm FusedMatMul TransposeMatMul")
+@_reads("FusedGemm FusedMatMul FusedMatMulActivation TransposeMatMul")
 def _fused_matrix_product(view: NodeView) -> Fields:
     return view.apply("matmul", [_turned(view, 0, "transA"), _turned(view, 1, "transB")])
 
 
-@_reads("MatMulNBits")
+@_reads("MatMulBnb4 MatMulNBits")
 def _packed_matrix_product(view: NodeView) -> Fields:
     return view.apply("linear", [view.operand(0)])
+
+
+@_reads("EmbedLayerNormalization")
+def _embedded(view: NodeView) -> Fields:
+    """Ids looked up in tables, their sum normalised over its features."""
+    made = view.apply_for("embedding", [view.operand(0)], [view.output()])
+    return [made[0] if place == 0 else None for place, name in enumerate(view.node.proto.output) if name]
 
 
 @_reads("SkipLayerNormalization SkipSimplifiedLayerNormalization")
