@@ -6,7 +6,7 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import helper
-from onnx_graphs import array, model_of, opened, quiet, value
+from onnx_graphs import array, model_of, opened, quiet, saved, value
 
 from inspector.core.recipe import Recipe
 from inspector.engine.onnx_model import open_onnx
@@ -468,3 +468,51 @@ def test_a_recurrent_layer_whose_state_is_an_input_still_tells_what_it_sees(tmp_
     )
     assert told.receptive_field == expected.receptive_field
     assert told.receptive_field.status != "unknown"
+
+
+def test_fields_behind_an_if_in_a_branch_are_known_too(tmp_path):
+    """Inference alone knows no shape there, as the branches differ in rank; a run does."""
+    turned = inner([node("Squeeze", "a", "s")], [], ["s"])
+    kept = inner([node("Identity", "a", "k")], [], ["k"])
+    inside = [
+        helper.make_node("If", ["never"], ["p"], name="rank", then_branch=turned, else_branch=kept),
+        conv("p", "c", "w5", pads=[2, 2]),
+    ]
+    nodes = [
+        conv("x", "a", "w3", pads=[1, 1]),
+        *BY_VALUE,
+        helper.make_node("Not", ["always_not"], ["never"]),
+        helper.make_node("If", ["yes"], ["y"], name="if", then_branch=inner(inside, [], ["c"]), else_branch=kept),
+    ]
+    held = [*CONSTANTS, array("nought", numpy.float32(-1e9)), array("always_not", True)]
+    rows = opened(tmp_path, model_of(nodes, [value("x", [1, 2, WIDTH])], ["y"], held)).trace([], quiet).rows
+    found = {row.path: row.receptive_field for row in rows}
+    assert (found["if"].size, found["if"].status) == ([7], "upper_bound")
+    assert (found["if/then_branch/rank"].size, found["if/then_branch/rank"].status) == ([3], "exact")
+
+
+def test_what_the_optimiser_makes_of_convolutions_sees_what_they_saw(tmp_path):
+    """onnxruntime writes its own blocked operators; the processor decides into how large blocks."""
+    nodes = [
+        conv("x", "a", "w", pads=[1, 1, 1, 1]),
+        node("Relu", "a", "b"),
+        node("MaxPool", "b", "c", kernel_shape=[2, 2], strides=[2, 2]),
+        conv("c", "d", "v", pads=[0, 1, 2, 1]),
+        node("GlobalAveragePool", "d", "y"),
+    ]
+    model = model_of(nodes, [value("x", [1, 3, 16, 16])], ["d", "y"], [ones("w", 32, 3, 3, 3), ones("v", 32, 32, 3, 3)])
+    path = str(tmp_path / "blocked.onnx")
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = path
+    onnxruntime.InferenceSession(saved(tmp_path, model), options, providers=["CPUExecutionProvider"])
+    told = [
+        {
+            name: row.receptive_field
+            for row in open_onnx(Recipe(target=one)).trace([], quiet).rows
+            for name in row.values
+        }
+        for one in (path, str(tmp_path / "net.onnx"))
+    ]
+    for name in ("d", "y"):
+        blocked, plain = told[0][name], told[1][name]
+        assert (blocked.size, blocked.stride, blocked.status) == (plain.size, plain.stride, plain.status)

@@ -11,6 +11,9 @@ from inspector.engine.onnx_model.node_view import NodeView, Operand, UnreadableE
 from inspector.engine.onnx_model.sequences import recurrent
 from inspector.engine.onnx_model.windows import window_of
 
+BLOCKED = "com.microsoft.nchwc"
+"""The domain of what the optimiser makes of convolutions for the processor at hand."""
+
 
 def _reads(operators: str) -> Callable[[Reader], Reader]:
     return reads(operators, "com.microsoft")
@@ -119,6 +122,30 @@ def _attention(view: NodeView) -> Fields:
     if len([name for name in view.node.proto.output if name]) > 1 or not (view.has(1) and view.has(2)):
         raise UnreadableError
     return view.apply("attention", [view.operand(slot) for slot in range(3)], sequence_dim=-2)
+
+
+@reads("Conv", BLOCKED)
+def _blocked_convolution(view: NodeView) -> Fields:
+    """As FusedConv: channels in blocks lie elsewhere in memory, and all else as they did."""
+    return _fused_convolution(view)
+
+
+@reads("AveragePool MaxPool", BLOCKED)
+def _blocked_pooling(view: NodeView) -> Fields:
+    return view.apply("pool", [view.operand(0)], **window_of(view, None).settings)
+
+
+@reads("GlobalAveragePool GlobalMaxPool", BLOCKED)
+def _blocked_global_pooling(view: NodeView) -> Fields:
+    return view.apply("adaptive_pool", [view.operand(0)], axes=len(view.shape(0)) - 2)
+
+
+@reads("ReorderInput ReorderOutput", BLOCKED)
+def _reordering(view: NodeView) -> Fields:
+    """Into blocks of channels and back, some of them padding: as a convolution of size 1, positions stay."""
+    _refuse_channels_last(view)
+    ones, zeros = [1] * (len(view.shape(0)) - 2), [0] * (len(view.shape(0)) - 2)
+    return view.apply("conv", [view.operand(0)], kernel=ones, stride=ones, padding=zeros, dilation=ones)
 
 
 def _turned(view: NodeView, slot: int, transposed: str) -> Operand:
