@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from inspector.core.errors import RequestError
 from inspector.engine.onnx_model.graph import Graph
-from inspector.engine.onnx_model.initializers import written_out
 from inspector.engine.onnx_model.places import Node
+from inspector.engine.onnx_model.written_sizes import integers_in
 
 _PASSED_ON = {
     "Cast", "Concat", "Expand", "Flatten", "Identity", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze",
@@ -151,13 +151,10 @@ def _compared_with(slot: int) -> _Rule:
     """A single number that chooses between ways to go on, as a sampling rate does, is one that the graph asks for."""
 
     def rule(use: Use) -> Literal | None:
-        asked = use.graph.tensor(use.node.proto.input[slot])
-        if asked is None or math.prod(use.shape) != 1 or math.prod(asked.dims) != 1:
+        asked = integers_in(use.graph, use.node.proto.input[slot])
+        if math.prod(use.shape) != 1 or len(asked) != 1:
             return None
-        number = written_out(asked).item()
-        if not isinstance(number, int) or isinstance(number, bool):
-            return None
-        return [number] * use.count if use.shape else number
+        return asked if use.shape else asked[0]
 
     return rule
 

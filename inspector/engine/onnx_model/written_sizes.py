@@ -6,12 +6,12 @@ from onnx import TensorProto
 
 from inspector.core.errors import RequestError
 from inspector.engine.onnx_model.graph import Graph
-from inspector.engine.onnx_model.initializers import written_out
 
 _SHAPED = ("Expand", "Reshape")
 """Operators whose second input is a shape."""
 _PUTS_TOGETHER = ("Cast", "Concat", "Squeeze", "Unsqueeze")
 """What a shape is made with of numbers."""
+_INTEGERS = (TensorProto.INT32, TensorProto.INT64)
 _LONGEST_SHAPE = 16
 _MOST = 8
 
@@ -32,7 +32,7 @@ def _numbers_behind(graph: Graph, name: str) -> set[int]:
         one = waiting.pop()
         maker = graph.producers.get(one)
         if graph.holds(one):
-            found.update(_integers(graph, one))
+            found.update(integers_in(graph, one))
         elif maker is not None and maker.proto.op_type in _PUTS_TOGETHER:
             read = maker.proto.input if maker.proto.op_type == "Concat" else maker.proto.input[:1]
             waiting.extend(other for other in read if other not in met)
@@ -40,12 +40,12 @@ def _numbers_behind(graph: Graph, name: str) -> set[int]:
     return found
 
 
-def _integers(graph: Graph, name: str) -> list[int]:
+def integers_in(graph: Graph, name: str) -> list[int]:
+    """The few integers of an initializer or constant; none where it holds anything else or cannot be read."""
     held = graph.tensor(name)
-    if held is None or held.data_type != TensorProto.INT64 or len(held.dims) > 1:
+    if held is None or held.data_type not in _INTEGERS or len(held.dims) > 1 or sum(held.dims) > _LONGEST_SHAPE:
         return []
     try:
-        array = written_out(held) if sum(held.dims) <= _LONGEST_SHAPE else None
+        return [int(number) for number in graph.files.array(held).reshape(-1)]
     except RequestError:
         return []
-    return [] if array is None else [int(number) for number in array.reshape(-1)]
