@@ -88,3 +88,41 @@ def test_shapes_are_inferred_without_the_weights(tmp_path):
     table = open_onnx(Recipe(target=str(tmp_path / "net.onnx"))).trace([], quiet)
     assert next(row for row in table.rows if row.path == "product").output_shapes == [[2, 64]]
     assert live.graph.tensor("w").data_type == TensorProto.FLOAT
+
+
+def test_weights_in_constants_go_beside_the_model_too(tmp_path):
+    large = helper.make_node("Constant", [], ["w"], value=normal("", 64, 64))
+    model = model_of([large, helper.make_node("MatMul", ["x", "w"], ["y"])], [value("x", [2, 64])], ["y"])
+    live = opened(tmp_path, model)
+    report = live.save(str(tmp_path / "new.onnx"), overwrite=False, external_data=True)
+    assert report.tensors == 1
+    assert (tmp_path / "new.onnx.data").stat().st_size == 64 * 64 * 4
+    assert (tmp_path / "new.onnx").stat().st_size < 1024
+    x = numpy.random.default_rng(0).normal(size=(2, 64)).astype(numpy.float32)
+    first, second = (
+        onnxruntime.InferenceSession(str(tmp_path / name), providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
+        for name in ("net.onnx", "new.onnx")
+    )
+    assert (first == second).all()
+    again = open_onnx(Recipe(target=str(tmp_path / "new.onnx")))
+    assert again.values("w", "[3]", 64).rows == live.values("w", "[3]", 64).rows
+    again.save(str(tmp_path / "moved.onnx"), overwrite=False)
+    assert (tmp_path / "moved.onnx.data").read_bytes() == (tmp_path / "new.onnx.data").read_bytes()
+
+
+def test_weights_inside_branches_go_beside_the_model_too(tmp_path):
+    def branch(name, weights):
+        held = [normal("w", 64, 64)] if weights == "initializer" else []
+        constant = [] if held else [helper.make_node("Constant", [], ["w"], value=normal("", 64, 64))]
+        product = helper.make_node("MatMul", ["x", "w"], [name])
+        return helper.make_graph([*constant, product], name, [], [value(name, None)], held)
+
+    choice = helper.make_node(
+        "If", ["yes"], ["y"], then_branch=branch("t", "initializer"), else_branch=branch("e", "constant")
+    )
+    model = model_of([choice], [value("x", [2, 64])], ["y"], [array("yes", numpy.array(True))])
+    live = opened(tmp_path, model)
+    live.save(str(tmp_path / "new.onnx"), overwrite=False, external_data=True)
+    assert (tmp_path / "new.onnx.data").stat().st_size == 2 * 64 * 64 * 4
+    again = open_onnx(Recipe(target=str(tmp_path / "new.onnx")))
+    assert again.forward([], 0, False, quiet).outputs == live.forward([], 0, False, quiet).outputs

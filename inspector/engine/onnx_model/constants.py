@@ -4,7 +4,7 @@ from math import prod
 
 import numpy
 import onnx
-from onnx import NodeProto, SparseTensorProto, TensorProto
+from onnx import GraphProto, NodeProto, SparseTensorProto, TensorProto
 
 from inspector.engine.onnx_model.initializers import is_floating
 
@@ -38,6 +38,18 @@ def is_weight(node: NodeProto) -> bool:
     """Whether a Constant node holds several floating-point numbers: some exporters write all weights so."""
     held = held_tensor(node) if node.op_type == "Constant" else None
     return held is not None and prod(held.dims) > 1 and is_floating(held.data_type)
+
+
+def tensors_in(graph: GraphProto) -> list[TensorProto]:
+    """The initializers of a graph, the weights in its Constant nodes, and those of the bodies in it."""
+    constants = [
+        held
+        for node in graph.node
+        if node.op_type == "Constant" and (held := held_tensor(node)) is not None
+        if is_weight(node) or held.data_location == TensorProto.EXTERNAL
+    ]
+    inside = (body for node in graph.node for attribute in node.attribute for body in [attribute.g, *attribute.graphs])
+    return [*graph.initializer, *constants, *(tensor for body in inside for tensor in tensors_in(body))]
 
 
 def sparse_constant(node: NodeProto) -> SparseTensorProto | None:

@@ -8,11 +8,12 @@ old one stays whole.
 from pathlib import Path
 from typing import BinaryIO
 
-from onnx import GraphProto, ModelProto, TensorProto
+from onnx import ModelProto, TensorProto
 from onnx.numpy_helper import from_array
 
 from inspector.core.errors import RequestError
 from inspector.core.results import SaveReport
+from inspector.engine.onnx_model.constants import tensors_in
 from inspector.engine.onnx_model.content import GRAPH, INITIALIZER, RAW_DATA
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.initializers import WRITTEN_OUT, stored_bytes, written_out
@@ -38,13 +39,13 @@ def save(graph: Graph, path: str, overwrite: bool, external_data: bool = False) 
     refuse_place(target, path, overwrite)
     beside = _write(graph, target, path, external_data)
     written = sum(file.stat().st_size for file in (target, *beside))
-    tensors = len(_tensors(graph.model.graph))
+    tensors = len(tensors_in(graph.model.graph))
     return SaveReport(path=path, tensors=tensors, bytes=written, files=[path, *map(str, beside)])
 
 
 def _write(graph: Graph, target: Path, typed: str, external_data: bool) -> list[Path]:
     """Write the model; returns the files beside it."""
-    tensors = _tensors(graph.model.graph)
+    tensors = tensors_in(graph.model.graph)
     were_beside = any(t.data_location == TensorProto.EXTERNAL and not graph.files.holds(t) for t in tensors)
     total = sum(stored_bytes(tensor) for tensor in tensors if tensor.data_type != TensorProto.STRING)
     wanted = external_data or were_beside or total >= LARGEST_FILE
@@ -56,7 +57,7 @@ def _write(graph: Graph, target: Path, typed: str, external_data: bool) -> list[
 
     def write_data(place: Path) -> None:
         with place.open("wb") as file:
-            for tensor, copy in zip(tensors, _tensors(model.graph), strict=True):
+            for tensor, copy in zip(tensors, tensors_in(model.graph), strict=True):
                 _write_tensor(graph, tensor, copy, file, data.name)
 
     write_whole(data, str(data), write_data)
@@ -93,12 +94,6 @@ def _write_inline(graph: Graph, place: Path) -> None:
         for (start, content), size in zip(tensors, sizes, strict=True):
             file.write(head(INITIALIZER, size) + start)
             file.write(content)
-
-
-def _tensors(graph: GraphProto) -> list[TensorProto]:
-    """The initializers of a graph and of the bodies in it."""
-    inside = (body for node in graph.node for attribute in node.attribute for body in [attribute.g, *attribute.graphs])
-    return [*graph.initializer, *(tensor for body in inside for tensor in _tensors(body))]
 
 
 def _without_data(source: ModelProto) -> ModelProto:

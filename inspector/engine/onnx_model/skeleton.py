@@ -10,7 +10,7 @@ from math import prod
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto
 
-from inspector.engine.onnx_model.constants import held_tensor, is_weight
+from inspector.engine.onnx_model.constants import held_tensor, is_weight, tensors_in
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.places import STANDARD_DOMAINS
 
@@ -29,6 +29,10 @@ def declared_skeleton(source: ModelProto) -> ModelProto:
     small.input.extend(value for value in source.graph.input if value.name not in held)
     small.output.extend(source.graph.output)
     small.value_info.extend(source.graph.value_info)
+    for tensor in tensors_in(small):
+        if tensor.data_location == TensorProto.EXTERNAL:
+            # The checker would look for its file in the folder that the program was started in.
+            tensor.CopyFrom(TensorProto(name=tensor.name, data_type=tensor.data_type, dims=[0]))
     return skeleton
 
 
