@@ -116,5 +116,8 @@ class LiveModel(ABC):
         """The devices that exist here, with their memory."""
 
     @abstractmethod
-    def save(self, path: str, overwrite: bool) -> SaveReport:
-        """Write the state_dict to `path`, atomically; refuse an existing file unless `overwrite`."""
+    def save(self, path: str, overwrite: bool, external_data: bool = False) -> SaveReport:
+        """Write the state_dict to `path`, atomically; refuse an existing file unless `overwrite`.
+
+        With `external_data` the weights of an ONNX model go beside it, whatever their size.
+        """

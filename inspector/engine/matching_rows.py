@@ -26,7 +26,7 @@ from inspector.core.row_comparison import (
     bound,
     first_divergence,
 )
-from inspector.core.wording import shape
+from inspector.engine.parting import compared_output, dtype_name, parted, tolerance_between, why
 from inspector.engine.row_values import GraphValues, ModuleValues, NodeValue, RowValue
 from inspector.engine.tensor_differences import difference
 
@@ -56,7 +56,7 @@ def match(model: ModuleValues, graph: GraphValues, inputs: list[str], known: Pai
         # The model itself is compared by its outputs.
         matching.paths.add("")
     outputs = _outputs(model, graph)
-    dtype = _coarser([tensor.dtype for _, tensor in [*model.outputs, *graph.outputs]])
+    dtype = _coarser([tensor for _, tensor in [*model.outputs, *graph.outputs]])
     made = ComparedPass(inputs=inputs, dtype=dtype, outputs=outputs, rows=rows, failure=graph.failure)
     divergence = first_divergence(made)
     if divergence is None and graph.failure is not None:
@@ -190,7 +190,7 @@ class _Matching:
         }
 
     def _tolerance(self, position: int, tensor: torch.Tensor) -> float:
-        return bound(_name(tensor.dtype), self.model.rounding.get(position), position + 1)
+        return bound(dtype_name(tensor), self.model.rounding.get(position), position + 1)
 
 
 def _outputs(model: ModuleValues, graph: GraphValues) -> list[ComparedOutput]:
@@ -200,46 +200,13 @@ def _outputs(model: ModuleValues, graph: GraphValues) -> list[ComparedOutput]:
     pairs = zip(model.outputs, graph.outputs, strict=False)
     for number, ((_, tensor), (name, other)) in enumerate(pairs):
         rounding = model.output_rounding[number] if number < len(model.output_rounding) else None
-        tolerance = bound(_name(tensor.dtype), rounding, len(model.rows) + 1)
-        tolerance = tolerance_between(tolerance, tensor, other)
-        apart = difference(tensor, other)
-        found.append(
-            ComparedOutput(
-                name=name,
-                max_abs=apart.max_abs,
-                relative=apart.relative,
-                tolerance=tolerance,
-                parted=parted(apart, tolerance),
-                why=why(apart),
-            )
-        )
+        tolerance = bound(dtype_name(tensor), rounding, len(model.rows) + 1)
+        found.append(compared_output(name, tensor, other, tolerance))
     for name, _ in model.outputs[len(found) :]:
         found.append(ComparedOutput(name=name, parted=True, why="the ONNX file has no such output"))
     for name, _ in graph.outputs[len(model.outputs) :]:
         found.append(ComparedOutput(name=name, parted=True, why="the model has no such output"))
     return found
-
-
-def parted(apart: Difference, tolerance: float) -> bool:
-    """Whether a difference is more than rounding explains."""
-    if apart.shape_a is not None or apart.not_finite:
-        return True
-    size = apart.relative if apart.relative is not None else apart.max_abs
-    return size is not None and size > tolerance
-
-
-def why(apart: Difference) -> str:
-    """What no number tells of a difference; "" where one does."""
-    if apart.shape_a is not None and apart.shape_b is not None:
-        return f"the shapes differ: {shape(apart.shape_a)} in the model, {shape(apart.shape_b)} in the ONNX file"
-    if apart.not_finite:
-        return f"{apart.not_finite:,} elements are NaN or Inf in one and not the same in the other"
-    return ""
-
-
-def tolerance_between(tolerance: float, a: torch.Tensor, b: torch.Tensor) -> float:
-    """At least what the coarser of the two types rounds to."""
-    return max([tolerance, *(bound(_name(one.dtype), None, 1) for one in (a, b))])
 
 
 def _merged(model: ModuleValues, graph: GraphValues, paths: set[str]) -> list[Merged]:
@@ -267,10 +234,7 @@ def _alike(a: torch.Tensor, b: torch.Tensor) -> bool:
     return a.is_floating_point() == b.is_floating_point() and a.is_complex() == b.is_complex()
 
 
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
-
-
-def _coarser(dtypes: list[torch.dtype]) -> str:
-    names = [_name(dtype) for dtype in dtypes if _name(dtype) in ROUNDING]
-    return max(names, key=lambda name: ROUNDING[name], default=_name(dtypes[0]) if dtypes else "float32")
+def _coarser(tensors: list[torch.Tensor]) -> str:
+    every = [dtype_name(tensor) for tensor in tensors]
+    names = [name for name in every if name in ROUNDING]
+    return max(names, key=lambda name: ROUNDING[name], default=every[0] if every else "float32")

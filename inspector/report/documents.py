@@ -62,7 +62,8 @@ def init_document(reports: list[EditReport], saved: SaveReport) -> str:
         }
         for report in reports
     ]
-    return _json({"rules": rules, "written": saved.path, "tensors": saved.tensors, "bytes": saved.bytes})
+    written = {"written": saved.path, "files": saved.files, "tensors": saved.tensors, "bytes": saved.bytes}
+    return _json({"rules": rules, **written})
 
 
 def check_document(report: CheckReport) -> str:

@@ -309,7 +309,7 @@ def _apply(app: NNInspectApp, what: str) -> Callable[[Edit | None], None]:
 
 
 def save(app: NNInspectApp) -> None:
-    """Ask for a path and write the state_dict there."""
+    """Ask for a path and write the state_dict, or the ONNX model, there."""
     from inspector.tui.save_dialog import SaveDialog, suggested_path
 
     def write(chosen: Save | None) -> None:
@@ -321,10 +321,8 @@ def save(app: NNInspectApp) -> None:
         if report is not None:
             from inspector.core.wording import size_in_bytes, things
 
-            app.say(
-                f"wrote {things(report.tensors, 'tensor')}, {size_in_bytes(report.bytes)}, to {report.path}",
-                "$text-success",
-            )
+            written = f"wrote {things(report.tensors, 'tensor')}, {size_in_bytes(report.bytes)}"
+            app.say(f"{written}, to {' and '.join(report.files)}", "$text-success")
 
     app.push_screen(SaveDialog(suggested_path(app.recipe)), write)
 

@@ -191,10 +191,12 @@ class Devices(Request[list[Device]], frozen=True, kw_only=True):
 
 
 class Save(Request[SaveReport], frozen=True, kw_only=True):
-    """Write the state_dict to a file."""
+    """Write the state_dict to a file, or an ONNX model with its changes."""
 
     path: str
     overwrite: bool = False
+    external_data: bool = False
+    """The weights of an ONNX model beside it; without it only where they were, or are too large for one file."""
     answer: ClassVar[Any] = SaveReport
 
 

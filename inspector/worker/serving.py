@@ -106,8 +106,8 @@ class Server:
                 return self._session.redo()
             case protocol.Devices():
                 return model.devices()
-            case protocol.Save(path=path, overwrite=overwrite):
-                return model.save(path, overwrite)
+            case protocol.Save(path=path, overwrite=overwrite, external_data=external_data):
+                return model.save(path, overwrite, external_data)
         raise RequestError(f"the worker does not know the request {type(request).__name__}; is it an older nninspect?")
 
 

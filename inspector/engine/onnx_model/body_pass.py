@@ -57,6 +57,13 @@ def pass_bodies(
     return found
 
 
+def inferred_body(graph: Graph, values: Mapping[str, Value]) -> tuple[Graph, dict[str, Value]]:
+    """A body for these values of its inputs, and of what it reads around it; and all its values as inferred."""
+    typed = graph.bound([_declared(name, value) for name, value in values.items() if value.dtype in _ELEMENT_TYPES])
+    shapes = {name: value.shape for name, value in values.items() if value.shape is not None}
+    return typed, {**infer(typed, shapes).values, **values}
+
+
 def _pass(body: Body, around: Graph, traced: Traced, known: Known, run_body: RunBody | None, found: BodyPass) -> None:
     surroundings = _Surroundings(around, traced.values, known)
     if enters(body, surroundings.number) is False:
@@ -66,10 +73,8 @@ def _pass(body: Body, around: Graph, traced: Traced, known: Known, run_body: Run
     own = {value.name: one for value, one in zip(graph.proto.input, given or [], strict=False)}
     sources = {**own, **{name: Given(name) for name in graph.captured}}
     values = {name: surroundings.value(source) for name, source in sources.items()}
-    typed = graph.bound([_declared(name, value) for name, value in values.items() if value.dtype in _ELEMENT_TYPES])
-    shapes = {name: value.shape for name, value in values.items() if value.shape is not None}
-    inferred = infer(typed, shapes).values
-    passed, reached, inner = {**inferred, **values}, len(graph.nodes), {}
+    typed, passed = inferred_body(graph, values)
+    reached, inner = len(graph.nodes), {}
     if run_body is not None and given is not None:
         feeds = {name: surroundings.tensor(source) for name, source in sources.items()}
         if all(tensor is not None for tensor in feeds.values()):

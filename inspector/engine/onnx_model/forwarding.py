@@ -14,9 +14,10 @@ from inspector.engine.onnx_model.feeding import draw
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.measuring import first_nonfinite, output_previews, row_runs, statistics_of_rows
 from inspector.engine.onnx_model.providers import device_of, provider_of
+from inspector.engine.onnx_model.rows import Traced
 from inspector.engine.onnx_model.running import run
 from inspector.engine.onnx_model.runs import Run
-from inspector.engine.onnx_model.tracing import REFERENCE, Pass, reference_note
+from inspector.engine.onnx_model.tracing import FIRST_ITERATION, REFERENCE, Pass, reference_note
 from inspector.engine.statistics import on_one_thread
 
 
@@ -35,13 +36,14 @@ def went_through(graph: Graph, specs: list[InputSpec], device: str, seed: int, b
     feeds = draw(graph, specs, seed)
     result = run(graph, feeds, provider_of(device), seed)
     values = values_of_run(graph, feeds, result.values)
-    notes = [note for note in before.notes if note.code != REFERENCE]
+    notes = [note for note in before.notes if note.code not in (REFERENCE, FIRST_ITERATION)]
     notes += [reference_note(result.instead)] if result.instead else []
-    made = before.again(graph, values, result.reached, notes)
-    bodies = pass_bodies(graph, made.traced, {**feeds, **result.values}, body_runner(device, seed))
+    traced = Traced(values, result.reached)
+    bodies = pass_bodies(graph, traced, {**feeds, **result.values}, body_runner(device, seed))
+    made = before.again(graph, values, result.reached, notes, bodies)
     failure = failure_of(graph, result.refusal, values, device) if result.refusal else None
     ran_on = {at: device_of(provider, device) for at, provider in result.node_providers.items()}
-    return WentThrough(made.placed(ran_on).entering(bodies), failure, {"": result, **bodies.runs})
+    return WentThrough(made.placed(ran_on), failure, {"": result, **bodies.runs})
 
 
 def measured(graph: Graph, table: ModelTable, went: WentThrough, seed: int, progress: Progress) -> ForwardReport:

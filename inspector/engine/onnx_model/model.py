@@ -236,9 +236,9 @@ class OnnxModel(LiveModel):
 
         return devices()
 
-    def save(self, path: str, overwrite: bool) -> SaveReport:
+    def save(self, path: str, overwrite: bool, external_data: bool = False) -> SaveReport:
         """Write the model with its edits as an `.onnx` file."""
-        return save(self.graph, path, overwrite)
+        return save(self.graph, path, overwrite, external_data)
 
     def _rename(self, edit: Edit) -> tuple[list[str], str, Undo]:
         from inspector.engine.onnx_model.renaming import rename

@@ -3,11 +3,9 @@
 from difflib import SequenceMatcher
 
 import onnx
-import torch
 
 from inspector.core.graph_comparison import ChangedNode, NodeDifferences
 from inspector.core.row_comparison import (
-    ComparedOutput,
     ComparedPass,
     ComparedRow,
     Divergence,
@@ -15,10 +13,10 @@ from inspector.core.row_comparison import (
     bound,
     first_divergence,
 )
-from inspector.engine.matching_rows import parted, why
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.hyperparameters import hyperparameters
 from inspector.engine.onnx_model.places import Node
+from inspector.engine.parting import compared_output, dtype_name, parted, tolerance_between, why
 from inspector.engine.row_values import GraphValues
 from inspector.engine.tensor_differences import difference
 
@@ -64,7 +62,8 @@ def compare_runs(a: GraphValues, b: GraphValues, pairs: Pairs, inputs: list[str]
         if first is None or second is None:
             continue
         apart = difference(first.tensor, second.tensor)
-        tolerance = bound(_dtype(first.tensor), None, one.index + 1)
+        tolerance = bound(dtype_name(first.tensor), None, one.index + 1)
+        tolerance = tolerance_between(tolerance, first.tensor, second.tensor)
         rows.append(
             ComparedRow(
                 path=one.path,
@@ -80,21 +79,12 @@ def compare_runs(a: GraphValues, b: GraphValues, pairs: Pairs, inputs: list[str]
                 node_row=second.row,
             )
         )
-    outputs: list[ComparedOutput] = []
-    for (name, left), (_, right) in zip(a.outputs, b.outputs, strict=False) if not (a.failure or b.failure) else ():
-        apart, tolerance = difference(left, right), bound(_dtype(left), None, len(pairs) + 1)
-        outputs.append(
-            ComparedOutput(
-                name=name,
-                max_abs=apart.max_abs,
-                relative=apart.relative,
-                tolerance=tolerance,
-                parted=parted(apart, tolerance),
-                why=why(apart),
-            )
-        )
     failure = b.failure or a.failure
-    dtype = str(a.outputs[0][1].dtype).removeprefix("torch.") if a.outputs else "float32"
+    outputs = [
+        compared_output(name, left, right, bound(dtype_name(left), None, len(pairs) + 1))
+        for (name, left), (_, right) in (zip(a.outputs, b.outputs, strict=False) if failure is None else ())
+    ]
+    dtype = dtype_name(a.outputs[0][1]) if a.outputs else "float32"
     made = ComparedPass(inputs=inputs, dtype=dtype, outputs=outputs, rows=rows, failure=failure)
     divergence = first_divergence(made)
     if divergence is None and failure is not None:
@@ -104,10 +94,6 @@ def compare_runs(a: GraphValues, b: GraphValues, pairs: Pairs, inputs: list[str]
         inputs=inputs, dtype=dtype, outputs=outputs, rows=rows, failure=failure, first_divergence=divergence
     )
     return RowComparison(passes=[made], modules=0, matched=0)
-
-
-def _dtype(tensor: torch.Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _changes(one: Node, other: Node) -> list[ChangedNode]:

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from math import prod
 
 import onnx
-from onnx import GraphProto, ModelProto, SparseTensorProto, TensorProto, ValueInfoProto
+from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto
 
+from inspector.engine.onnx_model.constants import held_tensor, is_weight, tensors_in
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.places import STANDARD_DOMAINS
 
@@ -28,6 +29,10 @@ def declared_skeleton(source: ModelProto) -> ModelProto:
     small.input.extend(value for value in source.graph.input if value.name not in held)
     small.output.extend(source.graph.output)
     small.value_info.extend(source.graph.value_info)
+    for tensor in tensors_in(small):
+        if tensor.data_location == TensorProto.EXTERNAL:
+            # The checker would look for its file in the folder that the program was started in.
+            tensor.CopyFrom(TensorProto(name=tensor.name, data_type=tensor.data_type, dims=[0]))
     return skeleton
 
 
@@ -40,7 +45,7 @@ def skeleton_of(graph: Graph, input_shapes: Mapping[str, list[int]]) -> ModelPro
     if graph.functions.left:
         skeleton.functions.extend(graph.model.functions)
     small = skeleton.graph
-    small.node.extend(node.proto for node in graph.nodes)
+    small.node.extend(_without_weight(node.proto) for node in graph.nodes)
     _add_tensors(small, graph.model, graph.initializers.values(), graph.sparse.values())
     for value in graph.inputs:
         shape = input_shapes.get(value.name)
@@ -79,6 +84,15 @@ def _add_tensors(
             if source.ir_version >= 4:
                 continue
         small.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
+
+
+def _without_weight(node: NodeProto) -> NodeProto:
+    """The node itself; a Constant with a large tensor as one that declares its type and shape only."""
+    held = held_tensor(node) if is_weight(node) else None
+    if held is None or prod(held.dims) <= _KEPT_ELEMENTS:
+        return node
+    declared = TensorProto(data_type=held.data_type, dims=held.dims)
+    return onnx.helper.make_node("Constant", [], list(node.output), name=node.name, value=declared)
 
 
 def _bound(value: ValueInfoProto, shape: list[int]) -> ValueInfoProto:

@@ -345,7 +345,9 @@ class TorchModel(LiveModel):
 
         return keys, message, undo_and_forget
 
-    def save(self, path: str, overwrite: bool) -> SaveReport:
+    def save(self, path: str, overwrite: bool, external_data: bool = False) -> SaveReport:
+        if external_data:
+            raise RequestError(f"{path}: a state_dict is one file; leave --external-data out, it is for ONNX models")
         return save_state_dict(self.module.state_dict(), path, overwrite)
 
 
