@@ -238,3 +238,11 @@ def test_a_length_that_an_export_wrote_down_is_tried(tmp_path):
     table = opened(tmp_path, model_of(nodes, [value("x", ["N", "L", 8])], ["y"], held)).trace([], quiet)
     assert table.failure is None
     assert table.inputs[0].shape == [1, 12, 8]
+
+
+@pytest.mark.parametrize("written", ["?", "-1", "*"])
+def test_a_sign_in_the_place_of_a_name_stands_for_another_size_each_time(tmp_path, written):
+    image = value("x", [1, 3, written, written])
+    report = forwarded(tmp_path, helper.make_node("GlobalAveragePool", ["x"], ["y"]), [image], given=["x=1x3x48x192"])
+    assert report.table.inputs[0].symbolic_shape == [1, 3, "x[2]", "x[3]"]
+    assert report.outputs[0].shape == [1, 3, 1, 1]

@@ -67,10 +67,12 @@ def declared_input(value: onnx.ValueInfoProto) -> Declared:
     sizes: list[Size] | None = None
     if value.type.tensor_type.HasField("shape"):
         sizes = [
-            # Some exporters write −1 for a size that is left open; onnxruntime takes a 0 at its word.
+            # Some exporters write −1 or "?" for every size that is left open; onnxruntime takes a 0 at its word.
             size.dim_value
             if size.HasField("dim_value") and size.dim_value >= 0
-            else size.dim_param or f"{value.name}[{axis}]"
+            else size.dim_param
+            if any(map(str.isalpha, size.dim_param))
+            else f"{value.name}[{axis}]"
             for axis, size in enumerate(value.type.tensor_type.shape.dim)
         ]
     return Declared(value.name, dtype_name(data_type), sizes, value.type)
