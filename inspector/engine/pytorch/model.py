@@ -61,6 +61,8 @@ from inspector.engine.pytorch.weights import load_weights
 from inspector.engine.values import read_picture, read_values
 
 if TYPE_CHECKING:
+    from inspector.engine.activations import Activations
+    from inspector.engine.nonfinite import Origins
     from inspector.engine.onnx_model.graph import Graph
 
 
@@ -282,6 +284,16 @@ class TorchModel(LiveModel):
 
     def subject(self, inputs: list[InputSpec], progress: Progress) -> Subject:
         return Subject(self.module, lambda: self._forward_specs(inputs, progress), self.recipe.seed, progress)
+
+    def activations(self, inputs: list[InputSpec], progress: Progress) -> "Activations":
+        from inspector.engine.pytorch.experiments.activations import activations
+
+        return activations(self.subject(inputs, progress))
+
+    def origins(self, inputs: list[InputSpec], progress: Progress) -> "Origins":
+        from inspector.engine.pytorch.experiments.nonfinite import origins
+
+        return origins(self.subject(inputs, progress))
 
     def arrays(self) -> Iterator[tuple[str, str, Array | None]]:
         inventory = inventory_of(self.module)
