@@ -27,6 +27,8 @@ GRADIENT_SCALE = rule(
 @looks(GRADIENT_SCALE)
 def gradient_scale(evidence: Evidence) -> Iterator[Finding]:
     """First weights against last ones, then all of them."""
+    if evidence.live.table().model.framework == "onnx":
+        raise NotObservedError("an ONNX graph has no gradients")
     from inspector.engine.pytorch.experiments.gradients import gradients
 
     found = evidence.of(gradients)

@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from inspector.checks.evidence import Evidence, NotObservedError
 from inspector.checks.rules import finding, looks, rule
 from inspector.core.findings import Finding
 from inspector.core.wording import number, things
-from inspector.engine.activations import Activation
+
+if TYPE_CHECKING:
+    from inspector.engine.activations import Activation
 
 TOO_SMALL, TOO_LARGE = 1e-2, 1e2
 LOSS_FACTOR, LOSS_MORE, LOGIT_STD = 1.5, 0.5, 3.0
@@ -34,11 +37,11 @@ INITIAL_LOSS = rule(
 @looks(INIT_ACTIVATION_MISMATCH)
 def init_activation_mismatch(evidence: Evidence) -> Iterator[Finding]:
     """The worst chain."""
-    from inspector.engine.pytorch.experiments.activations import IDEAL_GAINS
-
     if evidence.live.table().model.framework == "onnx":
         raise NotObservedError("an ONNX file holds a model that is done: how it began is not known")
     chains = _chains(evidence.activations.operations)
+    from inspector.engine.pytorch.experiments.activations import IDEAL_GAINS
+
     worst, product = None, 1.0
     for chain in chains:
         factors = [
@@ -87,7 +90,7 @@ def initial_loss(evidence: Evidence) -> Iterator[Finding]:
             )
 
 
-def _chains(operations: list[Activation]) -> list[list[Activation]]:
+def _chains(operations: "list[Activation]") -> "list[list[Activation]]":
     """The longest stretches of weights of which each takes nothing but what the one before makes."""
     after = {one.before for one in operations if one.role == "weight" and one.before is not None and one.gain}
     found = []

@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from inspector.checks.evidence import Evidence
 from inspector.checks.rules import finding, looks, rule
 from inspector.core.findings import Finding
 from inspector.core.wording import number
-from inspector.engine.nonfinite import Origin
+
+if TYPE_CHECKING:
+    from inspector.engine.nonfinite import Origin
 
 LARGEST_FLOAT16 = 65504.0
 NEAR = 6e4
@@ -57,7 +60,7 @@ def nonfinite_origin(evidence: Evidence) -> Iterator[Finding]:
     yield from _near_overflow(evidence)
 
 
-def _told(origin: Origin) -> Finding:
+def _told(origin: "Origin") -> Finding:
     backward = origin.direction == "backward"
     name = f"{origin.type} in {origin.path or 'the model itself'}"
     if backward:

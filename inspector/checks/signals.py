@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from inspector.checks.evidence import Evidence, NotObservedError
 from inspector.checks.rules import finding, looks, rule
 from inspector.core.findings import Finding
 from inspector.core.wording import number, percent, things
-from inspector.engine.activations import Activation, Activations
+
+if TYPE_CHECKING:
+    from inspector.engine.activations import Activation, Activations
 
 WEAK, GONE, GONE_EVEN_TRAINED = 0.05, 1e-3, 1e-6
 DRIFT, LOW, HIGH = 1e3, 1e-3, 1e3
@@ -157,7 +160,7 @@ def dead_units(evidence: Evidence) -> Iterator[Finding]:
         )
 
 
-def _steepest(found: Activations, output: Activation) -> tuple[Activation | None, float, float]:
+def _steepest(found: "Activations", output: "Activation") -> "tuple[Activation | None, float, float]":
     """Where the spread falls most from one weight to the next, and from what to what."""
     told = [one for one in found.weighted if one.spread is not None]
     chain: list[Activation] = [*told, output]

@@ -106,6 +106,10 @@ class LiveModel(ABC):
         """A heat map or the kernels of a tensor, in as many cells as are asked for."""
 
     @abstractmethod
+    def lines_about(self, path: str) -> list[Source]:
+        """The lines of the user's code that make the module or tensor at `path`, and define its class."""
+
+    @abstractmethod
     def source(self, path: str, line: Source | None = None) -> SourceReport:
         """The source of the `forward` of the module at `path`; of the function around `line` where it is elsewhere."""
 

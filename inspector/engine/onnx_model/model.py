@@ -216,6 +216,10 @@ class OnnxModel(LiveModel):
         for tensor in self.table().tensors:
             yield tensor.key, tensor.dtype, array_of(values_of(self.graph, tensor.key))
 
+    def lines_about(self, path: str) -> list[Source]:
+        """None: what a file tells of its code is the line of each node, which findings carry."""
+        return []
+
     def source(self, path: str, line: Source | None = None) -> SourceReport:
         """The node, or the nodes of a scope, as onnx prints them."""
         return source_of(self.graph, path)

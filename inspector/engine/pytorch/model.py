@@ -42,6 +42,7 @@ from inspector.engine.pytorch.experiments.subject import Subject
 from inspector.engine.pytorch.inputs.arguments import arguments_for, device_of_inputs
 from inspector.engine.pytorch.inputs.showing import as_inputs, is_complete
 from inspector.engine.pytorch.layer_formulas import with_own_formulas
+from inspector.engine.pytorch.lines_about import lines_about
 from inspector.engine.pytorch.memory_report import memory_report, subject_of
 from inspector.engine.pytorch.naming import explain_keys
 from inspector.engine.pytorch.opening import Opened, open_module
@@ -313,6 +314,9 @@ class TorchModel(LiveModel):
         if owner is not None and name in empty_names(owner):
             raise RequestError(f"{key} is None: this module was made without it")
         raise RequestError(f"the model has no tensor {key!r}; `nninspect keys` lists them")
+
+    def lines_about(self, path: str) -> list[Source]:
+        return lines_about(self.module, path)
 
     def source(self, path: str, line: Source | None = None) -> SourceReport:
         module = submodule(self.module, path)
