@@ -19,7 +19,7 @@ from inspector.core.wording import number, things
 from inspector.engine.pytorch.calling import Arguments, call_model
 from inspector.engine.pytorch.experiments.batches import passed, samples_in, unlike, unmeasured, with_samples
 from inspector.engine.pytorch.experiments.dependencies import dependencies
-from inspector.engine.pytorch.experiments.subject import Subject
+from inspector.engine.pytorch.experiments.subject import FEW_PARAMETERS, Subject
 from inspector.engine.pytorch.inputs.arguments import arguments_for
 from inspector.engine.pytorch.nested import tensors_in, with_tensors
 from inspector.engine.random_state import seeded
@@ -31,7 +31,6 @@ OVERFIT, BETTER = 0.3, 0.8
 """Shares of the first loss, and of the loss without the input, below which a test passes."""
 LEARNED = 0.02
 """Share of the first loss below which there is no more to learn."""
-FEW_PARAMETERS = 1_000_000
 _Loss = Callable[[Any], torch.Tensor]
 
 

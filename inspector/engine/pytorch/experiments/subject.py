@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from inspector.core.recipe import InputSpec
 from inspector.engine.live import Progress
@@ -16,6 +17,10 @@ from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.shape_pass import has_lazy, materialised_copy
 from inspector.engine.pytorch.untouched import modes_kept, untouched
 from inspector.engine.random_state import seeded
+from inspector.engine.statistics import on_one_thread
+
+FEW_PARAMETERS = 1_000_000
+"""With fewer, threads wait for each other longer than they work wherever the machine has other work."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +56,9 @@ class Subject:
 
         `training` may also say it module by module. Raises whatever the module raises.
         """
-        with untouched(self.module, values=True), modes_kept(self.module), seeded(self.seed):
+        few = sum(one.numel() for one in self.module.parameters() if not is_lazy(one)) < FEW_PARAMETERS
+        threads = on_one_thread() if few else nullcontext()
+        with untouched(self.module, values=True), modes_kept(self.module), seeded(self.seed), threads:
             self.module.train(training is True)
             if callable(training):
                 for part in self.module.modules():
