@@ -1,11 +1,20 @@
 """All rules, by id: importing this registers every family."""
 
-from inspector.checks import files, loading, still_default, weights
+from inspector.checks import (
+    files,
+    gradient_scale,
+    initialisation,
+    loading,
+    nonfinite,
+    signals,
+    still_default,
+    weights,
+)
 from inspector.checks.rules import RULES
 
 __all__ = ["OF_VALUES", "RULES"]
 
-FAMILIES = (files, loading, still_default, weights)
+FAMILIES = (files, loading, still_default, weights, nonfinite, signals, gradient_scale, initialisation)
 """Each a module of rules about one kind of defect."""
 OF_VALUES = {weights.NONFINITE_WEIGHTS.id, weights.DEGENERATE_INIT.id, still_default.STILL_DEFAULT.id}
 """Those that need the values of every tensor."""

@@ -12,6 +12,8 @@ from inspector.engine.live import LiveModel, Progress
 from inspector.files.catalog import Catalog, CatalogTensor
 
 if TYPE_CHECKING:
+    from inspector.engine.activations import Activations
+    from inspector.engine.nonfinite import Origins
     from inspector.engine.pytorch.experiments.subject import Subject
 
 T = TypeVar("T")
@@ -44,12 +46,27 @@ class Evidence:
 
         Raises NotObservedError where there is no such module, or the experiment cannot be made with it.
         """
-        if experiment not in self._found:
+        return self._once(experiment, lambda: experiment(self._subject))
+
+    @property
+    def activations(self) -> "Activations":
+        """What every operation puts out over many samples. Raises NotObservedError where the model cannot be run."""
+        live = self.live
+        return self._once(live.activations, lambda: live.activations(self._inputs, self.progress))
+
+    @property
+    def origins(self) -> "Origins":
+        """Where values come from that are not finite. Raises NotObservedError where the model cannot be run."""
+        live = self.live
+        return self._once(live.origins, lambda: live.origins(self._inputs, self.progress))
+
+    def _once(self, what: Callable[..., Any], make: Callable[[], T]) -> T:
+        if what not in self._found:
             try:
-                self._found[experiment] = experiment(self._subject)
+                self._found[what] = make()
             except RequestError as problem:
-                self._found[experiment] = NotObservedError(str(problem))
-        found = self._found[experiment]
+                self._found[what] = NotObservedError(str(problem))
+        found = self._found[what]
         if isinstance(found, NotObservedError):
             raise NotObservedError(*found.args)
         made: T = found
@@ -90,6 +107,17 @@ class Evidence:
         from inspector.files import open_catalog
 
         return open_catalog(user_path(recipe.weights), recipe.allow_outside)
+
+    @cached_property
+    def trained(self) -> str:
+        """How one knows that the model's weights are no longer those that it started with; "" where one does not."""
+        live = self.live
+        if live.table().load is not None:
+            return "weights were loaded"
+        if live.table().model.framework == "onnx":
+            return "an ONNX file holds a model that is done"
+        counted = [one for one in self.weights.measured if one.name == "num_batches_tracked" and one.health.high]
+        return f"{counted[0].key} counts batches" if counted else ""
 
     @cached_property
     def weights(self) -> "Weights":

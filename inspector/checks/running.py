@@ -3,6 +3,7 @@
 from inspector.checks.catalogue import OF_VALUES, RULES
 from inspector.checks.evidence import Evidence, NotObservedError, worth_reading
 from inspector.checks.rules import LOOKS
+from inspector.checks.suppressing import sifted
 from inspector.core.errors import RequestError
 from inspector.core.findings import CheckReport, CheckSettings, Finding, NotRun, by_severity
 from inspector.core.wording import things
@@ -44,8 +45,10 @@ def _report(evidence: Evidence, settings: CheckSettings) -> CheckReport:
         unread = evidence.weights.unread
         why = f"{things(len(unread), 'tensor')} not looked at: {unread[0]}"
         not_run += [NotRun(rule=id, why=why) for id in of_values]
+    kept, suppressed = sifted(by_severity(found), evidence.model)
     return CheckReport(
-        findings=by_severity(found),
+        findings=kept,
+        suppressed=suppressed,
         not_run=not_run,
         rules=[RULES[id] for id in chosen],
         tensors=len(evidence.weights.measured) if of_values else 0,

@@ -46,6 +46,17 @@ def still_default(evidence: Evidence) -> Iterator[Finding]:
             may_be_wrong,
         )
         return
+    if evidence.model is not None and not evidence.trained:
+        yield finding(
+            STILL_DEFAULT,
+            "info",
+            "",
+            "nothing says that this model was trained, and part of its weights are as torch draws them",
+            f"{len(default)} of {things(len(weights), 'tensor')}, for example {default[0].key}",
+            "--weights FILE loads a checkpoint; then this rule tells which layers it left as they were",
+            "before training all of it is as it should be",
+        )
+        return
     for tensor in default:
         yield finding(
             STILL_DEFAULT,

@@ -16,6 +16,7 @@ COMMANDS = {
     "summary": "inspector.cli.summary",
     "forward": "inspector.cli.forward",
     "check": "inspector.cli.check",
+    "selftest": "inspector.cli.selftest",
     "diff": "inspector.cli.diff",
     "repair": "inspector.cli.repair",
     "keys": "inspector.cli.keys",

@@ -74,11 +74,20 @@ class NotRun(Record, frozen=True, kw_only=True):
     why: str
 
 
+class Suppressed(Record, frozen=True, kw_only=True):
+    """A finding that a comment in the user's code keeps quiet."""
+
+    finding: Finding
+    by: Source
+    """The line with the comment."""
+
+
 class CheckReport(Record, frozen=True, kw_only=True):
     """All findings, most severe first, and the rules that were not applied."""
 
     schema_version: int = 1
     findings: list[Finding]
+    suppressed: list[Suppressed] = []
     not_run: list[NotRun] = []
     rules: list[Rule] = []
     """All there are, those that were not applied included, by id."""
@@ -93,8 +102,9 @@ class CheckReport(Record, frozen=True, kw_only=True):
             for severity in SEVERITIES
             if (number := sum(finding.severity == severity for finding in self.findings))
         ]
+        quiet = f", {len(self.suppressed):,} suppressed" if self.suppressed else ""
         looked_at = f"{things(self.tensors, 'tensor')} looked at with {things(len(self.rules), 'rule')}"
-        return f"{', '.join(counts) or 'nothing found'}; {looked_at}"
+        return f"{', '.join(counts) or 'nothing found'}{quiet}; {looked_at}"
 
 
 def by_severity(findings: list[Finding]) -> list[Finding]:

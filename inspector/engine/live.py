@@ -30,7 +30,9 @@ from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
 
 if TYPE_CHECKING:
+    from inspector.engine.activations import Activations
     from inspector.engine.arrays import Array
+    from inspector.engine.nonfinite import Origins
     from inspector.engine.pytorch.experiments.subject import Subject
 
 Progress = Callable[[int, int | None, str], None]
@@ -64,6 +66,14 @@ class LiveModel(ABC):
         """The module for experiments that leave it as it is; `inputs` are worked out where there are none."""
 
     @abstractmethod
+    def activations(self, inputs: list[InputSpec], progress: Progress) -> "Activations":
+        """What every operation puts out over many random samples."""
+
+    @abstractmethod
+    def origins(self, inputs: list[InputSpec], progress: Progress) -> "Origins":
+        """Where the first values that are not finite come from, forward and, where there is one, backward."""
+
+    @abstractmethod
     def arrays(self) -> "Iterator[tuple[str, str, Array | None]]":
         """Key, dtype and values of each tensor, each memory once; None where it has no values to look at."""
 
@@ -94,6 +104,10 @@ class LiveModel(ABC):
     @abstractmethod
     def picture(self, wanted: PictureSettings) -> ValuePicture:
         """A heat map or the kernels of a tensor, in as many cells as are asked for."""
+
+    @abstractmethod
+    def lines_about(self, path: str) -> list[Source]:
+        """The lines of the user's code that make the module or tensor at `path`, and define its class."""
 
     @abstractmethod
     def source(self, path: str, line: Source | None = None) -> SourceReport:

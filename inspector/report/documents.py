@@ -14,6 +14,7 @@ from inspector.core.repair import RepairReport
 from inspector.core.repeated_blocks import repeated_blocks
 from inspector.core.results import EditReport, ForwardReport, KeyExplanation, SaveReport, ValuesReport
 from inspector.core.row_comparison import RowComparison
+from inspector.core.self_tests import SelfTestReport
 from inspector.core.table import ModelTable
 from inspector.core.what_if import WhatIfReport
 
@@ -69,6 +70,14 @@ def init_document(reports: list[EditReport], saved: SaveReport) -> str:
 def check_document(report: CheckReport) -> str:
     """`check --json`."""
     return _json(report)
+
+
+def self_test_document(report: SelfTestReport) -> str:
+    """`selftest --json`: the tests, and each dependency with the name of its pattern."""
+    document = msgspec.to_builtins(report)
+    for told, one in zip(document["dependencies"], report.dependencies, strict=True):
+        told["pattern"] = one.pattern
+    return _json(document)
 
 
 def diff_document(report: DiffReport) -> str:

@@ -27,6 +27,7 @@ from inspector.core.results import (
     SourceReport,
     ValuesReport,
 )
+from inspector.core.self_tests import SelfTestReport, SelfTestSettings
 from inspector.core.table import ModelTable, Source
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
@@ -80,6 +81,13 @@ class Check(Request[CheckReport], frozen=True, kw_only=True):
 
     settings: CheckSettings = CheckSettings()
     answer: ClassVar[Any] = CheckReport
+
+
+class SelfTests(Request[SelfTestReport], frozen=True, kw_only=True):
+    """What a model does before training: overfits a batch, depends on what it should; it stays as it is."""
+
+    settings: SelfTestSettings = SelfTestSettings()
+    answer: ClassVar[Any] = SelfTestReport
 
 
 class Diff(Request[DiffReport], frozen=True, kw_only=True):
@@ -206,6 +214,7 @@ AnyRequest = (
     | Forward
     | Memory
     | Check
+    | SelfTests
     | CompareClone
     | CompareModels
     | Diff

@@ -78,6 +78,10 @@ class Server:
                 from inspector.checks.running import check_model
 
                 return check_model(model, settings, progress)
+            case protocol.SelfTests(settings=settings):
+                from inspector.checks.self_testing import self_test
+
+                return self_test(model, settings, progress)
             case protocol.Repair(settings=settings):
                 return model.repair(settings, progress)
             case protocol.Diff(other=other):

@@ -41,7 +41,9 @@ from inspector.engine.onnx_model.tracing import Pass, trace
 if TYPE_CHECKING:
     import torch
 
+    from inspector.engine.activations import Activations
     from inspector.engine.arrays import Array
+    from inspector.engine.nonfinite import Origins
     from inspector.engine.pytorch.experiments.subject import Subject
     from inspector.engine.row_values import GraphValues, Named
 
@@ -194,6 +196,18 @@ class OnnxModel(LiveModel):
     def subject(self, inputs: list[InputSpec], progress: Progress) -> "Subject":
         raise RequestError("an ONNX graph has no modules, no gradients and no code of its own")
 
+    def activations(self, inputs: list[InputSpec], progress: Progress) -> "Activations":
+        """Of the main graph's nodes."""
+        from inspector.engine.onnx_model.activations import activations
+
+        return activations(self.graph, self._specs_for(inputs, progress), self._device, self.recipe.seed, progress)
+
+    def origins(self, inputs: list[InputSpec], progress: Progress) -> "Origins":
+        """Of the main graph, forward."""
+        from inspector.engine.onnx_model.nonfinite import origins
+
+        return origins(self.graph, self._specs_for(inputs, progress), self._device, self.recipe.seed)
+
     def arrays(self) -> Iterator[tuple[str, str, "Array | None"]]:
         """Of the initializers."""
         from inspector.engine.arrays import array_of
@@ -201,6 +215,10 @@ class OnnxModel(LiveModel):
 
         for tensor in self.table().tensors:
             yield tensor.key, tensor.dtype, array_of(values_of(self.graph, tensor.key))
+
+    def lines_about(self, path: str) -> list[Source]:
+        """None: what a file tells of its code is the line of each node, which findings carry."""
+        return []
 
     def source(self, path: str, line: Source | None = None) -> SourceReport:
         """The node, or the nodes of a scope, as onnx prints them."""

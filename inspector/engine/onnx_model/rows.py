@@ -137,6 +137,11 @@ def source_lines(node: Node) -> Iterator[Source]:
             yield Source(file=parts[0][6:].rstrip('"'), line=int(parts[1].removeprefix("line ")), text=text)
 
 
+def source_of(node: Node) -> Source | None:
+    """The line of the model's code that became a node, where the exporter wrote it down."""
+    return next(source_lines(node), None)
+
+
 def _counter(
     tensors: list[Tensor], amount: Callable[[Tensor], int | None]
 ) -> Callable[[Mapping[str, None] | list[str]], tuple[int, int]]:

@@ -42,6 +42,7 @@ from inspector.engine.pytorch.experiments.subject import Subject
 from inspector.engine.pytorch.inputs.arguments import arguments_for, device_of_inputs
 from inspector.engine.pytorch.inputs.showing import as_inputs, is_complete
 from inspector.engine.pytorch.layer_formulas import with_own_formulas
+from inspector.engine.pytorch.lines_about import lines_about
 from inspector.engine.pytorch.memory_report import memory_report, subject_of
 from inspector.engine.pytorch.naming import explain_keys
 from inspector.engine.pytorch.opening import Opened, open_module
@@ -61,6 +62,8 @@ from inspector.engine.pytorch.weights import load_weights
 from inspector.engine.values import read_picture, read_values
 
 if TYPE_CHECKING:
+    from inspector.engine.activations import Activations
+    from inspector.engine.nonfinite import Origins
     from inspector.engine.onnx_model.graph import Graph
 
 
@@ -283,6 +286,16 @@ class TorchModel(LiveModel):
     def subject(self, inputs: list[InputSpec], progress: Progress) -> Subject:
         return Subject(self.module, lambda: self._forward_specs(inputs, progress), self.recipe.seed, progress)
 
+    def activations(self, inputs: list[InputSpec], progress: Progress) -> "Activations":
+        from inspector.engine.pytorch.experiments.activations import activations
+
+        return activations(self.subject(inputs, progress))
+
+    def origins(self, inputs: list[InputSpec], progress: Progress) -> "Origins":
+        from inspector.engine.pytorch.experiments.nonfinite import origins
+
+        return origins(self.subject(inputs, progress))
+
     def arrays(self) -> Iterator[tuple[str, str, Array | None]]:
         inventory = inventory_of(self.module)
         seen: set[tuple[object, ...]] = set()
@@ -301,6 +314,9 @@ class TorchModel(LiveModel):
         if owner is not None and name in empty_names(owner):
             raise RequestError(f"{key} is None: this module was made without it")
         raise RequestError(f"the model has no tensor {key!r}; `nninspect keys` lists them")
+
+    def lines_about(self, path: str) -> list[Source]:
+        return lines_about(self.module, path)
 
     def source(self, path: str, line: Source | None = None) -> SourceReport:
         module = submodule(self.module, path)
