@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from inspector.checks.measuring import Measured, measure
 from inspector.core.errors import RequestError
@@ -37,23 +37,16 @@ class Evidence:
         self.model = model
         self._catalog = catalog
         self._inputs = inputs or []
-        self._found: dict[Callable[..., Any], Any] = {}
 
     def of(self, experiment: "Callable[[Subject], T]") -> T:
         """What an experiment on the live PyTorch module found; made once, however many rules ask.
 
         Raises NotObservedError where there is no such module, or the experiment cannot be made with it.
         """
-        if experiment not in self._found:
-            try:
-                self._found[experiment] = experiment(self._subject)
-            except RequestError as problem:
-                self._found[experiment] = NotObservedError(str(problem))
-        found = self._found[experiment]
-        if isinstance(found, NotObservedError):
-            raise NotObservedError(*found.args)
-        made: T = found
-        return made
+        try:
+            return self._subject.of(experiment)
+        except RequestError as problem:
+            raise NotObservedError(str(problem)) from problem
 
     @cached_property
     def _subject(self) -> "Subject":

@@ -13,7 +13,7 @@ from inspector.core.errors import RequestError
 from inspector.core.export import ExportReport, ExportSettings
 from inspector.core.load_notes import load_notes
 from inspector.core.memory import MemoryReport, MemorySettings
-from inspector.core.recipe import InputSpec, Recipe, later_seed
+from inspector.core.recipe import InputSpec, Recipe, later_seed, parse_target
 from inspector.core.repair import RepairReport, RepairSettings
 from inspector.core.results import (
     CloneReport,
@@ -58,6 +58,7 @@ from inspector.engine.pytorch.structure import dtype_name, opaque_places, static
 from inspector.engine.pytorch.tensors import tensors_of
 from inspector.engine.pytorch.tracing import Trace, count_calls, infer, trace
 from inspector.engine.pytorch.weights import load_weights
+from inspector.engine.user_paths import user_path
 from inspector.engine.values import read_picture, read_values
 
 if TYPE_CHECKING:
@@ -67,8 +68,12 @@ if TYPE_CHECKING:
 class TorchModel(LiveModel):
     """A module that was opened from a recipe, or that was alive already."""
 
-    def __init__(self, recipe: Recipe, opened: Opened, load: Load | None = None) -> None:
+    def __init__(
+        self, recipe: Recipe, opened: Opened, load: Load | None = None, modes: dict[str, bool] | None = None
+    ) -> None:
         self.recipe = recipe
+        self._modes = modes or {}
+        """Which modules were in train mode before this model was given a mode as a whole."""
         self._opened = opened
         self.module = opened.model
         self._load = load
@@ -87,8 +92,9 @@ class TorchModel(LiveModel):
             load = load_weights(opened.model, recipe.weights, recipe.allow_outside, recipe.container)
         if recipe.device:
             placing.move(opened.model, recipe.device)
+        modes = {path: module.training for path, module in opened.model.named_modules()}
         opened.model.train(recipe.training)
-        return cls(recipe, opened, load)
+        return cls(recipe, opened, load, modes)
 
     def table(self) -> ModelTable:
         if self._table is None:
@@ -281,7 +287,15 @@ class TorchModel(LiveModel):
         raise RequestError("--optimised is for ONNX models, which onnxruntime rewrites; leave it out")
 
     def subject(self, inputs: list[InputSpec], progress: Progress) -> Subject:
-        return Subject(self.module, lambda: self._forward_specs(inputs, progress), self.recipe.seed, progress)
+        file = user_path(parse_target(self.recipe.target).location)
+        return Subject(
+            self.module,
+            lambda: self._forward_specs(inputs, progress),
+            self.recipe.seed,
+            progress,
+            self._modes,
+            [str(file)] if file.is_file() else [],
+        )
 
     def arrays(self) -> Iterator[tuple[str, str, Array | None]]:
         inventory = inventory_of(self.module)
