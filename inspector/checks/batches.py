@@ -86,7 +86,8 @@ def _severity(
         return "info"
     if call is not None and _compares_samples(call):
         return "info"
-    if call is not None and call.batch_statistics:
+    if call is not None and (call.batch_statistics or call.output_shapes == [[]]):
+        # A statistic of everything is asked for as such, not by a wrong dim.
         return "warning"
     return "error" if bad & following else "warning"
 
@@ -160,7 +161,8 @@ def batch_size_dependence(evidence: Evidence) -> Iterator[Finding]:
         if says == "time" or (says is None and evidence.of(second_axes_keep_apart)):
             return
     if found.failed:
-        yield _fails(found)
+        if not _is_unbatched(found):
+            yield _fails(found)
         return
     for output in found.outputs:
         yield from _shape_findings(output)
@@ -169,6 +171,13 @@ def batch_size_dependence(evidence: Evidence) -> Iterator[Finding]:
 
 def _told(severity: Severity, message: str, evidence: str, fix: str, may_be_wrong: str) -> Finding:
     return finding(BATCH_SIZE_DEPENDENCE, severity, "", message, evidence, fix, may_be_wrong)
+
+
+def _is_unbatched(found: "BatchAxes") -> bool:
+    """Whether the input is a single sample: a convolution was given an axis less than its kernel has."""
+    failure = found.failed[0].failure
+    operands = failure.operands if failure is not None else []
+    return len(operands) > 1 and len(operands[1].shape) > 2 and len(operands[0].shape) == len(operands[1].shape) - 1
 
 
 def _fails(found: "BatchAxes") -> Finding:

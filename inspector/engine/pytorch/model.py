@@ -1,5 +1,6 @@
 """A PyTorch module as a `LiveModel`."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -51,7 +52,7 @@ from inspector.engine.pytorch.rehearsing import what_if
 from inspector.engine.pytorch.repairing import repair
 from inspector.engine.pytorch.running import Run, previews, run_forward
 from inspector.engine.pytorch.saving import save_state_dict
-from inspector.engine.pytorch.shape_pass import has_lazy, materialise, real_pass
+from inspector.engine.pytorch.shape_pass import has_lazy, materialise, materialised_copy, real_pass
 from inspector.engine.pytorch.signatures import no_forward, refuse_wrong_names
 from inspector.engine.pytorch.source_lines import function_source, script_source
 from inspector.engine.pytorch.structure import dtype_name, opaque_places, static_rows, submodule, totals_of
@@ -288,8 +289,15 @@ class TorchModel(LiveModel):
 
     def subject(self, inputs: list[InputSpec], progress: Progress) -> Subject:
         file = user_path(parse_target(self.recipe.target).location)
+        module = self.module
+        if has_lazy(module):
+            with contextlib.suppress(RequestError):
+                specs = self._forward_specs(inputs, progress)
+                module = materialised_copy(
+                    module, arguments_for(module, specs, self.recipe.seed), self.recipe.seed
+                )
         return Subject(
-            self.module,
+            module,
             lambda: self._forward_specs(inputs, progress),
             self.recipe.seed,
             progress,

@@ -19,10 +19,12 @@ from inspector.engine.pytorch.op_calls import arguments_of, canonical_name
 from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.shape_pass import AFFORDABLE_MULTIPLICATIONS, is_cheap
 from inspector.engine.pytorch.source_lines import is_user_file
+from inspector.engine.pytorch.tensor_calls import is_pointwise
 
 SAMPLES = 3
 AFFINE = 1e-4
 """Of the largest value: how far an affine function in float32 may be from additive."""
+LARGEST = 20 * AFFORDABLE_MULTIPLICATIONS
 SUMS = 1e-3
 """How far probabilities may be from summing to 1."""
 OF_WEIGHTS = {
@@ -123,7 +125,7 @@ class Flow:
 def flow(subject: Subject) -> Flow:
     """Record one pass. Raises RequestError where it fails or would take too long."""
     arguments, samples = arguments_for_flow(subject)
-    if not is_cheap(subject.module, arguments, AFFORDABLE_MULTIPLICATIONS):
+    if not is_cheap(subject.module, arguments, LARGEST):
         raise RequestError("the model is too large to be run several times")
     tracer = _Tracer(arguments)
     recorder = Recorder(subject.module)
@@ -232,6 +234,10 @@ class _Tracer:
     def _is_affine(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Whether f(a + b) − f(a) − f(b) + f(0) vanishes for two random a, b in the place of what came."""
         name = getattr(func, "__name__", "")
+        came = [tensor for tensor in tensors_in((args, kwargs)) if id(tensor) in self._makers]
+        known = _known_affine(func, args, kwargs, came)
+        if known is not None:
+            return known
         if name in ("__set__", "__setitem__") or any(
             not tensor.is_floating_point() for tensor in tensors_in((args, kwargs)) if id(tensor) in self._makers
         ):
@@ -266,6 +272,41 @@ class _Tracer:
             return False
         largest = max([float(each.abs().max()) for each in (both, a, b, zero) if each.numel()], default=0.0)
         return bool(((both - a - b + zero).abs() <= AFFINE * largest).all())
+
+
+_AFFINE = {
+    "view", "reshape", "flatten", "squeeze", "unsqueeze", "permute", "transpose", "contiguous", "getitem", "cat", "stack",
+    "add", "sub", "iadd", "radd", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d", "adaptive_avg_pool3d", "mean", "sum", "chunk", "split", "expand",
+}  # fmt: skip
+_NOT_AFFINE = {
+    "instance_norm", "group_norm", "layer_norm", "rms_norm", "max_pool1d", "max_pool2d", "max_pool3d", "softmax",
+    "log_softmax", "lstm", "gru", "scaled_dot_product_attention", "multi_head_attention_forward",
+}  # fmt: skip
+_FEW = 64
+
+
+def _known_affine(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], came: list[torch.Tensor]) -> bool | None:
+    """What needs no trial on tensors of the full size; None where it does."""
+    name = canonical_name(func)
+    if name in _NOT_AFFINE:
+        return False
+    if not all(tensor.is_floating_point() for tensor in came):
+        return False
+    if name in _AFFINE or (name in OF_WEIGHTS and len(came) == 1):
+        return True
+    if name == "batch_norm":
+        return not (kwargs.get("training") or (len(args) > 5 and args[5]))
+    alone = len(came) == 1 and len(list(tensors_in((args, kwargs)))) == 1
+    if not alone or not is_pointwise(func) or len(args) == 0 or args[0] is not came[0]:
+        return None
+    a, b = torch.linspace(-9, 7, _FEW, dtype=came[0].dtype), torch.linspace(-2, 13, _FEW, dtype=came[0].dtype).flip(0)
+    try:
+        both, one, other, zero = (func(each, *args[1:], **kwargs) for each in (a + b, a.clone(), b.clone(), 0 * a))
+        largest = float(torch.stack([both, one, other, zero]).abs().max())
+        return bool(((both - one - other + zero).abs() <= AFFINE * largest).all())
+    except (RuntimeError, TypeError, ValueError):
+        return None
 
 
 _WITH_PROBABILITIES = {"softmax", "log_softmax", "cross_entropy", "nll_loss", "sigmoid", "logsigmoid", "div", "log"}
