@@ -53,8 +53,8 @@ def with_keyword(file: str, call: ast.Call, keyword: str, value: str) -> str:
     return _diff(file, (last, end), (last, end), f"{separator}{keyword}={value}")
 
 
-def replaced(file: str, node: ast.expr, text: str) -> str:
-    """The diff that puts other text in the place of an expression."""
+def replaced(file: str, node: ast.expr | ast.stmt, text: str) -> str:
+    """The diff that puts other text in the place of an expression or a statement."""
     start = node.lineno, node.col_offset
     return _diff(file, start, (node.end_lineno or node.lineno, node.end_col_offset or 0), text)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from inspector.core.patches import callee, parsed, with_keyword
+from inspector.core.patches import callee, parsed, replaced, with_keyword
 from inspector.core.table import Source
 from inspector.engine.pytorch.experiments.subject import Subject
 from inspector.engine.pytorch.source_lines import is_user_file, line_of
@@ -43,6 +43,39 @@ class ConstructorLines:
         """The line that made the module at a path."""
         found = self.call_of(path)
         return line_of(found[0], found[1].lineno) if found is not None else None
+
+    def as_buffer(self, path: str) -> str:
+        """The diff that registers the tensor that a module's attribute holds; "" where no single line assigns it."""
+        owner, _, name = path.rpartition(".")
+        kind = type(self.module.get_submodule(owner))
+        file = _file_of(kind)
+        values = _registrations(file, kind, name) if file is not None else []
+        if file is None or len(values) != 1 or not isinstance(values[0], ast.expr):
+            return ""
+        statement = next(
+            (
+                node
+                for body in _bodies(file, kind)
+                for node in ast.walk(body)
+                if isinstance(node, ast.Assign) and node.value is values[0] and len(node.targets) == 1
+            ),
+            None,
+        )
+        if statement is None or isinstance(values[0], ast.List | ast.Dict | ast.ListComp):
+            return ""
+        me = ast.unparse(statement.targets[0]).partition(".")[0]
+        return replaced(file, statement, f'{me}.register_buffer("{name}", {ast.unparse(values[0])})')
+
+    def device_near(self, at: Source) -> str:
+        """How the function around a line says where its first input lies: ``x.device``; "" where it has none."""
+        tree = parsed(at.file)
+        functions = [
+            node
+            for node in (ast.walk(tree) if tree is not None else ())
+            if isinstance(node, ast.FunctionDef) and node.lineno <= at.line <= (node.end_lineno or node.lineno)
+        ]
+        arguments = max(functions, key=lambda node: node.lineno).args.args[1:] if functions else []
+        return f"{arguments[0].arg}.device" if arguments else ""
 
     def with_keyword(self, path: str, keyword: str, value: str) -> str:
         """The diff that makes the module at a path with another argument; "" where its call is not found."""
