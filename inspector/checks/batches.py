@@ -130,8 +130,10 @@ def _evidence(found: "Mixing", convention: "SequenceConvention", layer: str | No
         line = f" (line {found.moved.source.line})" if found.moved.source is not None else ""
         told.append(f"before that, {found.moved.type}{line} takes the samples off their axis")
     if convention.text:
-        told.append(f"the source says that {'samples' if convention.first == 'batch' else 'steps'} come first: "
-                    f"{convention.text}")
+        told.append(
+            f"the source says that {'samples' if convention.first == 'batch' else 'steps'} come first: "
+            f"{convention.text}"
+        )
     return "; ".join(told)
 
 
@@ -161,7 +163,7 @@ def batch_size_dependence(evidence: Evidence) -> Iterator[Finding]:
         if says == "time" or (says is None and evidence.of(second_axes_keep_apart)):
             return
     if found.failed:
-        if not _is_unbatched(found):
+        if not _is_unbatched(found) and not _depends_on_values(found):
             yield _fails(found)
         return
     for output in found.outputs:
@@ -171,6 +173,12 @@ def batch_size_dependence(evidence: Evidence) -> Iterator[Finding]:
 
 def _told(severity: Severity, message: str, evidence: str, fix: str, may_be_wrong: str) -> Finding:
     return finding(BATCH_SIZE_DEPENDENCE, severity, "", message, evidence, fix, may_be_wrong)
+
+
+def _depends_on_values(found: "BatchAxes") -> bool:
+    """Whether an index was drawn that is beyond a table, which other samples do as well."""
+    failure = found.failed[0].failure
+    return failure is not None and failure.type == "IndexError" and "index out of range in self" in failure.message
 
 
 def _is_unbatched(found: "BatchAxes") -> bool:
@@ -185,7 +193,7 @@ def _fails(found: "BatchAxes") -> Finding:
     assert run.failure is not None
     worked = [str(run.samples) for run in found.runs if run.failure is None]
     failed = [str(run.samples) for run in found.failed]
-    told = finding(
+    return finding(
         BATCH_SIZE_DEPENDENCE,
         "warning",
         run.failure.path,
@@ -197,7 +205,6 @@ def _fails(found: "BatchAxes") -> Finding:
         "inputs whose first axis is not that of the samples, such as the nodes of a graph",
         run.failure.source,
     )
-    return told
 
 
 def _shape_findings(output: "OutputAxes") -> Iterator[Finding]:

@@ -1,6 +1,18 @@
 """All rules, by id: importing this registers every family."""
 
-from inspector.checks import batches, files, geometry, heads, indices, loading, norms, placing, reshapes, still_default, weights
+from inspector.checks import (
+    batches,
+    files,
+    geometry,
+    heads,
+    indices,
+    loading,
+    norms,
+    placing,
+    reshapes,
+    still_default,
+    weights,
+)
 from inspector.checks.rules import RULES
 
 __all__ = ["OF_VALUES", "RULES"]

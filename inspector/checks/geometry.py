@@ -36,12 +36,20 @@ def conv_geometry(evidence: Evidence) -> Iterator[Finding]:
         # An ONNX graph has rows, and no module to run.
         if evidence.traced.model.framework == "torch":
             raise
-    yield from _noted(rows, "never read", "pixels that no window reads",
-                      "make the kernel as long as the stride, or the size a multiple of it",
-                      "where another branch reads them, as around the projection of a residual block")
-    yield from _noted(rows, "checkerboard", "taps that overlap unevenly, which shows as a checkerboard",
-                      "make the kernel of the transposed convolution a multiple of its stride",
-                      "where what follows smooths it")
+    yield from _noted(
+        rows,
+        "never read",
+        "pixels that no window reads",
+        "make the kernel as long as the stride, or the size a multiple of it",
+        "where another branch reads them, as around the projection of a residual block",
+    )
+    yield from _noted(
+        rows,
+        "checkerboard",
+        "taps that overlap unevenly, which shows as a checkerboard",
+        "make the kernel of the transposed convolution a multiple of its stride",
+        "where what follows smooths it",
+    )
     yield from _beyond(rows)
 
 
@@ -60,8 +68,8 @@ def _on_padding(evidence: Evidence) -> Iterator[Finding]:
             "warning",
             node.path,
             f"{share:.0%} of the kernel of {node.path or node.type} meets padding only: those weights are never used",
-            f"a kernel of {shape(kernel)} on a map of {shape(given[-len(kernel):])}, padding "
-            f"{node.settings.get('padding')}, dilation {node.settings.get('dilation')}; the gradient of the others is 0",
+            f"a kernel of {shape(kernel)} on a map of {shape(given[-len(kernel) :])}, padding "
+            f"{node.settings.get('padding')}, dilation {node.settings.get('dilation')}; they get no gradient",
             "stride less before it, give the model larger inputs, or make the kernel smaller",
             "where inputs are larger in use than in this pass",
             node.source,

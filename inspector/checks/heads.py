@@ -146,14 +146,16 @@ def _of_loss(node: "Node") -> Iterator[Finding]:
 
 
 def _wanted(name: str) -> str:
-    return "logits, to which it applies log-softmax itself" if name == "cross_entropy" else "logarithms of probabilities"
+    return (
+        "logits, to which it applies log-softmax itself" if name == "cross_entropy" else "logarithms of probabilities"
+    )
 
 
 def _floor(classes: int) -> str:
     low = math.log(math.e + classes - 1) - 1
     high = math.log(math.e * 1 + classes - 1)
     return (
-        f"cross-entropy of probabilities of {classes} classes cannot go below ln(e + {classes} − 1) − 1 = {low:.3f}, nor "
+        f"cross-entropy of probabilities of {classes} classes cannot go below ln(e + {classes} − 1) − 1 = {low:.3f} or "
         f"above {high:.3f}"
     )
 
@@ -183,7 +185,7 @@ def _of_output(flow: "Flow", place: int, final: "Final", text: str) -> Iterator[
             "error",
             path,
             f"output {place} went through sigmoid, and the file trains with a loss that applies it itself",
-            f"between {number(final.low)} and {number(final.high)}; BCEWithLogits of values within [0, 1] cannot go below "
+            f"between {number(final.low)} and {number(final.high)}; BCEWithLogits of values in [0, 1] stays above "
             f"ln(1 + 1/e) = {math.log(1 + 1 / math.e):.3f} for a positive",
             "leave out the sigmoid, or take BCELoss",
             "where that loss is for another output",

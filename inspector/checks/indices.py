@@ -10,7 +10,7 @@ from inspector.core.wording import number
 INDEX_RANGE = rule(
     "NN901",
     "index-range",
-    "Indices beyond the table that they point into, tables of positions shorter than the sequence, rows for padding that "
+    "Indices beyond the table that they point into, tables of positions shorter than the sequence, padding rows that "
     "are not zero.",
     "Passes with the inputs that the source declares, and with every index at the largest and the smallest value that "
     "fits the first table: an index error is an error. Any norm of a padding row but 0 is a warning.",
@@ -28,7 +28,7 @@ def index_range(evidence: Evidence) -> Iterator[Finding]:
             INDEX_RANGE,
             "warning",
             f"{row.path}.weight".lstrip("."),
-            f"row {row.row} of {row.path or 'the table'} stands for padding and is not zero; no gradient will change it",
+            f"row {row.row} of {row.path or 'the table'} stands for padding and is not zero; no gradient changes it",
             f"its norm is {number(row.norm)}, that of other rows {number(row.others)} on average",
             "after initialising: with torch.no_grad(): weight[padding_idx].zero_()",
             "where padding has a vector of its own on purpose",

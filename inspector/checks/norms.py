@@ -23,7 +23,7 @@ NORM_OR_MODE = rule(
     "Normalisations that are given one value to normalise, train and eval mode mixed up, and chance left in eval mode.",
     "One value for each mean: the result is 0 whatever comes in. Running statistics of 0 and 1 with no batch counted "
     "beside loaded weights. Two passes in eval mode that differ by more than 1e-5 of the largest value.",
-    "torch.nn.functional.batch_norm refuses one value in train mode; measured: LayerNorm(1) is exactly 0, GroupNorm with "
+    "torch.nn.functional.batch_norm refuses one value in train mode; measured: LayerNorm(1) is 0, GroupNorm with "
     "one element a group about 1e-5.",
 )
 USELESS_BIAS = rule(
@@ -222,7 +222,9 @@ def _refused(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _of_chance(call: "ChanceCall | None", largest: float) -> Finding:
-    evidence = f"two passes on the same input with other random numbers differ by {number(largest)} of the largest value"
+    evidence = (
+        f"two passes on the same input with other random numbers differ by {number(largest)} of the largest value"
+    )
     drops = call is not None and (call.name in _CHANCE or call.name == "scaled_dot_product_attention")
     if call is None or not drops:
         where = f": {call.type} in {call.path or 'the model'}" if call is not None else ""

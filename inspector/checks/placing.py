@@ -1,5 +1,6 @@
 """Tensors on the wrong device or of the wrong dtype, found without either."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -28,11 +29,10 @@ DEVICE_OR_DTYPE = rule(
 def device_or_dtype(evidence: Evidence) -> Iterator[Finding]:
     """What lies where, then what a GPU and bfloat16 would say."""
     yield from _mixed(evidence)
-    yield from _on_gpu(evidence)
-    try:
+    with contextlib.suppress(NotObservedError):
+        # What hinders this pass hinders the next one too, which says so.
         yield from _in_half(evidence)
-    except NotObservedError:
-        return
+    yield from _on_gpu(evidence)
 
 
 def _mixed(evidence: Evidence) -> Iterator[Finding]:
@@ -44,7 +44,9 @@ def _mixed(evidence: Evidence) -> Iterator[Finding]:
             continue
         usual = max(groups, key=lambda name: len(groups[name]))
         others = {name: keys for name, keys in groups.items() if name != usual}
-        named = "; ".join(f"{name}: {', '.join(keys[:4])}{' …' if len(keys) > 4 else ''}" for name, keys in others.items())
+        named = "; ".join(
+            f"{name}: {', '.join(keys[:4])}{' …' if len(keys) > 4 else ''}" for name, keys in others.items()
+        )
         yield finding(
             DEVICE_OR_DTYPE,
             "warning",
@@ -60,22 +62,28 @@ def _on_gpu(evidence: Evidence) -> Iterator[Finding]:
     from inspector.engine.pytorch.experiments.devices import gpu_pass
 
     found = evidence.of(gpu_pass)
-    if not found.is_device_mismatch:
+    if found.problem and not found.is_device_mismatch:
+        raise NotObservedError(f"a pass that pretends to run on a GPU cannot be made: {found.problem}")
+    if not found.problem:
         return
     made = found.source is not None and not _names_held(found)
     told = finding(
         DEVICE_OR_DTYPE,
         "warning" if found.chooses else "error",
         found.path,
-        "the model would fail on a GPU: " + (
-            f"a tensor made in forward stays on the CPU" if made else
-            f"{', '.join(_named(found))} is no registered tensor, so model.to() leaves it on the CPU"
+        "the model would fail on a GPU: "
+        + (
+            "a tensor made in forward stays on the CPU"
+            if made
+            else f"{', '.join(_named(found))} is no registered tensor, so model.to() leaves it on the CPU"
         ),
         f"a pass in which all that is registered seems to lie on a GPU: {found.problem}",
-        "make it where its partners lie: device=x.device" if made
+        "make it where its partners lie: device=x.device"
+        if made
         else "self.register_buffer(name, tensor) for tensors, nn.ModuleList for modules",
         "code that moves it before use in a way that asks for the GPU there is"
-        if found.chooses else "a model that never leaves the CPU",
+        if found.chooses
+        else "a model that never leaves the CPU",
         found.source,
     )
     yield replace(told, patch=_patch(evidence, found, made))
@@ -124,7 +132,7 @@ def _in_half(evidence: Evidence) -> Iterator[Finding]:
             return
         yield finding(
             DEVICE_OR_DTYPE,
-            "warning",
+            "info",
             "",
             "the model fails in bfloat16, where all that is registered is of that dtype",
             found.problem,
@@ -135,7 +143,7 @@ def _in_half(evidence: Evidence) -> Iterator[Finding]:
     elif found.promoted:
         yield finding(
             DEVICE_OR_DTYPE,
-            "warning",
+            "info",
             found.first_path,
             f"in bfloat16 {things(len(found.promoted), 'output')} comes back in float32"
             + (f": {found.first} promotes" if found.first else ""),

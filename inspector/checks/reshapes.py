@@ -106,8 +106,9 @@ def _finding(node: "Node", before: list[int], after: list[int]) -> Finding:
         f"{node.type} makes {shape(after)} of {shape(before)} without swapping axes: values of different places "
         "are mixed up",
         _evidence(before, after),
-        f"write .permute({', '.join(map(str, order))})" if order else "split axes with view, then swap them with "
-        "transpose, and merge them last",
+        f"write .permute({', '.join(map(str, order))})"
+        if order
+        else "split axes with view, then swap them with transpose, and merge them last",
         "where the order of the elements is arranged for before, or does not matter",
         node.source,
     )
@@ -121,7 +122,7 @@ def _evidence(before: list[int], after: list[int]) -> str:
     offset = 1
     for size in after[axis + 1 :]:
         offset *= size
-    index = []
+    index: list[int] = []
     for size in reversed(before):
         index.insert(0, offset % size)
         offset //= size

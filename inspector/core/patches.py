@@ -7,11 +7,16 @@ import os
 from functools import lru_cache
 
 
-@lru_cache(maxsize=64)
 def parsed(file: str) -> ast.Module | None:
-    """The syntax tree of a file; None where it cannot be read."""
+    """The syntax tree of a file as it is now; None where it cannot be read."""
+    linecache.checkcache(file)
+    return _parsed("".join(linecache.getlines(file)))
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> ast.Module | None:
     try:
-        return ast.parse("".join(linecache.getlines(file)))
+        return ast.parse(text)
     except (SyntaxError, ValueError):
         return None
 
@@ -19,7 +24,9 @@ def parsed(file: str) -> ast.Module | None:
 def callee(call: ast.Call) -> str:
     """The last part of what is called: ``Linear`` of ``nn.Linear(3, 4)``."""
     function = call.func
-    return function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+    return (
+        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+    )
 
 
 def calls_at(file: str, line: int, name: str) -> list[ast.Call]:
@@ -30,7 +37,9 @@ def calls_at(file: str, line: int, name: str) -> list[ast.Call]:
     return [
         node
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and callee(node) == name and node.lineno <= line <= (node.end_lineno or node.lineno)
+        if isinstance(node, ast.Call)
+        and callee(node) == name
+        and node.lineno <= line <= (node.end_lineno or node.lineno)
     ]
 
 
@@ -48,7 +57,7 @@ def with_keyword(file: str, call: ast.Call, keyword: str, value: str) -> str:
         separator = " "
     elif not before:
         # The bracket stands alone: the argument goes behind the last one.
-        node = max([*call.args, *(each.value for each in call.keywords)], key=lambda one: (one.end_lineno or 0))
+        node = max([*call.args, *(each.value for each in call.keywords)], key=lambda one: one.end_lineno or 0)
         last, end = node.end_lineno or node.lineno, node.end_col_offset or 0
     return _diff(file, (last, end), (last, end), f"{separator}{keyword}={value}")
 

@@ -293,9 +293,7 @@ class TorchModel(LiveModel):
         if has_lazy(module):
             with contextlib.suppress(RequestError):
                 specs = self._forward_specs(inputs, progress)
-                module = materialised_copy(
-                    module, arguments_for(module, specs, self.recipe.seed), self.recipe.seed
-                )
+                module = materialised_copy(module, arguments_for(module, specs, self.recipe.seed), self.recipe.seed)
         return Subject(
             module,
             lambda: self._forward_specs(inputs, progress),

@@ -161,7 +161,9 @@ def _with(subject: Subject, specs: list[InputSpec], axes: Axes, given: int) -> B
     shapes = [run.shapes for run in runs if run.shapes is not None]
     outputs: list[OutputAxes] = []
     if len(shapes) == len(SIZES) and len({len(one) for one in shapes}) == 1:
-        outputs = [_output(number, [list(one) for one in each]) for number, each in enumerate(zip(*shapes, strict=True))]
+        outputs = [
+            _output(number, [list(one) for one in each]) for number, each in enumerate(zip(*shapes, strict=True))
+        ]
     if outputs:
         runs.append(_run(subject, specs, axes, 1))
     return BatchAxes(specs, axes, runs, outputs, None, given)

@@ -23,7 +23,8 @@ class ConstructorLines:
     def call_of(self, path: str) -> tuple[str, ast.Call] | None:
         """File and call that made the module at a path; None where no single call did."""
         kind = type(self.module.get_submodule(path)).__name__
-        parent, steps = path, []
+        parent = path
+        steps: list[str] = []
         while parent:
             parent, _, step = parent.rpartition(".")
             steps.insert(0, step)
@@ -35,7 +36,12 @@ class ConstructorLines:
                 )
         for file in self.files:
             tree = parsed(file)
-            if tree is not None and (found := _among(file, [tree], [], kind)):
+            if tree is None:
+                continue
+            roots = _calls_of(tree, type(self.module).__name__)
+            if len(roots) == 1 and (found := _among(file, [*roots], steps, kind)):
+                return found
+            if found := _among(file, [tree], [], kind):
                 return found
         return None
 
@@ -127,5 +133,9 @@ def _among(file: str, nodes: list[ast.AST], steps: list[str], kind: str) -> tupl
             node = node.args[int(step)]
         if isinstance(node, ast.Call) and callee(node) == kind:
             return file, node
-    calls = [each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Call) and callee(each) == kind]
+    calls = [each for node in nodes for each in _calls_of(node, kind)]
     return (file, calls[0]) if len(calls) == 1 else None
+
+
+def _calls_of(tree: ast.AST, name: str) -> list[ast.Call]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call) and callee(node) == name]

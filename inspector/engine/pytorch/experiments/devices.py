@@ -1,7 +1,7 @@
 """Whether a model would run on another device or in half precision, tried without either.
 
-Every parameter, buffer and input seems to lie on a GPU: a tensor that the model holds besides, or makes on the CPU, meets
-them and raises. Nothing is computed.
+Every parameter, buffer and input seems to lie on a GPU: a tensor that the model holds besides, or makes on the CPU,
+meets them and raises. Nothing is computed.
 """
 
 from dataclasses import dataclass
@@ -143,7 +143,7 @@ def _runs(subject: Subject) -> None:
 
 
 def _held(model: nn.Module) -> list[str]:
-    """Tensors in the attributes of modules, also in lists and dictionaries, and modules there that are registered nowhere."""
+    """Attributes with tensors, or with modules, that are registered nowhere, also in lists and dictionaries."""
     registered = {id(module) for module in modules_of(model)}
     tensors = {id(tensor) for tensor in [*model.parameters(), *model.buffers()]}
     found = []

@@ -1,5 +1,6 @@
 """Tensors that seem to lie on a GPU where there is none: the one place that leans on torch's private fake tensors."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -9,8 +10,12 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from inspector.core.errors import RequestError
+from inspector.engine.pytorch.mixed_dtypes import TAKE_ONE_DTYPE
+from inspector.engine.pytorch.nested import tensors_in, with_tensors
+from inspector.engine.pytorch.op_calls import canonical_name
 
 GPU = "cuda"
+_LACKING = ("not linked with support", "not compiled with CUDA")
 
 
 class Pretence:
@@ -31,12 +36,18 @@ def pretending() -> Iterator[Pretence]:
     """While entered, tensors are fake. Raises RequestError where this torch has no such mode, or another one."""
     kind = _mode_class()
     if kind is None:
-        raise RequestError(f"torch {torch.__version__} has no fake tensors, with which a GPU is tried where there is none")
+        raise RequestError(
+            f"torch {torch.__version__} has no fake tensors, with which a GPU is tried where there is none"
+        )
     with ExitStack() as stack:
         try:
             mode = kind(allow_non_fake_inputs=True)
         except TypeError as problem:
             raise RequestError(f"the fake tensors of torch {torch.__version__} are made in another way") from problem
+        # It logs what fails, which is what is asked for here.
+        log = logging.getLogger("torch._subclasses.fake_tensor")
+        stack.callback(setattr, log, "disabled", log.disabled)
+        log.disabled = True
         stack.enter_context(torch.no_grad())
         stack.enter_context(_WithoutGradients())
         stack.enter_context(mode)
@@ -66,7 +77,8 @@ def registered_as(modules: list[nn.Module], change: Callable[[torch.Tensor], tor
 def is_mismatch(problem: BaseException) -> bool:
     """Whether operands lay on several devices."""
     return type(problem).__name__ == "FakeTensorDeviceMismatchError" or any(
-        words in str(problem) for words in ("two different devices", "on the same device", "Unhandled FakeTensor Device")
+        words in str(problem)
+        for words in ("two different devices", "on the same device", "Unhandled FakeTensor Device")
     )
 
 
@@ -80,7 +92,30 @@ class _WithoutGradients(TorchFunctionMode):
             args, kwargs = (False,), {}
         if getattr(func, "__name__", "") == "requires_grad_":
             return args[0]
-        return func(*args, **(kwargs or {}))
+        if canonical_name(func) in TAKE_ONE_DTYPE:
+            # The stand-ins of some fused kernels do not look at the devices of what they are given.
+            devices = sorted({str(tensor.device) for tensor in tensors_in((args, kwargs or {})) if tensor.ndim})
+            if len(devices) > 1:
+                name = canonical_name(func)
+                raise RuntimeError(f"{name}: expected all tensors to be on the same device, found {devices}")
+        try:
+            return func(*args, **(kwargs or {}))
+        except (RuntimeError, AssertionError) as problem:
+            if not any(words in str(problem) for words in _LACKING):
+                raise
+            return _as_on_cpu(func, args, kwargs or {})
+
+
+def _as_on_cpu(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a fused kernel that this build lacks would return: its shapes are those of the CPU's."""
+    devices = {tensor.device for tensor in tensors_in((args, kwargs)) if tensor.ndim}
+
+    def on(device: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+        return lambda tensor: torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=device)
+
+    there_args, there_kwargs = with_tensors((args, kwargs), on("cpu"))
+    made = func(*there_args, **there_kwargs)
+    return with_tensors(made, on(devices.pop())) if len(devices) == 1 else made
 
 
 def _mode_class() -> Any:

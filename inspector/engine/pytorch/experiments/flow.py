@@ -275,8 +275,8 @@ class _Tracer:
 
 
 _AFFINE = {
-    "view", "reshape", "flatten", "squeeze", "unsqueeze", "permute", "transpose", "contiguous", "getitem", "cat", "stack",
-    "add", "sub", "iadd", "radd", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d",
+    "view", "reshape", "flatten", "squeeze", "unsqueeze", "permute", "transpose", "contiguous", "getitem", "cat",
+    "stack", "add", "sub", "iadd", "radd", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d",
     "adaptive_avg_pool2d", "adaptive_avg_pool3d", "mean", "sum", "chunk", "split", "expand",
 }  # fmt: skip
 _NOT_AFFINE = {
@@ -317,9 +317,7 @@ def probability_axes(tensor: torch.Tensor) -> list[int]:
     if not tensor.is_floating_point() or not tensor.numel() or bool((tensor < 0).any()):
         return []
     return [
-        axis
-        for axis, size in enumerate(tensor.shape)
-        if size > 1 and bool(((tensor.sum(axis) - 1).abs() < SUMS).all())
+        axis for axis, size in enumerate(tensor.shape) if size > 1 and bool(((tensor.sum(axis) - 1).abs() < SUMS).all())
     ]
 
 

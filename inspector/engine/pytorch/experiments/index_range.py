@@ -118,14 +118,14 @@ def _described(subject: Subject, given: str, problem: BaseException, recorder: R
         return None
     name, tensors = canonical_name(call.func), list(tensors_in((call.args, call.kwargs)))
     failure = describe_failure(problem, subject.module, recorder)
-    if isinstance(problem, IndexError) and name in _LOOK_UPS:
-        indices = [tensor for tensor in tensors if not tensor.is_floating_point() and tensor.numel()]
-        tables = [tensor for tensor in tensors if tensor.is_floating_point()]
-        low = min((int(tensor.min()) for tensor in indices), default=None)
-        high = max((int(tensor.max()) for tensor in indices), default=None)
-        rows = int(tables[0].shape[0]) if tables else None
-        key = call.keys.get(id(tables[0]), "") if tables else ""
-        return OutOfRange(given, failure.message, failure.path, failure.source, key, rows, low, high, failure.explanation)
+    indices = [tensor for tensor in tensors if not tensor.is_floating_point() and tensor.numel()]
+    tables = [tensor for tensor in tensors if tensor.is_floating_point() and tensor.ndim]
+    if isinstance(problem, IndexError) and name in _LOOK_UPS and indices and tables and "out of" in failure.message:
+        low, high = min(int(tensor.min()) for tensor in indices), max(int(tensor.max()) for tensor in indices)
+        key, rows = call.keys.get(id(tables[0]), ""), int(tables[0].shape[0])
+        return OutOfRange(
+            given, failure.message, failure.path, failure.source, key, rows, low, high, failure.explanation
+        )
     return _too_short(subject, given, tensors, failure.message, failure.path, failure.source, failure.explanation)
 
 
@@ -150,4 +150,3 @@ def _too_short(
             continue
         return OutOfRange(given, message, path, source, holding.key, short[0][0], None, short[0][1] - 1, explanation)
     return None
-

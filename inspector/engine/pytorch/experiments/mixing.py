@@ -247,7 +247,7 @@ class _Watch:
         return made
 
     def _call(self, record: CallRecord) -> Call:
-        func, args, kwargs = self._functions.pop(id(record), (None, (), {}))
+        func, args, _ = self._functions.pop(id(record), (None, (), {}))
         name = canonical_name(func) if func is not None else ""
         integers = [tensor for tensor in tensors_in(args) if not tensor.is_floating_point() and tensor.ndim]
         statistics = name == "batch_norm" or isinstance(record.module, torch.nn.modules.batchnorm._BatchNorm)

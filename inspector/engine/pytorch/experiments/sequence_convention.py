@@ -8,7 +8,9 @@ from inspector.engine.pytorch.experiments.subject import Subject
 from inspector.engine.pytorch.source_lines import is_user_file
 
 _BATCH = re.compile(r"(b|bs|bsz|bsize|batch\w*|n|nb|n_batch|num_samples|samples)$", re.I)
-_TIME = re.compile(r"(t|s|l|len|length|seq\w*|time\w*|steps?|n_steps|frames?|tokens?|src_len|tgt_len|positions?)$", re.I)
+_TIME = re.compile(
+    r"(t|s|l|len|length|seq\w*|time\w*|steps?|n_steps|frames?|tokens?|src_len|tgt_len|positions?)$", re.I
+)
 _UNPACKED = re.compile(r"(\w+)\s*,\s*(\w+)[\w\s,]*=\s*\w+(?:\.shape|\.size\(\))")
 _SIZE = re.compile(r"(\w+)\s*=\s*\w+(?:\.size\(|\.shape\[)\s*(\d)\s*[\])]")
 _WRITTEN = re.compile(r"[(\[]\s*(\w+)\s*[,x×*]\s*(\w+)")

@@ -31,7 +31,9 @@ class SequenceLayers:
 
 def sequence_layers(subject: Subject) -> SequenceLayers:
     """By torch's own classes: the convention is theirs."""
-    return SequenceLayers({path: _time_first(module) for path, module in subject.module.named_modules() if isinstance(module, _LAYERS)})
+    return SequenceLayers(
+        {path: _time_first(module) for path, module in subject.module.named_modules() if isinstance(module, _LAYERS)}
+    )
 
 
 def _time_first(module: nn.Module) -> bool:
