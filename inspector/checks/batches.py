@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from inspector.checks.evidence import Evidence
-from inspector.checks.rules import finding, looks, rule
+from inspector.checks.rules import finding, looks_at_module, rule
 from inspector.core.findings import Finding, Severity
 from inspector.core.wording import shape, things
 
@@ -34,7 +34,7 @@ BATCH_SIZE_DEPENDENCE = rule(
 )
 
 
-@looks(BATCH_MIXING)
+@looks_at_module(BATCH_MIXING)
 def batch_mixing(evidence: Evidence) -> Iterator[Finding]:
     """By perturbing the samples in turn."""
     from inspector.engine.pytorch.experiments.batch_axes import batch_axes
@@ -150,7 +150,7 @@ def _fix(found: "Mixing", layer: str | None) -> str:
     return "look at the dim of that call: 0 is the batch; reduce or normalise over a later one"
 
 
-@looks(BATCH_SIZE_DEPENDENCE)
+@looks_at_module(BATCH_SIZE_DEPENDENCE)
 def batch_size_dependence(evidence: Evidence) -> Iterator[Finding]:
     """By running with other numbers of samples."""
     from inspector.engine.pytorch.experiments.batch_axes import batch_axes

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from inspector.checks.evidence import Evidence, NotObservedError
+from inspector.checks.evidence import Evidence
 from inspector.checks.rules import finding, looks, rule
 from inspector.core.findings import Finding
 from inspector.core.table import Row
@@ -30,12 +30,8 @@ TOLD = 3
 def conv_geometry(evidence: Evidence) -> Iterator[Finding]:
     """By the taps of each kernel, then by what the rows of the table say."""
     rows = evidence.traced.rows
-    try:
+    if evidence.traced.model.framework == "torch":
         yield from _on_padding(evidence)
-    except NotObservedError:
-        # An ONNX graph has rows, and no module to run.
-        if evidence.traced.model.framework == "torch":
-            raise
     yield from _noted(
         rows,
         "never read",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from inspector.checks.evidence import Evidence
-from inspector.checks.rules import finding, looks, rule
+from inspector.checks.rules import finding, looks_at_module, rule
 from inspector.core.findings import Finding, Severity
 from inspector.core.patches import calls_at, with_keyword
 from inspector.core.table import Source
@@ -33,7 +33,7 @@ _NEGATIVE = re.compile(r"\bNLLLoss|\bnll_loss\(")
 _LOG = re.compile(r"\.log\(|torch\.log\(")
 
 
-@looks(SOFTMAX_MISUSE)
+@looks_at_module(SOFTMAX_MISUSE)
 def softmax_misuse(evidence: Evidence) -> Iterator[Finding]:
     """Call by call, then the outputs."""
     from inspector.engine.pytorch.experiments.flow import flow
@@ -239,7 +239,7 @@ NO_NONLINEARITY = rule(
 )
 
 
-@looks(NO_NONLINEARITY)
+@looks_at_module(NO_NONLINEARITY)
 def no_nonlinearity(evidence: Evidence) -> Iterator[Finding]:
     """The model as a whole, else the spans within it."""
     from inspector.engine.pytorch.experiments.affine import affine_model

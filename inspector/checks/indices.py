@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from inspector.checks.evidence import Evidence
-from inspector.checks.rules import finding, looks, rule
+from inspector.checks.rules import finding, looks_at_module, rule
 from inspector.core.findings import Finding
 from inspector.core.wording import number
 
@@ -18,7 +18,7 @@ INDEX_RANGE = rule(
 )
 
 
-@looks(INDEX_RANGE)
+@looks_at_module(INDEX_RANGE)
 def index_range(evidence: Evidence) -> Iterator[Finding]:
     """The rows for padding first, then the passes."""
     from inspector.engine.pytorch.experiments.index_range import out_of_range, padding_rows

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from inspector.checks.evidence import Evidence, NotObservedError
-from inspector.checks.rules import finding, looks, rule
+from inspector.checks.rules import finding, looks_at_module, rule
 from inspector.core.findings import Finding, Severity
 from inspector.core.patches import calls_at, replaced, with_keyword
 from inspector.core.table import Source
@@ -40,7 +40,7 @@ _NORMS = {"batch_norm", "instance_norm", "group_norm", "layer_norm", "rms_norm"}
 _CHANCE = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "rrelu"}
 
 
-@looks(NORM_OR_MODE)
+@looks_at_module(NORM_OR_MODE)
 def norm_or_mode(evidence: Evidence) -> Iterator[Finding]:
     """What can be seen at rest first, then what passes show."""
     yield from _at_rest(evidence)
@@ -261,7 +261,7 @@ def _with_training(call: "ChanceCall") -> str:
     return with_keyword(call.source.file, calls[0], "training", "self.training")
 
 
-@looks(USELESS_BIAS)
+@looks_at_module(USELESS_BIAS)
 def useless_bias(evidence: Evidence) -> Iterator[Finding]:
     """By the gradient, for the layers that a normalisation follows."""
     from inspector.engine.pytorch.experiments.bias_gradients import bias_gradients

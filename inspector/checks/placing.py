@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from inspector.checks.evidence import Evidence, NotObservedError
-from inspector.checks.rules import finding, looks, rule
+from inspector.checks.rules import finding, looks_at_module, rule
 from inspector.core.findings import Finding
 from inspector.core.wording import things
 
@@ -25,7 +25,7 @@ DEVICE_OR_DTYPE = rule(
 )
 
 
-@looks(DEVICE_OR_DTYPE)
+@looks_at_module(DEVICE_OR_DTYPE)
 def device_or_dtype(evidence: Evidence) -> Iterator[Finding]:
     """What lies where, then what a GPU and bfloat16 would say."""
     yield from _mixed(evidence)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from inspector.checks.evidence import Evidence
-from inspector.checks.rules import finding, looks, rule
+from inspector.checks.rules import finding, looks_at_module, rule
 from inspector.core.findings import Finding
 from inspector.core.patches import calls_at, replaced
 from inspector.core.wording import shape
@@ -30,7 +30,7 @@ _SWAPS = {"transpose", "permute", "swapaxes", "swapdims", "movedim", "moveaxis",
 _PADS = {"pad", "cat", "concat", "constant_pad_nd"}
 
 
-@looks(VIEW_AS_PERMUTE)
+@looks_at_module(VIEW_AS_PERMUTE)
 def view_as_permute(evidence: Evidence) -> Iterator[Finding]:
     """Of the lines of the user's code, each once."""
     from inspector.engine.pytorch.experiments.flow import flow
