@@ -12,8 +12,8 @@ class CharRNN(nn.Module):
         self.out = nn.Linear(hidden, n_chars)
 
     def forward(self, x):
-        h0 = torch.zeros(1, x.size(0), self.hidden_size)
-        c0 = torch.zeros(1, x.size(0), self.hidden_size)
+        h0 = torch.zeros(1, x.size(0), self.hidden_size, device=x.device)
+        c0 = torch.zeros(1, x.size(0), self.hidden_size, device=x.device)
         y, _ = self.rnn(self.emb(x), (h0, c0))
         return self.out(y)
 
