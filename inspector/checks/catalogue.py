@@ -1,11 +1,18 @@
 """All rules, by id: importing this registers every family."""
 
 from inspector.checks import (
+    batches,
     files,
+    geometry,
     gradient_scale,
+    heads,
+    indices,
     initialisation,
     loading,
     nonfinite,
+    norms,
+    placing,
+    reshapes,
     signals,
     still_default,
     weights,
@@ -14,7 +21,23 @@ from inspector.checks.rules import RULES
 
 __all__ = ["OF_VALUES", "RULES"]
 
-FAMILIES = (files, loading, still_default, weights, nonfinite, signals, gradient_scale, initialisation)
+FAMILIES = (
+    batches,
+    files,
+    geometry,
+    gradient_scale,
+    heads,
+    indices,
+    initialisation,
+    loading,
+    nonfinite,
+    norms,
+    placing,
+    reshapes,
+    signals,
+    still_default,
+    weights,
+)
 """Each a module of rules about one kind of defect."""
 OF_VALUES = {weights.NONFINITE_WEIGHTS.id, weights.DEGENERATE_INIT.id, still_default.STILL_DEFAULT.id}
 """Those that need the values of every tensor."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from inspector.checks.measuring import Measured, measure
 from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
-from inspector.core.table import Load
+from inspector.core.table import Load, ModelTable
 from inspector.engine.live import LiveModel, Progress
 from inspector.files.catalog import Catalog, CatalogTensor
 
@@ -46,7 +46,10 @@ class Evidence:
 
         Raises NotObservedError where there is no such module, or the experiment cannot be made with it.
         """
-        return self._once(experiment, lambda: experiment(self._subject))
+        try:
+            return self._subject.of(experiment)
+        except RequestError as problem:
+            raise NotObservedError(str(problem)) from problem
 
     @property
     def activations(self) -> "Activations":
@@ -84,6 +87,14 @@ class Evidence:
         if self.model is None:
             raise NotObservedError("a file alone has no modules that could be run")
         return self.model
+
+    @cached_property
+    def traced(self) -> ModelTable:
+        """The table of the live model with the shapes of a pass. Raises NotObservedError where there is none."""
+        try:
+            return self.live.trace(self._inputs, self.progress)
+        except RequestError as problem:
+            raise NotObservedError(str(problem)) from problem
 
     @property
     def load(self) -> Load:

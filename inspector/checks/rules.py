@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from inspector.checks.evidence import Evidence
+from inspector.checks.evidence import Evidence, NotObservedError
 from inspector.core.findings import Finding, Rule, Severity
 from inspector.core.table import Source
 
@@ -27,6 +27,24 @@ def looks(of: Rule) -> Callable[[Look], Look]:
 
     def register(look: Look) -> Look:
         LOOKS[of.id] = look
+        return look
+
+    return register
+
+
+def looks_at_module(of: Rule) -> Callable[[Look], Look]:
+    """Register the function that applies a rule to PyTorch modules; of a file or a graph it is said that it cannot.
+
+    Only where there is a module torch is imported.
+    """
+
+    def register(look: Look) -> Look:
+        def at_module(evidence: Evidence) -> Iterable[Finding]:
+            if evidence.live.table().model.framework == "onnx":
+                raise NotObservedError("an ONNX graph has no modules that could be put through it")
+            return look(evidence)
+
+        looks(of)(at_module)
         return look
 
     return register

@@ -40,6 +40,8 @@ def test_findings_of_a_file(broken: Path) -> None:
     not_run = {one["rule"]: one["why"] for one in document["not_run"]}
     assert "--weights" in not_run["NN401"]
     assert "NN402" not in not_run
+    assert "NN401" in not_run
+    assert not_run["NN201"] == "a file alone has no modules that could be run"
     assert document["tensors"] == 2
     rules = {rule["id"]: rule for rule in document["rules"]}
     assert rules["NN402"]["name"] == "nonfinite-weights"

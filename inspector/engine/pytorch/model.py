@@ -1,5 +1,6 @@
 """A PyTorch module as a `LiveModel`."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from inspector.core.errors import RequestError
 from inspector.core.export import ExportReport, ExportSettings
 from inspector.core.load_notes import load_notes
 from inspector.core.memory import MemoryReport, MemorySettings
-from inspector.core.recipe import InputSpec, Recipe, later_seed
+from inspector.core.recipe import InputSpec, Recipe, later_seed, parse_target
 from inspector.core.repair import RepairReport, RepairSettings
 from inspector.core.results import (
     CloneReport,
@@ -52,13 +53,14 @@ from inspector.engine.pytorch.rehearsing import what_if
 from inspector.engine.pytorch.repairing import repair
 from inspector.engine.pytorch.running import Run, previews, run_forward
 from inspector.engine.pytorch.saving import save_state_dict
-from inspector.engine.pytorch.shape_pass import has_lazy, materialise, real_pass
+from inspector.engine.pytorch.shape_pass import has_lazy, materialise, materialised_copy, real_pass
 from inspector.engine.pytorch.signatures import no_forward, refuse_wrong_names
 from inspector.engine.pytorch.source_lines import function_source, script_source
 from inspector.engine.pytorch.structure import dtype_name, opaque_places, static_rows, submodule, totals_of
 from inspector.engine.pytorch.tensors import tensors_of
 from inspector.engine.pytorch.tracing import Trace, count_calls, infer, trace
 from inspector.engine.pytorch.weights import load_weights
+from inspector.engine.user_paths import user_path
 from inspector.engine.values import read_picture, read_values
 
 if TYPE_CHECKING:
@@ -70,8 +72,12 @@ if TYPE_CHECKING:
 class TorchModel(LiveModel):
     """A module that was opened from a recipe, or that was alive already."""
 
-    def __init__(self, recipe: Recipe, opened: Opened, load: Load | None = None) -> None:
+    def __init__(
+        self, recipe: Recipe, opened: Opened, load: Load | None = None, modes: dict[str, bool] | None = None
+    ) -> None:
         self.recipe = recipe
+        self._modes = modes or {}
+        """Which modules were in train mode before this model was given a mode as a whole."""
         self._opened = opened
         self.module = opened.model
         self._load = load
@@ -90,8 +96,9 @@ class TorchModel(LiveModel):
             load = load_weights(opened.model, recipe.weights, recipe.allow_outside, recipe.container)
         if recipe.device:
             placing.move(opened.model, recipe.device)
+        modes = {path: module.training for path, module in opened.model.named_modules()}
         opened.model.train(recipe.training)
-        return cls(recipe, opened, load)
+        return cls(recipe, opened, load, modes)
 
     def table(self) -> ModelTable:
         if self._table is None:
@@ -284,7 +291,20 @@ class TorchModel(LiveModel):
         raise RequestError("--optimised is for ONNX models, which onnxruntime rewrites; leave it out")
 
     def subject(self, inputs: list[InputSpec], progress: Progress) -> Subject:
-        return Subject(self.module, lambda: self._forward_specs(inputs, progress), self.recipe.seed, progress)
+        file = user_path(parse_target(self.recipe.target).location)
+        module = self.module
+        if has_lazy(module):
+            with contextlib.suppress(RequestError):
+                specs = self._forward_specs(inputs, progress)
+                module = materialised_copy(module, arguments_for(module, specs, self.recipe.seed), self.recipe.seed)
+        return Subject(
+            module,
+            lambda: self._forward_specs(inputs, progress),
+            self.recipe.seed,
+            progress,
+            self._modes,
+            [str(file)] if file.is_file() else [],
+        )
 
     def activations(self, inputs: list[InputSpec], progress: Progress) -> "Activations":
         from inspector.engine.pytorch.experiments.activations import activations

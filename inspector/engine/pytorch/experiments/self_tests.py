@@ -36,7 +36,6 @@ _Loss = Callable[[Any], torch.Tensor]
 
 def self_tests(subject: Subject, settings: SelfTestSettings) -> SelfTestReport:
     """All of them, the trainings on copies. Raises RequestError where the module fails."""
-    subject = subject.materialised()
     specs = subject.find_inputs()
     several = specs if samples_in(specs) is None else with_samples(specs, SAMPLES)
     arguments = unlike(arguments_for(subject.module, several, subject.seed), subject.seed)
