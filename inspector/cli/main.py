@@ -15,6 +15,7 @@ COMMANDS = {
     "open": "inspector.cli.open",
     "summary": "inspector.cli.summary",
     "forward": "inspector.cli.forward",
+    "step": "inspector.cli.step",
     "check": "inspector.cli.check",
     "selftest": "inspector.cli.selftest",
     "diff": "inspector.cli.diff",

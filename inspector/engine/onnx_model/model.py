@@ -26,6 +26,7 @@ from inspector.core.results import (
     SourceReport,
     ValuesReport,
 )
+from inspector.core.stops import StepSettings
 from inspector.core.table import Failure, Input, ModelTable, Source
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from inspector.engine.nonfinite import Origins
     from inspector.engine.pytorch.experiments.subject import Subject
     from inspector.engine.row_values import GraphValues, Named
+    from inspector.engine.stepping import Stepping
 
 
 def open_onnx(recipe: Recipe) -> LiveModel:
@@ -109,6 +111,13 @@ class OnnxModel(LiveModel):
         again = table_again(self.table(), self.graph, self._device, went.made) if as_before else None
         self._pass, self._failure, self._table = went.made, went.failure, again
         return measured(self.graph, self.table(), went, seed, progress)
+
+    def step_through(self, settings: StepSettings, progress: Progress) -> "Stepping":
+        """Not of a graph: onnxruntime runs it in one piece."""
+        raise RequestError(
+            "onnxruntime runs a graph in one piece, where nothing can wait; `nninspect forward --values NODE` shows "
+            "what any node puts out, and the PyTorch model can be stepped through"
+        )
 
     def optimised(self, progress: Progress) -> OptimisedRun:
         """With onnxruntime's optimisations and without."""

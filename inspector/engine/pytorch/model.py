@@ -28,6 +28,7 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.row_comparison import RowComparison
+from inspector.core.stops import StepSettings
 from inspector.core.table import Load, ModelInfo, ModelTable, Note, Output, Row, Source, Tensor, Totals
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
@@ -55,10 +56,12 @@ from inspector.engine.pytorch.saving import save_state_dict
 from inspector.engine.pytorch.shape_pass import has_lazy, materialise, real_pass
 from inspector.engine.pytorch.signatures import no_forward, refuse_wrong_names
 from inspector.engine.pytorch.source_lines import function_source, script_source
+from inspector.engine.pytorch.stepping.torch_stepping import stepping_through
 from inspector.engine.pytorch.structure import dtype_name, opaque_places, static_rows, submodule, totals_of
 from inspector.engine.pytorch.tensors import tensors_of
 from inspector.engine.pytorch.tracing import Trace, count_calls, infer, trace
 from inspector.engine.pytorch.weights import load_weights
+from inspector.engine.stepping import Stepping
 from inspector.engine.values import read_picture, read_values
 
 if TYPE_CHECKING:
@@ -221,6 +224,11 @@ class TorchModel(LiveModel):
             raise RequestError(found.message)
         self._trace = replace(self._trace, specs=found.specs, inputs=found.inputs)
         return found.specs
+
+    def step_through(self, settings: StepSettings, progress: Progress) -> Stepping:
+        specs = self._forward_specs(settings.inputs, progress)
+        self._materialise(arguments_for(self.module, specs, settings.seed), settings.seed)
+        return stepping_through(self.module, specs, settings, self.table().rows, self._trace.calls, progress)
 
     def memory(self, settings: MemorySettings, progress: Progress) -> MemoryReport:
         specs = self._forward_specs(settings.inputs, progress)
