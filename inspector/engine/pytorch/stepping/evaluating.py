@@ -12,8 +12,8 @@ def evaluated(expression: str, names: dict[str, Any]) -> Any:
     Raises RequestError with what it raised.
     """
     try:
-        code = compile(expression.strip(), "<expression>", "eval")
-    except (SyntaxError, ValueError) as problem:
+        code = compile(expression.strip(), "<expression>", "eval", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
         where = f" at character {problem.offset}" if isinstance(problem, SyntaxError) and problem.offset else ""
         reason = problem.msg if isinstance(problem, SyntaxError) else str(problem)
         raise RequestError(f"{expression.strip()!r} is no Python expression{where}: {reason}") from None

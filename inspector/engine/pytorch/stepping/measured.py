@@ -1,7 +1,6 @@
 """The tensors at a stop in numbers: for people, and for conditions."""
 
 import reprlib
-from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
@@ -127,8 +126,6 @@ def brief(value: Any) -> str:
     """A value that is no tensor in a few words; what its own ``__repr__`` raises is said instead."""
     if isinstance(value, nn.Module):
         return f"{type(value).__name__}(…)" if value._modules else _one_line(str(value))
-    if isinstance(value, Mapping) and any_tensor(value):
-        return f"{type(value).__name__} of {len(value)}"
     try:
         return _one_line(_short.repr(value))
     except Exception as problem:
@@ -139,9 +136,7 @@ def printed(value: Any) -> str:
     """A value as Python prints it, the first of its lines where they are many."""
     try:
         # torch and numpy shorten what is large themselves.
-        text = (
-            str(value) if isinstance(value, torch.Tensor) or not isinstance(value, _CONTAINERS) else _short.repr(value)
-        )
+        text = _short.repr(value) if isinstance(value, _CONTAINERS) else str(value)
     except Exception as problem:
         return f"({type(problem).__name__} while printing)"
     return text if len(text) <= LONGEST_PRINTED else text[:LONGEST_PRINTED] + "…"

@@ -11,7 +11,8 @@ from torch import nn
 
 from inspector.core.breakpoints import Breakpoint
 from inspector.core.output_changes import OutputChange, RowChange
-from inspector.core.stops import Moment, Reason, StepCommand
+from inspector.core.stop_wording import row_name
+from inspector.core.stops import Moment, Reason, StepCommand, StopRow
 from inspector.engine.live import Progress
 from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.recording import CallRecord, is_torch_leaf
@@ -120,7 +121,7 @@ class Stepper:
             else:
                 write_into(target, value)
         here.changes.append(change.text)
-        self.changes.append(f"{name_of(here)}: {change.text}")
+        self.changes.append(f"{row_name(row_of(here))}: {change.text}")
 
     def _names(self, here: Here) -> dict[str, Any]:
         local = dict(here.frames[0].frame.f_globals | here.frames[0].frame.f_locals) if here.frames else {}
@@ -191,11 +192,17 @@ class Stepper:
         return any(point.condition.holds(MeasuredTensor(tensor)) for tensor in tensors_in(looked_at))
 
 
-def name_of(here: Here) -> str:
-    """A row for people: ``conv1 (Conv2d)``, ``layer1 F.relu #2``."""
-    path = here.call.place or "model"
-    type_ = here.call.type if here.call.is_function else f"({here.call.type})"
-    return f"{path} {type_}" + (f" #{here.number + 1}" if here.number else "")
+def row_of(here: Here, index: int | None = None) -> StopRow:
+    """The row of a moment, as a record."""
+    call = here.call
+    return StopRow(
+        path=call.path,
+        place=call.place,
+        type=call.type,
+        call=here.number,
+        is_function=call.is_function,
+        index=index,
+    )
 
 
 def _has_rows_inside(call: CallRecord) -> bool:

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from inspector.core.stops import Stop, StopRow, StopValue
+from inspector.core.stops import Stop, StopValue
 from inspector.core.table import Failure
 from inspector.engine.pytorch.places import holdings_of, places_of
 from inspector.engine.pytorch.recording import CallRecord
 from inspector.engine.pytorch.stepping.frames import described_frames
 from inspector.engine.pytorch.stepping.measured import StopValues
-from inspector.engine.pytorch.stepping.stepper import Here
+from inspector.engine.pytorch.stepping.stepper import Here, row_of
 
 IndexOf = Callable[[str, str, bool, int], int | None]
 """Of a row in the table: by its path, type, whether it is a function, and the number of its call."""
@@ -37,14 +37,7 @@ class StopWriter:
         outputs = values.described(here.output, "output") if here.moment == "after" and failure is None else []
         return Stop(
             number=number,
-            row=StopRow(
-                path=call.path,
-                place=call.place,
-                type=call.type,
-                call=here.number,
-                is_function=call.is_function,
-                index=self._index_of(call.path, call.type, call.is_function, here.number),
-            ),
+            row=row_of(here, self._index_of(call.path, call.type, call.is_function, here.number)),
             moment=here.moment,
             why=here.why,
             breakpoint=here.breakpoint,

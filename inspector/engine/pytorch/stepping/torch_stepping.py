@@ -10,6 +10,7 @@ from inspector.core.errors import RequestError
 from inspector.core.output_changes import RowChange, parse_change, parse_row_change
 from inspector.core.recipe import InputSpec
 from inspector.core.row_patterns import refuse_unknown
+from inspector.core.stop_wording import row_name
 from inspector.core.stops import Evaluation, StepCommand, StepReport, StepSettings
 from inspector.core.table import Row
 from inspector.engine.live import Progress
@@ -21,7 +22,7 @@ from inspector.engine.pytorch.stepping.evaluating import evaluated
 from inspector.engine.pytorch.stepping.measured import StopValues, printed
 from inspector.engine.pytorch.stepping.other_run import outputs_of_rows
 from inspector.engine.pytorch.stepping.passing import SteppedPass, written
-from inspector.engine.pytorch.stepping.stepper import Here, Plan, name_of
+from inspector.engine.pytorch.stepping.stepper import Here, Plan, row_of
 from inspector.engine.pytorch.stepping.stopping import StopWriter
 from inspector.engine.stepping import Stepping
 
@@ -82,7 +83,7 @@ class TorchStepping(Stepping):
     def where(self) -> str:
         """The moment and the row."""
         here = self._pass.here
-        return f"{here.moment} {name_of(here)}" if here is not None else ""
+        return f"{here.moment} {row_name(row_of(here))}" if here is not None else ""
 
     def go(self, command: StepCommand, breakpoints: list[str] | None, progress: Progress) -> StepReport:
         """Go to the next stop or the end."""
