@@ -1,5 +1,6 @@
 """Stepping through a forward: what is seen at the stops is what the model computes; afterwards nothing has changed."""
 
+import contextlib
 import copy
 import random
 
@@ -171,10 +172,8 @@ def test_a_model_that_catches_everything_is_left_all_the_same():
 
         def forward(self, x):
             for _ in range(3):
-                try:
+                with contextlib.suppress(BaseException):
                     x = self.fc(x)
-                except BaseException:
-                    pass
             return x
 
     stepped = stepping(Stubborn(), torch.randn(1, 2))
@@ -213,9 +212,7 @@ def test_where_each_command_leads(command):
 
 def test_over_passes_a_row_and_out_leaves_its_caller():
     stepped = stepping(Nested(), torch.randn(1, 2), command="into")
-    places = [stepped.start()]
-    for command in ["into", "over", "over"]:
-        places.append(stepped.go(command, None, lambda *_: None))
+    places = [stepped.start(), *(stepped.go(command, None, lambda *_: None) for command in ["into", "over", "over"])]
     assert [(one.moment, one.call.path, one.call.type) for one in places] == [
         ("before", "", "Nested"), ("before", "net", "Sequential"), ("after", "net", "Sequential"), ("after", "", "+"),
     ]  # fmt: skip
