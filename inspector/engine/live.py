@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from inspector.core.ablation import AblationReport, AblationSettings
 from inspector.core.edits import Edit
 from inspector.core.export import ExportReport, ExportSettings
 from inspector.core.memory import MemoryReport, MemorySettings
@@ -62,6 +63,10 @@ class LiveModel(ABC):
     @abstractmethod
     def step_through(self, settings: StepSettings, progress: Progress) -> "Stepping":
         """A forward pass to step through, before its start; see `inspector.engine.stepping`."""
+
+    @abstractmethod
+    def ablate(self, settings: AblationSettings, progress: Progress) -> AblationReport:
+        """Switch rows off one by one and rank them by how much the output changes."""
 
     @abstractmethod
     def optimised(self, progress: Progress) -> OptimisedRun:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from inspector.core.ablation import AblationReport
 from inspector.core.differences import DiffReport
 from inspector.core.export import ExportReport
 from inspector.core.findings import CheckReport
@@ -148,6 +149,11 @@ def step_document(stops: list[Stop], report: StepReport) -> str:
         del frame["code"], frame["first_line"]
     end = {name: getattr(report, name) for name in ("state", "outputs", "failure", "changes")}
     return _json({"schema_version": 1, "stops": listed, **end})
+
+
+def ablation_document(report: AblationReport) -> str:
+    """`ablate --json`."""
+    return _json({"schema_version": 1, **msgspec.to_builtins(report)})
 
 
 def _json(document: Any) -> str:

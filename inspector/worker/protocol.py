@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 
+from inspector.core.ablation import AblationReport, AblationSettings
 from inspector.core.differences import DiffReport
 from inspector.core.edits import Edit
 from inspector.core.export import ExportReport, ExportSettings
@@ -109,6 +110,13 @@ class ChangeAtStop(Request[StepReport], frozen=True, kw_only=True):
 
     change: str
     answer: ClassVar[Any] = StepReport
+
+
+class Ablate(Request[AblationReport], frozen=True, kw_only=True):
+    """How much the output changes without each of some rows; one pass for each."""
+
+    settings: AblationSettings = AblationSettings()
+    answer: ClassVar[Any] = AblationReport
 
 
 class Memory(Request[MemoryReport], frozen=True, kw_only=True):
@@ -259,6 +267,7 @@ AnyRequest = (
     | LookAtStop
     | Evaluate
     | ChangeAtStop
+    | Ablate
     | Memory
     | Check
     | SelfTests

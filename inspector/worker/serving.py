@@ -87,6 +87,8 @@ class Server:
                 return self._session.stepping().evaluate(expression, frame)
             case protocol.ChangeAtStop(change=change):
                 return self._session.stepping().change(change)
+            case protocol.Ablate(settings=settings):
+                return model.ablate(settings, progress)
             case protocol.Memory(settings=settings):
                 return model.memory(settings, progress)
             case protocol.Check(settings=settings):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from inspector.core.ablation import AblationReport, AblationSettings
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
 from inspector.core.export import ExportReport, ExportSettings
@@ -118,6 +119,10 @@ class OnnxModel(LiveModel):
             "onnxruntime runs a graph in one piece, where nothing can wait; `nninspect forward --values NODE` shows "
             "what any node puts out, and the PyTorch model can be stepped through"
         )
+
+    def ablate(self, settings: AblationSettings, progress: Progress) -> AblationReport:
+        """Not of a graph: onnxruntime runs it in one piece."""
+        raise RequestError("rows are switched off in the forward of a PyTorch model, which an ONNX graph has not")
 
     def optimised(self, progress: Progress) -> OptimisedRun:
         """With onnxruntime's optimisations and without."""

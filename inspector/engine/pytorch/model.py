@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import torch
 
+from inspector.core.ablation import AblationReport, AblationSettings
 from inspector.core.collection import no_collection
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
@@ -36,6 +37,7 @@ from inspector.engine.arrays import Array, array_of
 from inspector.engine.devices import existing_devices
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.pytorch import editing, placing, torchvision_operators
+from inspector.engine.pytorch.ablating import ablate
 from inspector.engine.pytorch.assembling import rows_with_calls
 from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.comparing import compared
@@ -229,6 +231,12 @@ class TorchModel(LiveModel):
         specs = self._forward_specs(settings.inputs, progress)
         self._materialise(arguments_for(self.module, specs, settings.seed), settings.seed)
         return stepping_through(self.module, specs, settings, self.table().rows, self._trace.calls, progress)
+
+    def ablate(self, settings: AblationSettings, progress: Progress) -> AblationReport:
+        specs = self._forward_specs(settings.inputs, progress)
+        arguments = arguments_for(self.module, specs, settings.seed)
+        self._materialise(arguments, settings.seed)
+        return ablate(self.module, arguments, settings, self.table(), progress)
 
     def memory(self, settings: MemorySettings, progress: Progress) -> MemoryReport:
         specs = self._forward_specs(settings.inputs, progress)

@@ -10,6 +10,7 @@ from inspector.core.output_changes import OutputChange
 from inspector.core.wording import shape
 from inspector.engine.drawing_inputs import read_input
 from inspector.engine.pytorch.nested import tensors_in, with_tensors
+from inspector.engine.pytorch.recording import CallRecord
 
 Elementwise = Callable[[torch.Tensor], torch.Tensor]
 
@@ -31,6 +32,14 @@ def changed_output(output: Any, change: OutputChange, evaluate: Callable[[str], 
     if change.kind == "other":
         return _from_other(output, tensors, change, other())
     return _replaced(output, _chosen(tensors, change), _made_by(change))
+
+
+def written_into(call: CallRecord, args: tuple[Any, ...], output: Any) -> torch.Tensor | None:
+    """The tensor that an in-place function wrote into: changing what it returns would change nothing."""
+    if not call.is_function or not call.type.endswith(("_", "=")) or not args:
+        return None
+    first = args[0]
+    return first if isinstance(first, torch.Tensor) and (output is None or output is first) else None
 
 
 def write_into(target: torch.Tensor, value: Any) -> None:

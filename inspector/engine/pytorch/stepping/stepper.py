@@ -18,7 +18,7 @@ from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.recording import CallRecord, is_torch_leaf
 from inspector.engine.pytorch.repeated_calls import is_transforming
 from inspector.engine.pytorch.stepping.call_numbers import CallNumbers, RowKey, key_of
-from inspector.engine.pytorch.stepping.changing import changed_output, write_into
+from inspector.engine.pytorch.stepping.changing import changed_output, write_into, written_into
 from inspector.engine.pytorch.stepping.evaluating import evaluated
 from inspector.engine.pytorch.stepping.frames import Running, frames_from
 from inspector.engine.pytorch.stepping.measured import MeasuredTensor
@@ -98,7 +98,7 @@ class Stepper:
         number = self.numbers.end(call)
         if not self._takes_part():
             return output
-        target = _written_into(call, args, output)
+        target = written_into(call, args, output)
         here = Here(call, number, "after", depth, args, kwargs, output if target is None else target)
         self._visit(here, sys._getframe(1))
         return output if target is not None else here.output
@@ -115,7 +115,7 @@ class Stepper:
             here.args, here.kwargs = given
         else:
             value = changed_output(here.output, change, lambda text: evaluated(text, names), other)
-            target = _written_into(here.call, here.args, here.output)
+            target = written_into(here.call, here.args, here.output)
             if target is None:
                 here.output = value
             else:
@@ -207,11 +207,3 @@ def row_of(here: Here, index: int | None = None) -> StopRow:
 
 def _has_rows_inside(call: CallRecord) -> bool:
     return not (call.is_function or call.is_opaque or is_torch_leaf(call.module))
-
-
-def _written_into(call: CallRecord, args: tuple[Any, ...], output: Any) -> torch.Tensor | None:
-    """The tensor that an in-place function wrote into: changing what it returns would change nothing."""
-    if not call.is_function or not call.type.endswith(("_", "=")) or not args:
-        return None
-    first = args[0]
-    return first if isinstance(first, torch.Tensor) and (output is None or output is first) else None
