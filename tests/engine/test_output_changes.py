@@ -134,6 +134,49 @@ def test_a_changed_function_gives_what_the_edited_source_gives(row):
     assert not torch.equal(found, plain)
 
 
+class Named(dict):
+    """A dictionary whose values are attributes too, as large libraries of models have them."""
+
+    def __setitem__(self, name, value):
+        super().__setitem__(name, value)
+        setattr(self, name, value)
+
+
+class Puts(nn.Module):
+    def forward(self, x, kind):
+        if kind == "named":
+            out = Named()
+            out["first"], out["second"] = x, x + 1
+            return out
+        return nn.utils.rnn.pack_padded_sequence(x, torch.tensor([2, 1]), batch_first=True)
+
+
+class Takes(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.inner, self.kind = Puts(), kind
+
+    def forward(self, x):
+        if self.kind == "max":
+            return x.max(1).values
+        out = self.inner(x, self.kind)
+        return out.first + out.second if self.kind == "named" else nn.utils.rnn.pad_packed_sequence(out)[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "expected"),
+    [
+        ("named", "inner: zero @1", lambda x: x),
+        ("named", "inner: scale(2)", lambda x: 4 * x + 2),
+        ("packed", "inner: zero", lambda x: torch.zeros(2, 2, 3)),
+        ("max", "type:x.max: scale(2)", lambda x: 2 * x.max(1).values),
+    ],
+)
+def test_outputs_of_many_kinds_keep_their_class(kind, change, expected):
+    x = torch.randn(2, 2, 3)
+    assert torch.allclose(ended(Takes(kind), x, changes=[change]), expected(x))
+
+
 def test_the_output_of_another_run_takes_the_place_of_this_ones():
     model = loaded("lenet")
     settings = StepSettings(

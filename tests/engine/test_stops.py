@@ -161,6 +161,20 @@ def test_a_failing_forward_waits_where_it_failed():
     assert stepping.is_over
 
 
+def test_an_endless_recursion_fails_with_the_innermost_frames():
+    class Endless(nn.Module):
+        def again(self, x):
+            return self.again(x)
+
+        def forward(self, x):
+            return self.again(x)
+
+    stepping, report = waiting(Endless(), command="continue")
+    assert report.stop.failure.type == "RecursionError"
+    assert {frame.function for frame in report.stop.frames} == {"again"}
+    assert stepping.go("end", None, silent).state == "failed"
+
+
 def test_a_function_that_fails_is_the_row():
     class Fails(nn.Module):
         def forward(self, x):

@@ -19,6 +19,8 @@ from inspector.engine.pytorch.source_lines import is_user_file, line_of
 from inspector.engine.pytorch.stepping.measured import StopValues
 
 MOST_LOCALS = 64
+MOST_FRAMES = 32
+"""Of those of an endless recursion, the innermost."""
 _STANDARD_LIBRARY = sysconfig.get_paths()["stdlib"] + os.sep
 _PACKAGES = ("site-packages", "dist-packages")
 
@@ -54,7 +56,7 @@ def frames_of(traceback: TracebackType | None) -> list[Running]:
 
 def described_frames(frames: list[Running], paths: dict[int, list[str]], values: StopValues) -> list[StopFrame]:
     """The frames as records; `paths` are those of the model's modules by their identity."""
-    return [_described(running, paths, values) for running in frames]
+    return [_described(running, paths, values) for running in frames[:MOST_FRAMES]]
 
 
 def _walk(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int, int]]:

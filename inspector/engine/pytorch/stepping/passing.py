@@ -109,6 +109,7 @@ class SteppedPass:
             self.here = answer
             return answer
         self._thread.join()
+        self._plan.other = None
         problem = self._stepper.problem if self._stepper is not None else None
         if isinstance(answer, BaseException) or problem is not None:
             raise problem or answer
