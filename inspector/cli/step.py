@@ -76,7 +76,7 @@ def command(
             worker,
             lambda client: _walk(client, recipe, settings, lambda stop: print_stop(stop, bool(breakpoints))),
         )
-        print_end(report)
+        print_end(report, changes=bool(changes))
     return ExitStatus.DONE if report.failure is None else ExitStatus.FOUND
 
 

@@ -29,9 +29,12 @@ def print_stop(stop: Stop, frames: bool) -> None:
             console.print(Text(f"      {wording.printable(text)}"))
 
 
-def print_end(report: StepReport) -> None:
-    """How the pass ended, with its outputs."""
+def print_end(report: StepReport, changes: bool) -> None:
+    """How the pass ended, with its outputs; whether `changes` were asked for, and were made."""
     console = standard_output(soft_wrap=True)
+    if changes:
+        made = [f"changed: {wording.printable(one)}" for one in report.changes]
+        console.print(Text("\n" + "\n".join(made or ["nothing was changed: no row came for which --change is"])))
     for output in report.outputs:
         console.print(Text(f"\n{output.name}  {wording.shape(output.shape)}  {output.dtype}"))
         console.print(Text(output.text))
