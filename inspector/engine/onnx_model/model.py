@@ -114,11 +114,12 @@ class OnnxModel(LiveModel):
         return measured(self.graph, self.table(), went, seed, progress)
 
     def step_through(self, settings: StepSettings, progress: Progress) -> "Stepping":
-        """Not of a graph: onnxruntime runs it in one piece."""
-        raise RequestError(
-            "onnxruntime runs a graph in one piece, where nothing can wait; `nninspect forward --values NODE` shows "
-            "what any node puts out, and the PyTorch model can be stepped through"
-        )
+        """Along one run, node by node; nothing can be changed on the way."""
+        from inspector.engine.onnx_model.stepping import GraphStepping
+
+        specs = self._specs_for(settings.inputs, progress)
+        progress(0, None, "running with onnxruntime")
+        return GraphStepping(self.graph, self.table(), specs, settings, self._device)
 
     def ablate(self, settings: AblationSettings, progress: Progress) -> AblationReport:
         """Not of a graph: onnxruntime runs it in one piece."""

@@ -8,7 +8,7 @@ import torch
 from inspector.core.errors import RequestError
 from inspector.core.output_changes import OutputChange
 from inspector.core.wording import shape
-from inspector.engine.drawing_inputs import read_input
+from inspector.engine.input_files import read_input
 from inspector.engine.pytorch.nested import tensors_in, with_tensors
 from inspector.engine.pytorch.recording import CallRecord
 

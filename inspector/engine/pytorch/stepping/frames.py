@@ -16,7 +16,7 @@ from torch import nn
 from inspector.core.stops import StopFrame
 from inspector.engine.pytorch.calling import call_model
 from inspector.engine.pytorch.source_lines import is_user_file, line_of
-from inspector.engine.pytorch.stepping.measured import StopValues
+from inspector.engine.pytorch.stepping.stop_values import StopValues
 
 MOST_LOCALS = 64
 MOST_FRAMES = 32

@@ -14,6 +14,7 @@ from inspector.core.output_changes import OutputChange, RowChange
 from inspector.core.stop_wording import row_name
 from inspector.core.stops import Moment, Reason, StepCommand, StopRow
 from inspector.engine.live import Progress
+from inspector.engine.measured import MeasuredTensor
 from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.recording import CallRecord, is_torch_leaf
 from inspector.engine.pytorch.repeated_calls import is_transforming
@@ -21,7 +22,6 @@ from inspector.engine.pytorch.stepping.call_numbers import CallNumbers, RowKey, 
 from inspector.engine.pytorch.stepping.changing import changed_output, write_into, written_into
 from inspector.engine.pytorch.stepping.evaluating import evaluated
 from inspector.engine.pytorch.stepping.frames import Running, frames_from
-from inspector.engine.pytorch.stepping.measured import MeasuredTensor
 from inspector.engine.pytorch.stepping.other_run import output_in
 
 

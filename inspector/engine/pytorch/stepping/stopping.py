@@ -12,8 +12,8 @@ from inspector.core.table import Failure
 from inspector.engine.pytorch.places import holdings_of, places_of
 from inspector.engine.pytorch.recording import CallRecord
 from inspector.engine.pytorch.stepping.frames import described_frames
-from inspector.engine.pytorch.stepping.measured import StopValues
 from inspector.engine.pytorch.stepping.stepper import Here, row_of
+from inspector.engine.pytorch.stepping.stop_values import StopValues
 
 IndexOf = Callable[[str, str, bool, int], int | None]
 """Of a row in the table: by its path, type, whether it is a function, and the number of its call."""

@@ -19,10 +19,10 @@ from inspector.engine.pytorch.inputs.arguments import arguments_for
 from inspector.engine.pytorch.places import places_of
 from inspector.engine.pytorch.stepping.call_numbers import RowKey
 from inspector.engine.pytorch.stepping.evaluating import evaluated
-from inspector.engine.pytorch.stepping.measured import StopValues, printed
 from inspector.engine.pytorch.stepping.other_run import outputs_of_rows
 from inspector.engine.pytorch.stepping.passing import SteppedPass, written
 from inspector.engine.pytorch.stepping.stepper import Here, Plan, row_of
+from inspector.engine.pytorch.stepping.stop_values import StopValues, printed
 from inspector.engine.pytorch.stepping.stopping import StopWriter
 from inspector.engine.stepping import Stepping
 
