@@ -112,7 +112,7 @@ class Stop(Record, frozen=True, kw_only=True):
     changes: list[str] = []
     """Of this row's output, made here."""
     frames: list[StopFrame] = []
-    """Innermost first. Empty before and after the model itself, whose caller is none of the user's, and in ONNX graphs."""
+    """Innermost first. Empty before and after the model itself, whose caller is none of the user's, and in graphs."""
     failure: Failure | None = None
 
 

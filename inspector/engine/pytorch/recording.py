@@ -219,7 +219,8 @@ class Recorder(TorchFunctionMode):
         if name is not None:
             record = CallRecord(caller.path, name, None, (args, kwargs) if kwargs else args)
             record.source = self._source_of(sys._getframe(1))
-            args, kwargs = self._ask_before(record, args, kwargs)
+            if self._stepper is not None:
+                args, kwargs = self._ask_before(record, args, kwargs)
         record_started = time.perf_counter()
         overhead_before = self._overhead
         self._function = record
@@ -238,7 +239,7 @@ class Recorder(TorchFunctionMode):
         if record is not None:
             record.seconds = finished - record_started - (self._overhead - overhead_before)
         self._overhead += record_started - began
-        if record is not None and _makes_row(record, result):
+        if self._stepper is not None and record is not None and _makes_row(record, result):
             result = self._ask_after(record, args, kwargs, result)
         self._observe(func, args, kwargs, result, caller, record)
         self._overhead += time.perf_counter() - finished
