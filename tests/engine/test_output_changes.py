@@ -200,6 +200,8 @@ def test_arguments_are_changed_before_a_row():
     model = loaded("lenet")
     stepped = stepping(model, X, command="continue", breakpoints=["before conv2", "module:"])
     stepped.start()
+    with pytest.raises(RequestError, match="after the row"):
+        stepped.change(parse_change("other"))
     stepped.change(parse_change("scale(2)"))
     stepped.go("continue", None, silent)
     found = stepped.do(lambda here: here.output)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from inspector.core.breakpoints import Breakpoint
+from inspector.core.errors import RequestError
 from inspector.core.output_changes import OutputChange, RowChange
 from inspector.core.stop_wording import row_name
 from inspector.core.stops import Moment, Reason, StepCommand, StopRow
@@ -89,7 +90,7 @@ class Stepper:
         number = self.numbers.begin(call)
         if not self._takes_part():
             return args, kwargs
-        here = Here(call, number, "before", depth, args, kwargs, frames=[])
+        here = Here(call, number, "before", depth, args, kwargs)
         self._visit(here, sys._getframe(1))
         return here.args, here.kwargs
 
@@ -105,9 +106,12 @@ class Stepper:
 
     def change(self, here: Here, change: OutputChange) -> None:
         """Make a change at a stop: of the output, before the call of the arguments. Raises RequestError."""
-        names = self._names(here)
+        # Whatever the frame calls output, here it is the row's.
+        names = {**names_at(here, self._model, 0), **here.names()}
         other = self._other_of(here)
         if here.moment == "before":
+            if change.kind == "other":
+                raise RequestError("of the other run outputs are kept, not arguments; make this change after the row")
             given = changed_output((here.args, here.kwargs), change, lambda text: evaluated(text, names), other)
             # An expression gives the one positional argument, else all of them.
             if change.kind == "expression":
@@ -122,10 +126,6 @@ class Stepper:
                 write_into(target, value)
         here.changes.append(change.text)
         self.changes.append(f"{row_name(row_of(here))}: {change.text}")
-
-    def _names(self, here: Here) -> dict[str, Any]:
-        local = dict(here.frames[0].frame.f_globals | here.frames[0].frame.f_locals) if here.frames else {}
-        return {"torch": torch, "model": self._model, **local, **here.names()}
 
     def _other_of(self, here: Here) -> Callable[[], Any]:
         return lambda: output_in(self.plan.other, key_of(here.call, here.number))
@@ -190,6 +190,18 @@ class Stepper:
             return True
         looked_at = here.output if here.moment == "after" else (here.args, here.kwargs)
         return any(point.condition.holds(MeasuredTensor(tensor)) for tensor in tensors_in(looked_at))
+
+
+def names_at(here: Here, model: nn.Module, frame: int) -> dict[str, Any]:
+    """What an expression sees at a stop: the frame's variables, and what they hide of the row's and the model.
+
+    Raises RequestError where there is no such frame.
+    """
+    if here.frames and not 0 <= frame < len(here.frames):
+        raise RequestError(f"there is no frame {frame} here; there are {len(here.frames)}, from 0, the innermost")
+    running = here.frames[frame].frame if here.frames else None
+    own = {} if running is None else {**running.f_globals, **running.f_locals}
+    return {"torch": torch, "model": model, **here.names(), **own}
 
 
 def row_of(here: Here, index: int | None = None) -> StopRow:

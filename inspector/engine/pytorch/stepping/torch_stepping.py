@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import torch
 from torch import nn
 
 from inspector.core.breakpoints import Breakpoint, parse_breakpoint
-from inspector.core.errors import RequestError
 from inspector.core.output_changes import RowChange, parse_change, parse_row_change
 from inspector.core.recipe import InputSpec
 from inspector.core.row_patterns import refuse_unknown
@@ -21,7 +19,7 @@ from inspector.engine.pytorch.stepping.call_numbers import RowKey
 from inspector.engine.pytorch.stepping.evaluating import evaluated
 from inspector.engine.pytorch.stepping.other_run import outputs_of_rows
 from inspector.engine.pytorch.stepping.passing import SteppedPass, written
-from inspector.engine.pytorch.stepping.stepper import Here, Plan, row_of
+from inspector.engine.pytorch.stepping.stepper import Here, Plan, names_at, row_of
 from inspector.engine.pytorch.stepping.stop_values import StopValues, printed
 from inspector.engine.pytorch.stepping.stopping import StopWriter
 from inspector.engine.stepping import Stepping
@@ -94,7 +92,7 @@ class TorchStepping(Stepping):
         """In the frame, which sees the row's output, args, kwargs and module where it has no such names itself."""
 
         def work(here: Here) -> Evaluation:
-            value = evaluated(expression, self._names(here, frame))
+            value = evaluated(expression, names_at(here, self._model, frame))
             return Evaluation(
                 expression=expression,
                 frame=frame,
@@ -108,13 +106,6 @@ class TorchStepping(Stepping):
         """Change the output, or the arguments."""
         self._pass.change(parse_change(text))
         return self.look()
-
-    def _names(self, here: Here, frame: int) -> dict[str, Any]:
-        if here.frames and not 0 <= frame < len(here.frames):
-            raise RequestError(f"there is no frame {frame} here; there are {len(here.frames)}, from 0, the innermost")
-        local = here.frames[frame].frame if here.frames else None
-        own = {} if local is None else {**local.f_globals, **local.f_locals}
-        return {"torch": torch, "model": self._model, **here.names(), **own}
 
     def _reported(self, answer: Here | StepReport) -> StepReport:
         if isinstance(answer, StepReport):
