@@ -1,3 +1,4 @@
+# also: NN302
 import torch
 from torch import nn
 

@@ -1,3 +1,4 @@
+# also: NN302
 from torch import nn
 
 

@@ -13,7 +13,7 @@ class TinyViT(nn.Module):
     def forward(self, x):
         x = self.patch(x).flatten(2).transpose(1, 2)
         x = torch.cat([self.cls.expand(x.shape[0], -1, -1), x], 1)
-        return self.head(torch.relu(x + self.pos)[:, 0])
+        return self.head(torch.relu(x + self.pos).mean(1))
 
 
 if __name__ == "__main__":

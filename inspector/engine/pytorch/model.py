@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import torch
 
+from inspector.core.ablation import AblationReport, AblationSettings
 from inspector.core.collection import no_collection
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
@@ -29,6 +30,7 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.row_comparison import RowComparison
+from inspector.core.stops import StepSettings
 from inspector.core.table import Load, ModelInfo, ModelTable, Note, Output, Row, Source, Tensor, Totals
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
@@ -36,6 +38,7 @@ from inspector.engine.arrays import Array, array_of
 from inspector.engine.devices import existing_devices
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.pytorch import editing, placing, torchvision_operators
+from inspector.engine.pytorch.ablating import ablate
 from inspector.engine.pytorch.assembling import rows_with_calls
 from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.comparing import compared
@@ -56,10 +59,12 @@ from inspector.engine.pytorch.saving import save_state_dict
 from inspector.engine.pytorch.shape_pass import has_lazy, materialise, materialised_copy, real_pass
 from inspector.engine.pytorch.signatures import no_forward, refuse_wrong_names
 from inspector.engine.pytorch.source_lines import function_source, script_source
+from inspector.engine.pytorch.stepping.torch_stepping import stepping_through
 from inspector.engine.pytorch.structure import dtype_name, opaque_places, static_rows, submodule, totals_of
 from inspector.engine.pytorch.tensors import tensors_of
 from inspector.engine.pytorch.tracing import Trace, count_calls, infer, trace
 from inspector.engine.pytorch.weights import load_weights
+from inspector.engine.stepping import Stepping
 from inspector.engine.user_paths import user_path
 from inspector.engine.values import read_picture, read_values
 
@@ -228,6 +233,17 @@ class TorchModel(LiveModel):
             raise RequestError(found.message)
         self._trace = replace(self._trace, specs=found.specs, inputs=found.inputs)
         return found.specs
+
+    def step_through(self, settings: StepSettings, progress: Progress) -> Stepping:
+        specs = self._forward_specs(settings.inputs, progress)
+        self._materialise(arguments_for(self.module, specs, settings.seed), settings.seed)
+        return stepping_through(self.module, specs, settings, self.table().rows, self._trace.calls, progress)
+
+    def ablate(self, settings: AblationSettings, progress: Progress) -> AblationReport:
+        specs = self._forward_specs(settings.inputs, progress)
+        arguments = arguments_for(self.module, specs, settings.seed)
+        self._materialise(arguments, settings.seed)
+        return ablate(self.module, arguments, settings, self.table(), progress)
 
     def memory(self, settings: MemorySettings, progress: Progress) -> MemoryReport:
         specs = self._forward_specs(settings.inputs, progress)
