@@ -36,7 +36,7 @@ class Evidence:
         self.progress = progress
         self.model = model
         self._catalog = catalog
-        self._inputs = inputs or []
+        self.inputs = inputs or []
         self._found: dict[Callable[..., Any], Any] = {}
 
     def of(self, experiment: "Callable[[Subject], T]") -> T:
@@ -59,7 +59,7 @@ class Evidence:
     def _subject(self) -> "Subject":
         if self.model is None:
             raise RequestError("a file alone has no modules that could be run")
-        return self.model.subject(self._inputs, self.progress)
+        return self.model.subject(self.inputs, self.progress)
 
     @property
     def live(self) -> LiveModel:

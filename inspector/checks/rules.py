@@ -41,6 +41,7 @@ def finding(
     fix: str,
     may_be_wrong: str,
     source: Source | None = None,
+    patch: str = "",
 ) -> Finding:
     """What a rule found at a key or path."""
     return Finding(
@@ -53,4 +54,5 @@ def finding(
         fix=fix,
         may_be_wrong=may_be_wrong,
         source=source,
+        patch=patch,
     )

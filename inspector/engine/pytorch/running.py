@@ -113,15 +113,8 @@ def _norm_into(run: Run, call: CallRecord) -> Callable[[torch.Tensor], None]:
 
 
 def _gradients(model: nn.Module, output: Any, tensors: list[Tensor], seed: int) -> list[TensorGradient]:
-    """Gradients of ⟨output, r⟩ for a fixed random r: the sum of a softmax would have none."""
-    generator = torch.Generator().manual_seed(seed)
-    objective = None
-    for tensor in tensors_in(output):
-        if tensor.requires_grad and (tensor.is_floating_point() or tensor.is_complex()):
-            direction = torch.randn(tensor.shape, generator=generator).to(tensor.device, tensor.dtype)
-            part = (tensor * direction).sum()
-            part = part.real if part.is_complex() else part
-            objective = part if objective is None else objective + part.to(objective.device)
+    """Gradients of the objective for all parameters, tied ones at each place."""
+    objective = objective_of(output, seed)
     parameters = dict(model.named_parameters(remove_duplicate=False))
     for parameter in parameters.values():
         parameter.grad = None
@@ -142,6 +135,19 @@ def _gradients(model: nn.Module, output: Any, tensors: list[Tensor], seed: int) 
         gradient = statistics(parameter.grad.detach()) if note is None and parameter.grad is not None else None
         found.append(TensorGradient(key=row.key, gradient=gradient, gradient_note=note))
     return found
+
+
+def objective_of(output: Any, seed: int) -> torch.Tensor | None:
+    """⟨output, r⟩ for a fixed random r, since the sum of a softmax would have no gradient; None where nothing has."""
+    generator = torch.Generator().manual_seed(seed)
+    objective = None
+    for tensor in tensors_in(output):
+        if tensor.requires_grad and (tensor.is_floating_point() or tensor.is_complex()):
+            direction = torch.randn(tensor.shape, generator=generator).to(tensor.device, tensor.dtype)
+            part = (tensor * direction).sum()
+            part = part.real if part.is_complex() else part
+            objective = part if objective is None else objective + part.to(objective.device)
+    return objective
 
 
 def previews(output: Any) -> list[OutputPreview]:
