@@ -46,7 +46,7 @@ class Evidence:
         """
         if experiment not in self._found:
             try:
-                self._found[experiment] = experiment(self._subject)
+                self._found[experiment] = self._subject.of(experiment)
             except RequestError as problem:
                 self._found[experiment] = NotObservedError(str(problem))
         found = self._found[experiment]

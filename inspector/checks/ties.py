@@ -80,7 +80,7 @@ def _repeated(repeated: "Repeated") -> Finding:
     names = ", ".join(repeated.names[:4]) + (" …" if len(repeated.names) > 4 else "")
     return finding(
         TIE_LOST,
-        "warning" if repeated.in_container else "info",
+        "warning" if repeated.by_accident else "info",
         repeated.path,
         f"{repeated.path or 'the model'} holds one and the same {repeated.type} {len(repeated.names)} times: {names}",
         f"{things(repeated.elements, 'element')} in all of them together, not in each",

@@ -63,8 +63,8 @@ def changes_in_place(subject: Subject) -> ChangesInPlace:
 
     Raises RequestError where no pass with gradients runs.
     """
+    failing = next((one for one in subject.of(gradient_flow).passes if one.backward_problem), None)
     subject = with_shapes(subject)
-    failing = next((one for one in gradient_flow(subject).passes if one.backward_problem), None)
     broken: list[BrokenBackward] = []
     if failing is not None:
         watch = _watched(subject, failing.training, True)

@@ -6,7 +6,7 @@ from inspector.core.errors import NO_FAILURES
 from inspector.core.recipe import InputSpec
 from inspector.core.table import Failure, Input
 from inspector.engine.pytorch.calling import Arguments
-from inspector.engine.pytorch.experiments.gradient_flow import arguments_of_samples
+from inspector.engine.pytorch.experiments.gradient_flow import arguments_of_samples, with_shapes
 from inspector.engine.pytorch.experiments.subject import Subject
 from inspector.engine.pytorch.failing import describe_failure
 from inspector.engine.pytorch.inputs.showing import as_inputs
@@ -35,6 +35,7 @@ def failing_pass(subject: Subject) -> FailingPass | None:
     Raises RequestError where no input can be worked out.
     """
     specs = subject.find_inputs()
+    subject = with_shapes(subject)
     for training, grad in ((subject.module.training, False), (True, False), (True, True)):
         failures: list[FailingPass] = []
         for arguments in arguments_of_samples(subject, subject.seed) if training else (subject.arguments(),):

@@ -91,7 +91,7 @@ def freezing(subject: Subject) -> Freezing:
 def _weight_states(subject: Subject, places: list[Place]) -> list[tuple[str, bool]]:
     """The modules that own a weight of two axes or more, in the order in which they run, and whether it is trained."""
     try:
-        passes = gradient_flow(subject).passes
+        passes = subject.of(gradient_flow).passes
     except RequestError:
         return []
     modules = {place.path: place.module for place in reversed(places)}

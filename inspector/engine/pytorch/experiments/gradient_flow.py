@@ -191,6 +191,7 @@ def _pass_on(subject: Subject, arguments: Arguments, training: bool, seed: int) 
     given = {id(tensor) for tensor in tensors_in(arguments)}
 
     def look(output: Any) -> FlowPass:
+        output = _tensors_of(output)
         parameters = registered_parameters(places_of(subject.module))
         keys = {id(tensor): key for key, tensor in parameters.items()}
         leaves = leaves_of(output)
@@ -214,6 +215,17 @@ def _pass_on(subject: Subject, arguments: Arguments, training: bool, seed: int) 
         )
 
     found: FlowPass = subject.run(arguments, training=training, grad=True, recorder=recorder, then=look)
+    return found
+
+
+def _tensors_of(output: Any) -> list[torch.Tensor]:
+    """The tensors of an output, also those that an object such as a distribution keeps.
+
+    Raises RequestError where there are none.
+    """
+    found = list(tensors_in(output)) or list(tensors_in(getattr(output, "__dict__", {})))
+    if not found:
+        raise RequestError(f"the output, a {type(output).__name__}, holds no tensors that are known here")
     return found
 
 

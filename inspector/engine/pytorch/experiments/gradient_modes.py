@@ -58,7 +58,8 @@ def _assigned(tree: ast.Module, function: str) -> int | None:
 def _spans(node: ast.AST, line: int) -> bool:
     if not isinstance(node, ast.With | ast.FunctionDef | ast.AsyncFunctionDef):
         return False
-    first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
+    decorators = [] if isinstance(node, ast.With) else node.decorator_list
+    first = min([node.lineno, *(one.lineno for one in decorators)])
     return first <= line <= (node.end_lineno or first)
 
 

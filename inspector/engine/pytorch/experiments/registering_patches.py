@@ -23,7 +23,7 @@ _CONTAINERS = {
 
 
 def registering_patch(hidden: Hidden) -> str:
-    """The patch; "" where no single plain assignment of the user's sets the attribute, or it is not so easily mended."""
+    """The patch; "" where the attribute is not set by one plain assignment, or is not so easily mended."""
     found = None if hidden.on_class else _assignment(hidden)
     if found is None:
         return ""

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
+from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
 from inspector.engine.live import Progress
 from inspector.engine.pytorch.calling import Arguments, call_model
@@ -15,6 +16,9 @@ from inspector.engine.pytorch.inputs.arguments import arguments_for
 from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.untouched import modes_kept, untouched
 from inspector.engine.random_state import seeded
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +30,21 @@ class Subject:
     """Gives the inputs, worked out where none were given; raises RequestError where there are none."""
     seed: int
     progress: Progress
+    known: dict[Any, Any] = field(default_factory=dict)
+    """What experiments have found, or why they could not be made: several may build on one."""
+
+    def of(self, experiment: "Callable[[Subject], T]") -> T:
+        """What an experiment finds, made once. Raises RequestError where it cannot be made."""
+        if experiment not in self.known:
+            try:
+                self.known[experiment] = experiment(self)
+            except RequestError as problem:
+                self.known[experiment] = problem
+        found = self.known[experiment]
+        if isinstance(found, RequestError):
+            raise found
+        made: T = found
+        return made
 
     def arguments(self, seed: int | None = None) -> Arguments:
         """What the module is called with, drawn anew for another seed."""

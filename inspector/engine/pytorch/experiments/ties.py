@@ -40,8 +40,8 @@ class Repeated:
     names: tuple[str, ...]
     type: str
     elements: int
-    in_container: bool
-    """Whether the parent numbers its children rather than naming them."""
+    by_accident: bool
+    """Whether the parent numbers its children, and has no others with parameters or they keep statistics."""
 
 
 @dataclass(frozen=True)
@@ -142,23 +142,28 @@ def _are_equal(first: torch.Tensor, other: torch.Tensor) -> bool | None:
 
 
 def _repeated(places: list[Place]) -> Iterator[Repeated]:
-    by_parent: dict[tuple[int, int], list[Place]] = {}
+    children: dict[int, list[Place]] = {}
     for place in places:
-        if place.parent is not None:
-            by_parent.setdefault((place.parent, id(place.module)), []).append(place)
+        if place.parent is not None and any(_has_values(one) for one in place.module.parameters()):
+            children.setdefault(place.parent, []).append(place)
     told: set[tuple[int, int]] = set()
-    for (parent, module), same in by_parent.items():
-        elements = sum(one.numel() for one in same[0].module.parameters() if _has_values(one))
-        which = id(places[parent].module), module
-        if len(same) > 1 and elements and which not in told:
+    for parent, with_parameters in children.items():
+        by_module: dict[int, list[Place]] = {}
+        for child in with_parameters:
+            by_module.setdefault(id(child.module), []).append(child)
+        for identity_, same in by_module.items():
+            which = id(places[parent].module), identity_
+            if len(same) == 1 or which in told:
+                continue
             told.add(which)
-            names = tuple(one.name for one in same)
+            module, names = same[0].module, tuple(one.name for one in same)
+            alone = len(by_module) == 1 or any(True for _ in module.buffers())
             yield Repeated(
                 places[parent].path,
                 names,
-                type(same[0].module).__name__,
-                elements,
-                all(name.isdigit() for name in names),
+                type(module).__name__,
+                sum(one.numel() for one in module.parameters()),
+                alone and all(name.isdigit() for name in names),
             )
 
 

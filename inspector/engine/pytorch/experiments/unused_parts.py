@@ -40,7 +40,7 @@ def unused_parts(subject: Subject) -> list[UnusedPart]:
 
     Raises RequestError where no pass runs.
     """
-    flow = gradient_flow(subject)
+    flow = subject.of(gradient_flow)
     cut_off = {key for one in flow.passes for key in one.cuts}
     unused = [key for key in flow.trainable if key not in flow.reached | flow.used | cut_off]
     if not unused:

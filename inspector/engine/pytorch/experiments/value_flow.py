@@ -237,11 +237,11 @@ class ValueFlow:
         return Cut("grad mode", operation, self._turned_off[1], self._turned_off[0]) if self._turned_off else None
 
     def _path_of(self, frame: FrameType) -> str:
-        """The path of the module that a frame works for: of the nearest caller that is given one as its first."""
+        """The path of the module that a frame works for: of the nearest caller that is a method of one."""
         for one in _frames(frame):
             code = one.f_code
             first = one.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
-            if isinstance(first, nn.Module) and id(first) in self._paths:
+            if isinstance(first, nn.Module) and id(first) in self._paths and hasattr(type(first), code.co_name):
                 return self._paths[id(first)]
         return ""
 
