@@ -32,12 +32,9 @@ MOST = 0.5
 def freezing(evidence: Evidence) -> Iterator[Finding]:
     """What does nothing, then what is frozen."""
     from inspector.engine.pytorch.experiments.freezing import freezing as experiment
-    from inspector.engine.pytorch.experiments.freezing import statements_without_effect
 
     found = evidence.of(experiment)
-    target = evidence.live.recipe.target.partition(":")[0]
-    files = [*found.files, *([target] if target.endswith(".py") else [])]
-    for one in (*found.ineffective, *statements_without_effect(files)):
+    for one in found.ineffective:
         yield _ineffective(one)
     if not found.parameters or not found.frozen:
         return

@@ -281,7 +281,13 @@ class TorchModel(LiveModel):
         raise RequestError("--optimised is for ONNX models, which onnxruntime rewrites; leave it out")
 
     def subject(self, inputs: list[InputSpec], progress: Progress) -> Subject:
-        return Subject(self.module, lambda: self._forward_specs(inputs, progress), self.recipe.seed, progress)
+        return Subject(
+            module=self.module,
+            find_inputs=lambda: self._forward_specs(inputs, progress),
+            seed=self.recipe.seed,
+            progress=progress,
+            target=self.recipe.target,
+        )
 
     def arrays(self) -> Iterator[tuple[str, str, Array | None]]:
         inventory = inventory_of(self.module)

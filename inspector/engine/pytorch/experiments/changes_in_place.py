@@ -11,7 +11,7 @@ import torch
 
 from inspector.core.errors import NO_FAILURES
 from inspector.core.table import Source
-from inspector.engine.pytorch.experiments.gradient_flow import arguments_of_samples, gradient_flow, with_shapes
+from inspector.engine.pytorch.experiments.gradient_flow import arguments_for_mode, gradient_flow, with_shapes
 from inspector.engine.pytorch.experiments.subject import Subject
 from inspector.engine.pytorch.explaining.user_source import node_at, statement_around
 from inspector.engine.pytorch.function_names import called_name
@@ -75,7 +75,7 @@ def changes_in_place(subject: Subject) -> ChangesInPlace:
 
 
 def _watched(subject: Subject, training: bool, grad: bool) -> "_Watch | None":
-    for arguments in arguments_of_samples(subject, subject.seed):
+    for arguments in arguments_for_mode(subject, training, subject.seed):
         recorder = Recorder(subject.module)
         watch = _Watch(recorder)
         try:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from inspector.core.errors import NO_FAILURES
+from inspector.core.errors import NO_FAILURES, RequestError
 from inspector.core.recipe import InputSpec
 from inspector.core.table import Failure, Input
 from inspector.engine.pytorch.calling import Arguments
-from inspector.engine.pytorch.experiments.gradient_flow import arguments_of_samples, with_shapes
+from inspector.engine.pytorch.experiments.gradient_flow import arguments_for_mode, gradient_flow, with_shapes
 from inspector.engine.pytorch.experiments.subject import Subject
 from inspector.engine.pytorch.failing import describe_failure
 from inspector.engine.pytorch.inputs.showing import as_inputs
@@ -30,23 +30,30 @@ class FailingPass:
 
 
 def failing_pass(subject: Subject) -> FailingPass | None:
-    """The first pass that fails: without gradients in the mode that the model is in, in train mode, with gradients.
+    """The first pass that fails: without gradients in the mode that the model is in, else in either mode.
 
     Raises RequestError where no input can be worked out.
     """
     specs = subject.find_inputs()
-    subject = with_shapes(subject)
-    for training, grad in ((subject.module.training, False), (True, False), (True, True)):
-        failures: list[FailingPass] = []
-        for arguments in arguments_of_samples(subject, subject.seed) if training else (subject.arguments(),):
-            failed = _attempt(subject, arguments, specs, training, grad)
+    shaped = with_shapes(subject)
+    failed = _attempt(shaped, subject.arguments(), specs, subject.module.training, False)
+    if failed is not None or not _fails_with_gradients(subject):
+        return failed
+    for training, grad in ((False, False), (True, False), (False, True), (True, True)):
+        for arguments in arguments_for_mode(shaped, training, subject.seed):
+            failed = _attempt(shaped, arguments, specs, training, grad)
             if failed is None:
-                failures = []
                 break
-            failures.append(failed)
-        if failures:
-            return failures[0]
+        if failed is not None:
+            return failed
     return None
+
+
+def _fails_with_gradients(subject: Subject) -> bool:
+    try:
+        return bool(subject.of(gradient_flow).problems)
+    except RequestError:
+        return True
 
 
 def _attempt(

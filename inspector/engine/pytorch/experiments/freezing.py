@@ -4,7 +4,7 @@ import ast
 import difflib
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,8 +55,6 @@ class Freezing:
     weights: int
     """How many layers with a weight run."""
     ineffective: tuple[Ineffective, ...]
-    files: tuple[str, ...]
-    """The user's that define the model's classes."""
 
 
 def freezing(subject: Subject) -> Freezing:
@@ -75,7 +73,7 @@ def freezing(subject: Subject) -> Freezing:
         if trainable and not own and trainable[0] < number < trainable[-1]
     ]
     forget_sources()
-    files = _user_files(places)
+    files = _user_files(places, subject.target)
     return Freezing(
         parameters=len(distinct),
         elements=sum(_elements(tensor) for _, tensor in distinct.values()),
@@ -83,8 +81,7 @@ def freezing(subject: Subject) -> Freezing:
         frozen_elements=sum(_elements(tensor) for _, tensor in frozen),
         between=tuple(between),
         weights=len(states),
-        ineffective=tuple(_ineffective(places, files)),
-        files=tuple(files),
+        ineffective=(*_ineffective(places, files), *_statements_without_effect(files)),
     )
 
 
@@ -125,9 +122,9 @@ def _ineffective(places: list[Place], files: list[str]) -> Iterator[Ineffective]
         yield Ineffective(path, name, value, on_module, len(where), wrong, source, patch)
 
 
-def statements_without_effect(files: Iterable[str]) -> Iterator[Ineffective]:
+def _statements_without_effect(files: list[str]) -> Iterator[Ineffective]:
     """Comparisons that stand alone: ``p.requires_grad == False``."""
-    for file in dict.fromkeys(map(os.path.abspath, files)):
+    for file in files:
         tree = tree_of(file)
         for node in ast.walk(tree) if tree is not None else ():
             if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Compare)):
@@ -193,11 +190,13 @@ def _assignment(files: list[str], name: str, on_module: bool) -> tuple[Source | 
     return None, ""
 
 
-def _user_files(places: list[Place]) -> list[str]:
-    """The files of the model's own classes; not those of installed packages."""
+def _user_files(places: list[Place], target: str) -> list[str]:
+    """The files of the model's own classes and the one that was opened; not those of installed packages."""
     names = dict.fromkeys(cls.__module__ for place in places for cls in type(place.module).__mro__)
     files = [getattr(sys.modules.get(name), "__file__", None) for name in names]
-    return [file for file in files if file and is_user_file(file) and "site-packages" not in file]
+    own = [file for file in files if file and is_user_file(file) and "site-packages" not in file]
+    opened = os.path.abspath(target.partition(":")[0])
+    return list(dict.fromkeys([*map(os.path.abspath, own), *([opened] if opened.endswith(".py") else [])]))
 
 
 def _elements(tensor: torch.Tensor) -> int:

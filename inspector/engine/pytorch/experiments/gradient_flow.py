@@ -21,6 +21,7 @@ from inspector.engine.pytorch.experiments.value_flow import (
     leaves_of,
     registered_parameters,
 )
+from inspector.engine.pytorch.explaining.user_source import forget_sources
 from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.places import places_of
@@ -30,7 +31,7 @@ from inspector.engine.pytorch.shape_pass import has_lazy, materialised_copy
 
 LARGEST = 400_000_000
 """Parameters beyond which gradients would take too much memory and time."""
-SAMPLES = 4
+SAMPLES = 2
 """In train mode, where BatchNorm cannot do with one."""
 MORE_PASSES = 3
 """In train mode on other inputs, where something was not reached in the first two."""
@@ -120,6 +121,7 @@ def gradient_flow(subject: Subject) -> GradientFlow:
 
     Raises RequestError where there is no pass that runs, or the model is too large.
     """
+    forget_sources()
     subject = with_shapes(subject)
     trainable = {
         key: tensor for key, tensor in registered_parameters(places_of(subject.module)).items() if tensor.requires_grad
@@ -156,8 +158,14 @@ def with_shapes(subject: Subject) -> Subject:
     return replace(subject, module=materialised_copy(subject.module, subject.arguments(), subject.seed))
 
 
-def arguments_of_samples(subject: Subject, seed: int) -> Iterator[Arguments]:
-    """Arguments with some samples, where a first axis can be theirs, then those that the model is known to run on."""
+def arguments_for_mode(subject: Subject, training: bool, seed: int) -> Iterator[Arguments]:
+    """What the model is known to run on; before it for train mode the same with some samples, where it has fewer.
+
+    The first axis is taken for that of the samples where all inputs share it.
+    """
+    if not training:
+        yield subject.arguments(seed)
+        return
     specs = subject.find_inputs()
     sizes = {spec.shape[0] if spec.shape else 0 for spec in specs if spec.value is None and not spec.file}
     if len(sizes) == 1 and 0 < next(iter(sizes)) < SAMPLES:
@@ -176,7 +184,7 @@ def _plan(seed: int) -> Iterator[tuple[bool, int]]:
 
 
 def _pass(subject: Subject, training: bool, seed: int) -> FlowPass:
-    for arguments in arguments_of_samples(subject, seed):
+    for arguments in arguments_for_mode(subject, training, seed):
         try:
             return _pass_on(subject, arguments, training, seed)
         except Exception as problem:

@@ -17,7 +17,6 @@ from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.untouched import modes_kept, untouched
 from inspector.engine.random_state import seeded
 
-
 T = TypeVar("T")
 
 
@@ -30,6 +29,8 @@ class Subject:
     """Gives the inputs, worked out where none were given; raises RequestError where there are none."""
     seed: int
     progress: Progress
+    target: str = ""
+    """What the module was opened from."""
     known: dict[Any, Any] = field(default_factory=dict)
     """What experiments have found, or why they could not be made: several may build on one."""
 
