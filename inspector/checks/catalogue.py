@@ -14,9 +14,11 @@ from inspector.checks import (
 )
 from inspector.checks.rules import RULES
 
-__all__ = ["OF_VALUES", "RULES"]
+__all__ = ["OF_FILES", "OF_VALUES", "RULES"]
 
 FAMILIES = (changes, failing, files, freezing, gradients, loading, registration, still_default, ties, weights)
 """Each a module of rules about one kind of defect."""
 OF_VALUES = {weights.NONFINITE_WEIGHTS.id, weights.DEGENERATE_INIT.id, still_default.STILL_DEFAULT.id}
 """Those that need the values of every tensor."""
+OF_FILES = OF_VALUES | {files.DAMAGED_CHECKPOINT.id, files.UNSAFE_GLOBALS.id, loading.CHECKPOINT_MISMATCH.id}
+"""Those that look at a file; the others need a live model, and torch."""

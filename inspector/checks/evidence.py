@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from inspector.checks.measuring import Measured, measure
 from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
-from inspector.core.table import Load
+from inspector.core.table import Load, ModelTable
 from inspector.engine.live import LiveModel, Progress
 from inspector.files.catalog import Catalog, CatalogTensor
 
@@ -36,30 +36,23 @@ class Evidence:
         self.progress = progress
         self.model = model
         self._catalog = catalog
-        self.inputs = inputs or []
-        self._found: dict[Callable[..., Any], Any] = {}
+        self._inputs = inputs or []
 
     def of(self, experiment: "Callable[[Subject], T]") -> T:
         """What an experiment on the live PyTorch module found; made once, however many rules ask.
 
         Raises NotObservedError where there is no such module, or the experiment cannot be made with it.
         """
-        if experiment not in self._found:
-            try:
-                self._found[experiment] = self._subject.of(experiment)
-            except RequestError as problem:
-                self._found[experiment] = NotObservedError(str(problem))
-        found = self._found[experiment]
-        if isinstance(found, NotObservedError):
-            raise NotObservedError(*found.args)
-        made: T = found
-        return made
+        try:
+            return self._subject.of(experiment)
+        except RequestError as problem:
+            raise NotObservedError(str(problem)) from problem
 
     @cached_property
     def _subject(self) -> "Subject":
         if self.model is None:
             raise RequestError("a file alone has no modules that could be run")
-        return self.model.subject(self.inputs, self.progress)
+        return self.model.subject(self._inputs, self.progress)
 
     @property
     def live(self) -> LiveModel:
@@ -67,6 +60,14 @@ class Evidence:
         if self.model is None:
             raise NotObservedError("a file alone has no modules that could be run")
         return self.model
+
+    @cached_property
+    def traced(self) -> ModelTable:
+        """The table of the live model with the shapes of a pass. Raises NotObservedError where there is none."""
+        try:
+            return self.live.trace(self._inputs, self.progress)
+        except RequestError as problem:
+            raise NotObservedError(str(problem)) from problem
 
     @property
     def load(self) -> Load:

@@ -17,8 +17,8 @@ FORWARD_FAILS = rule(
     "forward-fails",
     "A forward pass that raises, in the mode that the model is in, in train mode or while gradients are recorded, or a "
     "backward pass that does: the module, the line, the operands with their shapes, and what would fit.",
-    "An error for any exception on the input that is given, or on the one that came furthest where none is. What "
-    "changes "
+    "An error for any exception on the input that is given, or on the one that came furthest where none is; "
+    "information for one in train mode alone, where an optional argument is not given. What changes "
     "a tensor in place and is refused for the sake of gradients is NN105's.",
     "The pass itself, carried out on real values; nothing is read from the exception's text.",
 )
@@ -41,17 +41,20 @@ def forward_fails(evidence: Evidence) -> Iterator[Finding]:
 def _forward(evidence: Evidence, failed: "FailingPass") -> Finding:
     failure, inputs, ways = failed.failure, list(failed.inputs), list(failed.failure.suggestions)
     if not (failed.training or failed.grad):
-        table = evidence.live.trace(evidence.inputs, evidence.progress)
+        table = evidence.traced
         inputs = table.inputs or inputs
         ways += [one for one in (table.failure.suggestions if table.failure else []) if one not in ways]
     ways += [f"other sizes that fit: {others}" for one in inputs if (others := _alternatives(one.alternatives))]
     when = " where gradients are recorded" if failed.grad else " in train mode" if failed.training else ""
     place = f" at {source_place(failure.source)}" if failure.source is not None else ""
     origin = {one.origin for one in inputs}
+    wants_more = failed.training and bool(failed.missing)
+    if wants_more:
+        ways.insert(0, f"in train mode give it {' or '.join(failed.missing)} too")
     given = "given" if origin == {"given"} else "worked out here"
     return finding(
         FORWARD_FAILS,
-        "error",
+        "info" if wants_more else "error",
         failure.path,
         f"the forward pass fails{when} in {failure.path or 'the model itself'}{place}: {failure.type}: "
         f"{failure.message}",

@@ -50,13 +50,16 @@ _STATED = ("x.detach", "x.detach_", "torch.no_grad", "torch.inference_mode", "to
 @looks(UNUSED_PARAMETERS)
 def unused_parameters(evidence: Evidence) -> Iterator[Finding]:
     """The topmost modules that have no part in an output, and single parameters."""
+    from inspector.engine.pytorch.experiments.gradient_flow import gradient_flow
     from inspector.engine.pytorch.experiments.unused_parts import unused_parts
 
+    unseen = bool(evidence.of(gradient_flow).problems)
     for part in evidence.of(unused_parts):
-        yield _unused(part)
+        yield _unused(part, unseen)
 
 
-def _unused(part: "UnusedPart") -> Finding:
+def _unused(part: "UnusedPart", unseen: bool) -> Finding:
+    """`unseen` says that a pass failed in one of the modes, which may use the part."""
     what = f"{part.path} ({part.type})" if part.type else part.path
     if part.type and not part.called:
         told = f"{what} is never called, so that its parameters are never trained"
@@ -66,7 +69,7 @@ def _unused(part: "UnusedPart") -> Finding:
         told = f"no output comes from the parameter {what}"
     return finding(
         UNUSED_PARAMETERS,
-        "info" if part.excuse else "warning",
+        "info" if part.excuse or unseen else "warning",
         part.path,
         told + (f"; {part.excuse}" if part.excuse else ""),
         f"{things(part.elements, 'element')} in {keys_told(part.keys)} unused in {_passes(part.modes)}",
@@ -111,6 +114,9 @@ def _blocked(flow: "GradientFlow", cuts: "list[Cut]", keys: list[str], whole: bo
     stated = cut is None or cut.kind in ("frozen", "grad mode") or (cut.kind == "detached" and cut.operation in _STATED)
     only_choices = whole and cut is not None and cut.kind == "cast"
     severity: Severity = "error" if (whole and not only_choices) or not (whole or stated) else "warning"
+    if flow.problems and not whole:
+        # The mode whose pass failed may train what this one does not.
+        severity = "info"
     what = (
         "nothing in the output can be differentiated"
         if whole

@@ -1,6 +1,6 @@
 """Carries out the checks on a file of weights, or on a live model."""
 
-from inspector.checks.catalogue import OF_VALUES, RULES
+from inspector.checks.catalogue import OF_FILES, OF_VALUES, RULES
 from inspector.checks.evidence import Evidence, NotObservedError, worth_reading
 from inspector.checks.rules import LOOKS
 from inspector.core.errors import RequestError
@@ -33,6 +33,13 @@ def _report(evidence: Evidence, settings: CheckSettings) -> CheckReport:
     chosen = [id for id in sorted(RULES) if settings.takes(id)]
     found: list[Finding] = []
     not_run: list[NotRun] = []
+    if evidence.model is None:
+        # Asked for by name, it is said why; else they have no business with a file.
+        others = [id for id in chosen if id not in OF_FILES]
+        chosen = [id for id in chosen if id in OF_FILES]
+        not_run = [
+            NotRun(rule=id, why="a file alone has no modules that could be run") for id in others if settings.select
+        ]
     for number, id in enumerate(chosen):
         evidence.progress(number, len(chosen), f"{id} {RULES[id].name}")
         try:

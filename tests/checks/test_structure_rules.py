@@ -50,7 +50,7 @@ def test_the_patch_mends_the_file(stem: str, tmp_path: Path, monkeypatch: pytest
     rule = stem.partition("_")[0]
 
     def found() -> list[Finding]:
-        recipe = Recipe(target="model.py", inputs=list(parse_each([MENDED_BY_PATCH[stem]])))
+        recipe = Recipe(target=str(tmp_path / "model.py"), inputs=list(parse_each([MENDED_BY_PATCH[stem]])))
         report = check_model(open_live(recipe), CheckSettings(select=[rule]), lambda *_: None)
         return [one for one in report.findings if one.severity != "info"]
 

@@ -13,7 +13,7 @@ from inspector.core.errors import RequestError
 from inspector.core.export import ExportReport, ExportSettings
 from inspector.core.load_notes import load_notes
 from inspector.core.memory import MemoryReport, MemorySettings
-from inspector.core.recipe import InputSpec, Recipe, later_seed
+from inspector.core.recipe import InputSpec, Recipe, later_seed, parse_target
 from inspector.core.repair import RepairReport, RepairSettings
 from inspector.core.results import (
     CloneReport,
@@ -58,6 +58,7 @@ from inspector.engine.pytorch.structure import dtype_name, opaque_places, static
 from inspector.engine.pytorch.tensors import tensors_of
 from inspector.engine.pytorch.tracing import Trace, count_calls, infer, trace
 from inspector.engine.pytorch.weights import load_weights
+from inspector.engine.user_paths import user_path
 from inspector.engine.values import read_picture, read_values
 
 if TYPE_CHECKING:
@@ -281,12 +282,13 @@ class TorchModel(LiveModel):
         raise RequestError("--optimised is for ONNX models, which onnxruntime rewrites; leave it out")
 
     def subject(self, inputs: list[InputSpec], progress: Progress) -> Subject:
+        file = user_path(parse_target(self.recipe.target).location)
         return Subject(
             module=self.module,
             find_inputs=lambda: self._forward_specs(inputs, progress),
             seed=self.recipe.seed,
             progress=progress,
-            target=self.recipe.target,
+            files=[str(file)] if file.is_file() else [],
         )
 
     def arrays(self) -> Iterator[tuple[str, str, Array | None]]:

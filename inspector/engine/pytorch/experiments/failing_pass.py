@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from inspector.core.errors import NO_FAILURES, RequestError
+from inspector.core.input_names import argument_of
 from inspector.core.recipe import InputSpec
 from inspector.core.table import Failure, Input
 from inspector.engine.pytorch.calling import Arguments
@@ -12,6 +13,7 @@ from inspector.engine.pytorch.failing import describe_failure
 from inspector.engine.pytorch.inputs.showing import as_inputs
 from inspector.engine.pytorch.patches import patch_of
 from inspector.engine.pytorch.recording import FailedCall, Recorder
+from inspector.engine.pytorch.signatures import parameters_of
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class FailingPass:
     """Whether gradients were recorded, where the pass runs without."""
     in_place: bool
     """Whether the call that raised changes a tensor in place."""
+    missing: tuple[str, ...]
+    """Optional arguments that were not given: in train mode a model may want them, as targets."""
     inputs: tuple[Input, ...]
     patch: str
     """What mends it in the user's source; "" where nothing is known to."""
@@ -68,9 +72,23 @@ def _attempt(
         in_place = recorder.failed_call is not None and _is_in_place(recorder.failed_call)
         failure = describe_failure(problem, subject.module, recorder, specs)
         fix = next((fix for fix in failure.fixes if fix.edits), None)
-        inputs = tuple(as_inputs(subject.module, specs, "given"))
-        return FailingPass(failure, training, grad, in_place, inputs, patch_of(fix.edits) if fix is not None else "")
+        return FailingPass(
+            failure=failure,
+            training=training,
+            grad=grad,
+            in_place=in_place,
+            missing=_not_given(subject, specs),
+            inputs=tuple(as_inputs(subject.module, specs, "given")),
+            patch=patch_of(fix.edits) if fix is not None else "",
+        )
     return None
+
+
+def _not_given(subject: Subject, specs: list[InputSpec]) -> tuple[str, ...]:
+    given = {argument_of(spec.name) for spec in specs if spec.name}
+    positional = sum(not spec.name for spec in specs)
+    rest = parameters_of(subject.module)[positional:]
+    return tuple(one.name for one in rest if one.default is None and one.name not in given)
 
 
 def _is_in_place(call: FailedCall) -> bool:

@@ -73,7 +73,7 @@ def freezing(subject: Subject) -> Freezing:
         if trainable and not own and trainable[0] < number < trainable[-1]
     ]
     forget_sources()
-    files = _user_files(places, subject.target)
+    files = _user_files(places, subject.files)
     return Freezing(
         parameters=len(distinct),
         elements=sum(_elements(tensor) for _, tensor in distinct.values()),
@@ -190,13 +190,12 @@ def _assignment(files: list[str], name: str, on_module: bool) -> tuple[Source | 
     return None, ""
 
 
-def _user_files(places: list[Place], target: str) -> list[str]:
+def _user_files(places: list[Place], opened: list[str]) -> list[str]:
     """The files of the model's own classes and the one that was opened; not those of installed packages."""
     names = dict.fromkeys(cls.__module__ for place in places for cls in type(place.module).__mro__)
     files = [getattr(sys.modules.get(name), "__file__", None) for name in names]
     own = [file for file in files if file and is_user_file(file) and "site-packages" not in file]
-    opened = os.path.abspath(target.partition(":")[0])
-    return list(dict.fromkeys([*map(os.path.abspath, own), *([opened] if opened.endswith(".py") else [])]))
+    return list(dict.fromkeys(map(os.path.abspath, [*own, *opened])))
 
 
 def _elements(tensor: torch.Tensor) -> int:

@@ -29,21 +29,20 @@ class Subject:
     """Gives the inputs, worked out where none were given; raises RequestError where there are none."""
     seed: int
     progress: Progress
-    target: str = ""
-    """What the module was opened from."""
-    known: dict[Any, Any] = field(default_factory=dict)
-    """What experiments have found, or why they could not be made: several may build on one."""
+    files: list[str] = field(default_factory=list)
+    """The file that the model was made by, where it was one."""
+    _found: dict[Callable[..., Any], Any] = field(default_factory=dict)
 
     def of(self, experiment: "Callable[[Subject], T]") -> T:
-        """What an experiment finds, made once. Raises RequestError where it cannot be made."""
-        if experiment not in self.known:
+        """What another experiment found; made once. Raises RequestError where it cannot be made."""
+        if experiment not in self._found:
             try:
-                self.known[experiment] = experiment(self)
+                self._found[experiment] = experiment(self)
             except RequestError as problem:
-                self.known[experiment] = problem
-        found = self.known[experiment]
+                self._found[experiment] = problem
+        found = self._found[experiment]
         if isinstance(found, RequestError):
-            raise found
+            raise RequestError(str(found))
         made: T = found
         return made
 
