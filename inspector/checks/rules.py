@@ -59,6 +59,7 @@ def finding(
     fix: str,
     may_be_wrong: str,
     source: Source | None = None,
+    patch: str = "",
 ) -> Finding:
     """What a rule found at a key or path."""
     return Finding(
@@ -71,4 +72,5 @@ def finding(
         fix=fix,
         may_be_wrong=may_be_wrong,
         source=source,
+        patch=patch,
     )
