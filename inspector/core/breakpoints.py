@@ -21,6 +21,21 @@ class Breakpoint(Record, frozen=True, kw_only=True):
     moment: Moment = "after"
 
 
+def breakpoint_at(path: str, type_: str, is_function: bool, call: int | None) -> str:
+    """A breakpoint at one row, as it would be typed; `call` counts from 0, None is for all calls."""
+    of_type = f" type:{type_}" if is_function else ""
+    which = "" if call is None else f" #{call + 1}"
+    plain = f"{path}{of_type}{which}"
+    meant = RowPattern(path=path, type=type_ if is_function else None, call=None if call is None else call + 1)
+    try:
+        read = parse_breakpoint(plain)
+    except RequestError:
+        read = None
+    # Some paths, such as that of the model itself, read as something else.
+    is_read = read is not None and (read.rows, read.condition, read.moment) == (meant, None, "after")
+    return plain if is_read else f"module:{plain}"
+
+
 def parse_breakpoint(text: str) -> Breakpoint:
     """Read ``[before] [ROW] [if CONDITION]``; a condition alone is on all rows.
 

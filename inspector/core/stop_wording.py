@@ -30,8 +30,13 @@ def value_text(value: StopValue) -> str:
 
 def frame_place(frame: StopFrame) -> str:
     """Function, file and line of a frame: ``forward of layer1.0  net.py:31``."""
+    return f"{frame_function(frame)}  {printable(frame.source.file)}:{frame.source.line}"
+
+
+def frame_function(frame: StopFrame) -> str:
+    """Whose function a frame is: ``forward of layer1.0``."""
     of = "" if frame.path is None else f" of {printable(frame.path) or 'the model'}"
-    return f"{printable(frame.function)}{of}  {printable(frame.source.file)}:{frame.source.line}"
+    return f"{printable(frame.function)}{of}"
 
 
 def frame_line(frame: StopFrame) -> list[str]:

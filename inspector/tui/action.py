@@ -20,7 +20,7 @@ class Action:
 
     id: str
     keys: str
-    """As Textual names them, separated by commas."""
+    """As Textual names them, separated by commas; "" where only the palette has it."""
     title: str
     """One or two words, for the footer and the palette."""
     help: str
@@ -28,7 +28,13 @@ class Action:
     group: str
     """Heading in the help screen."""
     run: Callable[[NNInspectApp], object]
+    at_stop: str = ""
+    """Keys that do this while a pass waits at a stop, whatever they do otherwise."""
     in_footer: bool = False
+    in_stop_footer: bool = False
+    """The same while a pass waits."""
+    short: str = ""
+    """Its title in the footer, where that is shorter."""
     before_widgets: bool = False
     """The key is taken before the widget that has the focus sees it."""
     why_not: Callable[[NNInspectApp], str] = reasons.none
@@ -64,4 +70,14 @@ def bindings(actions: Iterable[Action], dispatch: str = "app.do") -> list[Bindin
             id=action.id,
         )
         for action in actions
+        if action.keys
+    ]
+
+
+def bindings_at_stop(actions: Iterable[Action]) -> list[BindingType]:
+    """The key bindings that hold while a pass waits; placed before the others, they are looked at first."""
+    return [
+        Binding(action.at_stop, f"app.do_at_stop('{action.id}')", action.title, show=False, tooltip=action.help)
+        for action in actions
+        if action.at_stop
     ]

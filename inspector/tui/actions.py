@@ -7,9 +7,10 @@ from inspector.tui.field_actions import FIELD_ACTIONS, IN_FIELD
 from inspector.tui.picture_actions import IN_PICTURE, PICTURE_ACTIONS
 from inspector.tui.row_actions import MOVING, ROW_ACTIONS
 from inspector.tui.side import TITLES
+from inspector.tui.step_actions import STEP_ACTIONS, STEPPING
 
 LOOK, MODEL, CHANGE, PROGRAM = "Looking", "Running the model", "Changing the model", "The program"
-GROUPS = (LOOK, MOVING, IN_FIELD, IN_PICTURE, COMPARING, MODEL, CHANGE, PROGRAM)
+GROUPS = (LOOK, MOVING, IN_FIELD, IN_PICTURE, COMPARING, MODEL, STEPPING, CHANGE, PROGRAM)
 """Headings of the help screen, in their order."""
 
 _PANEL_HELP = {
@@ -21,6 +22,7 @@ _PANEL_HELP = {
     "source": "The source of the row's forward, or of the call.",
     "field": "What an output unit of the row sees of the input, drawn.",
     "check": "What the last check found, most severe first, and what each rule looks for.",
+    "step": "Where a pass that is stepped through waits, and what is there.",
 }
 
 APP_ACTIONS = (
@@ -210,7 +212,7 @@ APP_ACTIONS = (
         help="Look for defects: what is wrong, with which evidence, and what mends it.",
         group=MODEL,
         run=doing.check,
-        why_not=reasons.nothing_open,
+        why_not=reasons.nothing_open_or_waiting,
     ),
     Action(
         id="compare_with",
@@ -219,7 +221,7 @@ APP_ACTIONS = (
         help="Compare with another file or model side by side: tensors, with ONNX nodes and values too; it is kept.",
         group=MODEL,
         run=comparing.compare_with,
-        why_not=reasons.nothing_open,
+        why_not=reasons.nothing_open_or_waiting,
     ),
     Action(
         id="input",
@@ -413,6 +415,7 @@ APP_ACTIONS = (
 )
 
 ACTIONS = {
-    action.id: action for action in (*APP_ACTIONS, *ROW_ACTIONS, *FIELD_ACTIONS, *PICTURE_ACTIONS, *DIFFERENCE_ACTIONS)
+    action.id: action
+    for action in (*APP_ACTIONS, *STEP_ACTIONS, *ROW_ACTIONS, *FIELD_ACTIONS, *PICTURE_ACTIONS, *DIFFERENCE_ACTIONS)
 }
 """Every action by its id."""

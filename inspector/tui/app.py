@@ -24,7 +24,7 @@ from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.results import CloneReport, EditReport, ForwardReport
 from inspector.core.table import ModelTable, Row, Tensor
 from inspector.core.wording import duration, printable, size_in_bytes, source_place
-from inspector.tui.action import bindings
+from inspector.tui.action import bindings, bindings_at_stop
 from inspector.tui.actions import ACTIONS, APP_ACTIONS
 from inspector.tui.comparing import Difference
 from inspector.tui.conversation import Conversation
@@ -42,6 +42,9 @@ from inspector.tui.run_list import RunList
 from inspector.tui.search import SearchBar
 from inspector.tui.side import PanelTabs, Side
 from inspector.tui.status import ActivityLine, ModelLine
+from inspector.tui.step_actions import STEP_ACTIONS
+from inspector.tui.step_panel import StepPanel
+from inspector.tui.stepping import Stepping
 from inspector.tui.tensor_list import TensorList
 from inspector.tui.view import Spelling, View
 from inspector.worker.client import Client
@@ -56,7 +59,7 @@ class NNInspectApp(App[int]):
 
     TITLE = "nninspect"
     CSS_PATH = "nninspect.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = bindings(APP_ACTIONS)
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_at_stop(STEP_ACTIONS), *bindings((*STEP_ACTIONS, *APP_ACTIONS))]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
 
@@ -83,6 +86,7 @@ class NNInspectApp(App[int]):
         self.check: CheckReport | None = None
         self.check_is_old = False
         self.memory_settings = MemorySettings()
+        self.stepping: Stepping = Stepping(self)
         self.difference: Difference | None = None
         """The last comparison, and how it is looked at; kept until the model changes."""
         self.export_settings: ExportSettings | None = None
@@ -154,6 +158,7 @@ class NNInspectApp(App[int]):
             self.opening.update("Nothing is open. R tries again, L shows what was printed, q quits.")
             return
         self.recipe = wanted
+        self.stepping.forget()
         self.report = self.clone = self.memory = self.check = self.difference = None
         self.can_undo = self.can_redo = False
         self.show_table(table)
@@ -231,10 +236,18 @@ class NNInspectApp(App[int]):
         self.look()
         self.say(report.outcome, "$text-warning" if report.findings else "$text-success")
 
+    def show_stepping(self) -> None:
+        """Show whether and where a pass waits, and what can be done then."""
+        self.activity.waits = self.stepping.waits
+        self.module_tree.screen.set_class(self.stepping.waits, "-stepping")
+        self.refresh_bindings()
+        self.look()
+
     def _show_tree(self, table: ModelTable) -> None:
         # Marks of what was found before a change could be wrong now.
         found = self.check.findings if self.check is not None and not self.check_is_old else []
         self.module_tree.show(table, found)
+        self.stepping.mark()
 
     def go_to_finding(self, finding: Finding) -> None:
         """Put the cursor on the row that a finding is about, and choose its tensor where it is about one."""
@@ -290,6 +303,7 @@ class NNInspectApp(App[int]):
             memory=self.memory,
             check=self.check,
             check_is_old=self.check_is_old,
+            stepped=self.stepping.now,
             spelling=self.spelling,
             wrapped=self.wrapped,
         )
@@ -339,6 +353,10 @@ class NNInspectApp(App[int]):
         """A layer was chosen in the chart of fields."""
         self.module_tree.go_to_row(event.row)
 
+    def on_step_panel_asked(self, event: StepPanel.Asked) -> None:
+        """An expression was typed at a stop."""
+        self.stepping.evaluate(event.expression)
+
     def on_side_wanted(self, event: Side.Wanted) -> None:
         """A panel lacks an answer."""
         self.conversation.want_detail(event.request)
@@ -387,6 +405,7 @@ class NNInspectApp(App[int]):
         """Say how the worker is."""
         self.activity.worker = "" if event.state == "ready" else event.text or event.state
         if event.state == "lost":
+            self.stepping.forget()
             self.say(event.text, "$text-error")
 
     def log_line(self, line: str) -> None:
@@ -414,6 +433,10 @@ class NNInspectApp(App[int]):
         else:
             action.run(self)
 
+    def action_do_at_stop(self, id: str) -> None:
+        """Carry out one of the actions by the key that it has only while a pass waits."""
+        self.action_do(id)
+
     def action_help_quit(self) -> None:
         """ctrl+c, which ends other programs: stop what is running, else say how to leave."""
         if self.conversation.can_cancel:
@@ -422,7 +445,13 @@ class NNInspectApp(App[int]):
             self.say("q leaves; ctrl+c stops what is running, and nothing is", "$text-warning")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys that are taken before widgets do not reach through a dialog: tab walks through its fields there."""
+        """Whether a key does this now.
+
+        Keys that are taken before widgets do not reach through a dialog: tab walks through its fields there. Where no
+        pass waits, the keys that step through one do what they do otherwise.
+        """
+        if action == "do_at_stop":
+            return self.stepping.waits and not self.screen.is_modal
         return action != "do" or not self.screen.is_modal
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:

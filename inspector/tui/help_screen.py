@@ -29,6 +29,8 @@ MARKS = (
     ("failed", "the pass stopped here; the first panel says why"),
     ("not reached", "the pass did not come to this row"),
     ("?", "not known; never shown as 0"),
+    ("●", "a breakpoint: a pass that is stepped through stops there"),
+    ("▶", "the pass waits here"),
     ("5×5 /2", "receptive field: 5×5 input pixels, neighbours 2 pixels apart; ≤ is an upper bound"),
 )
 KEY_WIDTH = 16
@@ -67,4 +69,5 @@ def help_page() -> Page:
 
 def key_names(action: Action) -> str:
     """An action's keys as a person calls them."""
-    return ", ".join(format_key(key) for key in action.keys.split(","))
+    keys = [key for key in f"{action.keys},{action.at_stop}".split(",") if key]
+    return ", ".join(map(format_key, keys))

@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from inspector.tui.action import Action
 from inspector.tui.actions import ACTIONS, APP_ACTIONS
+from inspector.tui.step_actions import STEP_ACTIONS
 
 if TYPE_CHECKING:
     from inspector.tui.app import NNInspectApp
@@ -29,13 +30,17 @@ class KeyLine(Widget):
         """Draw anew when what can be done changes."""
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self.refresh())
 
+    def _wanted(self) -> list[Action]:
+        """The actions to show, the most important first; while a pass waits those that step through it."""
+        if cast("NNInspectApp", self.app).stepping.waits:
+            return [action for action in STEP_ACTIONS if action.in_stop_footer]
+        return [action for action in APP_ACTIONS if action.in_footer]
+
     def _placed(self) -> Iterator[tuple[int, Action]]:
         """The actions that fit, each with the cell it begins at."""
         end = self.size.width - 1 - _width(LAST)
         at = 1
-        for action in APP_ACTIONS:
-            if not action.in_footer:
-                continue
+        for action in self._wanted():
             if at + _width(action) + GAP > end:
                 break
             yield at, action
@@ -52,7 +57,7 @@ class KeyLine(Widget):
             parts += [
                 (" " * (at - filled), ""),
                 (_key(action), f"{dim}bold $footer-key-foreground"),
-                (f" {action.title}", f"{dim}$footer-description-foreground"),
+                (f" {_title(action)}", f"{dim}$footer-description-foreground"),
             ]
             filled = at + _width(action)
         return Content.assemble(*parts)
@@ -65,8 +70,12 @@ class KeyLine(Widget):
 
 
 def _key(action: Action) -> str:
-    return action.display or format_key(action.keys.split(",")[0])
+    return action.display or format_key((action.at_stop or action.keys).split(",")[0])
+
+
+def _title(action: Action) -> str:
+    return action.short or action.title
 
 
 def _width(action: Action) -> int:
-    return cell_len(f"{_key(action)} {action.title}")
+    return cell_len(f"{_key(action)} {_title(action)}")

@@ -1,6 +1,7 @@
 """The tree of modules and the functions called between them, over the flat table."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.cells import cell_len
 
@@ -18,6 +19,8 @@ from inspector.tui.tree_folds import TreeFolds, identity
 
 INDENT = 2
 FOLDED, UNFOLDED = "▸", "▾"
+BREAKPOINT, STOP = "●", "▶"
+GUTTER = 3
 
 
 class ModuleTree(RowView):
@@ -42,6 +45,9 @@ class ModuleTree(RowView):
         self._differing: dict[int, tuple[Run, str]] = {}
         """Rows that differ from the blocks of a run, and how."""
         self._measured: list[Column] = []
+        self._stop: int | None = None
+        """The row at which a pass waits."""
+        self._breakpoints: frozenset[int] = frozenset()
 
     def show(self, table: ModelTable, findings: Sequence[Finding] = ()) -> None:
         """Show a table with findings; folds and cursor stay where the rows are the same as before."""
@@ -80,6 +86,13 @@ class ModuleTree(RowView):
         """Go to the row that a finding is about."""
         if self._marks is not None:
             self.go_to_row(self._marks.places.row_of(finding.path))
+
+    def mark_stops(self, stop: int | None, breakpoints: frozenset[int]) -> None:
+        """Mark the row at which a pass waits, and those with breakpoints."""
+        if (stop, breakpoints) != (self._stop, self._breakpoints):
+            self._stop, self._breakpoints = stop, breakpoints
+            self._measured = self._measure()
+            self.rebuild()
 
     def toggle_functions(self) -> None:
         """Show or hide the functions called between modules."""
@@ -138,7 +151,7 @@ class ModuleTree(RowView):
 
     def fold_marker(self, row: int) -> int | None:
         """Behind the indentation, where the row has something on show below it."""
-        return self._indentation(row, self._name_width()) if self._folds.folds(row) else None
+        return self._gutter + self._indentation(row, self._name_width()) if self._folds.folds(row) else None
 
     def unfold(self, row: int) -> bool:
         """Show what is below a row."""
@@ -213,7 +226,25 @@ class ModuleTree(RowView):
     def _name_cell(self, line: int, name: str, width: int) -> Cell:
         marker = (FOLDED if self._folds.folded(line) else UNFOLDED) if self._folds.folds(line) else " "
         style = "kind" if self._folds.row_at(line).kind == "function" else "name"
-        return [(" " * self._indentation(line, width), ""), (f"{marker} ", "muted"), (name, style)]
+        return [
+            *self._stop_marks(line),
+            (" " * self._indentation(line, width), ""),
+            (f"{marker} ", "muted"),
+            (name, style),
+        ]
+
+    def _stop_marks(self, line: int) -> Cell:
+        if not self._gutter:
+            return []
+        return [
+            (BREAKPOINT if line in self._breakpoints else " ", "error"),
+            (f"{STOP if line == self._stop else ' '} ", "warning"),
+        ]
+
+    @property
+    def _gutter(self) -> int:
+        """Cells before the names, where there is anything to mark there."""
+        return GUTTER if self._breakpoints or self._stop is not None else 0
 
     def _marks_within(self, row: Row, width: int) -> str:
         assert self._marks is not None
@@ -253,7 +284,8 @@ class ModuleTree(RowView):
 
     def _indentation(self, line: int, width: int) -> int:
         # Deep rows keep half of the column for their name.
-        return min(self._folds.depth(line) * INDENT, max(0, width // 2 // INDENT * INDENT))
+        room = max(0, width - self._gutter)
+        return min(self._folds.depth(line) * INDENT, room // 2 // INDENT * INDENT)
 
     def _name_width(self) -> int:
         return self.widths[0] if self.widths else 0
@@ -268,7 +300,7 @@ class ModuleTree(RowView):
         folds, rows = self._folds, self.table.rows[:MEASURED]
 
         def behind(line: int, name: str) -> str:
-            return " " * (INDENT * folds.depth(line) + 2) + name
+            return " " * (self._gutter + INDENT * folds.depth(line) + 2) + name
 
         runs = [behind(line, run.title) for line, run in zip(folds.run_lines(), folds.runs, strict=True)][:MEASURED]
         names = [behind(row.index, row.name or row.type) for row in rows]
@@ -276,7 +308,8 @@ class ModuleTree(RowView):
         least_mark = 6 if self._failed is not None else 5 if runs else 0
         marks = [self._marked(row) for row in rows]
         telling = bool(least_mark) or any(text not in ("", FILLED) for text in marks)
-        return tree_columns(rows, name, longest(runs, min(name, 20), 36), longest(marks, least_mark, 24), telling)
+        columns = tree_columns(rows, name, longest(runs, min(name, 20), 36), longest(marks, least_mark, 24), telling)
+        return [replace(columns[0], title=" " * self._gutter + columns[0].title), *columns[1:]]
 
 
 def _module(row: Row) -> Cell:

@@ -12,6 +12,7 @@ from inspector.tui.page import CODE, ERROR, GOOD, LABELLED, MUTED, WARNING, Page
 
 LISTED = 12
 """Keys named one by one before the rest is counted."""
+TO_FAILURE = "X steps to the failure: the variables of every function that was running"
 _RENAMINGS = ("container", "drop_wrapper", "add_wrapper", "prefix", "renamed", "index_shift")
 """Kinds of rules that a key's two names show."""
 
@@ -31,6 +32,9 @@ def overview(
         page.fact("repeated", repetition, WARNING if repetition.startswith("unlike") else "")
     if failed and table.failure:
         failure(page, table.failure)
+        if table.model.framework == "torch":
+            page.line()
+            page.line((TO_FAILURE, MUTED))
     if memory is not None and row.parent is None:
         # First, since it was asked for.
         model_memory(page, memory, table)

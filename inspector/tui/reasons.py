@@ -18,6 +18,42 @@ def nothing_open(app: NNInspectApp) -> str:
     return "" if app.table is not None else "no model is open yet"
 
 
+def nothing_open_or_waiting(app: NNInspectApp) -> str:
+    """Beside a pass that waits nothing else runs in the model."""
+    waiting = "a forward pass waits at a stop; E, End the pass, ends it"
+    return nothing_open(app) or (waiting if app.stepping.waits else "")
+
+
+def no_stop(app: NNInspectApp) -> str:
+    """A pass has to wait to go on."""
+    return nothing_open(app) or ("" if app.stepping.waits else "no pass is stepped through; S begins one")
+
+
+def nothing_to_evaluate_in(app: NNInspectApp) -> str:
+    """Expressions are Python's."""
+    return no_stop(app) or _only_pytorch(app, "an ONNX graph has no Python variables to evaluate an expression with")
+
+
+def nothing_at_stop_to_change(app: NNInspectApp) -> str:
+    """A graph's pass is over before one walks along it; a row that failed puts nothing out."""
+    why_not = no_stop(app) or _only_pytorch(app, "an ONNX graph runs in one piece; nothing is changed on the way")
+    failed = app.stepping.stop is not None and app.stepping.stop.failure is not None
+    return why_not or ("the pass failed here and puts nothing out" if failed else "")
+
+
+def nothing_to_break_at(app: NNInspectApp) -> str:
+    """Breakpoints are at rows of a model that can run."""
+    if app.table is not None and app.table.model.framework == "file":
+        return nothing_to_run(app)
+    return nothing_open(app)
+
+
+def nothing_failed(app: NNInspectApp) -> str:
+    """There has to be a failure to look at."""
+    failed = app.table is not None and app.table.failure is not None
+    return nothing_to_run(app) or ("" if failed else "the last pass did not fail; S steps through one")
+
+
 def no_field_on_show(app: NNInspectApp) -> str:
     """A unit is moved where it is seen."""
     return nothing_open(app) or ("" if app.side.current == "field" else "the panel of the receptive field is not open")
@@ -59,7 +95,7 @@ def nothing_to_run(app: NNInspectApp) -> str:
         return nothing_open(app)
     if app.table.model.framework == "file":
         return "this is a file of tensors without a model; open the model with these as its --weights to do that"
-    return ""
+    return nothing_open_or_waiting(app)
 
 
 def nothing_to_change(app: NNInspectApp) -> str:
@@ -125,19 +161,21 @@ def no_window(app: NNInspectApp) -> str:
 
 def no_other_input(app: NNInspectApp) -> str:
     """Only inputs that were tried are stepped through."""
+    if nothing_to_run(app):
+        return nothing_to_run(app)
     if app.table is not None and any(one.alternatives or one.sizes for one in app.table.inputs):
         return ""
-    return nothing_to_run(app) or "no other input shape is known to work; press t to write one"
+    return "no other input shape is known to work; press t to write one"
 
 
 def nothing_to_undo(app: NNInspectApp) -> str:
     """There has to be a change."""
-    return "" if app.can_undo else "there is no change to take back"
+    return nothing_open_or_waiting(app) if app.can_undo else "there is no change to take back"
 
 
 def nothing_to_redo(app: NNInspectApp) -> str:
     """There has to be an undone change."""
-    return "" if app.can_redo else "there is no undone change to make again"
+    return nothing_open_or_waiting(app) if app.can_redo else "there is no undone change to make again"
 
 
 def nothing_sought(app: NNInspectApp) -> str:

@@ -28,6 +28,7 @@ from inspector.tui.panels import (
     SourcePanel,
 )
 from inspector.tui.picture_view import PictureView
+from inspector.tui.step_panel import StepPanel
 from inspector.tui.values_panel import ValuesPanel
 from inspector.tui.view import View
 from inspector.worker.protocol import Request
@@ -41,8 +42,11 @@ TITLES = {
     "source": "Source",
     "field": "Field",
     "check": "Check",
+    "step": "Step",
 }
 """The panels by id, in the order of their numbers."""
+SOMETIMES = "step"
+"""The panel whose tab is there only while it has something to show."""
 NUMBER = "$text-accent"
 ANSWERS_KEPT = 500
 """Answers remembered for the panels, the oldest dropped: pictures of every tensor of a large model take much memory."""
@@ -74,6 +78,7 @@ class Side(Vertical):
             yield SourcePanel(id="source")
             yield FieldPanel(id="field")
             yield CheckPanel(id="check")
+            yield StepPanel(id="step")
 
     @property
     def field(self) -> FieldPanel:
@@ -91,6 +96,11 @@ class Side(Vertical):
         return self.query_one(PictureView)
 
     @property
+    def step(self) -> StepPanel:
+        """The panel of a pass that is stepped through."""
+        return self.query_one(StepPanel)
+
+    @property
     def current(self) -> str:
         """The id of the panel on show."""
         return self.query_one(ContentSwitcher).current or "overview"
@@ -104,6 +114,7 @@ class Side(Vertical):
     def look_at(self, view: View) -> None:
         """Draw the panel on show for another view."""
         self.view = view
+        self.query_one(PanelTabs).stepping = view.stepped is not None
         self.redraw()
 
     def forget(self) -> None:
@@ -149,6 +160,7 @@ class PanelTabs(Widget):
     """
 
     current: reactive[str] = reactive("overview")
+    stepping: reactive[bool] = reactive(False)
 
     @dataclass
     class Pressed(Message):
@@ -156,14 +168,18 @@ class PanelTabs(Widget):
 
         panel: str
 
+    def _panels(self) -> list[str]:
+        """The panels that have a tab now."""
+        return [panel for panel in TITLES if panel != SOMETIMES or self.stepping or self.current == panel]
+
     def _labels(self) -> list[tuple[str, str]]:
         """Each panel's number and title, as much of them as there is room for."""
-        titles = [(str(number), title) for number, title in enumerate(TITLES.values(), 1)]
+        titles = [(str(number), TITLES[panel]) for number, panel in enumerate(self._panels(), 1)]
         spaced = [(number, f" {title}") for number, title in titles]
         for labels in (spaced, titles):
             if sum(cell_len(number + title) + 1 for number, title in labels) <= self.size.width:
                 return labels
-        at = list(TITLES).index(self.current)
+        at = self._panels().index(self.current)
         labels = [label if place == at else titles[place] for place, label in enumerate(spaced)]
         for place in sorted(range(len(labels)), key=lambda place: -len(titles[place][1])):
             if place != at and sum(cell_len(number + title) + 1 for number, title in labels) > self.size.width:
@@ -173,7 +189,7 @@ class PanelTabs(Widget):
     def render(self) -> Content:
         """The line of tabs."""
         parts: list[tuple[str, str]] = [(" ", "")]
-        for panel, (number, title) in zip(TITLES, self._labels(), strict=True):
+        for panel, (number, title) in zip(self._panels(), self._labels(), strict=True):
             if panel == self.current:
                 parts.append((f"{number}{title} ", "bold $text-primary on $primary-muted"))
             else:
@@ -183,7 +199,7 @@ class PanelTabs(Widget):
     def on_click(self, event: events.Click) -> None:
         """Open the panel under the mouse."""
         right = 1
-        for panel, (number, title) in zip(TITLES, self._labels(), strict=True):
+        for panel, (number, title) in zip(self._panels(), self._labels(), strict=True):
             right += cell_len(number + title) + 1
             if event.x < right:
                 self.post_message(self.Pressed(panel))

@@ -1,6 +1,7 @@
 """The sixth panel: the code of a row's forward, or of the forward that calls it."""
 
 import re
+from collections.abc import Sequence
 
 from textual.content import Content
 
@@ -39,20 +40,31 @@ def source_page(report: SourceReport, view: View) -> tuple[Content, int]:
     page = Page()
     if report.file:
         page.line((report.file, MUTED))
-    code = "\n".join(printable(line.expandtabs(4)) for line in report.text.splitlines()[:LINES])
     marked = _marked_line(report, view)
-    lines = _highlighted(code).split("\n", allow_blank=True)
-    width = len(str(report.first_line + len(lines)))
-    parts: list[Content] = [page.content(), Content("\n")] if report.file else []
-    at = 0
-    for number, line in enumerate(lines, start=report.first_line):
+    code = numbered(report.text, report.first_line, marked)
+    at = 0 if marked is None or marked >= report.first_line + LINES else marked - report.first_line + 1
+    return Content("").join([page.content(), Content("\n"), code] if report.file else [code]), at
+
+
+def numbered(text: str, first_line: int, marked: int | None, columns: Sequence[int] | None = None) -> Content:
+    """Code with line numbers; the line with the number `marked` stands out, and in it `columns`, first and last."""
+    written = text.splitlines()[:LINES]
+    lines = _highlighted("\n".join(map(_spaced, written))).split("\n", allow_blank=True)
+    width = len(str(first_line + len(lines)))
+    parts: list[Content] = []
+    for number, line in enumerate(lines, start=first_line):
         here = number == marked
-        if here:
-            at = number - report.first_line + 1
         prefix = Content.styled(f"{'▶' if here else ' '}{number:>{width}}  ", "$text-warning" if here else MUTED)
-        text = prefix + line
-        parts += [text.stylize("on $warning-muted") if here else text, Content("\n")]
-    return Content("").join(parts).rstrip(), at
+        if here and columns is not None:
+            first, last = (len(_spaced(written[number - first_line][:column])) for column in columns)
+            line = line.stylize("bold underline", first, last)
+        whole = prefix + line
+        parts += [whole.stylize("on $warning-muted") if here else whole, Content("\n")]
+    return Content("").join(parts).rstrip()
+
+
+def _spaced(line: str) -> str:
+    return printable(line.expandtabs(4))
 
 
 def caption(report: SourceReport, view: View) -> str:

@@ -14,6 +14,7 @@ from inspector.core.wording import printable
 from inspector.tui.page import MUTED
 
 SEPARATOR = " · "
+WAITS = "a pass waits · E ends it"
 IN_FULL = "L: in full"
 """Behind a message that does not fit: the log has all of it."""
 
@@ -78,11 +79,14 @@ class ActivityLine(Widget):
     worker: reactive[str] = reactive("")
     """The worker's state, where it is worth saying."""
 
+    waits: reactive[bool] = reactive(False)
+    """A pass waits at a stop."""
+
     def render(self) -> Content:
         """The line."""
         text, style = (f"{self.doing}  — esc cancels", "$text-warning") if self.doing else self.message
         text, _, more = text.partition("\n")
-        right = printable(self.worker)
+        right = printable(self.worker) or (WAITS if self.waits and not self.doing else "")
         if not right and not self.doing and (more or cell_len(printable(text)) > self.size.width - 3):
             right = IN_FULL
         room = max(0, self.size.width - cell_len(right) - 3)

@@ -10,6 +10,7 @@ from inspector.core.findings import CheckReport
 from inspector.core.memory import MemoryReport
 from inspector.core.results import CloneReport, ForwardReport
 from inspector.core.table import ModelTable, Row, Tensor
+from inspector.tui.stepping import SteppedPass
 
 Spelling = Literal["here", "plain", "saved"]
 """Keys as they are in this model, without wrappers, or as saved from DataParallel."""
@@ -38,6 +39,7 @@ class View:
     check: CheckReport | None = None
     check_is_old: bool = False
     """The model was changed after that check."""
+    stepped: SteppedPass | None = None
     spelling: Spelling = "here"
     wrapped: frozenset[str] = frozenset()
     """Paths that end in a wrapper's token."""

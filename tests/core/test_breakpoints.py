@@ -2,7 +2,7 @@
 
 import pytest
 
-from inspector.core.breakpoints import parse_breakpoint
+from inspector.core.breakpoints import breakpoint_at, parse_breakpoint
 from inspector.core.errors import RequestError
 from inspector.core.output_changes import parse_change, parse_row_change
 from inspector.core.row_patterns import parse_row_pattern, refuse_unknown
@@ -124,3 +124,27 @@ def test_a_standing_change_names_its_row_before_a_colon():
     for text, sentence in {"conv1 zero": "write ROW: CHANGE", "before conv1: zero": "after a row"}.items():
         with pytest.raises(RequestError, match=sentence):
             parse_row_change(text)
+
+
+@pytest.mark.parametrize(
+    ("path", "type_", "is_function", "call"),
+    [
+        ("conv1", "Conv2d", False, None),
+        ("conv1", "Conv2d", False, 1),
+        ("", "Net", False, None),
+        ("", "F.relu", True, 2),
+        ("layer1.0", "x.view", True, None),
+        ("before", "Linear", False, None),
+        ("after", "Linear", False, 0),
+        ("nan", "Linear", False, None),
+        ("if", "Linear", False, None),
+    ],
+)
+def test_a_breakpoint_made_for_a_row_reads_as_that_row_alone(path, type_, is_function, call):
+    read = parse_breakpoint(breakpoint_at(path, type_, is_function, call))
+    assert read.condition is None
+    assert read.moment == "after"
+    assert read.rows.matches([path], type_, is_function, call or 0)
+    assert not read.rows.matches(["elsewhere"], type_, is_function, call or 0)
+    assert read.rows.matches([path], type_, is_function, 5) == (call is None)
+    assert not read.rows.matches([path], "F.other", True, call or 0)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from fake_pass import FakePass
 
 from inspector.core.differences import Aligned, DiffReport
 from inspector.core.edits import Edit, Journal
@@ -186,6 +187,7 @@ class FakeClient:
         self.cancelled = 0
         self.closed = False
         self.others: list[FakeClient] = []
+        self.stepped = FakePass()
         self._table = table
 
     def asked_for(self, kind: type[protocol.Request[Any]]) -> list[Any]:
@@ -255,6 +257,10 @@ class FakeClient:
             case protocol.DrawValues(settings=settings):
                 sizes = sizes_of(table, settings.key)
                 return picture_of_array(waves(sizes), settings, "float32")
+            case protocol.StartStepping() | protocol.Step() | protocol.LookAtStop() | protocol.ChangeAtStop():
+                return self.stepped.answer(request)
+            case protocol.Evaluate():
+                return self.stepped.evaluate(request)
             case protocol.SourceOf():
                 return SourceReport(path=request.path, file="lenet.py", first_line=10, text=FORWARD)
             case protocol.Preview():

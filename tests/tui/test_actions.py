@@ -17,13 +17,14 @@ from inspector.tui.field_actions import FIELD_ACTIONS
 from inspector.tui.help_screen import help_page, key_names
 from inspector.tui.picture_actions import PICTURE_ACTIONS
 from inspector.tui.row_actions import ROW_ACTIONS
+from inspector.tui.step_actions import STEP_ACTIONS
 from inspector.worker import protocol
 
 pytestmark = pytest.mark.slow
 
 
 def test_every_action_has_an_id_of_its_own_and_says_what_it_does():
-    several = (APP_ACTIONS, ROW_ACTIONS, FIELD_ACTIONS, PICTURE_ACTIONS, DIFFERENCE_ACTIONS)
+    several = (APP_ACTIONS, STEP_ACTIONS, ROW_ACTIONS, FIELD_ACTIONS, PICTURE_ACTIONS, DIFFERENCE_ACTIONS)
     assert len(ACTIONS) == sum(map(len, several))
     for action in ACTIONS.values():
         assert action.title
@@ -33,8 +34,15 @@ def test_every_action_has_an_id_of_its_own_and_says_what_it_does():
 
 @pytest.mark.parametrize("of_widget", [ROW_ACTIONS, FIELD_ACTIONS, PICTURE_ACTIONS])
 def test_no_two_actions_share_a_key_in_one_place(of_widget):
-    keys = Counter(key for action in (*APP_ACTIONS, *of_widget) for key in action.keys.split(","))
+    everywhere = (*APP_ACTIONS, *STEP_ACTIONS)
+    keys = Counter(key for action in (*everywhere, *of_widget) for key in action.keys.split(",") if key)
     assert [key for key, count in keys.items() if count > 1] == []
+
+
+def test_no_two_actions_share_a_key_at_a_stop():
+    keys = Counter(key for action in STEP_ACTIONS for key in f"{action.keys},{action.at_stop}".split(",") if key)
+    in_rows = {key for action in ROW_ACTIONS for key in action.keys.split(",")}
+    assert [key for key, count in keys.items() if count > 1 or key in in_rows] == []
 
 
 def test_the_help_has_a_line_for_every_action():
@@ -54,6 +62,10 @@ async def test_every_action_is_in_the_palette():
         await ui.press("u", "slash", "c", "enter", "4", "V")
         offered |= {command.title for command in ui.app.get_system_commands(ui.app.screen)}
         await ui.press("7")
+        offered |= {command.title for command in ui.app.get_system_commands(ui.app.screen)}
+        await ui.press("S")
+        offered |= {command.title for command in ui.app.get_system_commands(ui.app.screen)}
+    async with session(lenet(failed=True)) as ui:
         offered |= {command.title for command in ui.app.get_system_commands(ui.app.screen)}
     client = FakeClient(model_of("onnx"))
     client.answers[protocol.Open] = model_of("onnx")
@@ -92,9 +104,9 @@ async def test_a_key_that_can_do_nothing_now_says_why_and_asks_nothing(framework
     client = FakeClient(model_of(framework, tensors=False))
     client.answers[protocol.Open] = client.answers[protocol.Trace] = model_of(framework, tensors=False)
     async with session(client=client, size=(160, 45)) as ui:
-        for action in APP_ACTIONS:
+        for action in (*APP_ACTIONS, *STEP_ACTIONS):
             why = action.why_not(ui.app)
-            if why:
+            if why and action.keys:
                 asked = len(ui.client.asked)
                 ui.app.say("")
                 await ui.press(action.keys.split(",")[0])
@@ -126,10 +138,11 @@ def test_the_table_of_keys_in_the_readme_has_every_key_of_the_program():
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     told = readme.partition("## Keys")[2].partition("## Speed")[0]
     plain = {"question_mark": "?", "slash": "/", "asterisk": "*", "left_square_bracket": "[",
-             "right_square_bracket": "]", "plus": "+", "minus": "-", "escape": "esc"}  # fmt: skip
+             "right_square_bracket": "]", "equals_sign": "=", "plus": "+", "minus": "-", "escape": "esc"}  # fmt: skip
     panels = {str(number) for number in range(2, 8)}
-    for action in (*APP_ACTIONS, *ROW_ACTIONS):
-        for key in {*action.keys.split(",")} - panels:
+    twins = {"f17", "f21", "f23"}  # as which terminals send shift and a function key
+    for action in (*APP_ACTIONS, *STEP_ACTIONS, *ROW_ACTIONS):
+        for key in {*f"{action.keys},{action.at_stop}".split(",")} - panels - twins - {""}:
             named = plain.get(key, key)
             assert re.search(rf"[`, ]{re.escape(named.replace('page', 'page '))}[`, ]", told), f"{key}: {action.title}"
 

@@ -203,7 +203,9 @@ async def test_every_panel_has_a_tab_at_any_width_and_the_open_one_its_title(wid
             line = tabs.render().plain
             assert cell_len(line.rstrip()) <= tabs.size.width
             assert f"{number}{title}" in line.replace(" ", "")
-            assert [int(digit) for digit in line if digit.isdigit()] == list(range(1, len(TITLES) + 1))
+            # The last tab is there only while a pass is stepped through, or its panel is open.
+            tabs_now = len(TITLES) - (title != "Step")
+            assert [int(digit) for digit in line if digit.isdigit()] == list(range(1, tabs_now + 1))
 
 
 async def test_dialogs_are_walked_through_with_tab():

@@ -104,3 +104,11 @@ def test_a_comparison(snap_compare, size):
     app = NNInspectApp(FakeClient(), recipe())
     keys = after("D", *"b.pt", "enter", "down")
     assert snap_compare(app, terminal_size=size, run_before=keys)
+
+
+@pytest.mark.slow
+@SIZES
+def test_a_pass_that_is_stepped_through(snap_compare, size):
+    app = NNInspectApp(FakeClient(), recipe())
+    keys = after("down", "f9", "S", "i", "e", *"x.sum()", "enter")
+    assert snap_compare(app, terminal_size=size, run_before=keys)
