@@ -60,7 +60,7 @@ def bindings(actions: Iterable[Action], dispatch: str = "app.do") -> list[Bindin
     """The key bindings of some actions; each calls the Textual action `dispatch` with its id."""
     return [
         Binding(
-            action.keys,
+            _as_sent(action.keys),
             f"{dispatch}('{action.id}')",
             action.title,
             show=action.in_footer,
@@ -81,3 +81,9 @@ def bindings_at_stop(actions: Iterable[Action]) -> list[BindingType]:
         for action in actions
         if action.at_stop
     ]
+
+
+def _as_sent(keys: str) -> str:
+    """Keys with what most terminals send for them: shift and a function key as the one twelve further on."""
+    shifted = [key.removeprefix("shift+f") for key in keys.split(",") if key.startswith("shift+f")]
+    return ",".join([keys, *(f"f{int(number) + 12}" for number in shifted if number.isdigit())])

@@ -197,6 +197,15 @@ APP_ACTIONS = (
         why_not=reasons.nothing_to_run,
     ),
     Action(
+        id="ablate",
+        keys="A",
+        title="Ablate",
+        help="Run once for each layer and block without it, and rank them by how much the output changes.",
+        group=MODEL,
+        run=doing.ablate,
+        why_not=reasons.no_ablation,
+    ),
+    Action(
         id="export",
         keys="E",
         title="Export",

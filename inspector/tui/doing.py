@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from inspector.core import wording
+from inspector.core.ablation import AblationSettings
 from inspector.core.edits import Edit
 from inspector.core.memory import MemorySettings
 from inspector.core.recipe import InputSpec, parse_input
 from inspector.core.table import Input
 from inspector.tui import reasons
 from inspector.worker.protocol import (
+    Ablate,
     Apply,
     Check,
     CompareClone,
@@ -125,6 +127,23 @@ def check(app: NNInspectApp) -> None:
         report = await app.conversation.ask(Check(), "looking for defects")
         if report is not None:
             app.show_check(report)
+
+    app.conversation.spawn(run())
+
+
+def ablate(app: NNInspectApp) -> None:
+    """Switch rows off one by one and show which change the output most."""
+    from inspector.tui.ablation_screen import AblationScreen
+
+    def go(row: int | None) -> None:
+        if row is not None:
+            app.module_tree.go_to_row(row)
+
+    async def run() -> None:
+        settings = AblationSettings(inputs=app.inputs, seed=app.recipe.seed)
+        report = await app.conversation.ask(Ablate(settings=settings), "switching rows off one by one")
+        if report is not None:
+            app.push_screen(AblationScreen(report), go)
 
     app.conversation.spawn(run())
 

@@ -90,8 +90,10 @@ class ModuleTree(RowView):
     def mark_stops(self, stop: int | None, breakpoints: frozenset[int]) -> None:
         """Mark the row at which a pass waits, and those with breakpoints."""
         if (stop, breakpoints) != (self._stop, self._breakpoints):
+            before = self._gutter
             self._stop, self._breakpoints = stop, breakpoints
-            self._measured = self._measure()
+            if self._gutter != before:
+                self._measured = self._measure()
             self.rebuild()
 
     def toggle_functions(self) -> None:

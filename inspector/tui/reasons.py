@@ -124,6 +124,13 @@ def no_memory(app: NNInspectApp) -> str:
     return nothing_to_run(app) or _only_pytorch(app, "figures of memory are for PyTorch models; ONNX has none yet")
 
 
+def no_ablation(app: NNInspectApp) -> str:
+    """A graph runs in one piece."""
+    return nothing_to_run(app) or _only_pytorch(
+        app, "rows are switched off in PyTorch models; a graph runs in one piece"
+    )
+
+
 def no_export(app: NNInspectApp) -> str:
     """Only a PyTorch model is exported."""
     return nothing_to_run(app) or _only_pytorch(app, "this is an ONNX model already; s saves it with its changes")

@@ -58,11 +58,10 @@ STEP_ACTIONS = (
         run=lambda app: app.stepping.start_to_failure(),
         why_not=reasons.nothing_failed,
     ),
-    # Terminals send shift and a function key as a function key of a higher number.
     _step("into", "f11", "i", "Step into", "Into"),
     _step("over", "f10", "o", "Step over", "Over"),
     _step("row", "", "r", "Step to the next row", "Row"),
-    _step("out", "shift+f11,f23", "u", "Step out", "Out"),
+    _step("out", "shift+f11", "u", "Step out", "Out"),
     _step("continue", "f5", "c", "Continue", "Continue"),
     Action(
         id="step_evaluate",
@@ -118,10 +117,10 @@ STEP_ACTIONS = (
         why_not=reasons.nothing_to_break_at,
         in_stop_footer=True,
     ),
-    _step("end", "shift+f5,f17", "E", "End the pass", "End"),
+    _step("end", "shift+f5", "E", "End the pass", "End"),
     Action(
         id="breakpoints",
-        keys="shift+f9,f21",
+        keys="shift+f9",
         at_stop="B",
         title="Breakpoints",
         help="List and remove breakpoints; type one: a row, a type, a condition such as nan or absmax > 1e4.",

@@ -59,6 +59,9 @@ class Stepping:
         """How the last pass began; without its breakpoints."""
         self.breakpoints: list[str] = []
         """As typed; those of every pass."""
+        self._marked: frozenset[int] = frozenset()
+        self._marked_in: ModelTable | None = None
+        """The table whose rows are marked; None where they are to be found anew."""
 
     @property
     def stop(self) -> Stop | None:
@@ -78,7 +81,9 @@ class Stepping:
 
     def start_to_failure(self) -> None:
         """Run to where forward fails, past all breakpoints."""
-        self.settings = StepSettings(inputs=self._app.inputs, seed=self._app.recipe.seed, command="continue")
+        # With the numbers of the pass that failed.
+        seed = self._app.report.seed if self._app.report is not None else self._app.recipe.seed
+        self.settings = StepSettings(inputs=self._app.inputs, seed=seed, command="continue")
         self._spawn(self._to_failure())
 
     def go(self, command: StepCommand) -> None:
@@ -118,6 +123,7 @@ class Stepping:
     def set_breakpoints(self, breakpoints: list[str]) -> None:
         """Those that hold from the next step on."""
         self.breakpoints = breakpoints
+        self._marked_in = None
         self._show()
 
     def forget(self) -> None:
@@ -128,8 +134,10 @@ class Stepping:
         """Mark the stop and the breakpoints in the tree."""
         table = self._app.table
         if table is not None:
+            if self._marked_in is not table:
+                self._marked_in, self._marked = table, marked_rows(table, self.breakpoints)
             at = row_of(table, self.stop) if self.stop is not None else None
-            self._app.module_tree.mark_stops(at, marked_rows(table, self.breakpoints))
+            self._app.module_tree.mark_stops(at, self._marked)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._app.conversation.spawn(work)

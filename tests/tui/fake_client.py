@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from fake_pass import FakePass
 
+from inspector.core.ablation import AblatedRow, AblationReport
 from inspector.core.differences import Aligned, DiffReport
 from inspector.core.edits import Edit, Journal
 from inspector.core.findings import CheckReport, Finding, NotRun, Rule
@@ -239,6 +240,8 @@ class FakeClient:
                 )
             case protocol.Memory():
                 return memory(request.settings, len(table.rows))
+            case protocol.Ablate():
+                return ablated()
             case protocol.Check():
                 return found()
             case protocol.Repair():
@@ -321,6 +324,16 @@ def found() -> CheckReport:
         rules=rules,
         tensors=4,
     )
+
+
+def ablated() -> AblationReport:
+    """One row of each kind: a module, a function of several calls, one that cannot be switched off."""
+    rows = [
+        AblatedRow(path="fc", type="Linear", calls=1, index=5, by="zero", relative=1.0, max_abs=0.5),
+        AblatedRow(path="", type="relu", is_function=True, calls=2, index=2, by="identity", relative=0.25, max_abs=0.1),
+        AblatedRow(path="gone.[red]", type="Odd", calls=1, by="zero", problem="RuntimeError: [/] does not run"),
+    ]
+    return AblationReport(rows=rows, seed=0, left_out=3)
 
 
 def mended(settings: RepairSettings) -> RepairReport:

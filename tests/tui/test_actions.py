@@ -140,9 +140,8 @@ def test_the_table_of_keys_in_the_readme_has_every_key_of_the_program():
     plain = {"question_mark": "?", "slash": "/", "asterisk": "*", "left_square_bracket": "[",
              "right_square_bracket": "]", "equals_sign": "=", "plus": "+", "minus": "-", "escape": "esc"}  # fmt: skip
     panels = {str(number) for number in range(2, 8)}
-    twins = {"f17", "f21", "f23"}  # as which terminals send shift and a function key
     for action in (*APP_ACTIONS, *STEP_ACTIONS, *ROW_ACTIONS):
-        for key in {*f"{action.keys},{action.at_stop}".split(",")} - panels - twins - {""}:
+        for key in {*f"{action.keys},{action.at_stop}".split(",")} - panels - {""}:
             named = plain.get(key, key)
             assert re.search(rf"[`, ]{re.escape(named.replace('page', 'page '))}[`, ]", told), f"{key}: {action.title}"
 
