@@ -70,6 +70,7 @@ class NNInspectApp(App[int]):
     search_bar: SearchBar
     model_line: ModelLine
     activity: ActivityLine
+    key_line: KeyLine
 
     def __init__(self, client: Client, recipe: Recipe) -> None:
         super().__init__()
@@ -111,6 +112,7 @@ class NNInspectApp(App[int]):
         self.log_view = LogView(id="log")
         self.search_bar = SearchBar(id="search")
         self.activity = ActivityLine(id="activity")
+        self.key_line = KeyLine(id="keys")
         yield self.model_line
         with Container(id="body"):
             with Container(id="left"):
@@ -120,7 +122,7 @@ class NNInspectApp(App[int]):
         yield self.log_view
         yield self.search_bar
         yield self.activity
-        yield KeyLine(id="keys")
+        yield self.key_line
 
     def _what_is_opening(self) -> Content:
         recipe = self.recipe
@@ -239,6 +241,7 @@ class NNInspectApp(App[int]):
     def show_stepping(self) -> None:
         """Show whether and where a pass waits, and what can be done then."""
         self.activity.waits = self.stepping.waits
+        self.key_line.refresh()
         self.module_tree.screen.set_class(self.stepping.waits, "-stepping")
         self.refresh_bindings()
         self.look()

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from inspector.core.results import SourceReport
-from inspector.tui.dialog import Entry
+from inspector.tui.expression_line import ExpressionLine
 from inspector.tui.page import Page, TextPanel
 from inspector.tui.source_page import numbered
 from inspector.tui.step_page import evaluated_page, outcome_page, place_page, values_page
@@ -42,7 +42,7 @@ class StepPanel(Vertical):
         yield Static(id="stop-place", markup=False)
         yield TextPanel(id="stop-source")
         yield TextPanel(id="stop-values")
-        yield Entry(placeholder=PROMPT, id="expression", compact=True)
+        yield ExpressionLine(PROMPT, id="expression")
         yield TextPanel(id="evaluated")
 
     @property
@@ -106,9 +106,8 @@ class StepPanel(Vertical):
         source.scroll_to(y=max(0, line - source.size.height // 2), animate=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Ask for the value; the line is free for the next one."""
+        """Ask for the value."""
         event.stop()
         expression = event.value.strip()
         if expression:
-            self.expression.value = ""
             self.post_message(self.Asked(expression))

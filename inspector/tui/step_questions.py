@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from inspector.core.stop_wording import row_name
 from inspector.core.stops import StepSettings
 
@@ -52,4 +54,4 @@ def restart(app: NNInspectApp) -> None:
             app.stepping.start(chosen)
 
     settings = app.stepping.settings
-    app.push_screen(RestartDialog(settings.inputs or current_inputs(app), settings.seed), use)
+    app.push_screen(RestartDialog(replace(settings, inputs=settings.inputs or current_inputs(app))), use)

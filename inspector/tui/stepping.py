@@ -6,6 +6,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace as with_fields
+
 from inspector.core.breakpoints import breakpoint_at, parse_breakpoint
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
 from inspector.core.stop_wording import stop_title
@@ -77,7 +79,11 @@ class Stepping:
         """Begin a pass, with the inputs of the other passes unless `settings` say else."""
         wanted = settings or StepSettings(inputs=self._app.inputs, seed=self._app.recipe.seed)
         self.settings = wanted
-        self._spawn(self._arrive(StartStepping(settings=self._with_breakpoints(wanted)), "starting to step"))
+        self._spawn(
+            self._arrive(
+                StartStepping(settings=with_fields(wanted, breakpoints=list(self.breakpoints))), "starting to step"
+            )
+        )
 
     def start_to_failure(self) -> None:
         """Run to where forward fails, past all breakpoints."""
@@ -141,11 +147,6 @@ class Stepping:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._app.conversation.spawn(work)
-
-    def _with_breakpoints(self, settings: StepSettings) -> StepSettings:
-        from msgspec.structs import replace as with_fields
-
-        return with_fields(settings, breakpoints=list(self.breakpoints))
 
     async def _arrive(self, request: StartStepping | Step | ChangeAtStop, doing: str) -> None:
         """Ask, and show where the pass waits then."""

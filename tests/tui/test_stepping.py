@@ -7,6 +7,7 @@ from screen_text import session
 
 from inspector.core.errors import RequestCancelledError, RequestError
 from inspector.core.recipe import Recipe, parse_input
+from inspector.core.stops import OtherRun
 from inspector.tui.app import NNInspectApp
 from inspector.tui.screenshot import settle
 from inspector.worker import protocol
@@ -144,6 +145,28 @@ async def test_an_expression_is_evaluated_in_the_frame_looked_at():
         assert not ui.app.screen.is_modal
 
 
+async def test_up_and_down_bring_back_what_was_typed_at_earlier_stops():
+    async with session() as ui:
+        await ui.press("S", "e", "x", "enter", "f10", "y", "enter", "up", "up", "up")
+        line = ui.app.side.step.expression
+        assert line.value == "x"
+        await ui.press("down")
+        assert line.value == "y"
+        await ui.press("down")
+        assert line.value == ""
+
+
+async def test_a_pass_that_begins_behind_a_dialog_is_announced_below():
+    async with session() as ui:
+        ui.client.gate.clear()
+        await ui.pilot.press("S", "question_mark")
+        ui.client.gate.set()
+        await settle(ui.app, ui.pilot)
+        text = await ui.press("escape")
+        assert "o Over" in text.splitlines()[-1]
+        assert WAITS in text
+
+
 async def test_letters_are_typed_into_the_line_and_function_keys_step_from_there():
     async with session() as ui:
         await waiting_at_conv1(ui)
@@ -235,9 +258,13 @@ async def test_a_pass_is_begun_again_with_another_input_and_seed():
         await ui.press("S", "o", "t")
         await ui.write("specs", "x=2x3x32x32")
         await ui.write("seed", "7")
+        await ui.write("other-seed", "eight")
+        assert "the other seed is 'eight'" in await ui.press("enter")
+        await ui.write("other-seed", "8")
         await ui.press("enter")
         last = ui.client.asked_for(protocol.StartStepping)[-1].settings
         assert (last.inputs, last.seed, last.command) == ([parse_input("x=2x3x32x32")], 7, "into")
+        assert last.other == OtherRun(seed=8)
         assert "before the model (LeNet)" in ui.text
 
 
