@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from inspector.core.edges import IDENTITY, Edges
 from inspector.core.field_rules import RULES, apply
-from inspector.core.fields import Field, OpCall, Seen, TrackedInputs, Unknown, Whole, merged, plain
+from inspector.core.fields import Field, OpCall, TrackedInputs, merged
+from inspector.core.sights import Seen, Unknown, Whole, plain
 from inspector.core.table import FieldAxis, ReceptiveField
 
 SHAPE = (2, 3, 4, 6)

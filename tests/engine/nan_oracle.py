@@ -16,7 +16,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from inspector.core.fields import Field, Seen, Whole
+from inspector.core.fields import Field
+from inspector.core.sights import Seen, Whole
 from inspector.core.table import ReceptiveField
 from inspector.engine.pytorch.field_calls import FieldTracker
 from inspector.engine.pytorch.nested import tensors_in

@@ -6,7 +6,8 @@ from typing import cast
 from inspector.core.edges import bound, compose, fixed, listing, window
 from inspector.core.field_rules.pointwise import placed
 from inspector.core.field_rules.registry import Fields, integers, rule
-from inspector.core.fields import OpCall, Seen, Shape, Sight, Unknown, plain
+from inspector.core.fields import OpCall, Shape
+from inspector.core.sights import Seen, Sight, Unknown, plain
 
 
 @rule("permute")

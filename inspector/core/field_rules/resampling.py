@@ -15,7 +15,8 @@ from inspector.core.edges import (
     window,
 )
 from inspector.core.field_rules.registry import Fields, integer, rule
-from inspector.core.fields import OpCall, Seen, Sight, Whole, mixed, plain
+from inspector.core.fields import OpCall
+from inspector.core.sights import Seen, Sight, Whole, mixed, plain
 
 _KERNELS = {
     "nearest": "floor", "nearest-exact": "floor", "linear": "linear", "bilinear": "linear", "trilinear": "linear",

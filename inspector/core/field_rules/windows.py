@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable
 from math import gcd, prod
 
-from inspector.core.edges import Edges, bins, bound, compose, transposed_window, window
+from inspector.core.edges import Edges, bins, bound, compose, fixed, transposed_window, window
 from inspector.core.field_rules.registry import Fields, integer, integers, rule
-from inspector.core.fields import Field, OpCall, Seen, Sight, Unknown, mixed, plain
+from inspector.core.fields import Field, OpCall
+from inspector.core.sights import Seen, Sight, Unknown, mixed, plain
 
 AlongAxis = Callable[[Edges, int, int], Edges]
 """(edges, number of the windowed axis, output length) to edges."""
@@ -75,12 +76,14 @@ def adaptive_pooling(call: OpCall) -> Fields:
     def step(seen: Seen) -> Sight:
         if seen.dim is None or seen.dim < rank - axes:
             return seen
-        if size_out[seen.dim] == 1:
+        length = size_out[seen.dim]
+        if length == 1:
             return mixed(seen, call.path)
-        if size_in[seen.dim] == size_out[seen.dim]:
+        if size_in[seen.dim] == length:
             return seen
         seen = plain(seen, size_in[seen.dim])
-        length = size_out[seen.dim or 0]
+        if seen.length == 1:
+            return Seen(edges=fixed(seen.edges.at(0), seen.edges.exact), dim=None, length=1, cropped=seen.cropped)
         return Seen(edges=bins(seen.edges, seen.length, length), dim=seen.dim, length=length, cropped=seen.cropped)
 
     field = call.inputs[0][1]

@@ -77,7 +77,7 @@ def _unpooling(view: NodeView) -> Fields:
     "BitwiseXor Ceil Celu Cos Cosh Div Elu Equal Erf Exp Expand Floor Gelu Greater GreaterOrEqual HardSigmoid "
     "HardSwish Identity IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or PRelu Pow "
     "Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Swish Tan Tanh "
-    "ThresholdedRelu Where Xor"
+    "ThresholdedRelu Xor"
 )
 def _elementwise(view: NodeView) -> Fields:
     count = 1 if view.node.proto.op_type == "Expand" else len(view.node.proto.input)

@@ -9,7 +9,7 @@ from math import ceil, floor
 
 from inspector.core.edges import compose
 from inspector.core.field_rules.registry import Fields
-from inspector.core.fields import Seen, Sight, plain
+from inspector.core.sights import Seen, Sight, plain
 from inspector.engine.onnx_model.field_registry import reads
 from inspector.engine.onnx_model.node_view import NodeView, UnreadableError
 

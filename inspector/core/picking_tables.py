@@ -1,0 +1,175 @@
+"""Tables of positions that were picked one by one: carried through operations, joined, masked, and told at the end.
+
+Any operation's step on an axis says for each new position which former ones it reads. Tried on the table's own places,
+where each position stands for itself, it says the same of the table; so tables need no rules of their own.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise, product
+from math import prod
+from operator import mul
+
+from msgspec import structs
+
+from inspector.core.edges import IDENTITY, LONGEST, Edges, compose, fixed, hull, listing
+from inspector.core.sights import Picked, Place, Seen, Sight, Whole
+from inspector.core.table import Record
+
+
+class Part(Record, frozen=True, kw_only=True):
+    """What becomes of one place of a table: the indices of it that new positions read."""
+
+    places: tuple[Place, ...] = ()
+    reads: Sequence[frozenset[int]]
+    via: str = ""
+    """The path of the operation that reads all of them."""
+
+
+def picked(seen: Seen, places: Sequence[Place], reads: Iterable[Iterable[int]], via: str) -> Picked:
+    """The positions of an axis that each entry of a table reads; `seen` has one for each index of its dimension."""
+    return _trimmed(Picked(axis=seen, places=tuple(places), reads=tuple(map(frozenset, reads)), via=via))
+
+
+def through(table: Picked, step: Callable[[Seen], Sight]) -> Sight:
+    """What one operation makes of a table: `step` tells it of an axis that is seen position by position.
+
+    Windows that slide over what was picked are told of the axis that remains.
+    """
+    parts = [part for place in table.places if (part := _part(place, step)) is not None]
+    composed = _composed(table, parts) if len(parts) == len(table.places) else None
+    if composed is not None:
+        return composed
+    remaining = settled(table)
+    return step(remaining) if isinstance(remaining, Seen) else remaining
+
+
+def joined(first: Picked, second: Picked, via: str) -> Picked | None:
+    """What either reads, entry by entry; None where they pick from different axes, or the table becomes too long."""
+    if first.axis.edges != second.axis.edges or first.axis.length != second.axis.length:
+        return None
+    places = _in_order([*first.places, *second.places])
+    if _entries(places) > LONGEST:
+        return None
+    pairs = zip(_cells(places, first.places), _cells(places, second.places), strict=True)
+    reads = tuple(first.reads[one] | second.reads[other] for one, other in pairs)
+    axis = structs.replace(first.axis, cropped=first.axis.cropped or second.axis.cropped)
+    exact = first.exact and second.exact
+    return _trimmed(Picked(axis=axis, places=places, reads=reads, exact=exact, via=via))
+
+
+def masked(table: Picked, over: Sequence[Place], kept: Sequence[bool]) -> Picked:
+    """The entries that a mask lets through; the others read nothing. `kept` has one flag for each entry of `over`."""
+    places = _in_order([*table.places, *over])
+    if _entries(places) > LONGEST:
+        return structs.replace(table, exact=False)
+    pairs = zip(_cells(places, table.places), _cells(places, over), strict=True)
+    reads = tuple(table.reads[cell] if kept[flag] else frozenset[int]() for cell, flag in pairs)
+    return _trimmed(structs.replace(table, places=places, reads=reads))
+
+
+def settled(sight: Sight) -> Sight:
+    """A table as what its axis is seen like in the end, along the one place that tells most; others as they are.
+
+    Along one of several places a position sees at most what the others pick beside it: a bound.
+    """
+    if not isinstance(sight, Picked):
+        return sight
+    axis, exact = sight.axis, sight.exact and sight.axis.edges.exact
+    reached = frozenset[int]().union(*sight.reads)
+    cropped = axis.cropped or len(reached) < axis.length
+    if not sight.places:
+        if not cropped and axis.length > 1:
+            return Whole(via=sight.via)
+        interval = hull(axis.edges.at(position) for position in reached)
+        return Seen(edges=fixed(interval, exact), dim=None, length=1, cropped=True)
+    choices = [(place, _along(sight, place)) for place in sight.places]
+    place, reads = min(choices, key=lambda choice: sum(max(one) - min(one) for one in choice[1] if one))
+    edges = _edges(axis, reads, exact and len(sight.places) == 1)
+    return Seen(edges=edges, dim=place.dim, inner=place.inner, length=place.length, cropped=cropped)
+
+
+def _edges(axis: Seen, reads: Sequence[frozenset[int]], exact: bool) -> Edges:
+    """From end to end in one direction, as the bins of an adaptive pooling: it goes on as if the axis did."""
+    if all(reads) and min(reads[0]) == 0 and max(reads[-1]) == axis.length - 1 and _ascends(reads):
+        return compose(axis.edges, len(reads), lambda unit: reads[unit], len(reads), axis.length, exact)
+    return listing([hull(map(axis.edges.at, one)) for one in reads], exact)
+
+
+def _ascends(reads: Sequence[frozenset[int]]) -> bool:
+    return all(min(before) <= min(after) and max(before) <= max(after) for before, after in pairwise(reads))
+
+
+def _part(place: Place, step: Callable[[Seen], Sight]) -> Part | None:
+    """What an operation makes of one place; None where a new position reads several of its indices, but not all."""
+    size = place.length
+    found = step(Seen(edges=IDENTITY, dim=place.dim, inner=place.inner, length=size))
+    if isinstance(found, Picked):
+        return Part(places=found.places, reads=found.reads)
+    if isinstance(found, Whole) and found.local is None:
+        return Part(reads=[frozenset(range(size))], via=found.via)
+    if not isinstance(found, Seen):
+        return None
+    intervals = [found.edges.at(unit) for unit in range(found.length)]
+    if not all(0 <= low < size and (low == high or (low, high) == (0, size - 1)) for low, high in intervals):
+        return None
+    own = () if found.dim is None else (Place(dim=found.dim, inner=found.inner, length=found.length),)
+    return Part(places=own, reads=[frozenset(range(low, high + 1)) for low, high in intervals])
+
+
+def _composed(table: Picked, parts: Sequence[Part]) -> Picked | None:
+    """The entries of a table whose indices are those that the parts name, place by place; None where it is too long."""
+    places = _in_order([place for part in parts for place in part.places])
+    if _entries(places) > LONGEST:
+        return None
+    strides = _strides(table.places)
+    cells = [_cells(places, part.places) for part in parts]
+    reads = []
+    for entry in range(_entries(places)):
+        named = (part.reads[cell[entry]] for part, cell in zip(parts, cells, strict=True))
+        flat = [sum(map(mul, indices, strides)) for indices in product(*named)]
+        reads.append(frozenset[int]().union(*(table.reads[at] for at in flat)))
+    via = next((part.via for part in parts if part.via), table.via)
+    return _trimmed(structs.replace(table, places=places, reads=tuple(reads), via=via))
+
+
+def _trimmed(table: Picked) -> Picked:
+    """Without the places that make no difference."""
+    for place in table.places:
+        left = tuple(one for one in table.places if one != place)
+        stride = _strides(table.places)[table.places.index(place)]
+        reads = table.reads
+        if all(reads[at] == reads[at - at // stride % place.length * stride] for at in range(len(reads))):
+            kept = (reads[at] for at in range(len(reads)) if at // stride % place.length == 0)
+            return _trimmed(structs.replace(table, places=left, reads=tuple(kept)))
+    return table
+
+
+def _along(table: Picked, place: Place) -> list[frozenset[int]]:
+    """For each index of one place all that the others pick beside it."""
+    reads = [set[int]() for _ in range(place.length)]
+    for cell, one in zip(_cells(table.places, (place,)), table.reads, strict=True):
+        reads[cell] |= one
+    return [frozenset(one) for one in reads]
+
+
+def _in_order(places: Iterable[Place]) -> tuple[Place, ...]:
+    return tuple(sorted(set(places), key=lambda place: (place.dim, -place.inner, place.length)))
+
+
+def _entries(places: Sequence[Place]) -> int:
+    return prod(place.length for place in places)
+
+
+def _strides(places: Sequence[Place]) -> list[int]:
+    """How far apart in a table two entries are whose index of a place differs by one."""
+    return [_entries(places[at + 1 :]) for at in range(len(places))]
+
+
+def _cells(places: Sequence[Place], own: Sequence[Place]) -> list[int]:
+    """For each entry of a table over `places` the one of a table over some of them."""
+    strides = dict(zip(own, _strides(own), strict=True))
+    cells = [0]
+    for place in places:
+        step = strides.get(place, 0)
+        cells = [cell + index * step for cell in cells for index in range(place.length)]
+    return cells
