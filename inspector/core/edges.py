@@ -6,7 +6,7 @@ compose without rounding, also after upsampling where the stride ``S/T`` is a fr
 image: that part is padding.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil, floor, gcd, lcm
@@ -137,14 +137,46 @@ def transposed_window(edges: Edges, length: int, kernel: int, stride: int, paddi
 
 def bins(edges: Edges, length_in: int, length: int) -> Edges:
     """Through adaptive pooling: position ``u`` reads ``⌊u·Lin/Lout⌋ … ⌈(u + 1)·Lin/Lout⌉ − 1``."""
-    common = gcd(length_in, length)
-    return compose(
-        edges,
-        length,
-        lambda u: range(u * length_in // length, -(-(u + 1) * length_in // length)),
-        length // common,
-        length_in // common,
+    return taken(
+        edges, length_in, [range(u * length_in // length, -(-(u + 1) * length_in // length)) for u in range(length)]
     )
+
+
+def taken(edges: Edges, length_in: int, reads: Sequence[Collection[int]], exact: bool = True) -> Edges:
+    """Through positions of an axis of `length_in` picked by number, some for each new position.
+
+    Evenly spaced, or from end to end in one direction as the bins of an adaptive pooling, they go on as if the axis
+    did. Otherwise each is listed.
+    """
+    length = len(reads)
+    common = gcd(length_in, length)
+    periods = (
+        [(length // common, length_in // common), (length, length_in)] if _from_end_to_end(reads, length_in) else []
+    )
+    if length > 1 and all(reads):
+        periods.insert(0, (1, min(reads[1]) - min(reads[0])))
+    for period, advance in periods:
+        pairs = zip(reads, reads[period:], strict=False)
+        if all({place + advance for place in one} == set(other) for one, other in pairs):
+            return compose(edges, length, _Repeated(reads[:period], advance), period, advance, exact)
+    return listing([hull(map(edges.at, one)) for one in reads], exact and edges.exact)
+
+
+def _from_end_to_end(reads: Sequence[Collection[int]], length_in: int) -> bool:
+    if not all(reads) or min(reads[0]) != 0 or max(reads[-1]) != length_in - 1:
+        return False
+    return all(min(before) <= min(after) and max(before) <= max(after) for before, after in pairwise(reads))
+
+
+class _Repeated:
+    """Reads of a period, and of all that follow it."""
+
+    def __init__(self, reads: Sequence[Collection[int]], advance: int) -> None:
+        self._reads, self._advance = reads, advance
+
+    def __call__(self, position: int) -> list[int]:
+        turn, unit = divmod(position, len(self._reads))
+        return [place + turn * self._advance for place in self._reads[unit]]
 
 
 def compose(

@@ -5,13 +5,13 @@ where each position stands for itself, it says the same of the table; so tables 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise, product
+from itertools import product
 from math import prod
 from operator import mul
 
 from msgspec import structs
 
-from inspector.core.edges import IDENTITY, LONGEST, Edges, compose, fixed, hull, listing
+from inspector.core.edges import IDENTITY, LONGEST, fixed, hull, taken
 from inspector.core.sights import Picked, Place, Seen, Sight, Whole
 from inspector.core.table import Record
 
@@ -70,7 +70,8 @@ def masked(table: Picked, over: Sequence[Place], kept: Sequence[bool]) -> Picked
 def settled(sight: Sight) -> Sight:
     """A table as what its axis is seen like in the end, along the one place that tells most; others as they are.
 
-    Along one of several places a position sees at most what the others pick beside it: a bound.
+    Along one of several places a position sees at most what the others pick beside it: a bound, unless the others are
+    channels, which lie along dimension 1 before those of an image and of which a unit has all.
     """
     if not isinstance(sight, Picked):
         return sight
@@ -84,19 +85,9 @@ def settled(sight: Sight) -> Sight:
         return Seen(edges=fixed(interval, exact), dim=None, length=1, cropped=True)
     choices = [(place, _along(sight, place)) for place in sight.places]
     place, reads = min(choices, key=lambda choice: sum(max(one) - min(one) for one in choice[1] if one))
-    edges = _edges(axis, reads, exact and len(sight.places) == 1)
+    channels = all(one == place or one.dim == 1 < place.dim for one in sight.places)
+    edges = taken(axis.edges, axis.length, reads, exact and channels)
     return Seen(edges=edges, dim=place.dim, inner=place.inner, length=place.length, cropped=cropped)
-
-
-def _edges(axis: Seen, reads: Sequence[frozenset[int]], exact: bool) -> Edges:
-    """From end to end in one direction, as the bins of an adaptive pooling: it goes on as if the axis did."""
-    if all(reads) and min(reads[0]) == 0 and max(reads[-1]) == axis.length - 1 and _ascends(reads):
-        return compose(axis.edges, len(reads), lambda unit: reads[unit], len(reads), axis.length, exact)
-    return listing([hull(map(axis.edges.at, one)) for one in reads], exact)
-
-
-def _ascends(reads: Sequence[frozenset[int]]) -> bool:
-    return all(min(before) <= min(after) and max(before) <= max(after) for before, after in pairwise(reads))
 
 
 def _part(place: Place, step: Callable[[Seen], Sight]) -> Part | None:
@@ -104,16 +95,25 @@ def _part(place: Place, step: Callable[[Seen], Sight]) -> Part | None:
     size = place.length
     found = step(Seen(edges=IDENTITY, dim=place.dim, inner=place.inner, length=size))
     if isinstance(found, Picked):
-        return Part(places=found.places, reads=found.reads)
+        indices = [_indices(found.axis.edges.at(position), size) for position in range(found.axis.length)]
+        if not all(indices):
+            return None
+        reads = [frozenset[int]().union(*(indices[position] for position in one)) for one in found.reads]
+        return Part(places=found.places, reads=reads)
     if isinstance(found, Whole) and found.local is None:
         return Part(reads=[frozenset(range(size))], via=found.via)
     if not isinstance(found, Seen):
         return None
-    intervals = [found.edges.at(unit) for unit in range(found.length)]
-    if not all(0 <= low < size and (low == high or (low, high) == (0, size - 1)) for low, high in intervals):
-        return None
+    reads = [_indices(found.edges.at(unit), size) for unit in range(found.length)]
     own = () if found.dim is None else (Place(dim=found.dim, inner=found.inner, length=found.length),)
-    return Part(places=own, reads=[frozenset(range(low, high + 1)) for low, high in intervals])
+    return Part(places=own, reads=reads) if all(reads) else None
+
+
+def _indices(interval: tuple[int, int], size: int) -> frozenset[int]:
+    """The one index that is read, or all of them; none where it is some of them, or padding."""
+    low, high = interval
+    single = low == high and 0 <= low < size
+    return frozenset(range(low, high + 1)) if single or (low, high) == (0, size - 1) else frozenset()
 
 
 def _composed(table: Picked, parts: Sequence[Part]) -> Picked | None:

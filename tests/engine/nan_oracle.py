@@ -41,7 +41,7 @@ class Call:
 
     def hint(self, axis: int) -> Seen | None:
         """Where the tensor has the input axis, by the rules; None where it has no position along it."""
-        sight = self.field.axes.get((0, axis)) if self.field is not None else None
+        sight = self.field.settled().axes.get((0, axis)) if self.field is not None else None
         return sight if isinstance(sight, Seen) else sight.local if isinstance(sight, Whole) else None
 
 

@@ -152,7 +152,8 @@ def _joined(
         return first
     if len(present) == len(sights) and type(first) is Seen and first.dim != dim and all(s is first for s in present):
         return first
-    along = [sight for sight in present if isinstance(sight, Seen) and sight.dim == dim]
+    single = all(size == 1 for size, _ in sights)
+    along = [s for s in present if isinstance(s, Seen) and (s.dim == dim or (single and s.dim is None))]
     if not along or not all(isinstance(sight, Seen) for sight in present):
         if any(sight.local for sight in present if isinstance(sight, Whole)):
             present = [_without_local_along(sight, dim) for sight in present]

@@ -7,7 +7,6 @@ from typing import cast
 from inspector.core.edges import (
     Edges,
     antialiased_positions,
-    bins,
     bound,
     compose,
     rounds_down,
@@ -15,6 +14,7 @@ from inspector.core.edges import (
     window,
 )
 from inspector.core.field_rules.registry import Fields, integer, rule
+from inspector.core.field_rules.windows import adaptive_pooling
 from inspector.core.fields import OpCall
 from inspector.core.sights import Seen, Sight, Whole, mixed, plain
 
@@ -31,6 +31,8 @@ def interpolation(call: OpCall) -> Fields:
     Settings: "mode" and "align_corners" as in torch.nn.functional.interpolate, "antialias", and "ratio": for each
     windowed dimension input positions for one output position, None for the quotient of the sizes.
     """
+    if call.settings.get("mode") == "area":
+        return adaptive_pooling(call)
     shape, field = call.inputs[0]
     output = call.output_shapes[0]
     axes = integer(call, "axes", len(shape) - 2)
@@ -48,8 +50,6 @@ def interpolation(call: OpCall) -> Fields:
 
 def _interpolated(call: OpCall, edges: Edges, length_in: int, length: int, axis: int) -> Edges:
     mode = str(call.settings.get("mode", "nearest"))
-    if mode == "area":
-        return bins(edges, length_in, length)
     ratios = cast(list[Fraction | None] | None, call.settings.get("ratio"))
     ratio = (ratios[axis] if ratios else None) or Fraction(length_in, length)
     if call.settings.get("align_corners"):

@@ -17,7 +17,7 @@ Array = numpy.ndarray[Any, Any]
 GivenValues = Mapping[str, Array]
 """By the name of an input, what it was given."""
 NONE_GIVEN: GivenValues = MappingProxyType({})
-_LARGEST_CONSTANT = 1 << 16
+_LARGEST_CONSTANT = 1 << 20
 _LARGEST_GIVEN = 64
 _RANDOM = {
     "Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike",

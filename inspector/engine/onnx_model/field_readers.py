@@ -154,10 +154,7 @@ def _cumulative(view: NodeView) -> Fields:
 
 @reads("TopK")
 def _sorting(view: NodeView) -> Fields:
-    dim = view.attribute("axis", -1) % len(view.shape(0))
-    kept = view.apply_to("sort", view.operand(0), view.shape(0), dims=[dim])
-    places = [(0, 1)] * len(kept[0])
-    return view.apply("slice", [kept], items=places)
+    return view.apply("reduce", [view.operand(0)], dims=[view.attribute("axis", -1)], keepdim=True)
 
 
 @reads(
