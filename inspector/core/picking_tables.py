@@ -5,9 +5,8 @@ where each position stands for itself, it says the same of the table; so tables 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import product
+from itertools import pairwise
 from math import prod
-from operator import mul
 
 from msgspec import structs
 
@@ -35,6 +34,8 @@ def through(table: Picked, step: Callable[[Seen], Sight]) -> Sight:
 
     Windows that slide over what was picked are told of the axis that remains.
     """
+    if not table.places:
+        return table
     parts = [part for place in table.places if (part := _part(place, step)) is not None]
     composed = _composed(table, parts) if len(parts) == len(table.places) else None
     if composed is not None:
@@ -47,8 +48,8 @@ def joined(first: Picked, second: Picked, via: str) -> Picked | None:
     """What either reads, entry by entry; None where they pick from different axes, or the table becomes too long."""
     if first.axis.edges != second.axis.edges or first.axis.length != second.axis.length:
         return None
-    places = _in_order([*first.places, *second.places])
-    if _entries(places) > LONGEST:
+    places = _common([*first.places, *second.places])
+    if places is None:
         return None
     pairs = zip(_cells(places, first.places), _cells(places, second.places), strict=True)
     reads = tuple(first.reads[one] | second.reads[other] for one, other in pairs)
@@ -59,8 +60,8 @@ def joined(first: Picked, second: Picked, via: str) -> Picked | None:
 
 def masked(table: Picked, over: Sequence[Place], kept: Sequence[bool]) -> Picked:
     """The entries that a mask lets through; the others read nothing. `kept` has one flag for each entry of `over`."""
-    places = _in_order([*table.places, *over])
-    if _entries(places) > LONGEST:
+    places = _common([*table.places, *over])
+    if places is None:
         return structs.replace(table, exact=False)
     pairs = zip(_cells(places, table.places), _cells(places, over), strict=True)
     reads = tuple(table.reads[cell] if kept[flag] else frozenset[int]() for cell, flag in pairs)
@@ -83,9 +84,10 @@ def settled(sight: Sight) -> Sight:
             return Whole(via=sight.via)
         interval = hull(axis.edges.at(position) for position in reached)
         return Seen(edges=fixed(interval, exact), dim=None, length=1, cropped=True)
-    choices = [(place, _along(sight, place)) for place in sight.places]
+    told = _whole(sight.places)
+    choices = [(place, _along(sight, place)) for place in told]
     place, reads = min(choices, key=lambda choice: sum(max(one) - min(one) for one in choice[1] if one))
-    channels = all(one == place or one.dim == 1 < place.dim for one in sight.places)
+    channels = all(one == place or one.dim == 1 < place.dim for one in told)
     edges = taken(axis.edges, axis.length, reads, exact and channels)
     return Seen(edges=edges, dim=place.dim, inner=place.inner, length=place.length, cropped=cropped)
 
@@ -118,18 +120,24 @@ def _indices(interval: tuple[int, int], size: int) -> frozenset[int]:
 
 def _composed(table: Picked, parts: Sequence[Part]) -> Picked | None:
     """The entries of a table whose indices are those that the parts name, place by place; None where it is too long."""
-    places = _in_order([place for part in parts for place in part.places])
-    if _entries(places) > LONGEST:
+    places = _common([place for part in parts for place in part.places])
+    if places is None:
         return None
-    strides = _strides(table.places)
-    cells = [_cells(places, part.places) for part in parts]
-    reads = []
-    for entry in range(_entries(places)):
-        named = (part.reads[cell[entry]] for part, cell in zip(parts, cells, strict=True))
-        flat = [sum(map(mul, indices, strides)) for indices in product(*named)]
-        reads.append(frozenset[int]().union(*(table.reads[at] for at in flat)))
+    named: list[tuple[int, ...]] = [(0,)] * _entries(places)
+    for part, stride in zip(parts, _strides(table.places), strict=True):
+        steps = [tuple(index * stride for index in one) for one in part.reads]
+        chosen = (steps[cell] for cell in _cells(places, part.places))
+        named = [_sums(before, more) for before, more in zip(named, chosen, strict=True)]
+    reads = (frozenset[int]().union(*(table.reads[at] for at in one)) for one in named)
     via = next((part.via for part in parts if part.via), table.via)
     return _trimmed(structs.replace(table, places=places, reads=tuple(reads), via=via))
+
+
+def _sums(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
+    """Of each number with each; most are single ones."""
+    if len(first) == len(second) == 1:
+        return (first[0] + second[0],)
+    return tuple(one + other for one in first for other in second)
 
 
 def _trimmed(table: Picked) -> Picked:
@@ -152,8 +160,39 @@ def _along(table: Picked, place: Place) -> list[frozenset[int]]:
     return [frozenset(one) for one in reads]
 
 
-def _in_order(places: Iterable[Place]) -> tuple[Place, ...]:
-    return tuple(sorted(set(places), key=lambda place: (place.dim, -place.inner, place.length)))
+def _common(places: Iterable[Place]) -> tuple[Place, ...] | None:
+    """Places that tell apart whatever these do: of one dimension each the digits of its index between their ends.
+
+    None where ends do not divide each other, or there are too many entries.
+    """
+    found: list[Place] = []
+    by_dim: dict[int, list[Place]] = {}
+    for place in places:
+        by_dim.setdefault(place.dim, []).append(place)
+    for dim, own in sorted(by_dim.items()):
+        ends = sorted({end for place in own for end in (place.inner, place.inner * place.length)}, reverse=True)
+        for high, low in pairwise(ends):
+            if high % low:
+                return None
+            digit = Place(dim=dim, inner=low, length=high // low)
+            found += [digit] if any(_holds(place, digit) for place in own) else []
+    return tuple(found) if _entries(found) <= LONGEST else None
+
+
+def _holds(place: Place, digit: Place) -> bool:
+    return place.dim == digit.dim and place.inner <= digit.inner < place.inner * place.length
+
+
+def _whole(places: Sequence[Place]) -> list[Place]:
+    """Digits of one index that follow each other as one place."""
+    found: list[Place] = []
+    for place in places:
+        before = found[-1] if found else None
+        if before is not None and before.dim == place.dim and before.inner == place.inner * place.length:
+            found[-1] = Place(dim=place.dim, inner=place.inner, length=before.length * place.length)
+        else:
+            found.append(place)
+    return found
 
 
 def _entries(places: Sequence[Place]) -> int:
@@ -166,10 +205,11 @@ def _strides(places: Sequence[Place]) -> list[int]:
 
 
 def _cells(places: Sequence[Place], own: Sequence[Place]) -> list[int]:
-    """For each entry of a table over `places` the one of a table over some of them."""
-    strides = dict(zip(own, _strides(own), strict=True))
+    """For each entry of a table over `places` the one of a table over `own`, which these are digits of."""
+    strides = _strides(own)
     cells = [0]
-    for place in places:
-        step = strides.get(place, 0)
-        cells = [cell + index * step for cell in cells for index in range(place.length)]
+    for digit in places:
+        pairs = zip(own, strides, strict=True)
+        step = next((stride * (digit.inner // place.inner) for place, stride in pairs if _holds(place, digit)), 0)
+        cells = [cell + index * step for cell in cells for index in range(digit.length)]
     return cells

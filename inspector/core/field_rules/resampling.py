@@ -4,18 +4,11 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import cast
 
-from inspector.core.edges import (
-    Edges,
-    antialiased_positions,
-    bound,
-    compose,
-    rounds_down,
-    source_positions,
-    window,
-)
+from inspector.core.edges import Edges, bound, compose, window
 from inspector.core.field_rules.registry import Fields, integer, rule
 from inspector.core.field_rules.windows import adaptive_pooling
 from inspector.core.fields import OpCall
+from inspector.core.interpolation_taps import antialiased_positions, rounds_down, source_positions
 from inspector.core.sights import Seen, Sight, Whole, mixed, plain
 
 _KERNELS = {
