@@ -145,6 +145,22 @@ def test_half_precision_leaves_the_model_as_it_is(trained, tmp_path):
     assert fault.first_divergence.path == "norm"
 
 
+class Cancelling(nn.Module):
+    """In float16 nothing is left of what it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.head((x + 3e4) - 3e4)
+
+
+def test_a_model_that_half_precision_does_not_carry_is_said_not_to_tell_of_the_file(tmp_path):
+    report = export(Cancelling(), tmp_path / "net.onnx", parse_each(["2x8"]), half=True)
+    assert any("PyTorch's own float16 output of" in note for note in report.comparison.notes)
+
+
 def test_merged_modules_are_matched_where_their_work_is_done(trained, tmp_path):
     comparison = export(trained, tmp_path / "merged.onnx", fuse=True).comparison
     assert "BatchNormalization" not in {node.op_type for node in onnx.load(tmp_path / "merged.onnx").graph.node}

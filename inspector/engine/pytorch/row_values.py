@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from inspector.core.errors import NO_FAILURES, RequestError
+from inspector.core.wording import number
 from inspector.engine.live import Progress
 from inspector.engine.pytorch.assembling import rows_with_calls
 from inspector.engine.pytorch.calling import Arguments
@@ -22,6 +23,8 @@ from inspector.engine.row_values import ModuleValues, Named, RowValue
 from inspector.engine.tensor_differences import difference
 
 WIDER = {torch.float16: torch.float32, torch.bfloat16: torch.float32, torch.float32: torch.float64}
+LOST = 0.5
+"""A relative difference of this much is no rounding: what comes out is another result."""
 
 
 @dataclass
@@ -128,7 +131,17 @@ def _rounding(
     finally:
         torch.set_default_dtype(default)
     pairs = zip(outputs, named_tensors(output, "output"), strict=False)
-    return rounding, [_relative(a, b) for (_, a), (_, b) in pairs], []
+    lost = next((at for at, apart in sorted(rounding.items()) if apart > LOST), None)
+    notes = [] if lost is None else [_lost(kept.calls[lost], rounding[lost], dtype_of(model), wider)]
+    return rounding, [_relative(a, b) for (_, a), (_, b) in pairs], notes
+
+
+def _lost(call: CallRecord, apart: float, dtype: torch.dtype, wider: torch.dtype) -> str:
+    narrow, wide = (str(one).removeprefix("torch.") for one in (dtype, wider))
+    return (
+        f"PyTorch's own {narrow} output of {call.place or 'model'} {call.type} is {number(apart)} relative from its "
+        f"{wide} one: from there on rows say little about the file"
+    )
 
 
 def _relative(a: torch.Tensor, b: torch.Tensor) -> float:
