@@ -150,6 +150,30 @@ def test_joined_parts_keep_their_coordinates() -> None:
     assert low > high, "the constant part sees nothing"
 
 
+def test_parts_of_what_sees_everything_keep_their_own_windows_where_they_are_joined() -> None:
+    field = apply(OpCall(op="softmax", inputs=[(SHAPE, TrackedInputs([SHAPE], [True]).seed(0))], output_shapes=[SHAPE],
+                         settings={"dims": [3]}))[0]  # fmt: skip
+    halves = {"items": [(0, 1)] * 3 + [(0, 1)]}, {"items": [(0, 1)] * 3 + [(2, 1)]}
+    shapes = (2, 3, 4, 2), (2, 3, 4, 4)
+    first, second = (
+        apply(OpCall(op="slice", inputs=[(SHAPE, field)], output_shapes=[shape], settings=items))[0]
+        for shape, items in zip(shapes, halves, strict=True)
+    )
+    swapped = [(shapes[1], second), (shapes[0], first)]
+    joined = apply(OpCall(op="cat", inputs=swapped, output_shapes=[SHAPE], settings={"dim": 3}))[0]
+    rolled = apply(
+        OpCall(op="roll", inputs=[(SHAPE, field)], output_shapes=[SHAPE], settings={"dims": [3], "shifts": [-2]})
+    )[0]
+    assert joined is not None
+    assert rolled is not None
+    (here, there) = (one.axes[0, 3] for one in (joined, rolled))
+    assert isinstance(here, Whole)
+    assert isinstance(there, Whole)
+    assert here.local is not None
+    assert there.local is not None
+    assert here.local.edges == there.local.edges
+
+
 def seen(dim: int | None, length: int, edges: Edges = IDENTITY, **more: Any) -> Seen:
     return Seen(edges=edges, dim=dim, length=length, **more)
 

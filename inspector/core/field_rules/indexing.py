@@ -7,7 +7,7 @@ from inspector.core.edges import NOTHING, bound, fixed, listing, transposed_wind
 from inspector.core.field_rules.pointwise import placed
 from inspector.core.field_rules.registry import Fields, integer, rule
 from inspector.core.fields import Field, InputAxis, OpCall, Shape, aligned_together, merged, unknown
-from inspector.core.sights import Seen, Sight, Unknown, Whole, mixed, plain
+from inspector.core.sights import Seen, Sight, Unknown, Whole, local_of, mixed, plain
 
 IndexItem = tuple[int, int] | int | None
 """What one entry of ``x[…]`` does: (start, step) of a slice, a position, or None for a new dimension."""
@@ -152,6 +152,9 @@ def _joined(
         return first
     if len(present) == len(sights) and type(first) is Seen and first.dim != dim and all(s is first for s in present):
         return first
+    beside = [(size, one.local) for size, one in sights if isinstance(one, Whole) and one.local and not one.wraps]
+    if isinstance(first, Whole) and len(beside) == len(sights) and any(local.dim == dim for _, local in beside):
+        return Whole(via=first.via, local=local_of(_joined([*beside], axis, dim, path, misaligned)))
     single = all(size == 1 for size, _ in sights)
     along = [s for s in present if isinstance(s, Seen) and (s.dim == dim or (single and s.dim is None))]
     if not along or not all(isinstance(sight, Seen) for sight in present):
