@@ -100,6 +100,30 @@ def test_an_operation_that_the_exporter_takes_apart_keeps_its_field(tmp_path, na
     assert compared >= 3
 
 
+class Folded(nn.Module):
+    """A convolution of halves of the channels as samples of their own."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 2, 3, padding=1)
+
+    def forward(self, x):
+        batch, _, height, width = x.shape
+        return self.conv(x.reshape(batch * 2, 2, height, width)).reshape(batch, 4, height, width)
+
+
+def test_a_size_that_one_module_works_out_for_another_hides_no_field(tmp_path):
+    """With an open batch the exporter works the number of samples out once, in the first module that needs it."""
+    module = Around(nn.Sequential(Folded(), Folded()), 4).eval()
+    live = TorchModel(Recipe(target="net.py"), Opened(module, "net", lambda seed: module))
+    path, specs = str(tmp_path / "net.onnx"), parse_each(["2x3x28x36"])
+    settings = ExportSettings(path=path, inputs=specs, verify=True, dynamic_batch=True)
+    comparison = live.export(settings, quiet).comparison
+    first = next(row for row in open_onnx(Recipe(target=path)).trace(specs, quiet).rows if row.path == "operation.0")
+    assert len(first.output_shapes) == 2
+    assert differences(live, comparison, path)[0] == []
+
+
 def told(field):
     if field is None:
         return None

@@ -100,7 +100,8 @@ def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced:
                 activation_bytes=_newly_made(place.graph, place.first, place.last, known),
                 source=source_line(node) if node else None,
                 formula=known.formulas.get(place.first) if place.single else None,
-                receptive_field=known.fields.get(place.makes[0]) if place.makes else None,
+                # A size worked out in a module and used behind it sees nothing.
+                receptive_field=next((known.fields[name] for name in place.makes if name in known.fields), None),
             )
         )
     return rows
