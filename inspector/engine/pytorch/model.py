@@ -325,12 +325,12 @@ class TorchModel(LiveModel):
     def activations(self, inputs: list[InputSpec], progress: Progress) -> "Activations":
         from inspector.engine.pytorch.experiments.activations import activations
 
-        return activations(self.subject(inputs, progress))
+        return self.subject(inputs, progress).of(activations)
 
     def origins(self, inputs: list[InputSpec], progress: Progress) -> "Origins":
         from inspector.engine.pytorch.experiments.nonfinite import origins
 
-        return origins(self.subject(inputs, progress))
+        return self.subject(inputs, progress).of(origins)
 
     def arrays(self) -> Iterator[tuple[str, str, Array | None]]:
         inventory = inventory_of(self.module)
