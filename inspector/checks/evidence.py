@@ -92,7 +92,7 @@ class Evidence:
     def traced(self) -> ModelTable:
         """The table of the live model with the shapes of a pass. Raises NotObservedError where there is none."""
         try:
-            return self.live.trace(self._inputs, self.progress)
+            return self.live.traced(self._inputs, self.progress)
         except RequestError as problem:
             raise NotObservedError(str(problem)) from problem
 

@@ -42,6 +42,8 @@ class Subject:
 
     files: list[str] = field(default_factory=list)
     """The file that the model was made by, where it was one."""
+    operations: Callable[[], int | None] = lambda: None
+    """Floating-point operations of a pass on those inputs, where they are known."""
     _found: dict[Callable[..., Any], Any] = field(default_factory=dict)
 
     def of(self, experiment: "Callable[[Subject], T]") -> T:
