@@ -30,7 +30,7 @@ def confirmed(
     if complete and not graph.bodies:
         # Inference believes what a graph says of itself; a run tells whether it is so.
         checked = run(graph, feeds, providers, seed, inner=False, limit=_LONGEST)
-        if checked.refusal is None:
+        if checked.refusal is None and _as_inferred(checked, inferred):
             values = inferred.values
             return Attempt(specs, shapes, values, len(graph.nodes), BodyPass(), instead=checked.instead)
     result = run(graph, feeds, providers, seed, limit=_LONGEST)
@@ -46,6 +46,12 @@ def confirmed(
     )
     refusal = _clearer(inferred, result.refusal)
     return Attempt(specs, shapes, values, result.reached, bodies, refusal, ran=not complete, instead=result.instead)
+
+
+def _as_inferred(result: Run, inferred: Inferred) -> bool:
+    """Whether the outputs have the shapes that inference gave them."""
+    made = {name: shape for name, value in result.values.items() if (shape := described(value).shape) is not None}
+    return all(made[name] == inferred.values[name].shape for name in made.keys() & inferred.values.keys())
 
 
 def body_runner(device: str, seed: int, limit: float | None = None) -> RunBody:
