@@ -39,4 +39,4 @@ class GraphComparison(Record, frozen=True, kw_only=True):
     def same(self) -> bool:
         """Whether nothing differs that was compared."""
         nodes = self.nodes is None or not (self.nodes.only_a or self.nodes.only_b or self.nodes.changed)
-        return self.tensors.same and nodes and (self.comparison is None or self.comparison.agrees)
+        return self.tensors.same and nodes and (self.comparison is None or not self.comparison.parts)

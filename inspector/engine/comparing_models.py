@@ -12,8 +12,9 @@ from inspector.core.recipe import Recipe, later_seed, parse_target
 from inspector.core.row_comparison import RowComparison
 from inspector.core.wording import things
 from inspector.engine.live import Progress
+from inspector.engine.onnx_model.constant_values import draws
 from inspector.engine.onnx_model.model import OnnxModel
-from inspector.engine.onnx_model.node_differences import compare_runs, node_differences, node_pairs
+from inspector.engine.onnx_model.node_differences import compare_runs, node_differences, node_pairs, random_values
 from inspector.engine.onnx_model.torch_values import values_of
 from inspector.engine.opening import open_live
 from inspector.engine.pytorch.model import TorchModel
@@ -50,7 +51,12 @@ def compare_models(a: Recipe, b: Recipe, progress: Progress) -> GraphComparison:
             given, typed = one.named_inputs(a.inputs, a.seed, progress)
             progress(0, None, "running both")
             runs = [side.graph_values(given, a.seed) for side in (one, other)]
-            comparison = compare_runs(runs[0], runs[1], pairs, typed)
+            seed = later_seed(a.seed, 1)
+            random = [
+                random_values(made, side.graph_values(given, seed)) if draws(side.graph) else frozenset[str]()
+                for side, made in zip((one, other), runs, strict=True)
+            ]
+            comparison = compare_runs(runs[0], runs[1], pairs, typed, (random[0], random[1]))
         elif isinstance(one, TorchModel) and isinstance(other, OnnxModel):
             comparison = one.compare_rows(other.graph, a.inputs, later_seed(a.seed, 1), progress)
         elif isinstance(one, OnnxModel) and isinstance(other, TorchModel):

@@ -79,13 +79,24 @@ def exported(
     made = program.model
     opset = made.opset_imports.get("")
     if settings.opset is not None and opset != settings.opset:
-        raise RequestError(
-            f"the model cannot be written for opset {settings.opset}, only for {opset}; leave --opset out"
-        )
+        raise RequestError(_not_in(settings.opset, opset))
     progress(1, 3, "exporting: folding constants")
     with _quietly():
         _tidy(made, merge=settings.fuse)
     return made
+
+
+def _not_in(wanted: int, written: int) -> str:
+    """Why a model is not written for an opset."""
+    from onnx.defs import onnx_opset_version
+
+    newest = onnx_opset_version()
+    if wanted > newest:
+        return f"there is no opset {wanted} for the onnx that is installed: its newest is {newest}; leave --opset out"
+    return (
+        f"the model cannot be written for opset {wanted}: torch's exporter writes opset {written}, and converting that "
+        f"to {wanted} fails on this model; choose a version nearer to {written}, or leave --opset out"
+    )
 
 
 def _program(model: nn.Module, arguments: Arguments, settings: ExportSettings, shapes: dict[str, Any] | None) -> Any:
