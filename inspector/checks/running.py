@@ -53,7 +53,7 @@ def check_model(model: LiveModel, progress: Progress) -> CheckReport:
     for number, (key, dtype, values) in enumerate(model.arrays()):
         progress(number, None, f"looking at {key}")
         if values is None:
-            unread.append(f"{key} has no values to look at")
+            unread.append(f"{key} holds text" if dtype == "string" else f"{key} has no values to look at")
         elif values.size:
             looked_at.append(measure(key, dtype, values))
     table = model.table()

@@ -11,11 +11,17 @@ from inspector.core.graph_comparison import GraphComparison
 from inspector.core.recipe import Recipe, later_seed, parse_target
 from inspector.core.row_comparison import RowComparison
 from inspector.core.wording import things
+from inspector.engine.compared_tensors import (
+    catalog_of,
+    initializer_names,
+    initializer_values,
+    with_declared_types,
+    with_text,
+)
 from inspector.engine.live import Progress
 from inspector.engine.onnx_model.constant_values import draws
 from inspector.engine.onnx_model.model import OnnxModel
 from inspector.engine.onnx_model.node_differences import compare_runs, node_differences, node_pairs, random_values
-from inspector.engine.onnx_model.torch_values import values_of
 from inspector.engine.opening import open_live
 from inspector.engine.pytorch.model import TorchModel
 from inspector.engine.user_paths import user_path
@@ -42,6 +48,8 @@ def compare_models(a: Recipe, b: Recipe, progress: Progress) -> GraphComparison:
             bare = (b if first.tensors else a).target
             raise RequestError(f"{bare} holds no weights; name a model that does, or `nninspect summary` to look at it")
         tensors = diff_catalogs(first, second, progress) if first.tensors else DiffReport(rows=[])
+    graphs = [side.graph if isinstance(side, OnnxModel) else None for side in (one, other)]
+    tensors = with_text(with_declared_types(tensors, *graphs), *graphs)
     pairs = node_pairs(one.graph, other.graph) if isinstance(one, OnnxModel) and isinstance(other, OnnxModel) else None
     nodes = None
     comparison: RowComparison | None = None
@@ -78,7 +86,7 @@ def _names(side: Side) -> set[str]:
     if isinstance(side, Catalog):
         return {tensor.key for tensor in side.tensors}
     if isinstance(side, OnnxModel):
-        return set(side.graph.initializers)
+        return initializer_names(side.graph)
     return set(side.module.state_dict())
 
 
@@ -87,8 +95,7 @@ def _catalog(side: Side, place: Path, shared: set[str], notes: list[str]) -> Cat
     if isinstance(side, Catalog):
         return side
     if isinstance(side, OnnxModel):
-        graph = side.graph
-        tensors = {name: values_of(graph, name) for name in graph.initializers}
+        tensors = initializer_values(side.graph, notes)
     else:
         tensors = {
             key: value.detach().cpu() for key, value in side.module.state_dict().items() if torch.is_tensor(value)
@@ -97,8 +104,7 @@ def _catalog(side: Side, place: Path, shared: set[str], notes: list[str]) -> Cat
     if len(kept) < len(tensors):
         what = "constants of the graph" if isinstance(side, OnnxModel) else "counters of the model"
         notes.append(f"{things(len(tensors) - len(kept), 'integer tensor')} left out: {what}, which the other lacks")
-    torch.save(kept, place)
-    return open_catalog(str(place))
+    return catalog_of(kept, place)
 
 
 def _is_constant(tensor: torch.Tensor) -> bool:

@@ -189,12 +189,13 @@ class OnnxModel(LiveModel):
         return value_of_pass(self.graph, key, specs, self._device, seed)
 
     def arrays(self) -> Iterator[tuple[str, str, "Array | None"]]:
-        """Of the initializers."""
+        """Of the initializers; None for text."""
         from inspector.engine.arrays import array_of
-        from inspector.engine.onnx_model.torch_values import values_of
+        from inspector.engine.onnx_model.torch_values import dense_values
 
         for tensor in self.table().tensors:
-            yield tensor.key, tensor.dtype, array_of(values_of(self.graph, tensor.key))
+            values = dense_values(self.graph, tensor.key)
+            yield tensor.key, tensor.dtype, None if values is None else array_of(values)
 
     def source(self, path: str, line: Source | None = None) -> SourceReport:
         """The node, or the nodes of a scope, as onnx prints them."""
