@@ -4,7 +4,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
-from inspector.core.table import FormulaLine, ReceptiveField, Row, Source, SymbolicShape, Tensor, multiply_adds
+from inspector.core.table import (
+    FormulaLine,
+    ReceptiveField,
+    Row,
+    Source,
+    SymbolicShape,
+    Tensor,
+    countable,
+    multiply_adds,
+)
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.hyperparameters import hyperparameters
 from inspector.engine.onnx_model.layout import Place, places_of
@@ -172,7 +181,7 @@ def _operations(graph: Graph, traced: Traced, first: int, last: int) -> int | No
             if inside is not None and body.node.proto.op_type != "If":
                 return None
             counts += [] if inside is None else [inside]
-    return sum(counts) if counts else None
+    return countable(sum(counts)) if counts else None
 
 
 def _newly_made(graph: Graph, first: int, last: int, known: Traced) -> int | None:
@@ -204,4 +213,4 @@ def _bytes_of(values: list[Value]) -> int | None:
         if value.shape is None or size is None:
             return None
         total += prod(value.shape) * size
-    return total
+    return countable(total)
