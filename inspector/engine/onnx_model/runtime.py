@@ -18,15 +18,17 @@ import onnx
 import onnxruntime
 from onnx import TensorProto
 
+from inspector.engine.onnx_model.constants import sparse_constant
 from inspector.engine.onnx_model.failing import Refusal
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.held import Held, described
 from inspector.engine.onnx_model.initializers import DataFiles, stored_bytes
+from inspector.engine.onnx_model.places import Node
 from inspector.engine.onnx_model.providers import Provider
 from inspector.engine.onnx_model.runs import Run
 from inspector.engine.onnx_model.runtime_values import lent_value, results_of
 from inspector.engine.onnx_model.shapes import infer, mark_nodes, marked_node, unmarked
-from inspector.engine.onnx_model.torch_values import VIEWED
+from inspector.engine.onnx_model.torch_values import VIEWED, dense_values
 
 _LARGE = 1 << 16
 """Bytes from which a weight is lent to onnxruntime rather than written into the model handed to it."""
@@ -92,8 +94,18 @@ def _values_to_keep(graph: Graph, last: int, *, inner: bool) -> list[str]:
     names = [value.name for value in graph.outputs] if last == len(graph.nodes) else []
     if not inner:
         return names
-    produced = [name for node in graph.nodes[:last] for name in node.proto.output if name]
+    # A sparse constant that is an output as well reaches no kernel that takes a dense one; the file has its values.
+    produced = [name for node in graph.nodes[:last] if not _is_sparse(node) for name in node.proto.output if name]
     return list(dict.fromkeys([*produced, *names]))
+
+
+def _sparse_constants(graph: Graph, last: int) -> dict[str, Held]:
+    names = (node.proto.output[0] for node in graph.nodes[:last] if _is_sparse(node))
+    return {name: dense_values(graph, graph.key(name)) for name in names}
+
+
+def _is_sparse(node: Node) -> bool:
+    return node.standard and node.proto.op_type == "Constant" and sparse_constant(node.proto) is not None
 
 
 def _run(
@@ -114,6 +126,8 @@ def _run(
         started = time.perf_counter()
         with _stopped_after(limit) as stopping:
             values = results_of(session, names, inputs, stopping)
+        if profiled:
+            values |= _sparse_constants(graph, last)
         seconds = time.perf_counter() - started
         times, where = _profiled(session.end_profiling()) if profiled else ({}, {})
     return Run(values, last, seconds, times, where)
