@@ -54,12 +54,12 @@ def _as_inferred(result: Run, inferred: Inferred) -> bool:
     return all(made[name] == inferred.values[name].shape for name in made.keys() & inferred.values.keys())
 
 
-def body_runner(device: str, seed: int, limit: float | None = None) -> RunBody:
-    """Runs a body with values for its inputs; `limit` as for `run`."""
+def body_runner(device: str, seed: int, limit: float | None = None, *, timed: bool = False) -> RunBody:
+    """Runs a body with values for its inputs; `limit` and `timed` as for `run`."""
     providers = provider_of(device)
 
     def run_body(graph: Graph, feeds: dict[str, Any]) -> Run:
-        return run(graph, {name: held(one) for name, one in feeds.items()}, providers, seed, limit=limit)
+        return run(graph, {name: held(one) for name, one in feeds.items()}, providers, seed, timed=timed, limit=limit)
 
     return run_body
 
