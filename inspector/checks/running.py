@@ -50,13 +50,17 @@ def check_model(model: LiveModel, progress: Progress) -> CheckReport:
     """Measure every tensor of a model, and tell how the weights fitted that were loaded into it."""
     unread: list[str] = []
     looked_at: list[Measured] = []
+    table = model.table()
+    # In a graph the numbers of formulas are tensors as well.
+    graph = table.model.framework == "onnx"
+    single = [tensor for tensor in table.tensors if graph and tensor.elements == 1]
+    constants = {tensor.key for tensor in single if tensor.kind == "buffer" or not tensor.shape}
     for number, (key, dtype, values) in enumerate(model.arrays()):
         progress(number, None, f"looking at {key}")
         if values is None:
             unread.append(f"{key} holds text" if dtype == "string" else f"{key} has no values to look at")
         elif values.size:
-            looked_at.append(measure(key, dtype, values))
-    table = model.table()
+            looked_at.append(measure(key, dtype, values)._replace(is_constant=key in constants))
     if table.load is None:
         return _report(looked_at, unread, [], [NotRun(rule=rule.id, why=_NO_WEIGHTS) for rule in _OF_WEIGHTS])
     from inspector.engine.user_paths import user_path

@@ -120,3 +120,25 @@ def test_what_does_not_fit_into_64_bits_is_unknown(tmp_path: Path, sizes: list[i
     assert table.rows[-1].output_shapes == [sizes]
     assert (table.rows[-1].output_bytes, table.totals.activation_bytes) == (None, None)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(table), type=type(table)) == table
+
+
+def test_an_infinite_constant_is_meant_and_an_infinite_weight_is_not(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Where", ["c", "x", "lowest"], ["m"]), helper.make_node("MatMul", ["m", "w"], ["y"])]
+    held = [array("c", np.array([[True, False]])), array("lowest", np.float32(-np.inf))]
+    for weight, found in (([[1, 2], [3, 4]], []), ([[1, np.inf], [3, 4]], ["w"])):
+        model = model_of(nodes, [value("x", [1, 2])], ["y"], [*held, array("w", np.float32(weight))])
+        findings = check_model(opened(tmp_path, model), quiet).findings
+        assert [one.path for one in findings if one.rule == "NN402"] == found
+
+
+def test_a_constant_that_is_no_number_is_an_error(tmp_path: Path) -> None:
+    node = helper.make_node("Add", ["x", "c"], ["y"])
+    model = model_of([node], [value("x", [1, 2])], ["y"], [array("c", np.float32(np.nan))])
+    assert [one.rule for one in check_model(opened(tmp_path, model), quiet).findings] == ["NN402"]
+
+
+def test_constants_are_written_with_the_digits_that_tell_them_apart(tmp_path: Path) -> None:
+    thirds = helper.make_tensor("t", TensorProto.FLOAT, [3], np.float32([0.1, 1 / 3, -np.inf]))
+    nodes = [helper.make_node("Constant", [], ["c"], value=thirds), helper.make_node("Add", ["x", "c"], ["y"])]
+    rows = opened(tmp_path, model_of(nodes, [value("x", [1, 3])], ["y"])).table().rows
+    assert "[0.1, 0.333333, -inf] (float32 3)" in [row.hyperparameters for row in rows]
