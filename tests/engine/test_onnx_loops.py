@@ -33,10 +33,13 @@ _TRUE = helper.make_node("Constant", [], ["go"], value=helper.make_tensor("t", T
 @pytest.mark.parametrize("count", [2**62, None])
 def test_a_loop_that_never_ends_is_not_begun(tmp_path: Path, count: int | None, ending: onnx.NodeProto) -> None:
     live = opened(tmp_path, loop(count, ending))
-    for failure in (live.trace([], quiet).failure, live.forward([], 0, False, quiet).table.failure):
-        assert failure is not None
-        assert (failure.path, failure.type) == ("L", "EndlessLoop")
-        assert not any("input sizes" in text for text in failure.suggestions)
+    table = live.trace([], quiet)
+    assert table.failure is None
+    assert "goes round" in next(note.message for note in table.notes if note.code == "not-run")
+    failure = live.forward([], 0, False, quiet).table.failure
+    assert failure is not None
+    assert (failure.path, failure.type) == ("L", "EndlessLoop")
+    assert not any("input sizes" in text for text in failure.suggestions)
 
 
 def test_a_loop_of_many_rounds_that_ends_is_run(tmp_path: Path) -> None:
@@ -58,13 +61,23 @@ def test_the_nodes_of_a_short_loop_are_timed_and_those_of_a_long_one_are_said_no
     assert "not-timed" in [note.code for note in long.table.notes]
 
 
-def test_a_loop_that_uses_up_the_memory_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The condition comes from a value, so that nobody can tell before; it keeps what it makes in every round."""
-    ending = helper.make_node("Less", ["i", "far"], ["go"])
-    model = loop(None, ending, keeps=True)
+def until_far() -> onnx.ModelProto:
+    """The condition comes from a value, so that nobody can tell before."""
+    model = loop(None, helper.make_node("Less", ["i", "far"], ["go"]), keeps=True)
     model.graph.initializer.append(array("far", np.int64(2**62)))
+    return model
+
+
+def test_a_loop_that_takes_long_does_not_hold_up_the_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inspector.engine.onnx_model.confirming._LONGEST", 0.2)
+    table = opened(tmp_path, until_far()).trace([], quiet)
+    assert "stopped after 0.2 seconds" in next(note.message for note in table.notes if note.code == "not-run")
+
+
+def test_a_loop_that_uses_up_the_memory_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps what it makes in every round."""
     monkeypatch.setattr(stopping, "free_memory", lambda: 0)
-    failure = opened(tmp_path, model).forward([], 0, False, quiet).table.failure
+    failure = opened(tmp_path, until_far()).forward([], 0, False, quiet).table.failure
     assert failure is not None
     assert failure.type == "MemoryError"
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from inspector.core.recipe import InputSpec
 from inspector.engine.onnx_model.body_pass import BodyPass, RunBody, pass_bodies
+from inspector.engine.onnx_model.endless import ENDLESS
 from inspector.engine.onnx_model.failing import Refusal
 from inspector.engine.onnx_model.feeding import draw
 from inspector.engine.onnx_model.graph import Graph
@@ -34,7 +35,7 @@ def confirmed(
             values = inferred.values
             return Attempt(specs, shapes, values, len(graph.nodes), BodyPass(), instead=checked.instead)
     result = run(graph, feeds, providers, seed, limit=_LONGEST)
-    if result.refusal is not None and inferred.problem is None and result.refusal.culprit is None:
+    if result.refusal is not None and inferred.problem is None and _is_no_fault_of_sizes(result.refusal):
         # Nothing contradicts itself; it cannot be run here: an operator that onnxruntime lacks, data that is missing.
         traced = Traced(inferred.values, len(graph.nodes))
         bodies = pass_bodies(graph, traced, {}, None)
@@ -46,6 +47,10 @@ def confirmed(
     )
     refusal = _clearer(inferred, result.refusal)
     return Attempt(specs, shapes, values, result.reached, bodies, refusal, ran=not complete, instead=result.instead)
+
+
+def _is_no_fault_of_sizes(refusal: Refusal) -> bool:
+    return refusal.culprit is None or refusal.type == ENDLESS
 
 
 def _as_inferred(result: Run, inferred: Inferred) -> bool:

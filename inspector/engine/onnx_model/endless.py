@@ -8,6 +8,8 @@ from inspector.engine.onnx_model.failing import Refusal
 from inspector.engine.onnx_model.graph import Body, Graph
 from inspector.engine.onnx_model.places import Node
 
+ENDLESS = "EndlessLoop"
+"""The type of a refusal for that."""
 MOST_ITERATIONS = 1 << 36
 """onnxruntime takes about a microsecond for an iteration: a day for these."""
 
@@ -20,7 +22,7 @@ def endless_loop(graph: Graph, last: int) -> Refusal | None:
             count = _number(graph, node.proto.input[0])
             many = "without end" if count is None else f"{int(count):,} times"
             message = f"Loop node {node.path} goes round {many}: its body gives back the condition as it was"
-            return Refusal("EndlessLoop", message, position, by_itself=True)
+            return Refusal(ENDLESS, message, position, by_itself=True)
     return None
 
 

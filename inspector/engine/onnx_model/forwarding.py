@@ -7,7 +7,7 @@ from inspector.core.recipe import InputSpec
 from inspector.core.results import ForwardReport
 from inspector.core.table import Failure, ModelTable, Note
 from inspector.engine.live import Progress
-from inspector.engine.onnx_model.body_pass import pass_bodies
+from inspector.engine.onnx_model.body_pass import innermost_refusal, pass_bodies
 from inspector.engine.onnx_model.confirming import body_runner, values_of_run
 from inspector.engine.onnx_model.failing import failure_of
 from inspector.engine.onnx_model.feeding import draw
@@ -45,7 +45,10 @@ def went_through(graph: Graph, specs: list[InputSpec], device: str, seed: int, b
     traced = Traced(values, result.reached)
     bodies = pass_bodies(graph, traced, {**feeds, **result.values}, body_runner(device, seed, timed=True))
     made = Pass.of(graph, values, result.reached, notes, before.traced.symbolic, before.given, bodies)
-    failure = failure_of(graph, result.refusal, values, device) if result.refusal else None
+    failure = None
+    if result.refusal is not None:
+        holder, refusal = innermost_refusal(graph, result.refusal, bodies)
+        failure = failure_of(holder, refusal, values if holder is graph else bodies.traced[holder.path].values, device)
     ran_on = {at: device_of(provider, device) for at, provider in result.node_providers.items()}
     return WentThrough(made.placed(ran_on), failure, {"": result, **bodies.runs})
 
