@@ -310,3 +310,26 @@ def test_without_the_exporters_library_one_is_told_what_to_install(trained, tmp_
     monkeypatch.setattr("inspector.engine.pytorch.exporting.exporter.NEEDED", ("onnxscript_that_is_missing",))
     with pytest.raises(RequestError, match="pip install onnxscript"):
         export(trained, tmp_path / "x.onnx")
+
+
+class Named(nn.Module):
+    """Returns its outputs under keys, one of them within another."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        h = self.fc(x)
+        return {"logits": h * 2, "hidden": {"first": h}}
+
+
+def test_outputs_are_called_by_the_keys_that_forward_returns_them_under(tmp_path):
+    module = Named().eval()
+    report = export(module, tmp_path / "named.onnx", parse_each(["2x4"]))
+    session = onnxruntime.InferenceSession(report.path, providers=["CPUExecutionProvider"])
+    assert [one.name for one in session.get_outputs()] == ["logits", "hidden.first"]
+    x = torch.randn(2, 4)
+    (logits,) = session.run(["logits"], {"x": x.numpy()})
+    assert numpy.allclose(logits, module(x)["logits"].detach().numpy(), atol=1e-6)
+    assert report.comparison.agrees

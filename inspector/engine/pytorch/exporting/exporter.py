@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import MappingKey, tree_flatten_with_path, tree_unflatten
 
 from inspector.core.errors import NO_FAILURES, RequestError
 from inspector.core.export import ExportSettings
@@ -80,10 +81,23 @@ def exported(
     opset = made.opset_imports.get("")
     if settings.opset is not None and opset != settings.opset:
         raise RequestError(_not_in(settings.opset, opset))
+    _name_outputs(program)
     progress(1, 3, "exporting: folding constants")
     with _quietly():
         _tidy(made, merge=settings.fuse)
     return made
+
+
+def _name_outputs(program: Any) -> None:
+    """Outputs that forward returns under keys are called by them, in place."""
+    spec = program.exported_program.call_spec.out_spec
+    outputs, inputs = program.model.graph.outputs, {value.name for value in program.model.graph.inputs}
+    paths = [path for path, _ in tree_flatten_with_path(tree_unflatten(range(spec.num_leaves), spec))[0]]
+    keys = [[str(part.key) for part in path if isinstance(part, MappingKey)] for path in paths]
+    names = [".".join(key) for key in keys]
+    if len(outputs) == len(names) and all(names) and len({*names} - inputs) == len(names):
+        for value, name in zip(outputs, names, strict=True):
+            value.name = name
 
 
 def _not_in(wanted: int, written: int) -> str:
