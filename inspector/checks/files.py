@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from inspector.checks.rules import finding, rule
+from inspector.checks.evidence import Evidence
+from inspector.checks.rules import finding, looks, rule
 from inspector.core.findings import Finding, Severity
 from inspector.core.named_globals import Severity as Danger
 from inspector.core.named_globals import refused_first, sentence
-from inspector.files.catalog import Catalog
 from inspector.files.damage import DAMAGE, DOUBT
 
 TOLD = 3
@@ -31,12 +31,11 @@ UNSAFE_GLOBALS = rule(
 )
 
 
-def check_catalog(catalog: Catalog, unreadable: Sequence[str]) -> list[Finding]:
-    """The findings about a file as a whole; `unreadable` says which values turned out not to be there."""
-    return [*_damage(catalog, unreadable), *_unsafe_globals(catalog)]
-
-
-def _damage(catalog: Catalog, unreadable: Sequence[str]) -> Iterator[Finding]:
+@looks(DAMAGED_CHECKPOINT)
+def damaged_checkpoint(evidence: Evidence) -> Iterator[Finding]:
+    """What the file declares and does not hold; of a file alone, also the values that turned out not to be there."""
+    catalog = evidence.catalog
+    unreadable = evidence.weights.damaged if evidence.model is None else []
     told: set[str] = set()
     for code, what in {**DAMAGE, **DOUBT}.items():
         notes = [note for note in catalog.notes if note.code == code]
@@ -65,8 +64,10 @@ def _damaged(severity: Severity, path: str, what: str, told: Sequence[str]) -> F
     )
 
 
-def _unsafe_globals(catalog: Catalog) -> Iterator[Finding]:
-    refused = refused_first(catalog.globals)
+@looks(UNSAFE_GLOBALS)
+def unsafe_globals(evidence: Evidence) -> Iterator[Finding]:
+    """By how dangerous they are."""
+    refused = refused_first(evidence.catalog.globals)
     for danger, severity in _SEVERITIES.items():
         of_danger = [found for found in refused if found.severity == danger]
         if of_danger:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from inspector.checks.rules import finding, rule
+from inspector.checks.evidence import Evidence
+from inspector.checks.rules import finding, looks, rule
 from inspector.core.findings import Finding, Severity
 from inspector.core.load_notes import repair_command
-from inspector.core.recipe import Recipe
 from inspector.core.table import Load, ModelTable
 from inspector.core.wording import percent, shape, things
 from inspector.files.matching.leaf_names import benign
@@ -38,8 +38,10 @@ class _Gap(NamedTuple):
     """What of each is shown as evidence; its key where there is no more to tell."""
 
 
-def check_load(load: Load, table: ModelTable, recipe: Recipe) -> list[Finding]:
-    """The findings about weights that were loaded into the model of a table."""
+@looks(CHECKPOINT_MISMATCH)
+def checkpoint_mismatch(evidence: Evidence) -> list[Finding]:
+    """What the load of a file into the model says."""
+    load, table, recipe = evidence.load, evidence.live.table(), evidence.live.recipe
     covered = f"{percent(load.coverage)} of the model's elements are filled"
     command = repair_command(recipe)
     if load.refused:

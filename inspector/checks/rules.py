@@ -1,9 +1,16 @@
-"""The rules of `check`: what each looks for, and where its thresholds come from."""
+"""The rules of `check`: what each looks for, where its thresholds come from, and how it looks."""
 
+from collections.abc import Callable, Iterable
+
+from inspector.checks.evidence import Evidence, NotObservedError
 from inspector.core.findings import Finding, Rule, Severity
+from inspector.core.table import Source
 
+Look = Callable[[Evidence], Iterable[Finding]]
 RULES: dict[str, Rule] = {}
 """By id."""
+LOOKS: dict[str, Look] = {}
+"""How each rule looks, by its id."""
 
 
 def rule(id: str, name: str, looks_for: str, thresholds: str, source: str) -> Rule:
@@ -12,8 +19,47 @@ def rule(id: str, name: str, looks_for: str, thresholds: str, source: str) -> Ru
     return made
 
 
+def looks(of: Rule) -> Callable[[Look], Look]:
+    """Register the function that applies a rule.
+
+    It raises NotObservedError where it cannot, and is given evidence that other rules share.
+    """
+
+    def register(look: Look) -> Look:
+        LOOKS[of.id] = look
+        return look
+
+    return register
+
+
+def looks_at_module(of: Rule) -> Callable[[Look], Look]:
+    """Register the function that applies a rule to PyTorch modules; of a file or a graph it is said that it cannot.
+
+    Only where there is a module torch is imported.
+    """
+
+    def register(look: Look) -> Look:
+        def at_module(evidence: Evidence) -> Iterable[Finding]:
+            if evidence.live.table().model.framework == "onnx":
+                raise NotObservedError("an ONNX graph has no modules that could be put through it")
+            return look(evidence)
+
+        looks(of)(at_module)
+        return look
+
+    return register
+
+
 def finding(
-    rule: Rule, severity: Severity, path: str, message: str, evidence: str, fix: str, may_be_wrong: str
+    rule: Rule,
+    severity: Severity,
+    path: str,
+    message: str,
+    evidence: str,
+    fix: str,
+    may_be_wrong: str,
+    source: Source | None = None,
+    patch: str = "",
 ) -> Finding:
     """What a rule found at a key or path."""
     return Finding(
@@ -25,4 +71,6 @@ def finding(
         evidence=evidence,
         fix=fix,
         may_be_wrong=may_be_wrong,
+        source=source,
+        patch=patch,
     )

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterator
 
+from inspector.checks.evidence import Evidence
 from inspector.checks.measuring import Measured
-from inspector.checks.rules import finding, rule
+from inspector.checks.rules import finding, looks, rule
 from inspector.core.findings import Finding
 from inspector.core.wording import number, things
 
@@ -24,8 +25,10 @@ STILL_DEFAULT = rule(
 )
 
 
-def still_default(tensors: list[Measured]) -> Iterator[Finding]:
+@looks(STILL_DEFAULT)
+def still_default(evidence: Evidence) -> Iterator[Finding]:
     """Only beside tensors that are not: a model that was never trained is default everywhere."""
+    tensors = evidence.weights.measured
     weights = [tensor for tensor in tensors if len(tensor.shape) >= 2 and tensor.health.elements >= FEWEST]
     default = [tensor for tensor in weights if default_distribution(tensor)]
     trained = len(weights) - len(default)
@@ -41,6 +44,17 @@ def still_default(tensors: list[Measured]) -> Iterator[Finding]:
             f"{things(len(default), 'tensor')}, for example {default[0].key}: {default_distribution(default[0])}",
             "look for a checkpoint from after training",
             may_be_wrong,
+        )
+        return
+    if evidence.model is not None and not evidence.trained:
+        yield finding(
+            STILL_DEFAULT,
+            "info",
+            "",
+            "nothing says that this model was trained, and part of its weights are as torch draws them",
+            f"{len(default)} of {things(len(weights), 'tensor')}, for example {default[0].key}",
+            "--weights FILE loads a checkpoint; then this rule tells which layers it left as they were",
+            "before training all of it is as it should be",
         )
         return
     for tensor in default:

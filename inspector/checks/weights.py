@@ -1,13 +1,14 @@
 """Defects that the values of tensors alone show."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
+from inspector.checks.evidence import Evidence
 from inspector.checks.measuring import Measured
-from inspector.checks.rules import finding, rule
-from inspector.checks.still_default import by_owner, is_normalisation, still_default
-from inspector.core.findings import Finding, Severity, by_severity
+from inspector.checks.rules import finding, looks, rule
+from inspector.checks.still_default import by_owner, is_normalisation
+from inspector.core.findings import Finding, Severity
 from inspector.core.wording import number, things
 
 UNREASONABLE = 1e8
@@ -24,7 +25,8 @@ NONFINITE_WEIGHTS = rule(
     "NN402",
     "nonfinite-weights",
     "Values that are NaN or Inf, variances below zero or at zero, and values that float16 cannot hold.",
-    f"Any NaN or Inf but -Inf in masks; running_var < 0, or < {DEAD_VARIANCE:g} in some channels, an error in all; "
+    "Any NaN or Inf but -Inf in masks and Inf in single constants of a graph; "
+    f"running_var < 0, or < {DEAD_VARIANCE:g} in some channels, an error in all; "
     f"|w| > 65504, the largest number of float16, and a warning above {UNREASONABLE:g}, where only memory nobody "
     "filled lies.",
     "IEEE 754 for float16; the mean-magnitude limit of TheDeepChecker (Ben Braiek and Khomh, 2022) for the last.",
@@ -40,11 +42,19 @@ DEGENERATE_INIT = rule(
 )
 
 
-def check_weights(tensors: Iterable[Measured]) -> list[Finding]:
-    """All findings of this family over tensors with at least one element, most severe first."""
-    measured = list(tensors)
-    found = [one for tensor in measured for one in (*_nonfinite(tensor), *_degenerate(tensor))]
-    return by_severity([*found, *_zero_scales(measured), *still_default(measured)])
+@looks(NONFINITE_WEIGHTS)
+def nonfinite_weights(evidence: Evidence) -> Iterator[Finding]:
+    """Tensor by tensor."""
+    for tensor in evidence.weights.measured:
+        yield from _nonfinite(tensor)
+
+
+@looks(DEGENERATE_INIT)
+def degenerate_init(evidence: Evidence) -> Iterator[Finding]:
+    """Tensor by tensor, then the normalisations."""
+    for tensor in evidence.weights.measured:
+        yield from _degenerate(tensor)
+    yield from _zero_scales(evidence.weights.measured)
 
 
 def _nonfinite(tensor: Measured) -> Iterator[Finding]:
@@ -53,7 +63,8 @@ def _nonfinite(tensor: Measured) -> Iterator[Finding]:
 
     health = tensor.health
     is_mask = not health.nan and health.inf and health.low == health.high == 0 and _is_named(tensor, _MASKS)
-    if (health.nan or health.inf) and not is_mask:
+    is_meant = is_mask or (tensor.is_constant and not health.nan)
+    if (health.nan or health.inf) and not is_meant:
         yield told(
             "error",
             f"{tensor.key} holds values that are not finite",

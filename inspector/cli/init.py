@@ -25,12 +25,23 @@ from inspector.worker.protocol import Apply, Open, Save, Trace
     help="'conv*.weight=kaiming_normal_(mode=fan_out)', 'type:Linear=xavier_uniform_', '*.bias=zeros_'; repeatable.",
 )
 @click.option(
-    "-o", "--output", required=True, metavar="OUT", help="Where the state_dict goes: .pt, .params, .safetensors …"
+    "-o",
+    "--output",
+    required=True,
+    metavar="OUT",
+    help="Where the state_dict goes: .pt, .params, .safetensors …; of an ONNX model the whole: .onnx.",
 )
+@click.option("--external-data", is_flag=True, help="An ONNX model's weights into OUT.data; always so over 2 GB.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT where it exists.")
 @options.as_json
 def command(
-    json: bool, rules: tuple[str, ...], output: str, overwrite: bool, worker: str | None, **opening: Any
+    json: bool,
+    rules: tuple[str, ...],
+    output: str,
+    overwrite: bool,
+    external_data: bool,
+    worker: str | None,
+    **opening: Any,
 ) -> int:
     """Re-initialise parameters by rules, in order, and save the state_dict."""
     recipe = options.recipe_from(opening)
@@ -41,7 +52,8 @@ def command(
         if any(row.lazy for row in table.rows):
             await client.request(Trace(inputs=recipe.inputs))
         reports = [await client.request(Apply(edit=edit)) for edit in edits]
-        return reports, await client.request(Save(path=output, overwrite=overwrite))
+        save = Save(path=output, overwrite=overwrite, external_data=external_data)
+        return reports, await client.request(save)
 
     reports, saved = converse(recipe, worker, talk)
     if json:
@@ -51,7 +63,7 @@ def command(
     else:
         for report in reports:
             click.echo(report.message)
-        click.echo(f"wrote {saved.tensors} tensors to {saved.path}")
+        click.echo(f"wrote {saved.tensors} tensors to {' and '.join(saved.files)}")
     return ExitStatus.DONE
 
 

@@ -2,7 +2,7 @@
 
 from inspector.core.differences import DiffReport
 from inspector.core.row_comparison import RowComparison
-from inspector.core.table import Record
+from inspector.core.table import ModelTable, Record
 
 
 class ChangedNode(Record, frozen=True, kw_only=True):
@@ -24,6 +24,11 @@ class NodeDifferences(Record, frozen=True, kw_only=True):
     changed: list[ChangedNode]
     unchanged: int
 
+    @property
+    def differ(self) -> bool:
+        """Whether one has what the other lacks, or has it otherwise."""
+        return bool(self.only_a or self.only_b or self.changed)
+
 
 class GraphComparison(Record, frozen=True, kw_only=True):
     """All that differs."""
@@ -34,9 +39,13 @@ class GraphComparison(Record, frozen=True, kw_only=True):
     comparison: RowComparison | None = None
     """None where they were not run on the same inputs; `notes` says why."""
     notes: list[str] = []
+    table: ModelTable | None = None
+    """Of the first model, or the PyTorch one: `row` of a compared row is an index in it. None for a file of tensors."""
+    graph: ModelTable | None = None
+    """Of the other: `node_row` of a compared row is an index in it."""
 
     @property
     def same(self) -> bool:
         """Whether nothing differs that was compared."""
-        nodes = self.nodes is None or not (self.nodes.only_a or self.nodes.only_b or self.nodes.changed)
-        return self.tensors.same and nodes and (self.comparison is None or self.comparison.agrees)
+        nodes_are = self.nodes is None or not self.nodes.differ
+        return self.tensors.same and nodes_are and (self.comparison is None or not self.comparison.parts)

@@ -226,8 +226,11 @@ class Device(Record, frozen=True, kw_only=True):
 
 
 class SaveReport(Record, frozen=True, kw_only=True):
-    """A state_dict written to a file."""
+    """A state_dict, or an ONNX model, that was written."""
 
     path: str
     tensors: int
     bytes: int
+    """Of all files."""
+    files: list[str] = []
+    """All that were written: the file of that name, and its weights where they lie beside it."""

@@ -90,7 +90,9 @@ def _by_key(text: str, tensors: list[Tensor]) -> list[Tensor]:
 def _nothing(selector: Selector, tensors: list[Tensor], rows: list[Row]) -> str:
     if selector.kind == "key":
         if any(row.path == selector.text and row.kind != "function" for row in rows):
-            return f"{selector.text!r} is a module, not a tensor; its tensors are {selector.text}.*"
+            below = any(tensor.key.startswith(f"{selector.text}.") for tensor in tensors)
+            meant = f"{selector.text}.*" if below else f"module:{selector.text}"
+            return f"{selector.text!r} is a module, not a tensor; its tensors are {meant}"
         what, known = "tensor", [tensor.key for tensor in tensors]
     elif selector.kind == "type":
         what, known = "type of module with tensors", [row.type for row in rows if row.kind != "function"]

@@ -1,16 +1,10 @@
 """Input values from specs: drawn with a generator of their own, or read from a file."""
 
-from pathlib import Path
-
 import torch
 
 from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
-from inspector.engine.arrays import Array, tensor_of
-from inspector.engine.user_paths import user_path
-from inspector.files import open_catalog
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+from inspector.engine.input_files import read_input
 
 
 def draw_inputs(specs: list[InputSpec], seed: int) -> list[torch.Tensor]:
@@ -61,92 +55,3 @@ def _values(spec: InputSpec, shape: list[int], dtype: torch.dtype, generator: to
         return torch.randn(shape, dtype=wide, generator=generator).to(dtype)
     least, most = (spec.low or 0.0, spec.high or 0.0) if spec.distribution == "range" else (0.0, 1.0)
     return (torch.rand(shape, dtype=wide, generator=generator) * (most - least) + least).to(dtype)
-
-
-def read_input(file: str) -> torch.Tensor:
-    """The tensor in a `.pt`, `.npy`, `.npz`, `.pb` (a `TensorProto`) or image file.
-
-    An image becomes (1, channels, height, width) in [0, 1].
-    Raises RequestError naming the file where it is missing, of another kind, or broken.
-    """
-    path = named_file(file)
-    suffix = path.suffix.lower()
-    try:
-        if suffix == ".npy":
-            import numpy
-
-            return tensor_of(numpy.load(path, allow_pickle=False))
-        if suffix == ".npz":
-            return tensor_of(_read_archive(path))
-        if suffix == ".pb":
-            return _read_proto(path)
-        if suffix in IMAGE_SUFFIXES:
-            return _read_image(path)
-        return _read_saved(path)
-    except RequestError as problem:
-        raise RequestError(f"--input @{problem}") from None
-    except Exception as problem:
-        raise read_problem(file, problem) from None
-
-
-def named_file(file: str) -> Path:
-    """The file that is typed after ``@``. Raises RequestError where there is none."""
-    path = user_path(file)
-    if path.is_dir():
-        raise RequestError(f"--input @{file} is a folder; name a file in it")
-    if not path.is_file():
-        raise RequestError(f"--input @{file}: there is no such file")
-    return path
-
-
-def read_problem(file: str, problem: Exception) -> RequestError:
-    """The sentence for a file that is broken, whatever its reader raised."""
-    reason = (str(problem).splitlines() or [""])[0] or type(problem).__name__
-    return RequestError(f"--input @{file} cannot be read: {type(problem).__name__}: {reason}")
-
-
-def _read_archive(path: Path) -> Array:
-    """The one array of an archive."""
-    import numpy
-
-    with numpy.load(path, allow_pickle=False) as archive:
-        if len(archive.files) != 1:
-            raise RequestError(f"{path} holds {len(archive.files)} arrays, not one; save the array alone")
-        array: Array = archive[archive.files[0]]
-        return array
-
-
-def _read_proto(path: Path) -> torch.Tensor:
-    """The tensor of a serialised `TensorProto`, as the test data beside ONNX models is."""
-    import onnx
-
-    proto = onnx.TensorProto.FromString(path.read_bytes())
-    if proto.data_location == onnx.TensorProto.EXTERNAL:
-        raise RequestError(f"{path} keeps its values in yet another file, which is not opened; save them in this one")
-    return tensor_of(onnx.numpy_helper.to_array(proto))
-
-
-def _read_saved(path: Path) -> torch.Tensor:
-    """The one tensor of a file of torch.save; what else it is, its catalog tells."""
-    catalog = open_catalog(path)
-    if catalog.root != "tensor":
-        named = catalog.root == "mapping" and catalog.tensors
-        held = f"{len(catalog.tensors)} tensors by name" if named else f"a {catalog.root_type}"
-        raise RequestError(f"{path} holds {held}, not one tensor; save the tensor alone")
-    # As a stream: by a path, torch goes by how the file is named.
-    with path.open("rb") as stream:
-        value: torch.Tensor = torch.load(stream, weights_only=True, map_location="cpu")
-    return value
-
-
-def _read_image(path: Path) -> torch.Tensor:
-    try:
-        from PIL import Image
-    except ImportError:
-        raise RequestError(f"--input @{path}: reading images needs Pillow: pip install pillow") from None
-    import numpy
-
-    with Image.open(path) as image:
-        pixels = numpy.asarray(image.convert("L" if image.mode in ("L", "1", "I;16") else "RGB")).copy()
-    tensor = torch.from_numpy(pixels).float() / 255
-    return (tensor[None] if tensor.ndim == 2 else tensor.permute(2, 0, 1))[None]

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from inspector.core.ablation import AblationReport, AblationSettings
 from inspector.core.edits import Edit
 from inspector.core.export import ExportReport, ExportSettings
 from inspector.core.memory import MemoryReport, MemorySettings
@@ -25,12 +26,17 @@ from inspector.core.results import (
     SourceReport,
     ValuesReport,
 )
+from inspector.core.stops import StepSettings
 from inspector.core.table import ModelTable, Source
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
 
 if TYPE_CHECKING:
+    from inspector.engine.activations import Activations
     from inspector.engine.arrays import Array
+    from inspector.engine.nonfinite import Origins
+    from inspector.engine.pytorch.experiments.subject import Subject
+    from inspector.engine.stepping import Stepping
 
 Progress = Callable[[int, int | None, str], None]
 """Called with (done, total or None, what): may raise `Cancelled` to stop the work."""
@@ -50,13 +56,37 @@ class LiveModel(ABC):
     def trace(self, inputs: list[InputSpec], progress: Progress) -> ModelTable:
         """Work out shapes and receptive fields; without `inputs` the input is worked out too."""
 
+    def traced(self, inputs: list[InputSpec], progress: Progress) -> ModelTable:
+        """The table with the shapes of a pass; of the last one, where that was made on these inputs."""
+        return self.trace(inputs, progress)
+
     @abstractmethod
     def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
         """Run once on real values and measure every row."""
 
     @abstractmethod
+    def step_through(self, settings: StepSettings, progress: Progress) -> "Stepping":
+        """A forward pass to step through, before its start; see `inspector.engine.stepping`."""
+
+    @abstractmethod
+    def ablate(self, settings: AblationSettings, progress: Progress) -> AblationReport:
+        """Switch rows off one by one and rank them by how much the output changes."""
+
+    @abstractmethod
     def optimised(self, progress: Progress) -> OptimisedRun:
         """Run again as the last pass ran, with and without the optimisations of the runtime."""
+
+    @abstractmethod
+    def subject(self, inputs: list[InputSpec], progress: Progress) -> "Subject":
+        """The module for experiments that leave it as it is; `inputs` are worked out where there are none."""
+
+    @abstractmethod
+    def activations(self, inputs: list[InputSpec], progress: Progress) -> "Activations":
+        """What every operation puts out over many random samples."""
+
+    @abstractmethod
+    def origins(self, inputs: list[InputSpec], progress: Progress) -> "Origins":
+        """Where the first values that are not finite come from, forward and, where there is one, backward."""
 
     @abstractmethod
     def arrays(self) -> "Iterator[tuple[str, str, Array | None]]":
@@ -91,6 +121,10 @@ class LiveModel(ABC):
         """A heat map or the kernels of a tensor, in as many cells as are asked for."""
 
     @abstractmethod
+    def lines_about(self, path: str) -> list[Source]:
+        """The lines of the user's code that make the module or tensor at `path`, and define its class."""
+
+    @abstractmethod
     def source(self, path: str, line: Source | None = None) -> SourceReport:
         """The source of the `forward` of the module at `path`; of the function around `line` where it is elsewhere."""
 
@@ -111,5 +145,8 @@ class LiveModel(ABC):
         """The devices that exist here, with their memory."""
 
     @abstractmethod
-    def save(self, path: str, overwrite: bool) -> SaveReport:
-        """Write the state_dict to `path`, atomically; refuse an existing file unless `overwrite`."""
+    def save(self, path: str, overwrite: bool, external_data: bool = False) -> SaveReport:
+        """Write the state_dict to `path`, atomically; refuse an existing file unless `overwrite`.
+
+        With `external_data` the weights of an ONNX model go beside it, whatever their size.
+        """

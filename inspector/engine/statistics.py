@@ -216,7 +216,7 @@ def _histogram(finite: torch.Tensor, low: float, high: float, sampled: bool) -> 
         counts += torch.histc(chunk.cpu(), bins=BINS, min=low, max=high)
     edges = [low + width * at for at in range(BINS)] + [high]
     sample = counted.numel() if counted.numel() < finite.numel() else None
-    return Histogram(edges=edges, counts=[int(count) for count in counts], sample=sample)
+    return Histogram(edges=edges, counts=counts.long().tolist(), sample=sample)
 
 
 def _stride(elements: int) -> int:

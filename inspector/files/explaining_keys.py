@@ -177,7 +177,8 @@ class FileKeys:
         below = [other for other in known if other.startswith(f"{key}.")]
         if below:
             return f"{key} is no tensor of the file but a part of keys, such as {below[0]}; name a whole one"
-        return f"the file has no key {key}" + (f"; did you mean {', '.join(near)}?" if near else "")
+        more = f"; did you mean {', '.join(near)}?" if near else "; without a key all are listed"
+        return f"the file has no key {key}{more}"
 
 
 def _described(module: CatalogModule) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from inspector.core.ablation import AblationReport
 from inspector.core.differences import DiffReport
 from inspector.core.export import ExportReport
 from inspector.core.findings import CheckReport
@@ -14,6 +15,8 @@ from inspector.core.repair import RepairReport
 from inspector.core.repeated_blocks import repeated_blocks
 from inspector.core.results import EditReport, ForwardReport, KeyExplanation, SaveReport, ValuesReport
 from inspector.core.row_comparison import RowComparison
+from inspector.core.self_tests import SelfTestReport
+from inspector.core.stops import StepReport, Stop
 from inspector.core.table import ModelTable
 from inspector.core.what_if import WhatIfReport
 
@@ -62,12 +65,21 @@ def init_document(reports: list[EditReport], saved: SaveReport) -> str:
         }
         for report in reports
     ]
-    return _json({"rules": rules, "written": saved.path, "tensors": saved.tensors, "bytes": saved.bytes})
+    written = {"written": saved.path, "files": saved.files, "tensors": saved.tensors, "bytes": saved.bytes}
+    return _json({"rules": rules, **written})
 
 
 def check_document(report: CheckReport) -> str:
     """`check --json`."""
     return _json(report)
+
+
+def self_test_document(report: SelfTestReport) -> str:
+    """`selftest --json`: the tests, and each dependency with the name of its pattern."""
+    document = msgspec.to_builtins(report)
+    for told, one in zip(document["dependencies"], report.dependencies, strict=True):
+        told["pattern"] = one.pattern
+    return _json(document)
 
 
 def diff_document(report: DiffReport) -> str:
@@ -127,6 +139,20 @@ def graph_comparison_document(report: GraphComparison) -> str:
 
 def what_if_document(report: WhatIfReport) -> str:
     """`what-if --json`."""
+    return _json({"schema_version": 1, **msgspec.to_builtins(report)})
+
+
+def step_document(stops: list[Stop], report: StepReport) -> str:
+    """`step --json`: every stop, its frames without their whole source, then how the pass ended."""
+    listed = msgspec.to_builtins(stops)
+    for frame in (frame for stop in listed for frame in stop["frames"]):
+        del frame["code"], frame["first_line"]
+    end = {name: getattr(report, name) for name in ("state", "outputs", "failure", "changes")}
+    return _json({"schema_version": 1, "stops": listed, **end})
+
+
+def ablation_document(report: AblationReport) -> str:
+    """`ablate --json`."""
     return _json({"schema_version": 1, **msgspec.to_builtins(report)})
 
 

@@ -17,8 +17,11 @@ def print_findings(report: CheckReport) -> None:
         for label, text in finding.facts:
             console.print(Text.assemble(f"    {label:<13}", (printable(text), ""), overflow="fold"))
     console.print("\n" * bool(report.findings) + report.outcome)
+    reasons: dict[str, list[str]] = {}
     for one in report.not_run:
-        console.print(Text(f"not applied: {one.rule}, {printable(one.why)}", style="dim"))
+        reasons.setdefault(one.why, []).append(one.rule)
+    for why, rules in reasons.items():
+        console.print(Text(f"not applied: {', '.join(rules)}, {printable(why)}", style="dim"))
 
 
 def _headline(finding: Finding) -> Text:

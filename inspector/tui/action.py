@@ -37,6 +37,19 @@ class Action:
     """How the key is shown, where Textual's own name for it is long."""
 
 
+def one_of(
+    group: str, carry_out: Callable[[NNInspectApp, str], object], why_not: Callable[[NNInspectApp], str]
+) -> Callable[[str, str, str, str], Action]:
+    """Makes the actions of one widget of (id, keys, title, help); the widget carries them out by their ids."""
+
+    def made(id: str, keys: str, title: str, help: str) -> Action:
+        return Action(
+            id=id, keys=keys, title=title, help=help, group=group, run=lambda app: carry_out(app, id), why_not=why_not
+        )
+
+    return made
+
+
 def bindings(actions: Iterable[Action], dispatch: str = "app.do") -> list[BindingType]:
     """The key bindings of some actions; each calls the Textual action `dispatch` with its id."""
     return [

@@ -13,7 +13,7 @@ from inspector.tui.dialog import Dialog, entry
 class CompareDialog(Dialog[Recipe]):
     """A target as on the command line, and constructor arguments where it is a model that needs some."""
 
-    title_text = "Compare all tensors with"
+    title_text = "Compare with"
     button = "Compare"
 
     def __init__(self, target: str, open_now: Recipe) -> None:
@@ -26,7 +26,7 @@ class CompareDialog(Dialog[Recipe]):
         """The target and its arguments."""
         yield entry("target", self._target, "file or model")
         yield entry("arguments", "", "arguments", "of a model's constructor")
-        hint = "weights.pt, model.safetensors, a folder of shards, model.py or package.module:Model"
+        hint = "weights.pt, model.safetensors, a folder of shards, model.onnx, model.py or package.module:Model"
         yield Static(hint, classes="hint", markup=False)
 
     def result(self) -> Recipe:
@@ -35,10 +35,8 @@ class CompareDialog(Dialog[Recipe]):
         if not target:
             raise RequestError("nothing is named; write a file of tensors or a model")
         kind = parse_target(target).kind
-        if kind == "onnx":
-            raise RequestError(f"{target} is an ONNX model; PyTorch models and files of tensors can be compared")
         arguments = self.text("arguments").strip()
         parse_arguments(arguments)
-        if arguments and kind == "weights":
-            raise RequestError(f"{target} is a file of tensors, which takes no constructor arguments")
+        if arguments and kind in ("weights", "onnx"):
+            raise RequestError(f"{target} is a file, which takes no constructor arguments; leave them out")
         return Recipe(target=target, arguments=arguments, allow_outside=self._open_now.allow_outside)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from inspector.tui import reasons
-from inspector.tui.action import Action
+from inspector.tui.action import one_of
 
 if TYPE_CHECKING:
     from inspector.tui.app import NNInspectApp
@@ -14,27 +13,14 @@ if TYPE_CHECKING:
 COMPARING = "On the screen with the differences"
 
 
-def _on_screen(id: str) -> Callable[[NNInspectApp], object]:
-    def run(app: NNInspectApp) -> None:
-        from inspector.tui.difference_screen import DifferenceScreen
+def _on_screen(app: NNInspectApp, id: str) -> None:
+    from inspector.tui.difference_screen import DifferenceScreen
 
-        if isinstance(app.screen, DifferenceScreen):
-            app.screen.action_difference(id)
-
-    return run
+    if isinstance(app.screen, DifferenceScreen):
+        app.screen.action_difference(id)
 
 
-def _action(id: str, keys: str, title: str, help: str) -> Action:
-    return Action(
-        id=id,
-        keys=keys,
-        title=title,
-        help=help,
-        group=COMPARING,
-        run=_on_screen(id),
-        why_not=reasons.no_difference_on_show,
-    )
-
+_action = one_of(COMPARING, _on_screen, reasons.no_difference_on_show)
 
 DIFFERENCE_ACTIONS = (
     _action("difference_leave", "escape,q", "Back", "Back to the model; D shows the differences again."),

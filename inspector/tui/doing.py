@@ -237,14 +237,17 @@ def set_element(app: NNInspectApp) -> None:
 
 
 def rename(app: NNInspectApp) -> None:
-    """Ask for another name; give it to the chosen tensor or the row's node."""
+    """Ask for another name; give it to what is on screen: the tensor or value in its panel, else the row's node."""
     from inspector.tui.rename_dialog import RenameDialog
 
     view = app.view()
-    if view is None or (view.tensor is None and view.row.kind != "node"):
+    if view is None:
+        return
+    on_show = {"parameters": view.tensor, "names": view.tensor, "values": view.looked_at}.get(app.side.current)
+    if on_show is None and view.row.kind != "node":
         app.say("this row is a group of nodes; choose a node, or a tensor in panel 2")
         return
-    app.push_screen(RenameDialog(view.row, view.tensor), _apply(app, "renaming"))
+    app.push_screen(RenameDialog(view.row, on_show), _apply(app, "renaming"))
 
 
 def place(app: NNInspectApp) -> None:
@@ -309,7 +312,7 @@ def _apply(app: NNInspectApp, what: str) -> Callable[[Edit | None], None]:
 
 
 def save(app: NNInspectApp) -> None:
-    """Ask for a path and write the state_dict there."""
+    """Ask for a path and write the state_dict, or the ONNX model, there."""
     from inspector.tui.save_dialog import SaveDialog, suggested_path
 
     def write(chosen: Save | None) -> None:
@@ -321,10 +324,8 @@ def save(app: NNInspectApp) -> None:
         if report is not None:
             from inspector.core.wording import size_in_bytes, things
 
-            app.say(
-                f"wrote {things(report.tensors, 'tensor')}, {size_in_bytes(report.bytes)}, to {report.path}",
-                "$text-success",
-            )
+            written = f"wrote {things(report.tensors, 'tensor')}, {size_in_bytes(report.bytes)}"
+            app.say(f"{written}, to {' and '.join(report.files)}", "$text-success")
 
     app.push_screen(SaveDialog(suggested_path(app.recipe)), write)
 

@@ -13,6 +13,7 @@ from inspector.core.export import DynamicAxis, ExportSettings, parse_dynamic
 from inspector.core.recipe import InputSpec
 from inspector.core.wording import shape
 from inspector.tui.dialog import Dialog, Tick, entry, labelled
+from inspector.tui.save_dialog import weights_beside
 
 LARGEST_OPSET = 99
 
@@ -46,6 +47,7 @@ class ExportDialog(Dialog[ExportSettings]):
         yield entry("opset", opset, "opset", "empty: the exporter's choice")
         yield labelled("precision", Tick("half: weights and inputs in float16", self._last.half, id="half"))
         yield labelled("merge", Tick("normalisations into the convolutions before them", self._last.fuse, id="fuse"))
+        yield weights_beside(self._last.external_data)
         yield labelled("verify", Tick("compare the file with the model, row by row", self._last.verify, id="verify"))
         yield Static("sizes of axes that are not open are fixed in the file", classes="hint", markup=False)
 
@@ -70,6 +72,7 @@ class ExportDialog(Dialog[ExportSettings]):
             opset=opset,
             half=ticked["half"],
             fuse=ticked["fuse"],
+            external_data=ticked["external-data"],
             verify=ticked["verify"],
             overwrite=self._asked_about == path,
             seed=self._seed,

@@ -33,9 +33,10 @@ def export(app: NNInspectApp) -> None:
             return
         from inspector.core.row_comparison import verdict
         from inspector.tui.comparison_screen import ComparisonScreen
+        from inspector.tui.export_page import export_page
 
         app.say(verdict(report.comparison), "$text-success" if report.comparison.agrees else "$text-error")
-        app.push_screen(ComparisonScreen(report, app.table))
+        app.push_screen(ComparisonScreen(export_page(report), report.comparison, app.table, report.graph))
 
     path = str(Path(suggested_path(app.recipe)).with_suffix(".onnx"))
     names = [one.name for one in app.table.inputs] if app.table is not None else []

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from inspector.tui import reasons
-from inspector.tui.action import Action
-
-if TYPE_CHECKING:
-    from inspector.tui.app import NNInspectApp
+from inspector.tui.action import one_of
 
 IN_FIELD = "Moving in the receptive field's panel"
 
 
-def _in_field(id: str) -> Callable[[NNInspectApp], object]:
-    return lambda app: app.side.field.action_field(id)
-
-
-def _move(id: str, keys: str, title: str, help: str) -> Action:
-    return Action(
-        id=id, keys=keys, title=title, help=help, group=IN_FIELD, run=_in_field(id), why_not=reasons.no_field_on_show
-    )
-
+_move = one_of(IN_FIELD, lambda app, id: app.side.field.action_field(id), reasons.no_field_on_show)
 
 FIELD_ACTIONS = (
     _move("unit_up", "up,k", "Unit up", "The output unit above."),

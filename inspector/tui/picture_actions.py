@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from inspector.tui import reasons
-from inspector.tui.action import Action
-
-if TYPE_CHECKING:
-    from inspector.tui.app import NNInspectApp
+from inspector.tui.action import one_of
 
 IN_PICTURE = "Moving in the pictures of values"
 
 
-def _in_picture(id: str) -> Callable[[NNInspectApp], object]:
-    return lambda app: app.side.picture.action_picture(id)
-
-
-def _move(id: str, keys: str, title: str, help: str) -> Action:
-    return Action(
-        id=id,
-        keys=keys,
-        title=title,
-        help=help,
-        group=IN_PICTURE,
-        run=_in_picture(id),
-        why_not=reasons.no_picture_on_show,
-    )
-
+_move = one_of(IN_PICTURE, lambda app, id: app.side.picture.action_picture(id), reasons.no_picture_on_show)
 
 PICTURE_ACTIONS = (
     _move("planes_up", "up,k", "Planes up", "The kernels of the channel above; in a heat map the plane before."),

@@ -74,20 +74,13 @@ def no_backward(app: NNInspectApp) -> str:
     return nothing_to_run(app) or _only_pytorch(app, "gradients need PyTorch; an ONNX model runs forward only, with f")
 
 
-def nothing_to_compare(app: NNInspectApp) -> str:
-    """Tensors are compared as files, and an ONNX model is saved as none."""
-    if app.table is not None and app.table.model.framework == "onnx":
-        return "tensors of PyTorch models and of files can be compared, an ONNX model's cannot yet"
-    return nothing_open(app)
-
-
 def no_difference_on_show(app: NNInspectApp) -> str:
     """These keys are those of the screen with the differences."""
     from inspector.tui.difference_screen import DifferenceScreen
 
     if isinstance(app.screen, DifferenceScreen):
         return ""
-    return "the differences are not on show; C compares with another file or model"
+    return "the differences are not on show; D compares with another file or model"
 
 
 def no_memory(app: NNInspectApp) -> str:

@@ -8,13 +8,13 @@ from textual.widgets import Static
 
 from inspector.core.errors import RequestError
 from inspector.core.recipe import Recipe, parse_target
-from inspector.tui.dialog import Dialog, entry
+from inspector.tui.dialog import Dialog, Tick, entry, labelled
 from inspector.tui.overwriting import Overwriting
 from inspector.worker.protocol import Save
 
 
 class SaveDialog(Dialog[Save]):
-    """A path; a second press is the answer to "overwrite?"."""
+    """A path, and where an ONNX model's weights go; a second press is the answer to "overwrite?"."""
 
     title_text = "Save the state_dict"
     button = "Save"
@@ -32,6 +32,8 @@ class SaveDialog(Dialog[Save]):
         yield entry("path", self._path, "file")
         formats = ".safetensors, or torch.save's .pt, .pth, .params, .bin, .ckpt"
         hint = "an ONNX model is saved whole, with the changes" if self._is_onnx else formats
+        if self._is_onnx:
+            yield weights_beside(False)
         yield Static(hint, classes="hint", markup=False)
 
     def result(self) -> Save:
@@ -39,7 +41,13 @@ class SaveDialog(Dialog[Save]):
         path = self.text("path").strip()
         if not path:
             raise RequestError("the file has no name; write one that ends in .pt or .safetensors")
-        return Save(path=path, overwrite=self._overwriting.allowed(path))
+        beside = self._is_onnx and self.query_one("#external-data", Tick).value
+        return Save(path=path, overwrite=self._overwriting.allowed(path), external_data=beside)
+
+
+def weights_beside(value: bool) -> Widget:
+    """Whether an ONNX model's weights go beside it whatever their size."""
+    return labelled("weights", Tick("always in a .data file beside it; else where needed", value, id="external-data"))
 
 
 def suggested_path(recipe: Recipe) -> str:

@@ -80,7 +80,8 @@ class FileClient:
         if isinstance(request, protocol.Check) and catalog is not None:
             from inspector.checks.running import check_file
 
-            return await self._work(lambda progress: check_file(catalog, progress))
+            chosen = request.settings
+            return await self._work(lambda progress: check_file(catalog, chosen, progress))
         if isinstance(request, protocol.Diff) and catalog is not None:
             from inspector.files import open_catalog
             from inspector.files.values.differing import diff_catalogs

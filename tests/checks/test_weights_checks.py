@@ -3,10 +3,12 @@
 import torch
 from torch import nn
 
+from inspector.checks.catalogue import OF_VALUES
+from inspector.checks.evidence import Evidence, Weights
 from inspector.checks.measuring import Measured, measure
+from inspector.checks.rules import LOOKS
 from inspector.checks.still_default import default_distribution
-from inspector.checks.weights import check_weights
-from inspector.core.findings import Finding
+from inspector.core.findings import Finding, by_severity
 from inspector.engine.arrays import array_of
 
 torch.manual_seed(0)
@@ -22,8 +24,19 @@ def measured(key: str, tensor: torch.Tensor) -> Measured:
     return measure(key, str(tensor.dtype).removeprefix("torch."), array)
 
 
+class Tensors(Evidence):
+    """Nothing but tensors that are measured already."""
+
+    def __init__(self, **tensors: torch.Tensor) -> None:
+        super().__init__(lambda done, total, what: None)
+        weights = Weights()
+        weights.measured = [measured(key.replace("__", "."), tensor) for key, tensor in tensors.items()]
+        self.__dict__["weights"] = weights
+
+
 def found(**tensors: torch.Tensor) -> list[Finding]:
-    return check_weights(measured(key.replace("__", "."), tensor) for key, tensor in tensors.items())
+    evidence = Tensors(**tensors)
+    return by_severity([one for id in sorted(OF_VALUES) for one in LOOKS[id](evidence)])
 
 
 def trained(*shape: int) -> torch.Tensor:

@@ -37,7 +37,11 @@ def test_findings_of_a_file(broken: Path) -> None:
     (finding,) = document["findings"]
     assert (finding["rule"], finding["name"], finding["severity"]) == ("NN402", "nonfinite-weights", "error")
     assert finding["path"] == "state_dict.weight"
-    assert [one["rule"] for one in document["not_run"]] == ["NN401"]
+    not_run = {one["rule"]: one["why"] for one in document["not_run"]}
+    assert "--weights" in not_run["NN401"]
+    assert "NN402" not in not_run
+    assert "NN401" in not_run
+    assert not_run["NN201"] == "a file alone has no modules that could be run"
     assert document["tensors"] == 2
     rules = {rule["id"]: rule for rule in document["rules"]}
     assert rules["NN402"]["name"] == "nonfinite-weights"
@@ -57,16 +61,29 @@ def test_a_file_is_checked_without_torch(broken: Path) -> None:
 def test_findings_of_a_model(tmp_path: Path) -> None:
     model = tmp_path / "model.py"
     model.write_text(
-        "import torch\nfrom torch import nn\nmodel = nn.Sequential(nn.Linear(16, 16), nn.Linear(16, 16))\n"
-        "nn.init.normal_(model[0].weight, std=0.3)\nnn.init.constant_(model[1].weight, 0.5)\n"
+        "import torch\nfrom torch import nn\nmodel = nn.Sequential(nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 16))\n"
+        "nn.init.normal_(model[0].weight, std=0.3)\nnn.init.constant_(model[2].weight, 0.5)\n"
     )
     document = json.loads(check(str(model), "--json", status=1).stdout)
-    assert [(one["rule"], one["path"]) for one in document["findings"]] == [("NN403", "1.weight")]
+    assert [(one["rule"], one["path"]) for one in document["findings"]] == [("NN403", "2.weight")]
 
 
 def test_what_a_rule_looks_for() -> None:
     assert "65504" in check("--explain", "nn402", status=0).stdout
     assert "there is no rule" in check("--explain", "NN999", status=2).stderr
+
+
+def test_rules_are_chosen_by_what_their_ids_begin_with(broken: Path) -> None:
+    def applied(*options: str, status: int) -> list[str]:
+        return [
+            rule["id"] for rule in json.loads(check(str(broken), "--json", *options, status=status).stdout)["rules"]
+        ]
+
+    assert applied("--select", "nn40", "--ignore", "NN403,NN404", status=1) == [
+        "NN401", "NN402", "NN405", "NN406", "NN407",
+    ]  # fmt: skip
+    assert applied("--ignore", "NN40", "--select", "NN403", status=0) == ["NN403"]
+    assert "there is no such rule" in check(str(broken), "--select", "E501", status=2).stderr
 
 
 def findings_of(*arguments: str, status: int) -> list[tuple[str, str, str]]:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,16 @@ def test_init_writes_what_it_says_and_asks_before_it_overwrites(folder: Path) ->
     assert (folder / "new.pt").read_bytes() == bytes_before
     nninspect(folder, "init", "m.py", "--rule", "*.weight=ones_", "-o", "new.pt", "--overwrite")
     assert torch.equal(torch.load(folder / "new.pt", weights_only=True)["fc.weight"], torch.ones(4, 3))
+
+
+def test_init_puts_an_onnx_models_weights_beside_it_where_asked(folder: Path, sample: Callable[[str], Path]) -> None:
+    rule = ["--rule", "conv1.weight=ones_", "--external-data"]
+    written = document(folder, "init", str(sample("lenet.onnx")), *rule, "-o", "new.onnx")
+    assert [Path(name).name for name in written["files"]] == ["new.onnx", "new.onnx.data"]
+    assert written["bytes"] == sum((folder / name).stat().st_size for name in ("new.onnx", "new.onnx.data"))
+    assert (folder / "new.onnx").stat().st_size < (folder / "new.onnx.data").stat().st_size / 5
+    refused = nninspect(folder, "init", "m.py", "--rule", "*=ones_", "--external-data", "-o", "new.pt", status=2)
+    assert "for ONNX models" in refused.stderr
 
 
 @pytest.mark.parametrize("seed", [5, -1, -(2**63), 2**64 - 1])

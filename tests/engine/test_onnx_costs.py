@@ -1,7 +1,8 @@
+import numpy
 import pytest
 import torch
 from onnx import helper
-from onnx_graphs import model_of, normal, opened, quiet, value
+from onnx_graphs import array, model_of, normal, opened, quiet, value
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -97,6 +98,73 @@ def test_recurrent_layers_count_each_step_of_each_direction(tmp_path, kind, gate
             torch.zeros(batch, features) @ torch.zeros(features, gates * hidden)
             torch.zeros(batch, hidden) @ torch.zeros(hidden, gates * hidden)
     assert opened(tmp_path, graph).trace([], quiet).rows[1].flops == counter.get_total_flops()
+
+
+RULES = {"linear": 0, "gated": 0, "delta": 1, "gated_delta": 1}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_linear_attention_counts_what_goes_into_its_states_and_comes_out_of_them(tmp_path, rule):
+    batch, steps, heads, states, size, value_size = 2, 5, 4, 2, 3, 6
+    shapes = {"q": heads * size, "k": states * size, "v": states * value_size, "decay": states, "beta": states}
+    names = ["q", "k", "v", "", "decay" if "gated" in rule else "", "beta" if RULES[rule] else ""]
+    node = helper.make_node(
+        "LinearAttention", names, ["y", "state"], q_num_heads=heads, kv_num_heads=states, update_rule=rule
+    )
+    declared = [value(name, [batch, steps, shapes[name]]) for name in names if name]
+    table = opened(tmp_path, model_of([node], declared, ["y"], opset=27)).trace([], quiet)
+    with FlopCounterMode(display=False) as counter:
+        for _ in range(steps):
+            state = torch.zeros(batch * states, size, value_size)
+            for _ in range(RULES[rule]):
+                torch.bmm(torch.zeros(batch * states, 1, size), state)
+            torch.bmm(torch.zeros(batch * states, size, 1), torch.zeros(batch * states, 1, value_size))
+            torch.bmm(torch.zeros(batch * heads, 1, size), torch.zeros(batch * heads, size, value_size))
+    assert table.rows[1].flops == counter.get_total_flops()
+
+
+def fused(kind, inputs, outputs, **settings):
+    return helper.make_node(kind, inputs.split(" "), outputs.split(), domain="com.microsoft", **settings)
+
+
+def attended(batch, heads, steps, seen, size, value_size):
+    torch.bmm(torch.zeros(batch * heads, steps, size), torch.zeros(batch * heads, size, seen))
+    torch.bmm(torch.zeros(batch * heads, steps, seen), torch.zeros(batch * heads, seen, value_size))
+
+
+OPTIMISED = {
+    "attention with its projection": (
+        fused("Attention", "x w b", "y", num_heads=2),
+        {"x": [2, 5, 8], "w": [8, 24], "b": [24]},
+        lambda: (torch.zeros(10, 8) @ torch.zeros(8, 24), attended(2, 2, 5, 5, 4, 4)),
+    ),
+    "attention to another sequence": (
+        fused("MultiHeadAttention", "x k v", "y", num_heads=2),
+        {"x": [2, 5, 8], "k": [2, 7, 8], "v": [2, 7, 8]},
+        lambda: attended(2, 2, 5, 7, 4, 4),
+    ),
+    "groups of queries": (
+        fused("GroupQueryAttention", "x k v   lengths total", "y pk pv", num_heads=4, kv_num_heads=2),
+        {"x": [1, 5, 64], "k": [1, 5, 32], "v": [1, 5, 32]},
+        lambda: attended(1, 4, 5, 5, 16, 16),
+    ),
+    "causal convolution": (
+        helper.make_node("CausalConvWithState", ["x", "w"], ["y", "state"]),
+        {"x": [2, 3, 9], "w": [3, 1, 4]},
+        lambda: functional.conv1d(torch.zeros(2, 3, 12), torch.zeros(3, 1, 4), groups=3),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMISED)
+def test_fused_operators_count_the_products_in_them(tmp_path, name):
+    node, shapes, products = OPTIMISED[name]
+    held = [array("lengths", numpy.int32([4])), array("total", numpy.int32(5))] if "lengths" in node.input else []
+    declared = [value(key, shape) for key, shape in shapes.items()]
+    table = opened(tmp_path, model_of([node], declared, ["y"], held, opset=17 if node.domain else 27)).trace([], quiet)
+    with FlopCounterMode(display=False) as counter:
+        products()
+    assert table.rows[1].flops == counter.get_total_flops()
 
 
 def test_what_is_not_counted_is_unknown_and_scopes_add_up(tmp_path):

@@ -268,3 +268,37 @@ def test_what_is_too_large_for_one_file_goes_beside_it(tmp_path, monkeypatch):
     written = onnx.load(str(tmp_path / "big.onnx")).graph.initializer[0]
     expected = onnx.numpy_helper.to_array(model.graph.initializer[0])
     assert (onnx.numpy_helper.to_array(written) == expected).all()
+
+
+def test_weights_go_beside_the_model_where_that_is_asked_for(tmp_path):
+    numbers = numpy.arange(64 * 64, dtype=numpy.float32).reshape(64, 64) / 4096
+    written_out = helper.make_tensor("w", TensorProto.FLOAT, [64, 64], numbers.flatten().tolist())
+    four_bits = helper.make_tensor("q", TensorProto.INT4, [64, 64], [one % 16 - 8 for one in range(64 * 64)])
+    nodes = [
+        helper.make_node("DequantizeLinear", ["q", "scale"], ["v"]),
+        helper.make_node("Add", ["w", "v"], ["sum"]),
+        helper.make_node("MatMul", ["x", "sum"], ["y"]),
+    ]
+    scale = onnx.numpy_helper.from_array(numpy.float32(0.5), "scale")
+    model = model_of(nodes, [value("x", [1, 64])], ["y"], [written_out, four_bits, scale], opset=21)
+    model.graph.output[0].CopyFrom(value("y", [1, 64]))  # the checker wants a shape
+    model.ir_version = 10
+    report = opened(tmp_path, model).save(str(tmp_path / "new.onnx"), overwrite=False, external_data=True)
+    assert report.files == [str(tmp_path / "new.onnx"), str(tmp_path / "new.onnx.data")]
+    assert report.bytes == sum((tmp_path / name).stat().st_size for name in ("new.onnx", "new.onnx.data"))
+    onnx.checker.check_model(str(tmp_path / "new.onnx"), full_check=True)
+    places = [one.data_location for one in onnx.load(tmp_path / "new.onnx", load_external_data=False).graph.initializer]
+    assert places == [TensorProto.EXTERNAL, TensorProto.EXTERNAL, TensorProto.DEFAULT]
+    x = {"x": numpy.ones((1, 64), numpy.float32)}
+    outputs = [
+        onnxruntime.InferenceSession(str(tmp_path / name), providers=["CPUExecutionProvider"]).run(None, x)[0]
+        for name in ("net.onnx", "new.onnx")
+    ]
+    assert (outputs[0] == outputs[1]).all()
+    assert open_onnx(Recipe(target=str(tmp_path / "new.onnx"))).values("q", "[0, :3]", 9).rows == [[-8, -7, -6]]
+
+
+def test_without_weights_of_any_size_nothing_goes_beside(tmp_path):
+    report = opened(tmp_path, mlp()).save(str(tmp_path / "new.onnx"), overwrite=False, external_data=True)
+    assert report.files == [str(tmp_path / "new.onnx")]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["net.onnx", "new.onnx"]

@@ -6,7 +6,7 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import helper
-from onnx_graphs import array, model_of, opened, quiet, value
+from onnx_graphs import array, model_of, opened, quiet, saved, value
 
 from inspector.core.recipe import Recipe
 from inspector.engine.onnx_model import open_onnx
@@ -53,6 +53,7 @@ NETS = {
     "transposed": [conv("x", "a", "w3", strides=[2]), node("ConvTranspose", "a w4", "y", strides=[2], pads=[1, 1])],
     "transposed_same": [node("ConvTranspose", "x w4", "y", strides=[2], auto_pad="SAME_UPPER")],
     "transposed_odd": [node("ConvTranspose", "x w4", "y", strides=[2], output_shape=[2 * WIDTH - 1])],
+    "reflected": [node("Pad", "x pads3", "a", mode="reflect"), node("Conv", "a w7", "y")],
     "pad_and_slice": [
         node("Pad", "x pads", "a"),
         conv("a", "b", "w3", strides=[2]),
@@ -164,6 +165,10 @@ NETS = {
     "split": [helper.make_node("Split", ["x", "parts"], ["a", "b"], axis=2), conv("b", "y", "w3")],
 }  # fmt: skip
 NETS_WITH_BOUNDS = {
+    "tiled": [conv("x", "a", "w3"), node("Tile", "a twice", "y")],
+    "reflected": [node("Pad", "x pads3", "a", mode="reflect"), conv("a", "y", "w2")],
+    "replicated": [conv("x", "a", "w3"), node("Pad", "a pads3", "y", mode="edge")],
+    "replicated_strides": [node("Pad", "x pads3", "a", mode="edge"), conv("a", "y", "w3", strides=[2])],
     "unpooled": [
         helper.make_node("MaxPool", ["x"], ["a", "i"], kernel_shape=[3], strides=[3]),
         node("MaxUnpool", "a i", "y", kernel_shape=[3], strides=[3]),
@@ -230,6 +235,8 @@ CONSTANTS = [
     array("bins", BINS), array("bin_rows", BINS[..., None]), array("in_bin", IN_BIN),
     array("zero_f", numpy.float32(0)), *(array(f"place{place}", place) for place in range(4)),
     W2, W3, W4, W5, array("pads", [0, 0, 2, 0, 0, 1]), array("one", [1]), array("end", [1000]), array("last", [2]),
+
+    array("pads3", [0, 0, 3, 0, 0, 3]), ones("w7", 2, 2, 7), array("twice", [1, 1, 2]),
     array("zero", [0]), array("two", [2]), array("parts", [7, WIDTH - 7]), ones("none", 0),
     array("fewer", [13]), ones("mix", 2, 2), ones("no", 2), array("tenth", numpy.float32(8)),
     array("before", [-1000]), array("back", [-1]), array("leaps", [-2]),
@@ -399,3 +406,142 @@ def test_fields_inside_bodies_are_those_of_the_same_nodes_outside_them(tmp_path)
         assert [row.receptive_field for row in inside] == [row.receptive_field for row in outside]
     step = rows["scan/body/Relu_2"].receptive_field
     assert (step.size, step.start) == ([3], [0])  # the first of the rows that a convolution of stride 2 makes
+
+
+def chosen(condition, other):
+    """A convolution of width 3, then an If: one of width 5, or the other."""
+    taken = inner([conv("a", "c", "w5", pads=[2, 2])], [], ["c"])
+    return [
+        conv("x", "a", "w3", pads=[1, 1]),
+        *condition,
+        helper.make_node("If", ["yes"], ["i"], name="if", then_branch=taken, else_branch=inner(other, [], ["d"])),
+        node("Relu", "i", "y", name="after"),
+    ]
+
+
+BY_VALUE = [node("ReduceMax", "x", "most", keepdims=0), node("Greater", "most nought", "yes")]
+BY_SIZE = [
+    node("Shape", "x", "sizes"),
+    helper.make_node("Gather", ["sizes", "third"], ["width"]),
+    helper.make_node("Equal", ["width", "wanted"], ["yes"]),
+]
+ROWLESS = [
+    node("NonZero", "a", "b"),
+    node("Cast", "b", "n", to=1),
+    node("ReduceSum", "n", "m"),
+    node("Add", "a m", "d"),
+]
+
+
+@pytest.mark.parametrize(
+    ("condition", "other", "size", "status"),
+    [
+        (BY_VALUE, [conv("a", "d", "w3", pads=[1, 1])], [7], "upper_bound"),
+        (BY_VALUE, [conv("a", "d", "w5", pads=[2, 2])], [7], "exact"),
+        (BY_VALUE, [node("Neg", "held", "d")], [7], "upper_bound"),
+        (BY_VALUE, ROWLESS, [], "unknown"),
+        (BY_SIZE, [conv("a", "d", "w3", pads=[1, 1])], [7], "exact"),
+        (BY_SIZE, [node("Squeeze", "a", "d")], [7], "exact"),
+    ],
+)
+def test_behind_an_if_stands_what_its_branches_see_together(tmp_path, condition, other, size, status):
+    """By the sizes alone, only the branch that is taken."""
+    numbers = [array("nought", numpy.float32(0)), array("third", numpy.int64(2)), array("wanted", numpy.int64(WIDTH))]
+    held = [*CONSTANTS, *numbers, ones("held", 1, 2, WIDTH)]
+    model = model_of(chosen(condition, other), [value("x", [1, 2, WIDTH])], ["y"], held)
+    (field,) = [row.receptive_field for row in opened(tmp_path, model).trace([], quiet).rows if row.path == "after"]
+    assert (field.size, field.status) == (size, status)
+
+
+def test_linear_attention_sees_all_steps_through_key_value_and_gates(tmp_path):
+    """Before it, a convolution of width 3 on the query, and one step by itself on the rest."""
+    shape = [1, WIDTH, 4]
+
+    def linear(inputs, output, **settings):
+        names = inputs.split(" ")
+        return helper.make_node(
+            "LinearAttention",
+            names,
+            [output, f"{output}_state"],
+            name=output,
+            q_num_heads=2,
+            kv_num_heads=2,
+            **settings,
+        )
+
+    nodes = [
+        node("Transpose", "x", "t", perm=[0, 2, 1]),
+        conv("t", "q_t", "w4", pads=[1, 1]),
+        node("Transpose", "q_t", "q", perm=[0, 2, 1]),
+        linear("q k v", "own", update_rule="linear"),
+        linear("q x x", "all", update_rule="linear"),
+        linear("q k v  x", "gated", update_rule="gated"),
+    ]
+    held = [ones("w4", 4, 4, 3), ones("k", *shape), ones("v", *shape)]
+    model = model_of(nodes, [value("x", shape)], ["own", "all", "gated"], held, opset=27)
+    rows = {row.path: row.receptive_field for row in opened(tmp_path, model).trace([], quiet).rows}
+    assert (rows["own"].status, rows["own"].size) == ("exact", [3])
+    assert [(rows[path].status, rows[path].size) for path in ("all", "gated")] == [("whole_input", [WIDTH])] * 2
+
+
+def test_a_recurrent_layer_whose_state_is_an_input_still_tells_what_it_sees(tmp_path):
+    """As speech models take them, one piece of sound after the other."""
+    held = [ones("w", 1, 12, 2), ones("r", 1, 12, 3)]
+    stateful = helper.make_node("LSTM", ["steps", "w", "r", "", "", "h", "c"], ["y"], name="lstm", hidden_size=3)
+    alone = helper.make_node("LSTM", ["steps", "w", "r"], ["y"], name="lstm", hidden_size=3)
+    inputs = [value("x", [1, 2, WIDTH]), value("h", [1, 1, 3]), value("c", [1, 1, 3])]
+    turned = node("Transpose", "x", "steps", perm=[2, 0, 1])
+    told, expected = (
+        opened(tmp_path, model_of([turned, layer], inputs[:count], ["y"], held)).trace([], quiet).rows[-1]
+        for layer, count in ((stateful, 3), (alone, 1))
+    )
+    assert told.receptive_field == expected.receptive_field
+    assert told.receptive_field.status != "unknown"
+
+
+def test_fields_behind_an_if_in_a_branch_are_known_too(tmp_path):
+    """Inference alone knows no shape there, as the branches differ in rank; a run does."""
+    turned = inner([node("Squeeze", "a", "s")], [], ["s"])
+    kept = inner([node("Identity", "a", "k")], [], ["k"])
+    inside = [
+        helper.make_node("If", ["never"], ["p"], name="rank", then_branch=turned, else_branch=kept),
+        conv("p", "c", "w5", pads=[2, 2]),
+    ]
+    nodes = [
+        conv("x", "a", "w3", pads=[1, 1]),
+        *BY_VALUE,
+        helper.make_node("Not", ["always_not"], ["never"]),
+        helper.make_node("If", ["yes"], ["y"], name="if", then_branch=inner(inside, [], ["c"]), else_branch=kept),
+    ]
+    held = [*CONSTANTS, array("nought", numpy.float32(-1e9)), array("always_not", True)]
+    rows = opened(tmp_path, model_of(nodes, [value("x", [1, 2, WIDTH])], ["y"], held)).trace([], quiet).rows
+    found = {row.path: row.receptive_field for row in rows}
+    assert (found["if"].size, found["if"].status) == ([7], "upper_bound")
+    assert (found["if/then_branch/rank"].size, found["if/then_branch/rank"].status) == ([3], "exact")
+
+
+def test_what_the_optimiser_makes_of_convolutions_sees_what_they_saw(tmp_path):
+    """onnxruntime writes its own blocked operators; the processor decides into how large blocks."""
+    nodes = [
+        conv("x", "a", "w", pads=[1, 1, 1, 1]),
+        node("Relu", "a", "b"),
+        node("MaxPool", "b", "c", kernel_shape=[2, 2], strides=[2, 2]),
+        conv("c", "d", "v", pads=[0, 1, 2, 1]),
+        node("GlobalAveragePool", "d", "y"),
+    ]
+    model = model_of(nodes, [value("x", [1, 3, 16, 16])], ["d", "y"], [ones("w", 32, 3, 3, 3), ones("v", 32, 32, 3, 3)])
+    path = str(tmp_path / "blocked.onnx")
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = path
+    onnxruntime.InferenceSession(saved(tmp_path, model), options, providers=["CPUExecutionProvider"])
+    told = [
+        {
+            name: row.receptive_field
+            for row in open_onnx(Recipe(target=one)).trace([], quiet).rows
+            for name in row.values
+        }
+        for one in (path, str(tmp_path / "net.onnx"))
+    ]
+    for name in ("d", "y"):
+        blocked, plain = told[0][name], told[1][name]
+        assert (blocked.size, blocked.stride, blocked.status) == (plain.size, plain.stride, plain.status)

@@ -140,7 +140,7 @@ def test_of_an_archive_the_array_named_like_the_input_is_taken(tmp_path):
     numpy.savez(tmp_path / "neither.npz", a=numpy.zeros(1), b=numpy.zeros(1))
     live = opened(tmp_path, model_of([helper.make_node("Neg", ["x"], ["y"])], [value("x", [2, 3])], ["y"]))
     assert live.forward([InputSpec(file=str(tmp_path / "both.npz"))], 0, False, quiet).outputs[0].statistics.max == -5.0
-    with pytest.raises(RequestError, match="2 arrays and none is named 'x'"):
+    with pytest.raises(RequestError, match="2 arrays, and none is named 'x'"):
         live.forward([InputSpec(file=str(tmp_path / "neither.npz"))], 0, False, quiet)
 
 
@@ -174,3 +174,75 @@ def test_a_setting_of_endless_length_is_not_made_up(tmp_path):
     graph = model_of([node], [value("x", [2, 3]), value("to", [10**12], INT64)], ["y"])
     notes = opened(tmp_path, graph).trace([], quiet).notes
     assert "no tensor has as many axes" in next(note.message for note in notes if note.code == "no-input")
+
+
+def test_a_state_whose_batch_has_no_name_is_as_large_as_the_batch(tmp_path):
+    nodes = [
+        helper.make_node("Unsqueeze", ["x", "one"], ["rows"]),
+        helper.make_node("Conv", ["rows", "w"], ["windows"]),
+        helper.make_node("ReduceMean", ["windows"], ["features"], axes=[2], keepdims=0),
+        helper.make_node("Gather", ["state", "zero"], ["last"]),
+        helper.make_node("Concat", ["features", "last"], ["y"], axis=1),
+    ]
+    inputs = [value("x", ["N", "L"]), value("state", [2, "unnamed", 4])]
+    held = [normal("w", 4, 1, 64), array("one", [1]), array("zero", 0)]
+    table = opened(tmp_path, model_of(nodes, inputs, ["y"], held)).trace([], quiet)
+    assert table.failure is None
+    assert [one.shape for one in table.inputs] == [[1, 64], [2, 1, 4]]
+
+
+def test_a_symbol_that_is_a_batch_somewhere_is_the_batch_everywhere(tmp_path):
+    nodes = [helper.make_node("Gather", ["state", "zero"], ["last"]), helper.make_node("Add", ["x", "last"], ["y"])]
+    inputs = [value("x", ["N", 4]), value("state", [2, "N", 4])]
+    table = opened(tmp_path, model_of(nodes, inputs, ["y"], [array("zero", 0)])).trace([], quiet)
+    assert [one.shape for one in table.inputs] == [[1, 4], [2, 1, 4]]
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_a_number_that_chooses_a_branch_is_one_that_the_graph_asks_for(tmp_path, flipped):
+    """As the sampling rate of a speech model."""
+    wanted, other = value("a", None), value("b", None)
+    then = helper.make_graph([helper.make_node("Identity", ["x"], ["a"])], "then", [], [wanted])
+    otherwise = helper.make_graph([helper.make_node("Neg", ["x"], ["b"])], "else", [], [other])
+    nodes = [
+        helper.make_node("Equal", ["asked", "rate"] if flipped else ["rate", "asked"], ["is"]),
+        helper.make_node("If", ["is"], ["y"], then_branch=then, else_branch=otherwise),
+    ]
+    inputs = [value("x", [1, 4]), value("rate", [], INT64)]
+    model = model_of(nodes, inputs, ["y"], [array("asked", 16000)])
+    table = opened(tmp_path, model).trace([], quiet)
+    assert table.failure is None
+    assert table.inputs[1].spec == "rate==16000"
+
+
+def test_images_with_their_channels_last_are_square(tmp_path):
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["image"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["image", "w"], ["y"]),
+    ]
+    model = model_of(nodes, [value("x", ["N", "H", "W", 3])], ["y"], [normal("w", 4, 3, 3, 3)])
+    assert opened(tmp_path, model).trace([], quiet).inputs[0].shape == [1, 224, 224, 3]
+
+
+def test_a_length_that_an_export_wrote_down_is_tried(tmp_path):
+    """As torch's older exporter does in attention; 12 is none of the usual lengths."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["sizes"]),
+        helper.make_node("Gather", ["sizes", "two"], ["width"]),
+        helper.make_node("Unsqueeze", ["length", "zero"], ["l"]),
+        helper.make_node("Unsqueeze", ["width", "zero"], ["w"]),
+        helper.make_node("Concat", ["l", "w"], ["shape"], axis=0),
+        helper.make_node("Reshape", ["x", "shape"], ["y"]),
+    ]
+    held = [array("two", 2), array("length", 12), array("zero", [0])]
+    table = opened(tmp_path, model_of(nodes, [value("x", ["N", "L", 8])], ["y"], held)).trace([], quiet)
+    assert table.failure is None
+    assert table.inputs[0].shape == [1, 12, 8]
+
+
+@pytest.mark.parametrize("written", ["?", "-1", "*"])
+def test_a_sign_in_the_place_of_a_name_stands_for_another_size_each_time(tmp_path, written):
+    image = value("x", [1, 3, written, written])
+    report = forwarded(tmp_path, helper.make_node("GlobalAveragePool", ["x"], ["y"]), [image], given=["x=1x3x48x192"])
+    assert report.table.inputs[0].symbolic_shape == [1, 3, "x[2]", "x[3]"]
+    assert report.outputs[0].shape == [1, 3, 1, 1]

@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy, onnx
 from onnx import helper, numpy_helper
 from inspector.core.recipe import Recipe
-from inspector.engine.onnx_model import open_onnx, saving
+from inspector.engine.onnx_model import open_onnx
 
 folder, old, kills = Path(sys.argv[1]), sys.argv[2] == "old", int(sys.argv[3])
-saving.LARGEST_FILE = 4096
 target = folder / "net.onnx"
 
 def model_of(number):
@@ -39,7 +38,7 @@ def save(die_at):
     calls = 0
     sys.setprofile(count)
     try:
-        live.save(str(target), True)
+        live.save(str(target), overwrite=True, external_data=True)
     finally:
         sys.setprofile(None)
 

@@ -10,6 +10,8 @@ from onnx_graphs import quiet, saved
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.engine.onnx_model import open_onnx
 
+pytestmark = pytest.mark.slow
+
 JUDGED = {
     "AveragePool", "CenterCropPad", "Col2Im", "Conv", "ConvInteger", "ConvTranspose", "DeformConv", "DepthToSpace",
     "GlobalAveragePool", "GlobalMaxPool", "LpPool", "MaxPool", "MaxUnpool", "Pad", "QLinearConv", "Resize",

@@ -51,6 +51,14 @@ def test_the_same_seed_gives_the_same_output_and_another_seed_another(tmp_path):
     assert texts[0] == texts[1] != texts[2]
 
 
+def test_a_second_pass_tells_what_a_first_one_does(tmp_path):
+    once, twice = opened(tmp_path, mlp()), opened(tmp_path, mlp())
+    twice.forward([parse_input("x=4x3")], 0, False, quiet)
+    for sizes in ("4x3", "2x3", "2x3"):
+        again = twice.forward([parse_input(f"x={sizes}")], 0, False, quiet).table
+    assert again == once.forward([parse_input("x=2x3")], 0, False, quiet).table
+
+
 def test_a_graph_that_draws_random_numbers_is_seeded_too(tmp_path):
     nodes = [helper.make_node("RandomNormalLike", ["x"], ["r"]), helper.make_node("Add", ["x", "r"], ["y"])]
     live = opened(tmp_path, model_of(nodes, [value("x", [1, 6])], ["y"]))

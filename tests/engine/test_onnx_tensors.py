@@ -40,6 +40,20 @@ def test_a_large_inline_weight_stays_in_its_file_and_is_read_there(tmp_path):
     assert not [note for note in report.table.notes if note.code == "external-data"]
 
 
+def test_a_large_weight_that_says_itself_that_it_is_inside_is_read_too(tmp_path):
+    """As onnx writes every weight that it has read from a file of data before."""
+    model = large()
+    model.graph.initializer[0].data_location = TensorProto.DEFAULT
+    assert model.graph.initializer[0].HasField("data_location")
+    expected = numpy_helper.to_array(model.graph.initializer[0])
+    live = opened(tmp_path, model)
+    assert live.values("big", "[3, 5:9]", 9).rows == [expected[3, 5:9].tolist()]
+    live.save(str(tmp_path / "new.onnx"), overwrite=False)
+    onnxruntime.InferenceSession(str(tmp_path / "new.onnx"), providers=["CPUExecutionProvider"])
+    written = onnx.load(tmp_path / "new.onnx").graph.initializer
+    assert numpy.array_equal(numpy_helper.to_array(next(one for one in written if one.name == "big")), expected)
+
+
 def test_saved_over_itself_the_model_that_is_open_still_reads_its_own_weights(tmp_path):
     live = opened(tmp_path, large())
     before = live.forward([], 0, False, quiet).outputs[0].text

@@ -274,7 +274,7 @@ class FakeClient:
             case protocol.Diff():
                 return difference()
             case protocol.Save():
-                return SaveReport(path=request.path, tensors=4, bytes=48904)
+                return SaveReport(path=request.path, tensors=4, bytes=48904, files=[request.path])
         raise AssertionError(request)
 
     def _edited(self, edit: Edit | None) -> EditReport:

@@ -8,7 +8,7 @@ from screen_text import session
 from textual import events
 
 from inspector.core.edits import Edit
-from inspector.core.recipe import InputSpec
+from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.table import SizeRange
 from inspector.engine.values import read_values
 from inspector.worker import protocol
@@ -167,6 +167,17 @@ async def test_saving_asks_before_it_overwrites(tmp_path):
         await ui.write("path", str(tmp_path / "new.pt"))
         await ui.press("enter")
         assert ui.client.asked_for(protocol.Save)[-1].overwrite is False
+
+
+async def test_an_onnx_models_weights_go_beside_it_where_that_is_ticked(tmp_path):
+    async with session(onnx_lenet()) as ui:
+        ui.app.recipe = Recipe(target=str(tmp_path / "lenet.onnx"))
+        await ui.press("s", "enter")
+        await ui.press("s", "tab", "space", "ctrl+s")
+        path = str(tmp_path / "lenet-changed.onnx")
+        assert ui.client.asked_for(protocol.Save) == [
+            protocol.Save(path=path, overwrite=False, external_data=asked) for asked in (False, True)
+        ]
 
 
 @pytest.mark.parametrize(("key", "shape"), [("]", [1, 3, 33, 33]), ("[", [1, 3, 33, 33])])

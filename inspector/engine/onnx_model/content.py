@@ -68,6 +68,7 @@ def _graph(content: Content, graph: Field, name: str) -> list[bytes]:
 
 def _tensor(content: Content, tensor: Field, name: str) -> list[bytes]:
     pieces = []
+    place = TensorProto()
     for field in fields(content, tensor.start, tensor.end):
         if (field.number, field.kind) != (RAW_DATA, BYTES) or field.end - field.start < _LEFT:
             pieces.append(content[field.tag : field.end])
@@ -75,6 +76,6 @@ def _tensor(content: Content, tensor: Field, name: str) -> list[bytes]:
         place = TensorProto(data_location=TensorProto.EXTERNAL)
         for key, value in (("location", name), ("offset", field.start), ("length", field.end - field.start)):
             place.external_data.add(key=key, value=str(value))
-        # Messages that follow each other are one message.
-        pieces.append(place.SerializeToString())
-    return pieces
+    # Messages that follow each other are one message, in which the last value of a field counts: a file may say itself
+    # that its data is inside.
+    return [*pieces, place.SerializeToString()]

@@ -7,9 +7,10 @@ operations. Source of the formulas: `torch.utils.flop_counter`; of the operands'
 from collections.abc import Callable, Mapping
 from math import prod
 
-from inspector.engine.onnx_model.constant_values import NONE_GIVEN, ConstantValues, GivenValues
+from inspector.engine.onnx_model.constant_values import NONE_GIVEN, GivenValues
 from inspector.engine.onnx_model.graph import Graph
-from inspector.engine.onnx_model.node_view import Known, NodeView, UnreadableError
+from inspector.engine.onnx_model.node_view import NodeView
+from inspector.engine.onnx_model.reading_nodes import read_nodes
 
 _Formula = Callable[[NodeView], int | None]
 _FORMULAS: dict[str, _Formula] = {}
@@ -17,21 +18,7 @@ _FORMULAS: dict[str, _Formula] = {}
 
 def operations_of(graph: Graph, shapes: Mapping[str, list[int]], given: GivenValues = NONE_GIVEN) -> dict[int, int]:
     """The operations of every node that has a formula and whose shapes are known, by its position."""
-    sizes = {**{name: list(tensor.dims) for name, tensor in graph.initializers.items()}, **shapes}
-    known = Known(graph, sizes, ConstantValues(graph, sizes, given).of)
-    counted = {}
-    for node in graph.nodes:
-        formula = _FORMULAS.get(node.operator)
-        if formula is None:
-            continue
-        try:
-            count = formula(NodeView(node, known))
-        except (UnreadableError, ValueError, IndexError, KeyError, TypeError, ZeroDivisionError):
-            # One node with impossible attributes must not take the others' counts away.
-            continue
-        if count is not None:
-            counted[node.index] = count
-    return counted
+    return {node.index: count for node, count in read_nodes(graph, shapes, given, _FORMULAS)}
 
 
 def _counts(operators: str) -> Callable[[_Formula], _Formula]:
@@ -45,7 +32,10 @@ def _counts(operators: str) -> Callable[[_Formula], _Formula]:
     return register
 
 
-@_counts("Conv ConvInteger DeformConv QLinearConv com.microsoft.FusedConv")
+@_counts(
+    "CausalConvWithState Conv ConvInteger DeformConv QLinearConv com.microsoft.CausalConvWithState "
+    "com.microsoft.FusedConv com.microsoft.nchwc.Conv"
+)
 def _convolution(view: NodeView) -> int:
     """Every output element is a sum over the channels of its group and the kernel's positions."""
     weight = view.shape(3 if view.node.proto.op_type == "QLinearConv" else 1)
@@ -60,7 +50,7 @@ def _transposed_convolution(view: NodeView) -> int:
 
 @_counts(
     "MatMul MatMulInteger QLinearMatMul com.microsoft.DynamicQuantizeMatMul com.microsoft.MatMulIntegerToFloat "
-    "com.microsoft.MatMulNBits"
+    "com.microsoft.MatMulBnb4 com.microsoft.MatMulNBits"
 )
 def _matrix_product(view: NodeView) -> int:
     return 2 * prod(view.output()) * view.shape(0)[-1]
@@ -71,9 +61,15 @@ def _general_matrix_product(view: NodeView) -> int:
     return 2 * prod(view.output()) * view.shape(0)[0 if view.attribute("transA", 0) else 1]
 
 
-@_counts("com.microsoft.FusedMatMul com.microsoft.TransposeMatMul")
+@_counts("com.microsoft.FusedMatMul com.microsoft.FusedMatMulActivation com.microsoft.TransposeMatMul")
 def _fused_matrix_product(view: NodeView) -> int:
     return 2 * prod(view.output()) * view.shape(0)[-2 if view.attribute("transA", 0) else -1]
+
+
+@_counts("ai.onnx.ml.LinearClassifier ai.onnx.ml.LinearRegressor")
+def _linear_model(view: NodeView) -> int:
+    """Every number of every row times the coefficients, one for each class or target."""
+    return 2 * prod(view.shape(0)[:-1]) * len(view.attribute("coefficients", [0.0]))
 
 
 @_counts("Einsum")
@@ -122,7 +118,49 @@ def _attention(view: NodeView) -> int:
     return 2 * query[0] * heads * query[-2] * steps * (size + value_size)
 
 
-@_counts("GRU LSTM RNN")
+@_counts("com.microsoft.Attention com.microsoft.QAttention")
+def _projected_attention(view: NodeView) -> int:
+    """One product makes queries, keys and values of (batch, steps, features), side by side; then attention."""
+    batch, steps, features = view.shape(0)
+    width = view.shape(1)[1]
+    sizes = view.attribute("qkv_hidden_sizes", [0]) if view.given("qkv_hidden_sizes") else [width // 3] * 3
+    past = 8 if view.node.proto.op_type == "QAttention" else 4
+    seen = steps + (view.shape(past)[-2] if view.has(past) else 0)
+    return 2 * batch * steps * (features * width + seen * (sizes[0] + sizes[2]))
+
+
+@_counts("com.microsoft.MultiHeadAttention")
+def _multi_head_attention(view: NodeView) -> int | None:
+    """Queries (batch, steps, features); keys and values the same, or (batch, heads, steps, size)."""
+    query, key, value = (view.shape(slot) for slot in range(3))
+    if len(query) != 3 or len(key) not in (3, 4):
+        return None
+    values = value[-1] * (value[1] if len(value) == 4 else 1)
+    seen = key[-2] + (view.shape(6)[-2] if view.has(6) else 0)
+    return 2 * query[0] * query[1] * seen * (query[2] + values)
+
+
+@_counts("com.microsoft.GroupQueryAttention")
+def _group_query_attention(view: NodeView) -> int | None:
+    """Queries (batch, steps, heads·size); every group of heads shares a key and a value, which come with the past."""
+    if not view.has(1):
+        return None
+    batch, steps, features = view.shape(0)
+    seen = view.output(1)[-2] if len(view.node.proto.output) > 1 else view.shape(1)[1]
+    return 2 * batch * steps * seen * 2 * features
+
+
+@_counts("LinearAttention com.microsoft.LinearAttention")
+def _linear_attention(view: NodeView) -> int:
+    """In each step: ``k ⊗ v`` into each state, ``qᵀS`` for each query's head; the delta rules ask for ``Sᵀk`` too."""
+    batch, steps, width = view.shape(0)
+    heads, states = view.attribute("q_num_heads", 0), view.attribute("kv_num_heads", 0)
+    size, value_size = width // heads, view.shape(2)[-1] // states
+    delta = "delta" in view.attribute("update_rule", "gated_delta")
+    return 2 * batch * steps * size * value_size * (heads + states * (2 if delta else 1))
+
+
+@_counts("GRU LSTM RNN com.microsoft.DynamicQuantizeLSTM")
 def _recurrence(view: NodeView) -> int:
     """In each step, for each sample and direction, both weights are multiplied with a vector."""
     return 2 * prod(view.shape(0)[:2]) * (prod(view.shape(1)) + prod(view.shape(2)))

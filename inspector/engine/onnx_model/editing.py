@@ -18,6 +18,7 @@ from inspector.core.table import Row, Tensor
 from inspector.core.tensor_index import parse_index
 from inspector.engine.initialising import draw, fits, tensor_seed
 from inspector.engine.numbers import value_of
+from inspector.engine.onnx_model.constants import held_tensor
 from inspector.engine.onnx_model.functions import FUNCTION
 from inspector.engine.onnx_model.graph import Graph, find_tensor
 from inspector.engine.onnx_model.initializers import is_floating
@@ -66,7 +67,7 @@ def apply_set_element(graph: Graph, edit: Edit) -> Applied:
     find_tensor(graph, edit.where)
     tensor = _initializer(graph, edit.where)
     if isinstance(tensor, str):
-        raise RequestError(f"{edit.where!r} is {tensor}; only dense initializers can be changed")
+        raise RequestError(f"{edit.where!r} is {tensor}; only dense tensors can be changed")
     values = values_of(graph, edit.where)
     shape = list(tensor.dims)
     if len(edit.index) != len(shape):
@@ -149,14 +150,15 @@ def _selected(graph: Graph, where: str, tensors: list[Tensor], rows: list[Row]) 
 
 
 def _initializer(graph: Graph, key: str) -> TensorProto | str:
-    """The initializer to write to, or what the tensor is instead."""
+    """The initializer, or the tensor in a Constant node, to write to; or what the tensor is instead."""
     holder, name = find_tensor(graph, key)
     constant = holder.constants.get(name)
     if (constant.expression if constant else holder.within.expression).startswith(FUNCTION):
         return "inside a function, where a change would be one of every call"
     if name in holder.sparse:
         return "a sparse initializer"
-    return holder.initializers.get(name) or "the value of a Constant node, not an initializer"
+    held = holder.initializers.get(name) if constant is None else held_tensor(constant.proto)
+    return "a number that a Constant node has as a setting" if held is None else held
 
 
 def _reason_against(initializer: TensorProto, tensor: Tensor, layout: Layout, call: InitialiserCall) -> str | None:
@@ -169,7 +171,8 @@ def _reason_against(initializer: TensorProto, tensor: Tensor, layout: Layout, ca
 
 def _layout(graph: Graph, key: str) -> Layout:
     holder, name = find_tensor(graph, key)
-    return layout_in(holder, name, len(holder.initializers[name].dims))
+    held = holder.tensor(name)
+    return layout_in(holder, name, len(held.dims) if held is not None else 0)
 
 
 def _target(graph: Graph, drawn: _Drawn, call: InitialiserCall) -> InitTarget:

@@ -1,18 +1,17 @@
 """ONNX operators as the canonical operations of `inspector.core.field_rules`: windows, mixing, and the plain ones.
 
 One short function for each kind of operator; `rearranging`, `resizing` and `picking` add those that move positions
-about, `signals` transforms and losses, `optimised_readers` those of onnxruntime. A reader raises UnreadableError where
-settings depend on the input's values.
+about, `sequences` recurrence and attention, `signals` transforms and losses, `optimised_readers` those of onnxruntime.
+A reader raises UnreadableError where settings depend on the input's values.
 """
 
-from inspector.core.field_rules.pointwise import placed
 from inspector.core.field_rules.registry import Fields
-from inspector.engine.onnx_model import optimised_readers, picking, rearranging, resizing, signals
+from inspector.engine.onnx_model import optimised_readers, picking, rearranging, resizing, sequences, signals
 from inspector.engine.onnx_model.field_registry import READERS, reads
-from inspector.engine.onnx_model.node_view import NodeView, UnreadableError
+from inspector.engine.onnx_model.node_view import NodeView
 from inspector.engine.onnx_model.windows import columns_of, transposed_window_of, window_of
 
-__all__ = ["READERS", "optimised_readers", "picking", "rearranging", "resizing", "signals"]
+__all__ = ["READERS", "optimised_readers", "picking", "rearranging", "resizing", "sequences", "signals"]
 
 
 @reads("Conv ConvInteger")
@@ -39,19 +38,6 @@ def _global_pooling(view: NodeView) -> Fields:
 def _transposed_convolution(view: NodeView) -> Fields:
     window, _ = transposed_window_of(view, list(view.shape(1)[2:]))
     return view.apply("conv_transpose", [view.operand(0)], **window.settings)
-
-
-@reads("CausalConvWithState")
-def _causal_convolution(view: NodeView) -> Fields:
-    """A depthwise convolution that reads its own position and those before; the state holds the last ones."""
-    (kernel,) = view.shape(1)[2:]
-    settings: dict[str, object] = {"kernel": [kernel], "stride": [1], "padding": [kernel - 1], "dilation": [1]}
-    if view.has(3) and view.operand(3)[1] is not None:
-        raise UnreadableError
-    made = view.apply_for("pool", [view.operand(0)], [view.output()], **settings, axes=1)
-    if len(view.node.proto.output) > 1:
-        made += view.apply_for("reduce", [view.operand(0)], [view.output(1)], dims=[2], keepdim=True)
-    return made
 
 
 @reads("Col2Im")
@@ -216,29 +202,3 @@ def _einstein_sum(view: NodeView) -> Fields:
 def _spelled(text: str, stands_for: int, unnamed: int) -> str:
     """Letters with an ellipsis replaced by digits for the last of the dimensions that ellipses stand for."""
     return text.replace("...", "".join(str(dim) for dim in range(unnamed - stands_for, unnamed)))
-
-
-@reads("RotaryEmbedding")
-def _rotation(view: NodeView) -> Fields:
-    """Pairs of features turned by an angle that depends on the position."""
-    return view.apply("normalise", [view.operand(0)], dims=[-1])
-
-
-@reads("LSTM GRU RNN")
-def _recurrence(view: NodeView) -> Fields:
-    """Y is (steps, directions, batch, hidden), or with layout 1 (batch, steps, directions, hidden)."""
-    batch_first = bool(view.attribute("layout", 0))
-    states = [view.operand(slot) for slot in (5, 6) if view.has(slot) and view.operand(slot)[1] is not None]
-    if states:
-        raise UnreadableError
-    shape, field = view.operand(0)
-    steps, end = view.apply_for("rnn", [(shape, field)], [shape, shape], dim=int(batch_first))
-    if steps is not None and not batch_first:
-        steps = steps.each(lambda seen: placed(seen, 2) if seen.dim == 1 else seen)
-    return [steps if place == 0 else end for place, name in enumerate(view.node.proto.output) if name]
-
-
-@reads("Attention")
-def _attention(view: NodeView) -> Fields:
-    """Inputs are (batch, steps, features) or (batch, heads, steps, features)."""
-    return view.apply("attention", [view.operand(slot) for slot in range(3)], sequence_dim=-2)

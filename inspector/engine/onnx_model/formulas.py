@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from inspector.core import geometry
 from inspector.core.table import FormulaLine
-from inspector.engine.onnx_model.constant_values import NONE_GIVEN, ConstantValues, GivenValues
+from inspector.engine.onnx_model.constant_values import NONE_GIVEN, GivenValues
 from inspector.engine.onnx_model.graph import Graph
-from inspector.engine.onnx_model.node_view import Known, NodeView, UnreadableError
+from inspector.engine.onnx_model.node_view import NodeView, UnreadableError
+from inspector.engine.onnx_model.reading_nodes import read_nodes
 from inspector.engine.onnx_model.rearranging_formulas import REARRANGING, FormulaReader
 from inspector.engine.onnx_model.weight_layouts import layout_of
 from inspector.engine.onnx_model.windows import transposed_window_of, window_of
@@ -19,20 +20,11 @@ def formulas_of(
 
     A formula that does not give the size that the pass found is left out: better none than a wrong one.
     """
-    sizes = {**{name: list(tensor.dims) for name, tensor in graph.initializers.items()}, **shapes}
-    known = Known(graph, sizes, ConstantValues(graph, sizes, given).of)
-    found = {}
-    for node in graph.nodes:
-        reader = _FORMULAS.get(node.operator)
-        if reader is None:
-            continue
-        try:
-            lines = reader(NodeView(node, known))
-        except (UnreadableError, ValueError, IndexError, KeyError, TypeError, ZeroDivisionError):
-            continue
-        if lines and _agrees(lines, shapes.get(node.proto.output[0])):
-            found[node.index] = lines
-    return found
+    return {
+        node.index: lines
+        for node, lines in read_nodes(graph, shapes, given, _FORMULAS)
+        if lines and _agrees(lines, shapes.get(node.proto.output[0]))
+    }
 
 
 def _agrees(lines: list[FormulaLine], shape: list[int] | None) -> bool:
@@ -74,18 +66,15 @@ def _transposed_convolution(view: NodeView) -> list[FormulaLine]:
     return lines
 
 
-def _pooling(view: NodeView) -> list[FormulaLine] | None:
+def _pooling(view: NodeView) -> list[FormulaLine]:
     window = window_of(view, None)
     sizes = _sizes(view, len(window.kernel))
-    ceil_mode = bool(view.attribute("ceil_mode", 0))
-    if window.padding != window.padding_after:
-        if ceil_mode:
-            return None
-        return geometry.convolution(
-            sizes, window.kernel, window.stride, window.padding, window.dilation, window.padding_after
-        )
+    # SAME_UPPER and SAME_LOWER round up by the padding that they choose.
+    ceil_mode = bool(view.attribute("ceil_mode", 0)) and not view.attribute("auto_pad", "").startswith("SAME")
     dilated = window.dilation if view.given("dilations") else None
-    return geometry.pooling(sizes, window.kernel, window.stride, window.padding, dilated, ceil_mode)
+    return geometry.pooling(
+        sizes, window.kernel, window.stride, window.padding, dilated, ceil_mode, window.padding_after
+    )
 
 
 def _global_pooling(view: NodeView) -> list[FormulaLine]:

@@ -4,12 +4,14 @@ Integers are seldom just numbers: they index tables, count, name axes, or are a 
 told by the operator and the slot that reads it.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from inspector.core.errors import RequestError
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.places import Node
+from inspector.engine.onnx_model.written_sizes import integers_in
 
 _PASSED_ON = {
     "Cast", "Concat", "Expand", "Flatten", "Identity", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze",
@@ -40,6 +42,7 @@ class Use:
     shape: Sequence[int]
     """Of the input."""
     shapes: Shapes
+    graph: Graph
 
     @property
     def count(self) -> int:
@@ -83,7 +86,7 @@ def generated(graph: Graph, name: str, shape: Sequence[int], shapes: Shapes) -> 
         for node, slot in graph.readers.get(waiting.pop(), []):
             kind = node.proto.op_type if node.standard else ""
             rule = _RULES.get((kind, slot))
-            wanted = None if rule is None else _ruled(rule, Use(node, shape, shapes), name, first)
+            wanted = None if rule is None else _ruled(rule, Use(node, shape, shapes, graph), name, first)
             if isinstance(wanted, Below):
                 indices.append(wanted.high)
             elif wanted is not None and first:
@@ -144,6 +147,18 @@ def _lengths(time_axis: int) -> _Rule:
     return lambda use: [use.size_of(0)[time_axis]] * use.count
 
 
+def _compared_with(slot: int) -> _Rule:
+    """A single number that chooses between ways to go on, as a sampling rate does, is one that the graph asks for."""
+
+    def rule(use: Use) -> Literal | None:
+        asked = integers_in(use.graph, use.node.proto.input[slot])
+        if math.prod(use.shape) != 1 or len(asked) != 1:
+            return None
+        return asked if use.shape else asked[0]
+
+    return rule
+
+
 def _constant(value: int | float) -> _Rule:
     return lambda use: [value] * use.count if use.shape else value
 
@@ -157,6 +172,8 @@ _RULES: dict[tuple[str, int], _Rule] = {
     ("ScatterND", 1): lambda use: Below(min(use.size_of(0))),
     ("TensorScatter", 2): _zeros,
     ("OneHot", 1): _constant(2),
+    ("Equal", 0): _compared_with(1),
+    ("Equal", 1): _compared_with(0),
     ("Reshape", 1): _reshape,
     ("Expand", 1): _ones,
     ("Tile", 1): _ones,

@@ -12,9 +12,9 @@ from onnx import OptionalProto, SequenceProto, TensorProto, TypeProto, ValueInfo
 
 from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
-from inspector.engine.drawing_inputs import named_file, read_input, read_problem
+from inspector.engine.input_files import ARRAY_SUFFIXES, array_in, array_of_proto, read_file, read_input
 from inspector.engine.onnx_model.held import Held, held
-from inspector.engine.onnx_model.initializers import dtype_name, written_out
+from inspector.engine.onnx_model.initializers import dtype_name
 from inspector.engine.onnx_model.types import type_text
 
 
@@ -33,68 +33,48 @@ def given_value(spec: InputSpec, declared: ValueInfoProto) -> Held:
 
 
 def _from_file(file: str, declared: ValueInfoProto) -> Held:
-    path = named_file(file)
-    reader = {".pb": _proto, ".npz": _array_of_archive, ".npy": _array}.get(path.suffix.lower())
-    if reader is None:
-        return read_input(file)
-    try:
-        return held(reader(path, declared))
-    except RequestError as problem:
-        raise RequestError(f"--input @{file}: {problem}") from None
-    except Exception as problem:
-        raise read_problem(file, problem) from None
+    suffix = Path(file).suffix.lower()
+    if suffix == ".pb":
+        return read_file(file, lambda path: held(_proto(path, declared)))
+    if suffix in ARRAY_SUFFIXES:
+        return read_file(file, lambda path: held(_typed(array_in(path, declared.name), declared)))
+    return read_input(file)
 
 
 def _proto(path: Path, declared: ValueInfoProto) -> Any:
     kind = declared.type.WhichOneof("value")
     content = path.read_bytes()
     if kind == "sequence_type":
-        return _sequence(SequenceProto.FromString(content))
+        return _sequence(SequenceProto.FromString(content), path)
     if kind == "optional_type":
-        return _optional(OptionalProto.FromString(content))
-    return _tensor(TensorProto.FromString(content))
+        return _optional(OptionalProto.FromString(content), path)
+    return _tensor(TensorProto.FromString(content), path)
 
 
-def _sequence(proto: SequenceProto) -> list[Any]:
+def _sequence(proto: SequenceProto, path: Path) -> list[Any]:
     if proto.elem_type == SequenceProto.SEQUENCE:
-        return [_sequence(one) for one in proto.sequence_values]
+        return [_sequence(one, path) for one in proto.sequence_values]
     if proto.elem_type == SequenceProto.OPTIONAL:
-        return [_optional(one) for one in proto.optional_values]
-    return [_tensor(one) for one in proto.tensor_values]
+        return [_optional(one, path) for one in proto.optional_values]
+    return [_tensor(one, path) for one in proto.tensor_values]
 
 
-def _optional(proto: OptionalProto) -> Any:
+def _optional(proto: OptionalProto, path: Path) -> Any:
     if proto.elem_type == OptionalProto.TENSOR:
-        return _tensor(proto.tensor_value)
+        return _tensor(proto.tensor_value, path)
     if proto.elem_type == OptionalProto.SEQUENCE:
-        return _sequence(proto.sequence_value)
+        return _sequence(proto.sequence_value, path)
     if proto.elem_type == OptionalProto.OPTIONAL:
-        return _optional(proto.optional_value)
+        return _optional(proto.optional_value, path)
     return None
 
 
-def _tensor(proto: TensorProto) -> Any:
-    if proto.data_location == TensorProto.EXTERNAL:
-        raise RequestError("its values lie in yet another file, which is not opened; save them in this one")
-    array = written_out(proto)
+def _tensor(proto: TensorProto, path: Path) -> Any:
+    array = array_of_proto(proto, path)
     if proto.data_type != TensorProto.STRING:
         return array
     texts = [one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in array.reshape(-1).tolist()]
     return numpy.array([*texts, None], dtype=object)[:-1].reshape(array.shape)
-
-
-def _array_of_archive(path: Path, declared: ValueInfoProto) -> Any:
-    with numpy.load(path, allow_pickle=False) as archive:
-        name = declared.name if declared.name in archive.files else archive.files[0] if archive.files else ""
-        if not name or (name != declared.name and len(archive.files) > 1):
-            raise RequestError(
-                f"it holds {len(archive.files)} arrays and none is named {declared.name!r}; save that one alone"
-            )
-        return _typed(archive[name], declared)
-
-
-def _array(path: Path, declared: ValueInfoProto) -> Any:
-    return _typed(numpy.load(path, allow_pickle=False), declared)
 
 
 def _typed(array: Any, declared: ValueInfoProto) -> Any:

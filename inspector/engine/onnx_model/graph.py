@@ -16,6 +16,7 @@ from inspector.core.errors import RequestError
 from inspector.engine.onnx_model.constants import constant_value, sparse_constant
 from inspector.engine.onnx_model.functions import Functions
 from inspector.engine.onnx_model.initializers import DataFiles
+from inspector.engine.onnx_model.layout import Place, places_of
 from inspector.engine.onnx_model.paths import placed
 from inspector.engine.onnx_model.places import STANDARD_DOMAINS, Node, Within
 
@@ -32,7 +33,8 @@ class Graph:
     def refresh(self) -> None:
         """Read the model anew after names in it were changed."""
         self.functions = Functions.of(self.model)
-        self.__dict__.pop("holders", None)
+        for kept in ("holders", "places"):
+            self.__dict__.pop(kept, None)
         self._build(self.model.graph, Within("model.graph"), set(), None, [])
 
     @property
@@ -142,10 +144,16 @@ class Graph:
             if name not in one.borrowed
         }
 
+    @cached_property
+    def places(self) -> list[Place]:
+        """The rows of this graph and of all bodies in it, in preorder."""
+        return places_of(self)
+
     def bound(self, inputs: Sequence[ValueInfoProto]) -> "Graph":
         """The same graph with types and shapes for its inputs."""
         typed = {value.name: value for value in inputs}
         graph = copy.copy(self)
+        graph.__dict__.pop("places", None)
         graph.declared = [typed.get(value.name, value) for value in self.declared]
         graph.inputs = [typed.get(value.name, value) for value in self.inputs]
         return graph

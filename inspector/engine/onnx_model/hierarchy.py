@@ -1,18 +1,20 @@
 """Which modules nodes came from, as far as a file tells.
 
 In this order: what torch's exporter writes into a node's metadata; a node's name, where it has slashes; and where no
-node has either, the names of the initializers that it reads: ``layer1.0.conv1.weight`` is the weight of
+node has either, the names of the weights that it reads: ``layer1.0.conv1.weight`` is the weight of
 ``layer1.0.conv1``. Nodes that say nothing themselves go where they are read, if they work on weights alone and right
 before, else into the scopes that the nodes right before and after them have in common: what runs in the middle of a
-module is of it.
+module is of it. Where a file begins with all its weights as Constant nodes, they stand together.
 """
 
 import ast
 import re
 from collections.abc import Collection, Sequence
+from itertools import groupby
 
 from onnx import NodeProto
 
+from inspector.engine.onnx_model.constants import is_weight
 from inspector.engine.onnx_model.places import Scope, Within
 
 _SCOPES = "pkg.torch.onnx.name_scopes"
@@ -20,16 +22,18 @@ _CLASSES = "pkg.torch.onnx.class_hierarchy"
 _NO_MODULE = "_empty_nn_module_stack_from_metadata_hook"
 """What that exporter writes for the sizes of inputs, which no module asks for."""
 _ATTRIBUTE = re.compile(r"[^\W\d]\w*(\.\w+)+")
+_LONG_RUN = 8
 Scopes = tuple[Scope, ...]
 
 
 def scopes_of(nodes: Sequence[NodeProto], within: Within, tensors: Collection[str]) -> list[Scopes]:
     """The scopes of each node, from the outermost to the innermost; `tensors` are the initializers' names."""
+    tensors = {*tensors, *(node.output[0] for node in nodes if node.output and is_weight(node))}
     held = _tensors_behind(nodes, tensors)
     told = [_told(node, within) for node in nodes]
     if all(scopes is None for scopes in told):
         told = [_of_tensors(node, within, held, tensors) for node in nodes]
-    return _settled(nodes, told, held)
+    return _constants_together(nodes, _settled(nodes, told, held), within)
 
 
 def _told(node: NodeProto, within: Within) -> Scopes | None:
@@ -130,6 +134,17 @@ def _settled(nodes: Sequence[NodeProto], told: list[Scopes | None], held: dict[s
         if reader is not None and _leads_into(settled[position + 1], settled[reader]):
             settled[position] = settled[reader]
     return [scopes or () for scopes in settled]
+
+
+def _constants_together(nodes: Sequence[NodeProto], settled: list[Scopes], within: Within) -> list[Scopes]:
+    """Long runs of constants outside all modules in a scope of their own: some files begin with all their weights."""
+    together = (Scope(within.path("constants"), "constants", "scope"),)
+    kept = list(settled)
+    for constant, run in groupby(range(len(nodes)), lambda at: nodes[at].op_type == "Constant" and not settled[at]):
+        positions = list(run)
+        if constant and len(positions) >= _LONG_RUN:
+            kept[positions[0] : positions[-1] + 1] = [together] * len(positions)
+    return kept
 
 
 def _leads_into(following: Scopes | None, scopes: Scopes | None) -> bool:

@@ -1,6 +1,7 @@
 """What an initializer or constant declares of itself: its element type and where its bytes lie."""
 
 import mmap
+from functools import cache
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ _BITS: dict[int, int] = {
     TensorProto.INT2: 2,
 }
 _FLOATING = ("float", "bfloat", "complex")
-_WRITTEN_OUT = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data")
+WRITTEN_OUT = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data")
+"""The fields of a tensor that is not in raw form."""
 
 
 class DataFiles:
@@ -141,7 +143,7 @@ def stored_bytes(tensor: TensorProto) -> int:
 
 def numbers_held(tensor: TensorProto) -> int:
     """Numbers that a tensor holds which are not in raw form."""
-    return sum(len(getattr(tensor, name)) for name in _WRITTEN_OUT)
+    return sum(len(getattr(tensor, name)) for name in WRITTEN_OUT)
 
 
 def numbers_wanted(tensor: TensorProto) -> int:
@@ -152,6 +154,7 @@ def numbers_wanted(tensor: TensorProto) -> int:
     return 2 * elements if dtype_name(tensor.data_type).startswith("complex") else elements
 
 
+@cache
 def dtype_name(data_type: int) -> str:
     """An ONNX element type as torch spells it; "string" for text, "unknown" where there is none."""
     if data_type == TensorProto.STRING:

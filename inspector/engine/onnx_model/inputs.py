@@ -20,12 +20,15 @@ from inspector.engine.onnx_model.generated_values import Below, Shapes, generate
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.initializers import dtype_name
 from inspector.engine.onnx_model.types import type_text
+from inspector.engine.onnx_model.written_sizes import sizes_written_down
 
 Size = int | str
 BATCH_SIZES = (1, 8, 2, 4, 16, 32, 64)
 """Tried in turn: a graph may have been exported with its batch size written into a Reshape."""
 _IMAGE_SIZES = (224, 256, 32, 28, 64, 128, 299, 384, 512, 16, 8)
 _MOST_WORDS = 1 << 20
+_MOST_FREE = 4
+"""Symbols that are also tried one by one."""
 _WORDS = ("one", "two", "three", "four")
 _OTHER_SIZES = (16, 8, 32, 64, 128, 256, 512, 1, 2, 4, 3, 10)
 
@@ -64,10 +67,12 @@ def declared_input(value: onnx.ValueInfoProto) -> Declared:
     sizes: list[Size] | None = None
     if value.type.tensor_type.HasField("shape"):
         sizes = [
-            # Some exporters write −1 for a size that is left open; onnxruntime takes a 0 at its word.
+            # Some exporters write −1 or "?" for every size that is left open; onnxruntime takes a 0 at its word.
             size.dim_value
             if size.HasField("dim_value") and size.dim_value >= 0
-            else size.dim_param or f"{value.name}[{axis}]"
+            else size.dim_param
+            if any(map(str.isalpha, size.dim_param))
+            else f"{value.name}[{axis}]"
             for axis, size in enumerate(value.type.tensor_type.shape.dim)
         ]
     return Declared(value.name, dtype_name(data_type), sizes, value.type)
@@ -83,21 +88,36 @@ def candidates(graph: Graph, given: list[InputSpec], batch: int) -> Iterator[lis
     known: dict[str, int] = {}
     for one, spec in zip(declared, matched, strict=True):
         _agree(one, spec, known)
+    guessed = [one for one, spec in zip(declared, matched, strict=True) if spec is None and one.sizes]
+    batches = {one.sizes[0] for one in guessed if one.sizes}
+    written_down = sizes_written_down(graph)
     open_symbols = {
-        size: _sizes(one, axis) if axis else (batch,)
-        for one, spec in zip(declared, matched, strict=True)
-        if spec is None
+        size: (batch,) if size in batches else tuple(dict.fromkeys([*_sizes(one, axis), *written_down]))
+        for one in guessed
         for axis, size in reversed(list(enumerate(one.sizes or [])))
         if isinstance(size, str) and size not in known
     }
-    rounds = max((len(sizes) for sizes in open_symbols.values()), default=1)
-    for attempt in range(rounds):
-        chosen = {symbol: sizes[min(attempt, len(sizes) - 1)] for symbol, sizes in open_symbols.items()}
+    for chosen in _choices(open_symbols, batch):
         specs = [
             _as_declared(one, spec or _default(graph, one, known | chosen))
             for one, spec in zip(declared, matched, strict=True)
         ]
         yield _as_used(graph, declared, specs)
+
+
+def _choices(open_symbols: Mapping[str, Sequence[int]], batch: int) -> Iterator[dict[str, int]]:
+    """Sizes for all symbols: first the same way through the usual ones for all, then one by one, the others a batch.
+
+    A state is often declared as (layers, batch, features), its batch by no name that the other inputs share.
+    """
+    rounds = max(map(len, open_symbols.values()), default=1)
+    for attempt in range(rounds):
+        yield {symbol: sizes[min(attempt, len(sizes) - 1)] for symbol, sizes in open_symbols.items()}
+    free = [symbol for symbol, sizes in open_symbols.items() if len(sizes) > 1]
+    if 1 < len(free) <= _MOST_FREE:
+        for symbol in free:
+            for size in open_symbols[symbol]:
+                yield dict.fromkeys(open_symbols, batch) | {symbol: size}
 
 
 def has_open_batch(graph: Graph, given: list[InputSpec]) -> bool:
@@ -160,7 +180,10 @@ def _example(one: Declared) -> str:
 
 
 def _sizes(one: Declared, axis: int) -> tuple[int, ...]:
-    image = len(one.sizes or []) >= 4 and axis >= 2 and one.dtype.startswith(("float", "bfloat"))
+    sizes = one.sizes or []
+    # Of images with their channels last, as TensorFlow has them, only the channels have a number.
+    channels_last = bool(sizes) and isinstance(sizes[-1], int) and all(isinstance(size, str) for size in sizes[1:-1])
+    image = len(sizes) >= 4 and (axis >= 2 or channels_last) and one.dtype.startswith(("float", "bfloat"))
     return _IMAGE_SIZES if image else _OTHER_SIZES
 
 

@@ -6,16 +6,19 @@ body has a row of its own where its node has several; the call of a function is 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from inspector.engine.onnx_model.graph import Body, Graph
 from inspector.engine.onnx_model.places import Node, Scope
+
+if TYPE_CHECKING:
+    from inspector.engine.onnx_model.graph import Body, Graph
 
 
 @dataclass
 class Place:
     """A row: nodes `first` to `last` − 1 of a graph, as a scope of them or one node."""
 
-    graph: Graph
+    graph: "Graph"
     scope: Scope
     node: Node | None
     """The node, or the call of the function; None for a scope."""
@@ -41,8 +44,8 @@ class Place:
         return self.node.path if self.node else self.scope.path
 
 
-def places_of(graph: Graph) -> list[Place]:
-    """All rows in preorder, the root first."""
+def places_of(graph: "Graph") -> list[Place]:
+    """All rows in preorder, the root first; `Graph.places` keeps them."""
     layout = _Layout()
     layout.graph(graph, Scope("", "", "graph"), None, 0)
     return layout.places
@@ -53,7 +56,7 @@ class _Layout:
         self.places: list[Place] = []
         self._calls: dict[str, int] = {}
 
-    def graph(self, graph: Graph, root: Scope, parent: int | None, depth: int) -> None:
+    def graph(self, graph: "Graph", root: Scope, parent: int | None, depth: int) -> None:
         """A row for the graph, and its own below."""
         index = len(self.places)
         reads, makes = (value.name for value in graph.inputs), (value.name for value in graph.outputs)
@@ -63,7 +66,7 @@ class _Layout:
         self._nodes(graph, index, depth)
         self.places[index].subtree = len(self.places) - index
 
-    def _nodes(self, graph: Graph, parent: int, depth: int) -> None:
+    def _nodes(self, graph: "Graph", parent: int, depth: int) -> None:
         read = last_read(graph)
         opened: list[tuple[Scope, int]] = []
         for node in graph.nodes:
@@ -86,13 +89,13 @@ class _Layout:
             place.subtree = len(self.places) - index
         self._close(graph, opened, 0, len(graph.nodes), read)
 
-    def _opened(self, graph: Graph, scope: Scope, parent: int, depth: int, first: int) -> Place:
+    def _opened(self, graph: "Graph", scope: Scope, parent: int, depth: int, first: int) -> Place:
         call = self._calls.get(scope.path, 0)
         self._calls[scope.path] = call + 1
         return Place(graph, scope, scope.call, parent, depth, call, first, 0)
 
     def _close(
-        self, graph: Graph, opened: list[tuple[Scope, int]], kept: int, position: int, read: Mapping[str, int]
+        self, graph: "Graph", opened: list[tuple[Scope, int]], kept: int, position: int, read: Mapping[str, int]
     ) -> None:
         for scope, index in opened[kept:]:
             place = self.places[index]
@@ -103,7 +106,7 @@ class _Layout:
             place.makes = tuple(called or _read_outside(graph, place.first, position, read))
         del opened[kept:]
 
-    def _bodies(self, inside: list[Body], parent: int, depth: int) -> None:
+    def _bodies(self, inside: "list[Body]", parent: int, depth: int) -> None:
         for body in inside:
             if len(inside) > 1:
                 self.graph(body.graph, Scope(body.graph.path, body.attribute, "graph"), parent, depth + 1)
@@ -111,31 +114,29 @@ class _Layout:
                 self._nodes(body.graph, parent, depth)
 
 
-def module_stretches(graph: Graph) -> list[tuple[tuple[Scope, ...], int, int, int]]:
+def module_stretches(graph: "Graph") -> list[tuple[tuple[Scope, ...], int, int, int]]:
     """For each row of a scope: the scopes down to it, its first node, the one behind its last, and the row's index."""
     return [
         (_down_to(graph.nodes[place.first].scopes, place.scope), place.first, place.last, index)
-        for index, place in enumerate(places_of(graph))
+        for index, place in enumerate(graph.places)
         if place.graph is graph and place.parent is not None and place.node is None
     ]
 
 
-def node_rows(graph: Graph) -> list[int]:
+def node_rows(graph: "Graph") -> list[int]:
     """For each node the index of its row."""
-    found = {
-        place.first: index for index, place in enumerate(places_of(graph)) if place.graph is graph and place.single
-    }
+    found = {place.first: index for index, place in enumerate(graph.places) if place.graph is graph and place.single}
     return [found[node.index] for node in graph.nodes]
 
 
-def last_read(graph: Graph) -> dict[str, int]:
+def last_read(graph: "Graph") -> dict[str, int]:
     """By value, the position of the last node that reads it; behind all nodes for the graph's outputs."""
     last = {name: max(node.index for node, _ in readers) for name, readers in graph.readers.items()}
     last.update((value.name, len(graph.nodes)) for value in graph.outputs)
     return last
 
 
-def _read_from_outside(graph: Graph, first: int, last: int) -> tuple[str, ...]:
+def _read_from_outside(graph: "Graph", first: int, last: int) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for node in graph.nodes[first:last]:
         for name in node.proto.input:
@@ -146,7 +147,7 @@ def _read_from_outside(graph: Graph, first: int, last: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _read_outside(graph: Graph, first: int, last: int, read: Mapping[str, int]) -> list[str]:
+def _read_outside(graph: "Graph", first: int, last: int, read: Mapping[str, int]) -> list[str]:
     made = (name for node in graph.nodes[first:last] for name in node.proto.output)
     return [name for name in made if name not in graph.constants and read.get(name, -1) >= last]
 

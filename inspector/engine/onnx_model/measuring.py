@@ -9,7 +9,6 @@ from inspector.core.table import Row
 from inspector.engine.live import Progress
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.held import Held, described, measurable, text_of
-from inspector.engine.onnx_model.layout import places_of
 from inspector.engine.onnx_model.runs import NO_RUN, Run
 from inspector.engine.statistics import statistics
 
@@ -23,7 +22,7 @@ def statistics_of_rows(graph: Graph, runs: Mapping[str, Run], progress: Progress
     `runs` are those of the main graph, under "", and of the bodies in it, by their path.
     """
     known: dict[tuple[str, str], Statistics] = {}
-    places = places_of(graph)
+    places = graph.places
     for number, place in enumerate(places):
         run = runs.get(place.graph.path, NO_RUN)
         made = ((name, tensor) for name in place.makes if (tensor := run.tensor(name)) is not None)
@@ -38,7 +37,7 @@ def statistics_of_rows(graph: Graph, runs: Mapping[str, Run], progress: Progress
 def row_runs(graph: Graph, rows: list[Row], runs: Mapping[str, Run], known: Known) -> list[RowRun]:
     """One entry for each row: a scope's time is that of its nodes, the root's that of the run."""
     listed = []
-    for row, place in zip(rows, places_of(graph), strict=True):
+    for row, place in zip(rows, graph.places, strict=True):
         run = runs.get(place.graph.path, NO_RUN)
         times = [run.node_seconds[at] for at in range(place.first, place.last) if at in run.node_seconds]
         seconds = sum(times) if times else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from inspector.core.ablation import AblationReport, AblationSettings
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
 from inspector.core.export import ExportReport, ExportSettings
@@ -26,6 +27,7 @@ from inspector.core.results import (
     SourceReport,
     ValuesReport,
 )
+from inspector.core.stops import StepSettings
 from inspector.core.table import Failure, Input, ModelTable, Source
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
@@ -35,14 +37,18 @@ from inspector.engine.onnx_model.naming import explain_keys
 from inspector.engine.onnx_model.opening import read_graph
 from inspector.engine.onnx_model.printing import source_of
 from inspector.engine.onnx_model.saving import save
-from inspector.engine.onnx_model.table import declared_as_inputs, table_of
+from inspector.engine.onnx_model.table import declared_as_inputs, table_again, table_of
 from inspector.engine.onnx_model.tracing import Pass, trace
 
 if TYPE_CHECKING:
     import torch
 
+    from inspector.engine.activations import Activations
     from inspector.engine.arrays import Array
+    from inspector.engine.nonfinite import Origins
+    from inspector.engine.pytorch.experiments.subject import Subject
     from inspector.engine.row_values import GraphValues, Named
+    from inspector.engine.stepping import Stepping
 
 
 def open_onnx(recipe: Recipe) -> LiveModel:
@@ -102,8 +108,22 @@ class OnnxModel(LiveModel):
         self._ran_with = specs, seed
         progress(0, 2, "running with onnxruntime")
         went = went_through(self.graph, specs, self._device, seed, self._pass)
-        self._pass, self._failure, self._table = went.made, went.failure, None
+        as_before = went.failure is None and self._failure is None and went.made.tells_as(self._pass)
+        again = table_again(self.table(), self.graph, self._device, went.made) if as_before else None
+        self._pass, self._failure, self._table = went.made, went.failure, again
         return measured(self.graph, self.table(), went, seed, progress)
+
+    def step_through(self, settings: StepSettings, progress: Progress) -> "Stepping":
+        """Along one run, node by node; nothing can be changed on the way."""
+        from inspector.engine.onnx_model.stepping import GraphStepping
+
+        specs = self._specs_for(settings.inputs, progress)
+        progress(0, None, "running with onnxruntime")
+        return GraphStepping(self.graph, self.table(), specs, settings, self._device)
+
+    def ablate(self, settings: AblationSettings, progress: Progress) -> AblationReport:
+        """Not of a graph: onnxruntime runs it in one piece."""
+        raise RequestError("rows are switched off in the forward of a PyTorch model, which an ONNX graph has not")
 
     def optimised(self, progress: Progress) -> OptimisedRun:
         """With onnxruntime's optimisations and without."""
@@ -188,13 +208,33 @@ class OnnxModel(LiveModel):
         specs, seed = self._last_run(lambda done, total, what: None)
         return value_of_pass(self.graph, key, specs, self._device, seed)
 
+    def subject(self, inputs: list[InputSpec], progress: Progress) -> "Subject":
+        raise RequestError("an ONNX graph has no modules, no gradients and no code of its own")
+
+    def activations(self, inputs: list[InputSpec], progress: Progress) -> "Activations":
+        """Of the main graph's nodes."""
+        from inspector.engine.onnx_model.activations import activations
+
+        return activations(self.graph, self._specs_for(inputs, progress), self._device, self.recipe.seed, progress)
+
+    def origins(self, inputs: list[InputSpec], progress: Progress) -> "Origins":
+        """Of the main graph, forward."""
+        from inspector.engine.onnx_model.nonfinite import origins
+
+        return origins(self.graph, self._specs_for(inputs, progress), self._device, self.recipe.seed)
+
     def arrays(self) -> Iterator[tuple[str, str, "Array | None"]]:
-        """Of the initializers."""
+        """Of the initializers; None for text."""
         from inspector.engine.arrays import array_of
-        from inspector.engine.onnx_model.torch_values import values_of
+        from inspector.engine.onnx_model.torch_values import dense_values
 
         for tensor in self.table().tensors:
-            yield tensor.key, tensor.dtype, array_of(values_of(self.graph, tensor.key))
+            values = dense_values(self.graph, tensor.key)
+            yield tensor.key, tensor.dtype, None if values is None else array_of(values)
+
+    def lines_about(self, path: str) -> list[Source]:
+        """None: what a file tells of its code is the line of each node, which findings carry."""
+        return []
 
     def source(self, path: str, line: Source | None = None) -> SourceReport:
         """The node, or the nodes of a scope, as onnx prints them."""
@@ -230,9 +270,9 @@ class OnnxModel(LiveModel):
 
         return devices()
 
-    def save(self, path: str, overwrite: bool) -> SaveReport:
+    def save(self, path: str, overwrite: bool, external_data: bool = False) -> SaveReport:
         """Write the model with its edits as an `.onnx` file."""
-        return save(self.graph, path, overwrite)
+        return save(self.graph, path, overwrite, external_data)
 
     def _rename(self, edit: Edit) -> tuple[list[str], str, Undo]:
         from inspector.engine.onnx_model.renaming import rename

@@ -4,10 +4,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
-from inspector.core.table import FormulaLine, ReceptiveField, Row, Source, SymbolicShape, Tensor, multiply_adds
+from msgspec.structs import replace
+
+from inspector.core.table import (
+    FormulaLine,
+    ReceptiveField,
+    Row,
+    Source,
+    SymbolicShape,
+    Tensor,
+    countable,
+    multiply_adds,
+)
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.hyperparameters import hyperparameters
-from inspector.engine.onnx_model.layout import Place, places_of
+from inspector.engine.onnx_model.layout import Place
 from inspector.engine.onnx_model.places import Node
 from inspector.engine.onnx_model.tensors import held_by
 from inspector.files.dtypes import ITEM_BYTES
@@ -51,7 +62,7 @@ class Traced:
 
 def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced: Traced) -> list[Row]:
     """The root, and below it scopes, nodes and what is inside nodes, in preorder."""
-    places = places_of(graph)
+    places = graph.places
     held = [held_by(place.graph, place.node) if place.node and place.single else [] for place in places]
     count = _counter(tensors, lambda tensor: tensor.elements)
     count_trained = _counter(tensors, lambda tensor: tensor.elements if tensor.trainable else 0)
@@ -107,6 +118,14 @@ def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced:
     return rows
 
 
+def moved(rows: list[Row], graph: Graph, device: str, traced: Traced) -> list[Row]:
+    """The same rows where a pass ran them."""
+    return [
+        replace(row, device=_devices(traced.of(place.graph), place.first, place.last) or device)
+        for row, place in zip(rows, graph.places, strict=True)
+    ]
+
+
 def _devices(known: Traced, first: int, last: int) -> str:
     """Where the nodes of a stretch ran: ``cpu, cuda:0`` where on both; "" without a run."""
     return ", ".join(sorted({known.devices[at] for at in range(first, last) if at in known.devices}))
@@ -126,6 +145,11 @@ def source_lines(node: Node) -> Iterator[Source]:
         if parts[0].startswith('File "') and len(parts) >= 2 and parts[1].removeprefix("line ").isdigit():
             text = lines[position + 1].strip() if position + 1 < len(lines) else ""
             yield Source(file=parts[0][6:].rstrip('"'), line=int(parts[1].removeprefix("line ")), text=text)
+
+
+def source_of(node: Node) -> Source | None:
+    """The line of the model's code that became a node, where the exporter wrote it down."""
+    return next(source_lines(node), None)
 
 
 def _counter(
@@ -173,7 +197,7 @@ def _operations(graph: Graph, traced: Traced, first: int, last: int) -> int | No
             if inside is not None and body.node.proto.op_type != "If":
                 return None
             counts += [] if inside is None else [inside]
-    return sum(counts) if counts else None
+    return countable(sum(counts)) if counts else None
 
 
 def _newly_made(graph: Graph, first: int, last: int, known: Traced) -> int | None:
@@ -205,4 +229,4 @@ def _bytes_of(values: list[Value]) -> int | None:
         if value.shape is None or size is None:
             return None
         total += prod(value.shape) * size
-    return total
+    return countable(total)

@@ -1,19 +1,22 @@
 """Writes a graph as an `.onnx` file, whole or not at all.
 
-Data goes beside it, into `<name>.data`, where the model had it beside it already or is too large for one file: protocol
-buffers end at 2 GB. That file never replaces another one, so a model that reads the old one stays whole.
+Data goes beside it, into `<name>.data`, where that is asked for, where the model had it beside it already, or where it
+is too large for one file: protocol buffers end at 2 GB. That file never replaces another one, so a model that reads the
+old one stays whole.
 """
 
 from pathlib import Path
 from typing import BinaryIO
 
-from onnx import GraphProto, ModelProto, TensorProto
+from onnx import ModelProto, TensorProto
+from onnx.numpy_helper import from_array
 
 from inspector.core.errors import RequestError
 from inspector.core.results import SaveReport
+from inspector.engine.onnx_model.constants import tensors_in
 from inspector.engine.onnx_model.content import GRAPH, INITIALIZER, RAW_DATA
 from inspector.engine.onnx_model.graph import Graph
-from inspector.engine.onnx_model.initializers import stored_bytes
+from inspector.engine.onnx_model.initializers import WRITTEN_OUT, stored_bytes, written_out
 from inspector.engine.onnx_model.wire import head
 from inspector.engine.user_paths import user_path
 from inspector.files.writing import refuse_place, resolved, write_whole
@@ -25,8 +28,8 @@ _BESIDE = 1024
 _ALIGNMENT = 4096
 
 
-def save(graph: Graph, path: str, overwrite: bool) -> SaveReport:
-    """Write the model with its edits.
+def save(graph: Graph, path: str, overwrite: bool, external_data: bool = False) -> SaveReport:
+    """Write the model with its edits; with `external_data` its weights beside it, whatever their size.
 
     Raises RequestError where the name is no `.onnx`, the file exists and `overwrite` is false, or it cannot be written.
     """
@@ -34,23 +37,27 @@ def save(graph: Graph, path: str, overwrite: bool) -> SaveReport:
     if target.suffix != ".onnx":
         raise RequestError(f"{path}: an ONNX model is saved as .onnx; choose a name that ends so")
     refuse_place(target, path, overwrite)
-    written = _write(graph, target, path)
-    return SaveReport(path=path, tensors=len(_tensors(graph.model.graph)), bytes=written)
+    beside = _write(graph, target, path, external_data)
+    written = sum(file.stat().st_size for file in (target, *beside))
+    tensors = len(tensors_in(graph.model.graph))
+    return SaveReport(path=path, tensors=tensors, bytes=written, files=[path, *map(str, beside)])
 
 
-def _write(graph: Graph, target: Path, typed: str) -> int:
-    tensors = _tensors(graph.model.graph)
-    beside = any(t.data_location == TensorProto.EXTERNAL and not graph.files.holds(t) for t in tensors)
+def _write(graph: Graph, target: Path, typed: str, external_data: bool) -> list[Path]:
+    """Write the model; returns the files beside it."""
+    tensors = tensors_in(graph.model.graph)
+    were_beside = any(t.data_location == TensorProto.EXTERNAL and not graph.files.holds(t) for t in tensors)
     total = sum(stored_bytes(tensor) for tensor in tensors if tensor.data_type != TensorProto.STRING)
-    if not beside and total < LARGEST_FILE:
+    wanted = external_data or were_beside or total >= LARGEST_FILE
+    if not wanted or not any(map(_goes_beside, tensors)):
         write_whole(target, typed, lambda place: _write_inline(graph, place))
-        return target.stat().st_size
+        return []
     data = unused_data_file(target)
     model = _without_data(graph.model)
 
     def write_data(place: Path) -> None:
         with place.open("wb") as file:
-            for tensor, copy in zip(tensors, _tensors(model.graph), strict=True):
+            for tensor, copy in zip(tensors, tensors_in(model.graph), strict=True):
                 _write_tensor(graph, tensor, copy, file, data.name)
 
     write_whole(data, str(data), write_data)
@@ -60,7 +67,7 @@ def _write(graph: Graph, target: Path, typed: str) -> int:
     except RequestError:
         data.unlink(missing_ok=True)
         raise
-    return len(content) + data.stat().st_size
+    return [data]
 
 
 def _write_inline(graph: Graph, place: Path) -> None:
@@ -87,12 +94,6 @@ def _write_inline(graph: Graph, place: Path) -> None:
         for (start, content), size in zip(tensors, sizes, strict=True):
             file.write(head(INITIALIZER, size) + start)
             file.write(content)
-
-
-def _tensors(graph: GraphProto) -> list[TensorProto]:
-    """The initializers of a graph and of the bodies in it."""
-    inside = (body for node in graph.node for attribute in node.attribute for body in [attribute.g, *attribute.graphs])
-    return [*graph.initializer, *(tensor for body in inside for tensor in _tensors(body))]
 
 
 def _without_data(source: ModelProto) -> ModelProto:
@@ -122,21 +123,32 @@ def _assign(message: object, name: str, value: object) -> None:
         setattr(message, name, value)
 
 
+def _goes_beside(tensor: TensorProto) -> bool:
+    if tensor.data_location == TensorProto.EXTERNAL:
+        return True
+    return tensor.data_type != TensorProto.STRING and stored_bytes(tensor) >= _BESIDE
+
+
 def _write_tensor(graph: Graph, tensor: TensorProto, copy: TensorProto, file: BinaryIO, location: str) -> None:
-    external = tensor.data_location == TensorProto.EXTERNAL
-    if not external and len(tensor.raw_data) < _BESIDE:
-        # Small, or not in raw form: it stays inside.
+    if not _goes_beside(tensor):
         copy.CopyFrom(tensor)
         return
-    content = graph.files.content(tensor)
+    content = _raw_content(graph, tensor)
     file.seek(-(-file.tell() // _ALIGNMENT) * _ALIGNMENT)
     offset = file.tell()
     file.write(content)
-    copy.ClearField("raw_data")
-    copy.ClearField("external_data")
+    for field in ("raw_data", "external_data", *WRITTEN_OUT):
+        copy.ClearField(field)
     copy.data_location = TensorProto.EXTERNAL
     for key, value in (("location", location), ("offset", str(offset)), ("length", str(len(content)))):
         copy.external_data.add(key=key, value=value)
+
+
+def _raw_content(graph: Graph, tensor: TensorProto) -> memoryview:
+    """The bytes that external data consists of, of a tensor in any form."""
+    if tensor.data_location == TensorProto.EXTERNAL or tensor.raw_data:
+        return graph.files.content(tensor)
+    return memoryview(from_array(written_out(tensor)).raw_data)
 
 
 def unused_data_file(target: Path) -> Path:

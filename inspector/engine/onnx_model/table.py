@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from inspector.core.recipe import Recipe
 from inspector.core.table import Failure, FileInfo, Input, ModelInfo, ModelTable, Output
 from inspector.engine.onnx_model.formulas import formulas_of
@@ -9,7 +11,7 @@ from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.initializers import dtype_name
 from inspector.engine.onnx_model.inputs import declared_inputs
 from inspector.engine.onnx_model.notes import notes_of
-from inspector.engine.onnx_model.rows import Traced, rows_of
+from inspector.engine.onnx_model.rows import Traced, moved, rows_of
 from inspector.engine.onnx_model.tensors import tensors_of, totals_of
 from inspector.engine.onnx_model.tracing import Pass
 from inspector.engine.onnx_model.types import type_text
@@ -38,6 +40,12 @@ def table_of(
         notes=[*notes_of(graph), *made.notes],
         file=FileInfo(format="ONNX", bytes=_size(file), tensors=len(graph.initializers)),
     )
+
+
+def table_again(table: ModelTable, graph: Graph, device: str, made: Pass) -> ModelTable:
+    """After a pass that found what one before it had: what may differ is where nodes ran, and the notes."""
+    rows = moved(table.rows, graph, device, made.traced)
+    return replace(table, rows=rows, notes=[*notes_of(graph), *made.notes])
 
 
 def declared_as_inputs(graph: Graph) -> list[Input]:

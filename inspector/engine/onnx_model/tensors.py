@@ -11,7 +11,7 @@ import msgspec
 from onnx import SparseTensorProto, TensorProto
 
 from inspector.core.table import Tensor, Totals
-from inspector.engine.onnx_model.constants import constant_value, sparse_constant
+from inspector.engine.onnx_model.constants import constant_value, is_weight, sparse_constant
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.initializers import dtype_name, is_floating, stored_bytes
 from inspector.engine.onnx_model.places import Node
@@ -96,7 +96,8 @@ def totals_of(tensors: list[Tensor], nodes: int) -> Totals:
 def held_by(graph: Graph, node: Node) -> list[str]:
     """Keys of the tensors a node reads as initializers, or holds itself as a Constant, each once.
 
-    A quantised weight is held by the node that reads its numbers, not by the one that makes numbers of its integers.
+    A quantised weight is held by the node that reads its numbers, not by the one that makes numbers of its integers; a
+    weight that is written as a Constant by the nodes that read it, as if it were an initializer.
     """
     if _reads_only_weights(graph, node) and any(name in graph.readers for name in node.proto.output):
         return []
@@ -105,9 +106,17 @@ def held_by(graph: Graph, node: Node) -> list[str]:
         maker = graph.producers.get(name)
         dequantised = maker is not None and _reads_only_weights(graph, maker)
         read += maker.proto.input if dequantised and maker is not None else [name]
-    held = [name for name in read if name in graph.initializers or name in graph.sparse]
-    own = [name for name in node.proto.output if name in graph.constants]
+    held = [name for name in read if name in graph.initializers or name in graph.sparse or _is_weight(graph, name)]
+    own = [
+        name
+        for name in node.proto.output
+        if name in graph.constants and not (_is_weight(graph, name) and name in graph.readers)
+    ]
     return list(dict.fromkeys(graph.key(name) for name in [*held, *own]))
+
+
+def _is_weight(graph: Graph, name: str) -> bool:
+    return name in graph.constants and is_weight(graph.constants[name].proto)
 
 
 def _reads_only_weights(graph: Graph, node: Node) -> bool:

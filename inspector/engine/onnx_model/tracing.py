@@ -9,11 +9,11 @@ from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
 from inspector.core.table import Failure, Input, Note, SymbolicShape
 from inspector.engine.live import Progress
-from inspector.engine.onnx_model.body_pass import BodyPass, pass_bodies
+from inspector.engine.onnx_model.body_pass import BodyPass, innermost_refusal, pass_bodies
 from inspector.engine.onnx_model.constant_values import NONE_GIVEN, GivenValues, given_values
 from inspector.engine.onnx_model.costs import operations_of
 from inspector.engine.onnx_model.failing import Refusal, failure_of
-from inspector.engine.onnx_model.field_pass import FieldPass, receptive_fields
+from inspector.engine.onnx_model.field_pass import receptive_fields
 from inspector.engine.onnx_model.formulas import formulas_of
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.inputs import BATCH_SIZES, candidates, declared_inputs, has_open_batch, shape_of
@@ -27,7 +27,7 @@ _PATIENCE = 20.0
 _CHEAP, _AFFORDABLE = 1 << 26, 1 << 29
 """Elements of all values, or of all weights, up to which a run confirms what was inferred, or completes it."""
 REFERENCE = "reference-evaluator"
-_FIRST = "first-iteration"
+FIRST_ITERATION = "first-iteration"
 _TOO_LARGE = "the model is too large to be run only for them; forward runs it"
 
 
@@ -39,7 +39,6 @@ class Pass:
     notes: list[Note] = field(default_factory=list)
     given: GivenValues = field(default_factory=lambda: NONE_GIVEN)
     """The small values that inputs were given."""
-    fields: FieldPass | None = None
 
     @classmethod
     def of(
@@ -49,30 +48,36 @@ class Pass:
         reached: int,
         notes: list[Note],
         symbolic: Mapping[str, SymbolicShape],
-        given: GivenValues = NONE_GIVEN,
+        given: GivenValues,
+        bodies: BodyPass,
     ) -> "Pass":
-        """Fields, formulas and costs from the shapes of the nodes before `reached`."""
+        """Fields, formulas and costs from the shapes of the nodes before `reached`, and of those in `bodies`."""
         behind = {name for node in graph.nodes[reached:] for name in node.proto.output}
         known = {name: value for name, value in values.items() if name not in behind}
         shapes = {name: value.shape for name, value in known.items() if value.shape is not None}
-        fields, formulas = receptive_fields(graph, known, given), formulas_of(graph, shapes, given)
-        traced = Traced(known, reached, fields.told, formulas, operations_of(graph, shapes, given), symbolic)
-        return cls(traced, notes, given, fields)
+        fields, formulas = receptive_fields(graph, known, given, bodies.traced), formulas_of(graph, shapes, given)
+        told = dict(fields.inside())
+        inside = {path: replace(one, fields=told.get(path, {})) for path, one in bodies.traced.items()}
+        operations = operations_of(graph, shapes, given)
+        traced = Traced(known, reached, fields.told, formulas, operations, symbolic, bodies=inside)
+        return cls(traced, [*notes, *_first_iterations(bodies)], given)
+
+    def again(
+        self, graph: Graph, values: Mapping[str, Value], reached: int, notes: list[Note], bodies: BodyPass
+    ) -> "Pass":
+        """After one more pass: fields, formulas and costs stay where the shapes do and there are no bodies."""
+        whole = reached == self.traced.reached == len(graph.nodes) and not bodies.traced
+        if whole and values == self.traced.values:
+            return replace(self, notes=notes)
+        return Pass.of(graph, values, reached, notes, self.traced.symbolic, self.given, bodies)
+
+    def tells_as(self, other: "Pass") -> bool:
+        """Whether both found the same, wherever their nodes ran."""
+        return replace(self.traced, devices={}) == replace(other.traced, devices={})
 
     def placed(self, devices: Mapping[int, str]) -> "Pass":
         """With where the nodes of the main graph ran."""
         return replace(self, traced=replace(self.traced, devices=devices))
-
-    def entering(self, bodies: BodyPass) -> "Pass":
-        """With what was found out about the bodies in the graph."""
-        kept = [note for note in self.notes if note.code != _FIRST]
-        if bodies.iterated:
-            more = f" and {len(bodies.iterated) - 3} more" if len(bodies.iterated) > 3 else ""
-            text = f"rows inside {', '.join(bodies.iterated[:3])}{more} show the first iteration"
-            kept.append(Note(code=_FIRST, message=text))
-        told = dict(self.fields.inside(bodies.traced)) if self.fields is not None else {}
-        inside = {path: replace(one, fields=told.get(path, {})) for path, one in bodies.traced.items()}
-        return Pass(replace(self.traced, bodies=inside), kept, self.given, self.fields)
 
 
 @dataclass(frozen=True)
@@ -143,11 +148,23 @@ def trace(graph: Graph, given: list[InputSpec], device: str, seed: int, progress
     if best.not_run:
         text = f"shapes that depend on values are not known: {best.not_run}"
         notes.append(Note(code="not-run", message=text))
-    failure = failure_of(graph, best.refusal, best.values, "cpu") if best.refusal else None
+    failure = None
+    if best.refusal is not None:
+        holder, refusal = innermost_refusal(graph, best.refusal, best.bodies)
+        values = best.values if holder is graph else best.bodies.traced[holder.path].values
+        failure = failure_of(holder, refusal, values, "cpu")
     symbolic = {} if given or failure is not None else symbolic_shapes(graph, best.shapes)
     given_now = given_values(graph, best.specs)
-    made = Pass.of(graph, best.values, best.reached, notes, symbolic, given_now).entering(best.bodies)
+    made = Pass.of(graph, best.values, best.reached, notes, symbolic, given_now, best.bodies)
     return Trace(made, best.specs, _inputs(graph, given, best.specs, best.shapes, alternatives), failure)
+
+
+def _first_iterations(bodies: BodyPass) -> list[Note]:
+    if not bodies.iterated:
+        return []
+    more = f" and {len(bodies.iterated) - 3} more" if len(bodies.iterated) > 3 else ""
+    text = f"rows inside {', '.join(bodies.iterated[:3])}{more} show the first iteration"
+    return [Note(code=FIRST_ITERATION, message=text)]
 
 
 def reference_note(refused: str) -> Note:

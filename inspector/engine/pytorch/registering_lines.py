@@ -10,6 +10,7 @@ from types import FunctionType
 
 from torch import nn
 
+from inspector.core.table import Source
 from inspector.engine.pytorch.source_lines import is_user_file
 
 _LONGEST = 80
@@ -21,18 +22,29 @@ def registering_line(cls: type[nn.Module], name: str) -> str | None:
     As ``line 12 of net.py: self.features = nn.Sequential(``, or only the numbers where there are several; None where
     no class of the user's own has such a line.
     """
+    found = _registering(cls, name)
+    return _text(found) if found else None
+
+
+def registering_source(cls: type[nn.Module], name: str) -> Source | None:
+    """The first such line as a place in the source."""
+    found = _registering(cls, name)
+    return Source(file=found[0].file, line=found[0].number, text=found[0].text) if found else None
+
+
+def _registering(cls: type[nn.Module], name: str) -> list["_Line"]:
     for owner in cls.__mro__:
         if owner is nn.Module:
-            return None
+            break
         if found := _lines_of(owner).own.get(name):
-            return _text(found)
-    return None
+            return found
+    return []
 
 
 def adding_line(cls: type[nn.Module], name: str) -> str | None:
     """The one line in `cls` that calls ``add_module("name", …)`` of whatever module; None if there is not just one."""
     found = _lines_of(cls.__mro__[0]).added.get(name, [])
-    return f"line {found[0].number} of {found[0].file}" if len(found) == 1 else None
+    return f"line {found[0].number} of {os.path.basename(found[0].file)}" if len(found) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,7 @@ def _lines_of(owner: type) -> _Lines:
         me = re.escape(code.co_varnames[0])
         own = [re.compile(pattern.format(me=me)) for pattern in (_ASSIGNMENT, _REGISTRATION)]
         for number, text in enumerate(texts, start=first):
-            line = _Line(os.path.basename(code.co_filename), number, text.strip())
+            line = _Line(code.co_filename, number, text.strip())
             for pattern in own:
                 if match := pattern.match(text):
                     lines.own[match[1]].append(line)
@@ -80,7 +92,7 @@ def _lines_of(owner: type) -> _Lines:
 
 
 def _text(lines: list[_Line]) -> str:
-    file = lines[0].file
+    file = os.path.basename(lines[0].file)
     if len(lines) > 1:
         return f"lines {', '.join(str(line.number) for line in lines)} of {file}"
     text = lines[0].text

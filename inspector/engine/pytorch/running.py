@@ -16,6 +16,7 @@ from inspector.engine.pytorch.calling import Arguments, call_model
 from inspector.engine.pytorch.failing import describe_failure
 from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
 from inspector.engine.pytorch.nested import tensors_in
+from inspector.engine.pytorch.objective import objective_of
 from inspector.engine.pytorch.recording import CallRecord, Recorder
 from inspector.engine.pytorch.untouched import untouched
 from inspector.engine.random_state import seeded
@@ -113,15 +114,8 @@ def _norm_into(run: Run, call: CallRecord) -> Callable[[torch.Tensor], None]:
 
 
 def _gradients(model: nn.Module, output: Any, tensors: list[Tensor], seed: int) -> list[TensorGradient]:
-    """Gradients of ⟨output, r⟩ for a fixed random r: the sum of a softmax would have none."""
-    generator = torch.Generator().manual_seed(seed)
-    objective = None
-    for tensor in tensors_in(output):
-        if tensor.requires_grad and (tensor.is_floating_point() or tensor.is_complex()):
-            direction = torch.randn(tensor.shape, generator=generator).to(tensor.device, tensor.dtype)
-            part = (tensor * direction).sum()
-            part = part.real if part.is_complex() else part
-            objective = part if objective is None else objective + part.to(objective.device)
+    """Gradients of the objective for all parameters, tied ones at each place."""
+    objective = objective_of(output, seed)
     parameters = dict(model.named_parameters(remove_duplicate=False))
     for parameter in parameters.values():
         parameter.grad = None

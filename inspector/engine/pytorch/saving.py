@@ -45,9 +45,8 @@ def save_state_dict(state: Mapping[str, Tensor], path: str, overwrite: bool) -> 
                 torch.save(values, stream)
 
     write_whole(target, path, write)
-    return SaveReport(
-        path=path, tensors=sum(isinstance(value, Tensor) for value in values.values()), bytes=target.stat().st_size
-    )
+    tensors = sum(isinstance(value, Tensor) for value in values.values())
+    return SaveReport(path=path, tensors=tensors, bytes=target.stat().st_size, files=[path])
 
 
 def _refuse_values(state: Mapping[str, Any], path: str) -> None:

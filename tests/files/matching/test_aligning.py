@@ -77,6 +77,7 @@ def test_every_single_way_of_breaking_is_seen_through_from_both_sides(name: str)
         check(name, [way], way)
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(QUICK),
     st.lists(st.integers(0, len(WAYS) - 1), min_size=1, max_size=5, unique=True),
@@ -87,6 +88,7 @@ def test_random_combinations_tell_the_same_from_both_sides(name: str, ways: list
     check(name, ways, seed)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(TORCHVISION), st.sampled_from(TORCHVISION))
 @settings(max_examples=40, deadline=None)
 def test_two_architectures_tell_the_same_from_both_sides(one: str, other: str) -> None:
@@ -123,6 +125,7 @@ entry = st.builds(
 entries = st.lists(entry, max_size=12, unique_by=lambda one: one.key)
 
 
+@pytest.mark.slow
 @given(entries, entries)
 @settings(max_examples=400, deadline=None)
 def test_any_keys_tell_the_same_from_both_sides_and_are_used_once(a: list[Entry], b: list[Entry]) -> None:

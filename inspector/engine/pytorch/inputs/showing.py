@@ -10,7 +10,7 @@ from torch import nn
 from inspector.core.input_names import argument_of
 from inspector.core.recipe import InputSpec
 from inspector.core.table import Input, SizeRange
-from inspector.engine.drawing_inputs import read_input
+from inspector.engine.input_files import read_input
 from inspector.engine.pytorch.inputs.first_guesses import required_parameters
 from inspector.engine.pytorch.inputs.solutions import Solutions
 
