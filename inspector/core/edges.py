@@ -6,11 +6,10 @@ compose without rounding, also after upsampling where the stride ``S/T`` is a fr
 image: that part is padding.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from fractions import Fraction
 from itertools import pairwise
-from math import ceil, floor, gcd, lcm
-from struct import Struct
+from math import ceil, gcd, lcm
 
 from inspector.core.table import Record
 
@@ -36,9 +35,16 @@ class Edges(Record, frozen=True, kw_only=True):
 
     @property
     def stride(self) -> Fraction:
-        """Pixels from one position to the next; for listed positions on average, 0 where they go back and forth."""
+        """Pixels from one position to the next; for listed positions in their middle half where that is one number.
+
+        Else on average, 0 where they go back and forth.
+        """
         if not self.listed:
             return Fraction(self.shift, len(self.lo))
+        inner = self.lo[len(self.lo) // 4 : -(-3 * len(self.lo) // 4)]
+        steps = {later - low for low, later in pairwise(inner)}
+        if len(steps) == 1:
+            return Fraction(steps.pop())
         seeing = [(u, low) for u, (low, high) in enumerate(zip(self.lo, self.hi, strict=True)) if low <= high]
         if len(seeing) < 2 or any(later < low for (_, low), (_, later) in pairwise(seeing)):
             return Fraction(0)
@@ -137,14 +143,46 @@ def transposed_window(edges: Edges, length: int, kernel: int, stride: int, paddi
 
 def bins(edges: Edges, length_in: int, length: int) -> Edges:
     """Through adaptive pooling: position ``u`` reads ``⌊u·Lin/Lout⌋ … ⌈(u + 1)·Lin/Lout⌉ − 1``."""
-    common = gcd(length_in, length)
-    return compose(
-        edges,
-        length,
-        lambda u: range(u * length_in // length, -(-(u + 1) * length_in // length)),
-        length // common,
-        length_in // common,
+    return taken(
+        edges, length_in, [range(u * length_in // length, -(-(u + 1) * length_in // length)) for u in range(length)]
     )
+
+
+def taken(edges: Edges, length_in: int, reads: Sequence[Collection[int]], exact: bool = True) -> Edges:
+    """Through positions of an axis of `length_in` picked by number, some for each new position.
+
+    Evenly spaced, or from end to end in one direction as the bins of an adaptive pooling, they go on as if the axis
+    did. Otherwise each is listed.
+    """
+    length = len(reads)
+    common = gcd(length_in, length)
+    periods = (
+        [(length // common, length_in // common), (length, length_in)] if _from_end_to_end(reads, length_in) else []
+    )
+    if length > 1 and all(reads):
+        periods.insert(0, (1, min(reads[1]) - min(reads[0])))
+    for period, advance in periods:
+        pairs = zip(reads, reads[period:], strict=False)
+        if all({place + advance for place in one} == set(other) for one, other in pairs):
+            return compose(edges, length, _Repeated(reads[:period], advance), period, advance, exact)
+    return listing([hull(map(edges.at, one)) for one in reads], exact and edges.exact)
+
+
+def _from_end_to_end(reads: Sequence[Collection[int]], length_in: int) -> bool:
+    if not all(reads) or min(reads[0]) != 0 or max(reads[-1]) != length_in - 1:
+        return False
+    return all(min(before) <= min(after) and max(before) <= max(after) for before, after in pairwise(reads))
+
+
+class _Repeated:
+    """Reads of a period, and of all that follow it."""
+
+    def __init__(self, reads: Sequence[Collection[int]], advance: int) -> None:
+        self._reads, self._advance = reads, advance
+
+    def __call__(self, position: int) -> list[int]:
+        turn, unit = divmod(position, len(self._reads))
+        return [place + turn * self._advance for place in self._reads[unit]]
 
 
 def compose(
@@ -191,70 +229,6 @@ def listing(intervals: list[tuple[int, int]], exact: bool = True) -> Edges:
     if len(intervals) > LONGEST:
         return fixed(hull(intervals), exact=False)
     return _reduced(intervals, 0, exact, listed=True)
-
-
-def source_positions(
-    mode: str, ratio: Fraction, centred: bool, between: bool = False
-) -> Callable[[int], Iterable[int]]:
-    """The positions that interpolation reads, also those that it gives no weight.
-
-    `ratio` is input positions for each output position; `centred` aligns pixel centres, otherwise their corners do.
-    Modes: "floor" (nearest), "linear" (2 taps), "cubic" (4 taps). Where a position falls right on a source, all but one
-    tap weigh nothing, and still a NaN in them spreads; with `between` only what has weight counts.
-    Source: torch.nn.functional.interpolate.
-    """
-    half = Fraction(1, 2) if centred else Fraction(0)
-
-    def reads(position: int) -> Iterable[int]:
-        source = (position + half) * ratio
-        if mode == "floor":
-            return (floor(source),)
-        source -= half
-        base = floor(source)
-        if between and source == base:
-            return (base,)
-        return (base, base + 1) if mode == "linear" else range(base - 1, base + 3)
-
-    return reads
-
-
-def rounds_down(mode: str, ratio: Fraction, centred: bool, length: int) -> bool:
-    """Whether single precision puts a position that falls right on a source before it, so that it reads one earlier.
-
-    Torch works with ``float(ratio)``: 7 · 0.142857… may be less than 1.
-    """
-    if ratio.denominator & (ratio.denominator - 1) == 0 and ratio.numerator < 1 << 12:
-        return False
-    scale, half = single(float(ratio)), 0.5 if centred else 0.0
-    first = Fraction(1, 2) if centred else Fraction(0)
-    for position in range(length):
-        source = (position + first) * ratio - (0 if mode == "floor" else first)
-        if source.denominator == 1:
-            found = single(scale * (position + half))
-            if floor(found if mode == "floor" else single(found - half)) < source:
-                return True
-    return False
-
-
-def single(value: float) -> float:
-    """The nearest number of single precision."""
-    rounded: float = _SINGLE.unpack(_SINGLE.pack(value))[0]
-    return rounded
-
-
-_SINGLE = Struct("f")
-
-
-def antialiased_positions(reach: int, ratio: Fraction) -> Callable[[int], Iterable[int]]:
-    """As `source_positions` with the kernel widened by the ratio; `reach` is 1 for linear, 2 for cubic."""
-    support = reach * max(ratio, Fraction(1))
-    half = Fraction(1, 2)
-
-    def reads(position: int) -> Iterable[int]:
-        centre = (position + half) * ratio
-        return range(floor(centre - support + half), ceil(centre + support + half))
-
-    return reads
 
 
 def hull(intervals: Iterable[tuple[int, int]]) -> tuple[int, int]:

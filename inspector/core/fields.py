@@ -12,48 +12,14 @@ from math import lcm
 from msgspec import structs
 
 from inspector.core.alignment import misalignment
-from inspector.core.edges import IDENTITY, LONGEST, Edges, compose, fixed, listing, union
+from inspector.core.edges import IDENTITY, LONGEST, Edges, union
+from inspector.core.picking_tables import joined, settled, through
+from inspector.core.sights import Picked, Seen, Sight, Unknown, Whole, local_of, plain
 from inspector.core.table import FieldAxis, FieldStatus, Number, ReceptiveField, Record
 
 InputAxis = tuple[int, int]
 """Number of the input, and its axis."""
 Shape = tuple[int, ...]
-
-
-class Seen(Record, frozen=True, kw_only=True):
-    """An input axis seen position by position along one dimension of the tensor.
-
-    The position along the axis is ``index // inner % length`` for an index of the dimension: a flattened dimension
-    holds several axes, each with its own `inner`, and none of them is mixed yet.
-    """
-
-    edges: Edges
-    dim: int | None
-    """None: the tensor has no dimension along this axis, all of it sees one interval."""
-    length: int
-    inner: int = 1
-    cropped: bool = False
-    """Positions were left out, so that all of them together need not be the whole axis."""
-
-
-class Whole(Record, frozen=True, kw_only=True):
-    """An input axis seen from end to end."""
-
-    via: str
-    """The path of the module whose operation mixed it."""
-    local: Seen | None = None
-    """What is seen were it not for that operation: a norm or a gate beside the layers' own windows."""
-    wraps: bool = False
-    """Only positions near the border see both ends, since padding wraps round; the others see what `local` says."""
-
-
-class Unknown(Record, frozen=True, kw_only=True):
-    """An input axis that went through an operation without a rule."""
-
-    operation: str
-
-
-Sight = Seen | Whole | Unknown
 
 
 class Field(Record, frozen=True, kw_only=True):
@@ -69,52 +35,22 @@ class Field(Record, frozen=True, kw_only=True):
             axes={axis: _stepped(sight, step) for axis, sight in self.axes.items()}, misaligned=self.misaligned
         )
 
+    def settled(self) -> "Field":
+        """Without tables of picked positions, for what puts positions one behind the other."""
+        return Field(axes={axis: settled(sight) for axis, sight in self.axes.items()}, misaligned=self.misaligned)
+
 
 def _stepped(sight: Sight, step: Callable[[Seen], Sight]) -> Sight:
     if isinstance(sight, Seen):
         return step(sight)
+    if isinstance(sight, Picked):
+        return through(sight, step)
     if isinstance(sight, Unknown) or sight.local is None:
         return sight
-    local = step(sight.local)
+    local = settled(step(sight.local))
     if sight.wraps and isinstance(local, Whole):
         return local
-    return Whole(via=sight.via, local=_local(local), wraps=sight.wraps)
-
-
-def _local(sight: Sight) -> Seen | None:
-    if isinstance(sight, Whole):
-        return sight.local
-    return sight if isinstance(sight, Seen) else None
-
-
-def plain(seen: Seen, size: int) -> Seen:
-    """The same axis with one position for each of the `size` indices of its dimension, whatever was folded into it."""
-    if seen.dim is None or (seen.inner == 1 and seen.length == size):
-        return seen
-    if seen.inner * seen.length == size:
-        edges = compose(seen.edges, size, lambda u: (u // seen.inner,), seen.inner, 1)
-    else:
-        edges = listing([seen.edges.at(index // seen.inner % seen.length) for index in range(size)], seen.edges.exact)
-    return Seen(edges=edges, dim=seen.dim, length=size, cropped=seen.cropped)
-
-
-def mixed(seen: Seen, via: str) -> Sight:
-    """Every output position reads all positions of the axis, and the dimension is gone: a sum, a matrix product."""
-    if seen.dim is None:
-        return seen
-    if seen.length == 1 or seen.cropped:
-        return Seen(edges=fixed(seen.edges.hull(seen.length), seen.edges.exact), dim=None, length=1, cropped=True)
-    return Whole(via=via)
-
-
-def mixed_in_place(seen: Seen, via: str) -> Sight:
-    """Every output position reads all positions of the axis and stays where it is: a norm, a softmax."""
-    total = mixed(seen, via)
-    if isinstance(total, Whole):
-        return Whole(via=via, local=seen)
-    if isinstance(total, Seen) and seen.dim is not None and seen.length > 1:
-        return Seen(edges=total.edges, dim=seen.dim, length=seen.length, inner=seen.inner, cropped=True)
-    return seen
+    return Whole(via=sight.via, local=local_of(local), wraps=sight.wraps)
 
 
 def unknown(fields: Iterable[Field | None], operation: str) -> Field | None:
@@ -136,7 +72,7 @@ def merged(fields: Iterable[Field | None], path: str) -> Field | None:
             former = axes.setdefault(axis, sight)
             if former is sight or former == sight:
                 continue
-            if axis not in misaligned and (found := _out_of_step(_local(former), _local(sight), path)):
+            if axis not in misaligned and (found := _out_of_step(local_of(former), local_of(sight), path)):
                 misaligned = {**misaligned, axis: found}
             axes[axis] = _together(former, sight, path)
         result = Field(axes=axes, misaligned=misaligned)
@@ -171,6 +107,10 @@ def _out_of_step(first: Seen | None, second: Seen | None, path: str) -> str | No
 
 
 def _together(first: Sight, second: Sight, path: str) -> Sight:
+    table = joined(first, second, path) if isinstance(first, Picked) and isinstance(second, Picked) else None
+    if table is not None:
+        return table
+    first, second = settled(first), settled(second)
     if isinstance(first, Unknown) or isinstance(second, Unknown):
         # Whatever the other one saw: together with the whole axis it is the whole axis.
         whole = first if isinstance(first, Whole) else second if isinstance(second, Whole) else None
@@ -181,11 +121,11 @@ def _together(first: Sight, second: Sight, path: str) -> Sight:
     wholes = [sight for sight in (first, second) if isinstance(sight, Whole)]
     wraps = all(sight.wraps for sight in wholes)
     via = next(sight.via for sight in wholes if sight.wraps == wraps)
-    present = [local for local in (_local(first), _local(second)) if local is not None]
+    present = [local for local in (local_of(first), local_of(second)) if local is not None]
     if len(present) < 2:
         return Whole(via=via, local=present[0] if present else None, wraps=wraps)
     both = _seen_together(present[0], present[1], path)
-    return both if wraps and isinstance(both, Whole) else Whole(via=via, local=_local(both), wraps=wraps)
+    return both if wraps and isinstance(both, Whole) else Whole(via=via, local=local_of(both), wraps=wraps)
 
 
 def _seen_together(first: Seen, second: Seen, path: str) -> Seen | Whole:
@@ -235,7 +175,7 @@ class TrackedInputs:
         windowed = set(dims)
         found: dict[int, list[int]] = {}
         for (number, axis), sight in field.axes.items():
-            seen = _local(sight)
+            seen = local_of(settled(sight))
             if number not in self._spatial and seen is not None and seen.dim in windowed:
                 found.setdefault(number, []).append(axis)
         for number, axes in found.items():
@@ -261,7 +201,7 @@ class TrackedInputs:
             return None
         for number in sorted({number for number, _ in field.axes}):
             axes = self.spatial_axes(number)
-            sights = [field.axes[number, axis] for axis in axes if (number, axis) in field.axes]
+            sights = [settled(field.axes[number, axis]) for axis in axes if (number, axis) in field.axes]
             if sights and len(sights) == len(axes):
                 told = _told(sights, [self._shapes[number][axis] for axis in axes], number)
                 misaligned = [field.misaligned[number, axis] for axis in axes if (number, axis) in field.misaligned]
@@ -280,7 +220,7 @@ def _told(sights: list[Sight], lengths: list[int], number: int) -> ReceptiveFiel
     numbers = [
         _numbers(sight.edges, sight.length, exact) if isinstance(sight, Seen) else (size, 0, 0) for sight, size in pairs
     ]
-    local = [_local(sight) for sight in sights] if whole else []
+    local = [local_of(sight) for sight in sights] if whole else []
     sizes = [one.edges.size(one.length) for one in local if one is not None]
     return ReceptiveField(
         status=_status(whole, seen, exact),
@@ -296,7 +236,7 @@ def _told(sights: list[Sight], lengths: list[int], number: int) -> ReceptiveFiel
 
 
 def _axis(sight: Sight, pixels: int) -> FieldAxis:
-    seen, whole = _local(sight), isinstance(sight, Whole)
+    seen, whole = local_of(sight), isinstance(sight, Whole)
     if seen is None:
         return FieldAxis(pixels=pixels, units=1, whole=whole)
     units = 1 if seen.dim is None else seen.length
@@ -327,9 +267,23 @@ def _is_exact(edges: Edges, length: int, pixels: int) -> bool:
 
     The largest has to be one that the border does not cut: not so where units differ and only those by it are large.
     """
-    if not edges.exact or edges.listed or edges.reach(length) != edges.size(length):
+    if not edges.exact or edges.reach(length) != edges.size(length):
         return False
+    if edges.listed:
+        return _cut_by_the_border(edges, length, pixels)
     return len(edges.lo) == 1 or edges.size_inside(length, pixels) in (None, edges.size(length))
+
+
+def _cut_by_the_border(edges: Edges, length: int, pixels: int) -> bool:
+    """Whether each position sees what the border leaves of an interval of one size: start, stride and size tell it."""
+    size, stride, start = edges.size(length), edges.stride, edges.start(length)
+    if stride.denominator != 1 or start.denominator != 1 or len(edges.lo) != length:
+        return False
+    told = (int(start + u * stride) for u in range(length))
+    return all(
+        (max(low, 0), min(low + size, pixels)) == (max(first, 0), min(last + 1, pixels))
+        for low, first, last in zip(told, edges.lo, edges.hi, strict=True)
+    )
 
 
 @lru_cache(4096)

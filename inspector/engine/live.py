@@ -56,6 +56,10 @@ class LiveModel(ABC):
     def trace(self, inputs: list[InputSpec], progress: Progress) -> ModelTable:
         """Work out shapes and receptive fields; without `inputs` the input is worked out too."""
 
+    def traced(self, inputs: list[InputSpec], progress: Progress) -> ModelTable:
+        """The table with the shapes of a pass; of the last one, where that was made on these inputs."""
+        return self.trace(inputs, progress)
+
     @abstractmethod
     def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
         """Run once on real values and measure every row."""

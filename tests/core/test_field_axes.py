@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from inspector.core.edges import IDENTITY, transposed_window, window
 from inspector.core.field_axes import Units, inside, seen_by, sees_everything, window_of
 from inspector.core.field_rules import apply
-from inspector.core.fields import Field, OpCall, Seen, TrackedInputs
+from inspector.core.fields import Field, OpCall, TrackedInputs
+from inspector.core.sights import Seen
 from inspector.core.table import FieldAxis, ReceptiveField
 
 PIXELS = 12

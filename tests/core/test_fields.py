@@ -6,10 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from inspector.core.edges import IDENTITY, Edges
 from inspector.core.field_rules import RULES, apply
-from inspector.core.fields import Field, OpCall, Seen, TrackedInputs, Unknown, Whole, merged, plain
+from inspector.core.fields import Field, OpCall, TrackedInputs, merged
+from inspector.core.picking_tables import settled
+from inspector.core.sights import Picked, Seen, Unknown, Whole, plain
 from inspector.core.table import FieldAxis, ReceptiveField
 
 SHAPE = (2, 3, 4, 6)
@@ -38,7 +41,7 @@ class Carried:
     def check(self) -> None:
         assert self.field is not None
         for axis, coordinate in enumerate(self.coordinates):
-            sight = self.field.axes[0, axis]
+            table, sight = self.field.axes[0, axis], settled(self.field.axes[0, axis])
             assert isinstance(sight, Seen)
             for index in torch.cartesian_prod(*(torch.arange(size) for size in self.shape)).reshape(
                 -1, len(self.shape)
@@ -47,8 +50,19 @@ class Carried:
                 low, high = sight.edges.at(place)
                 at = int(coordinate[tuple(index)])
                 assert low <= at <= high
-                if sight.edges.exact:
+                several = isinstance(table, Picked) and len(table.places) > 1
+                if sight.edges.exact and not several:
                     assert low == at == high
+                if isinstance(table, Picked) and table.axis.edges.exact:
+                    assert read_by(table, index.tolist()) == {at}
+
+
+def read_by(table: Picked, index: list[int]) -> set[int]:
+    """What the element at an index of the tensor reads, where each position of the axis is one pixel."""
+    entry = 0
+    for place in table.places:
+        entry = entry * place.length + index[place.dim] // place.inner % place.length
+    return {table.axis.edges.at(position)[0] for position in table.reads[entry]}
 
 
 def factorisations(total: int, data: st.DataObject) -> list[int]:
@@ -103,6 +117,18 @@ def test_image_to_tokens_and_back_is_followed_without_a_bound() -> None:
     assert carried.field == TrackedInputs([SHAPE], [True]).seed(0)
 
 
+def test_channels_made_of_blocks_by_views_see_what_those_of_a_pixel_unshuffle_see() -> None:
+    tracked = TrackedInputs([SHAPE], [True])
+    carried = Carried()
+    carried.through("view", lambda c: c.reshape(2, 3, 2, 2, 3, 2))
+    carried.through("permute", lambda c: c.permute(0, 1, 3, 5, 2, 4), dims=[0, 1, 3, 5, 2, 4])
+    carried.through("view", lambda c: c.reshape(2, 12, 2, 3))
+    carried.check()
+    call = OpCall(op="pixel_unshuffle", inputs=[(SHAPE, tracked.seed(0))], output_shapes=[(2, 12, 2, 3)])
+    unshuffled = apply(structs.replace(call, settings={"factor": 2}))[0]
+    assert tracked.receptive_field(carried.field) == tracked.receptive_field(unshuffled)
+
+
 def test_joined_parts_keep_their_coordinates() -> None:
     carried = Carried()
     seed = carried.field
@@ -122,6 +148,30 @@ def test_joined_parts_keep_their_coordinates() -> None:
     assert [sight.edges.at(u) for u in range(8)] == [(c, c) for c in torch.cat([torch.arange(4, 6), torch.arange(6)])]
     low, high = sight.edges.at(8)
     assert low > high, "the constant part sees nothing"
+
+
+def test_parts_of_what_sees_everything_keep_their_own_windows_where_they_are_joined() -> None:
+    field = apply(OpCall(op="softmax", inputs=[(SHAPE, TrackedInputs([SHAPE], [True]).seed(0))], output_shapes=[SHAPE],
+                         settings={"dims": [3]}))[0]  # fmt: skip
+    halves = {"items": [(0, 1)] * 3 + [(0, 1)]}, {"items": [(0, 1)] * 3 + [(2, 1)]}
+    shapes = (2, 3, 4, 2), (2, 3, 4, 4)
+    first, second = (
+        apply(OpCall(op="slice", inputs=[(SHAPE, field)], output_shapes=[shape], settings=items))[0]
+        for shape, items in zip(shapes, halves, strict=True)
+    )
+    swapped = [(shapes[1], second), (shapes[0], first)]
+    joined = apply(OpCall(op="cat", inputs=swapped, output_shapes=[SHAPE], settings={"dim": 3}))[0]
+    rolled = apply(
+        OpCall(op="roll", inputs=[(SHAPE, field)], output_shapes=[SHAPE], settings={"dims": [3], "shifts": [-2]})
+    )[0]
+    assert joined is not None
+    assert rolled is not None
+    (here, there) = (one.axes[0, 3] for one in (joined, rolled))
+    assert isinstance(here, Whole)
+    assert isinstance(there, Whole)
+    assert here.local is not None
+    assert there.local is not None
+    assert here.local.edges == there.local.edges
 
 
 def seen(dim: int | None, length: int, edges: Edges = IDENTITY, **more: Any) -> Seen:
@@ -232,7 +282,7 @@ def test_branches_out_of_step_are_told_from_where_they_first_met() -> None:
 
 def test_an_exact_size_is_that_of_a_unit_which_the_border_does_not_cut() -> None:
     statuses = set()
-    for pixels, units in [(19, 5), (19, 9), (20, 7), (23, 9), (31, 4), (32, 8), (37, 11)]:
+    for pixels, units in [(19, 5), (19, 9), (20, 3), (20, 7), (23, 9), (31, 4), (32, 8), (37, 11)]:
         inputs = TrackedInputs([(1, 1, pixels)], [True])
         settings: dict[str, object] = {"kernel": [3], "stride": [1], "padding": [1], "dilation": [1], "axes": 1}
         start, shape = [((1, 1, pixels), inputs.seed(0))], (1, 1, units)

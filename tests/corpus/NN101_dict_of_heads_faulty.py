@@ -1,3 +1,4 @@
+# also: NN801
 import torch.nn as nn
 import torch.nn.functional as F
 

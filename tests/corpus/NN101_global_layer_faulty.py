@@ -1,4 +1,5 @@
 # options: --input image=3x30 --input text=3x12
+# also: NN801
 import torch
 from torch import nn
 

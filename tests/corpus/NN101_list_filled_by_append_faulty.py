@@ -1,3 +1,4 @@
+# also: NN801
 from torch import nn
 
 

@@ -1,4 +1,5 @@
 # options: --input patches=2x16x12
+# also: NN801
 import torch
 from torch import nn
 

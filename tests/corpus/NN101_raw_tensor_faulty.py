@@ -1,3 +1,4 @@
+# also: NN801
 import torch
 from torch import nn
 

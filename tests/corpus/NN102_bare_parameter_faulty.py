@@ -11,6 +11,6 @@ class ClassToken(nn.Module):
         self.head = nn.Linear(width, 5)
 
     def forward(self, patches):
-        token = torch.zeros(len(patches), 1, patches.size(2))
+        token = patches.new_zeros(len(patches), 1, patches.size(2))
         everything = torch.cat([token, self.encoder(patches)], dim=1)
         return self.head(everything.mean(1))

@@ -10,7 +10,7 @@ class Recurrent(nn.Module):
         self.out = nn.Linear(hidden, 2)
 
     def forward(self, sequence):
-        state = torch.zeros(sequence.size(0), self.cell.hidden_size)
+        state = sequence.new_zeros(sequence.size(0), self.cell.hidden_size)
         for step in sequence.unbind(1):
             state = self.cell(step, state)
         return self.out(state)

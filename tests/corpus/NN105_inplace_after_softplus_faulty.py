@@ -9,4 +9,4 @@ class Variance(nn.Module):
 
     def forward(self, x):
         spread = self.net(x).exp()
-        return F.dropout(spread, 0.1, self.training) / spread.clamp_(max=5.0)
+        return F.dropout(spread, 0.1, self.training) / spread.clamp_(max=5.0).sum(1, keepdim=True)

@@ -1,3 +1,4 @@
+# also: NN001
 import torch
 from torch import nn
 

@@ -1,4 +1,5 @@
 # options: --input 2x1x16x16
+# also: NN302
 from torch import nn
 
 

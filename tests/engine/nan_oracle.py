@@ -16,7 +16,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from inspector.core.fields import Field, Seen, Whole
+from inspector.core.fields import Field
+from inspector.core.sights import Seen, Whole
 from inspector.core.table import ReceptiveField
 from inspector.engine.pytorch.field_calls import FieldTracker
 from inspector.engine.pytorch.nested import tensors_in
@@ -40,7 +41,7 @@ class Call:
 
     def hint(self, axis: int) -> Seen | None:
         """Where the tensor has the input axis, by the rules; None where it has no position along it."""
-        sight = self.field.axes.get((0, axis)) if self.field is not None else None
+        sight = self.field.settled().axes.get((0, axis)) if self.field is not None else None
         return sight if isinstance(sight, Seen) else sight.local if isinstance(sight, Whole) else None
 
 
@@ -275,7 +276,7 @@ def _thin_convolution(
 class Verdict:
     """How a call's told field compares with what poison found along all axes that were poisoned.
 
-    With `copies` border units may see pixels near the border which a reflection, say, puts beyond it.
+    With `copies` border units may see pixels near the border where what is read lies beyond it.
     """
 
     def __init__(self, call: Call, copies: bool = False) -> None:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from onnx_graphs import quiet
+from torch import nn
 
 from inspector.core.export import ExportSettings
 from inspector.core.recipe import Recipe, parse_each
@@ -36,6 +38,90 @@ def of_torchvision(name):
     module = models.get_model(name, weights=None, **({"weights_backbone": None} if "lraspp" in name else {})).eval()
     live = TorchModel(Recipe(target="net.py"), Opened(module, name, lambda seed: module))
     return live, parse_each(["2x3x64x64"])
+
+
+class Around(nn.Module):
+    """An operation between two convolutions."""
+
+    def __init__(self, operation, channels):
+        super().__init__()
+        self.before = nn.Conv2d(3, 4, 3, stride=2, padding=1)
+        self.operation = operation
+        self.after = nn.Conv2d(channels, 2, 3, padding=1)
+
+    def forward(self, x):
+        return self.after(self.operation(self.before(x)))
+
+
+class Windows(nn.Module):
+    """The mean of overlapping windows along the rows."""
+
+    def forward(self, x):
+        return x.unfold(2, 3, 2).mean(-1)
+
+
+class Rows(nn.Module):
+    """Some rows in another order."""
+
+    def forward(self, x):
+        return torch.stack([x[:, :, 0], x[:, :, 5], x[:, :, 2]], 2)
+
+
+class Pyramid(nn.Module):
+    """Bins of several sizes, brought back to the size of the image."""
+
+    def forward(self, x):
+        bins = [F.adaptive_avg_pool2d(x, size) for size in (3, 6)]
+        return torch.cat([x, *(F.interpolate(one, x.shape[2:], mode="bilinear") for one in bins)], 1)
+
+
+OPERATIONS = {
+    "uneven bins": (nn.AdaptiveAvgPool2d((4, 5)), 4),
+    "more bins than pixels": (nn.AdaptiveAvgPool2d((17, 2)), 4),
+    "bilinear to odd sizes": (nn.Upsample(size=(21, 33), mode="bilinear"), 4),
+    "blocks to channels": (nn.PixelUnshuffle(2), 16),
+    "windows": (Windows(), 4),
+    "rows": (Rows(), 4),
+    "pyramid": (Pyramid(), 12),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_that_the_exporter_takes_apart_keeps_its_field(tmp_path, name):
+    module = Around(*OPERATIONS[name]).eval()
+    live, specs = (
+        TorchModel(Recipe(target="net.py"), Opened(module, name, lambda seed: module)),
+        parse_each(["1x3x28x36"]),
+    )
+    path = str(tmp_path / "net.onnx")
+    comparison = live.export(ExportSettings(path=path, inputs=specs, verify=True), quiet).comparison
+    found, compared = differences(live, comparison, path)
+    assert found == []
+    assert compared >= 3
+
+
+class Folded(nn.Module):
+    """A convolution of halves of the channels as samples of their own."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 2, 3, padding=1)
+
+    def forward(self, x):
+        batch, _, height, width = x.shape
+        return self.conv(x.reshape(batch * 2, 2, height, width)).reshape(batch, 4, height, width)
+
+
+def test_a_size_that_one_module_works_out_for_another_hides_no_field(tmp_path):
+    """With an open batch the exporter works the number of samples out once, in the first module that needs it."""
+    module = Around(nn.Sequential(Folded(), Folded()), 4).eval()
+    live = TorchModel(Recipe(target="net.py"), Opened(module, "net", lambda seed: module))
+    path, specs = str(tmp_path / "net.onnx"), parse_each(["2x3x28x36"])
+    settings = ExportSettings(path=path, inputs=specs, verify=True, dynamic_batch=True)
+    comparison = live.export(settings, quiet).comparison
+    first = next(row for row in open_onnx(Recipe(target=path)).trace(specs, quiet).rows if row.path == "operation.0")
+    assert len(first.output_shapes) == 2
+    assert differences(live, comparison, path)[0] == []
 
 
 def told(field):

@@ -53,6 +53,7 @@ NETS = {
     "transposed": [conv("x", "a", "w3", strides=[2]), node("ConvTranspose", "a w4", "y", strides=[2], pads=[1, 1])],
     "transposed_same": [node("ConvTranspose", "x w4", "y", strides=[2], auto_pad="SAME_UPPER")],
     "transposed_odd": [node("ConvTranspose", "x w4", "y", strides=[2], output_shape=[2 * WIDTH - 1])],
+    "reflected": [node("Pad", "x pads3", "a", mode="reflect"), node("Conv", "a w7", "y")],
     "pad_and_slice": [
         node("Pad", "x pads", "a"),
         conv("a", "b", "w3", strides=[2]),
@@ -138,6 +139,23 @@ NETS = {
         node("Transpose", "c", "d", perm=[0, 2, 1]),
         conv("d", "y", "w3"),
     ],
+    "uneven_bins": [
+        node("Gather", "x bins", "a", axis=2),
+        node("Where", "in_bin a zero_f", "b"),
+        node("ReduceSum", "b last_one", "c", keepdims=0),
+        conv("c", "y", "w2"),
+    ],
+    "picked_one_by_one_and_added": [
+        node("Transpose", "x", "t", perm=[2, 0, 1]),
+        node("GatherND", "t bin_rows", "a"),
+        node("Transpose", "a", "b", perm=[2, 3, 0, 1]),
+        node("Where", "in_bin b zero_f", "c"),
+        *(node("Gather", f"c place{place}", f"p{place}", axis=3) for place in range(4)),
+        node("Add", "p0 p1", "p01"),
+        node("Add", "p2 p3", "p23"),
+        node("Add", "p01 p23", "d"),
+        conv("d", "y", "w2"),
+    ],
     "compressed": [node("Compress", "x every_other", "a", axis=2), conv("a", "y", "w3")],
     "windowed_transform": [
         node("ReduceSum", "x one", "a", keepdims=0),
@@ -147,6 +165,10 @@ NETS = {
     "split": [helper.make_node("Split", ["x", "parts"], ["a", "b"], axis=2), conv("b", "y", "w3")],
 }  # fmt: skip
 NETS_WITH_BOUNDS = {
+    "tiled": [conv("x", "a", "w3"), node("Tile", "a twice", "y")],
+    "reflected": [node("Pad", "x pads3", "a", mode="reflect"), conv("a", "y", "w2")],
+    "replicated": [conv("x", "a", "w3"), node("Pad", "a pads3", "y", mode="edge")],
+    "replicated_strides": [node("Pad", "x pads3", "a", mode="edge"), conv("a", "y", "w3", strides=[2])],
     "unpooled": [
         helper.make_node("MaxPool", ["x"], ["a", "i"], kernel_shape=[3], strides=[3]),
         node("MaxUnpool", "a i", "y", kernel_shape=[3], strides=[3]),
@@ -206,8 +228,15 @@ NETS_WITH_BOUNDS = {
 OPSETS = {"centre_cropped": 18, "centre_padded": 18, "folded": 18, "resized_alike": 19, "resized_symmetrically": 19}
 OUT_OF_STEP = ("transposed", "nearest", "linear")
 """Their positions start out of step with each other, so that no interval of the largest one's size holds them all."""
+BINS = numpy.minimum(numpy.arange(9)[:, None] * WIDTH // 9 + numpy.arange(4), WIDTH - 1)
+"""Of an adaptive pooling to 9: those of 3 positions are filled up with one of the next."""
+IN_BIN = numpy.arange(9)[:, None] * WIDTH // 9 + numpy.arange(4) < -(-(numpy.arange(9)[:, None] + 1) * WIDTH // 9)
 CONSTANTS = [
+    array("bins", BINS), array("bin_rows", BINS[..., None]), array("in_bin", IN_BIN),
+    array("zero_f", numpy.float32(0)), *(array(f"place{place}", place) for place in range(4)),
     W2, W3, W4, W5, array("pads", [0, 0, 2, 0, 0, 1]), array("one", [1]), array("end", [1000]), array("last", [2]),
+
+    array("pads3", [0, 0, 3, 0, 0, 3]), ones("w7", 2, 2, 7), array("twice", [1, 1, 2]),
     array("zero", [0]), array("two", [2]), array("parts", [7, WIDTH - 7]), ones("none", 0),
     array("fewer", [13]), ones("mix", 2, 2), ones("no", 2), array("tenth", numpy.float32(8)),
     array("before", [-1000]), array("back", [-1]), array("leaps", [-2]),

@@ -9,7 +9,7 @@ Canonical operations and their settings; lists have one entry for each windowed 
   (the one before, for each dimension of the tensor), wraps.
 * `layout`: permute: dims; view; repeat; flip: dims; roll: dims, shifts.
 * `indexing`: slice: items; split: dim, unbind; gather: dim, index_rank; sample; cat, stack: dim; assign: items.
-* `picking`: take: taken, kept; scatter: kept.
+* `picking`: take: taken, kept; where: mask; scatter: kept.
 * `mixing`: linear; matmul; einsum: operands, output; reduce: dims, keepdim; normalise, softmax, norms and
   cumulative: dims.
 * `sequences`: embedding; attention: sequence_dim; rnn: dim.

@@ -6,21 +6,8 @@ from typing import cast
 from inspector.core.edges import NOTHING, bound, fixed, listing, transposed_window, window
 from inspector.core.field_rules.pointwise import placed
 from inspector.core.field_rules.registry import Fields, integer, rule
-from inspector.core.fields import (
-    Field,
-    InputAxis,
-    OpCall,
-    Seen,
-    Shape,
-    Sight,
-    Unknown,
-    Whole,
-    aligned_together,
-    merged,
-    mixed,
-    plain,
-    unknown,
-)
+from inspector.core.fields import Field, InputAxis, OpCall, Shape, aligned_together, merged, unknown
+from inspector.core.sights import Seen, Sight, Unknown, Whole, local_of, mixed, plain
 
 IndexItem = tuple[int, int] | int | None
 """What one entry of ``x[…]`` does: (start, step) of a slice, a position, or None for a new dimension."""
@@ -144,7 +131,8 @@ def sampling(call: OpCall) -> Fields:
 def concatenation(call: OpCall) -> Fields:
     """One after the other along "dim"; axes along other dimensions meet position by position."""
     dim = integer(call, "dim") % len(call.output_shapes[0])
-    parts = [(shape, field) for shape, field in call.inputs if len(shape) == len(call.output_shapes[0])]
+    inputs = [(shape, field.settled() if field else None) for shape, field in call.inputs]
+    parts = [(shape, field) for shape, field in inputs if len(shape) == len(call.output_shapes[0])]
     axes: dict[InputAxis, Sight] = {}
     misaligned: dict[InputAxis, str] = {}
     for axis in sorted({axis for _, field in parts if field for axis in field.axes}):
@@ -164,7 +152,11 @@ def _joined(
         return first
     if len(present) == len(sights) and type(first) is Seen and first.dim != dim and all(s is first for s in present):
         return first
-    along = [sight for sight in present if isinstance(sight, Seen) and sight.dim == dim]
+    beside = [(size, one.local) for size, one in sights if isinstance(one, Whole) and one.local and not one.wraps]
+    if isinstance(first, Whole) and len(beside) == len(sights) and any(local.dim == dim for _, local in beside):
+        return Whole(via=first.via, local=local_of(_joined([*beside], axis, dim, path, misaligned)))
+    single = all(size == 1 for size, _ in sights)
+    along = [s for s in present if isinstance(s, Seen) and (s.dim == dim or (single and s.dim is None))]
     if not along or not all(isinstance(sight, Seen) for sight in present):
         if any(sight.local for sight in present if isinstance(sight, Whole)):
             present = [_without_local_along(sight, dim) for sight in present]
@@ -204,7 +196,7 @@ def stacking(call: OpCall) -> Fields:
     def step(seen: Seen) -> Sight:
         return seen if seen.dim is None or seen.dim < dim else placed(seen, seen.dim + 1)
 
-    parts = [field.each(step) if field else None for _, field in call.inputs]
+    parts = [field.each(step).settled() if field else None for _, field in call.inputs]
     together = merged(parts, call.path)
     if together is None:
         return [None]
@@ -230,7 +222,7 @@ def assignment(call: OpCall) -> Fields:
         return [merged([field, unknown([value], "indexed assignment")], call.path)]
     axes = {
         axis: _assigned(sight, shape, value_shape, items, overlaid=field is not None and axis in field.axes)
-        for axis, sight in value.axes.items()
+        for axis, sight in value.settled().axes.items()
     }
     return [merged([field, Field(axes=axes, misaligned=value.misaligned)], call.path)]
 

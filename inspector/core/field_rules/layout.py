@@ -1,12 +1,15 @@
 """Operations that rearrange dimensions and keep every element: permute, view and what amounts to them, repeat."""
 
+from itertools import product
 from math import prod
 from typing import cast
 
-from inspector.core.edges import bound, compose, fixed, listing, window
+from inspector.core.edges import compose, fixed, listing
 from inspector.core.field_rules.pointwise import placed
 from inspector.core.field_rules.registry import Fields, integers, rule
-from inspector.core.fields import OpCall, Seen, Shape, Sight, Unknown, plain
+from inspector.core.fields import OpCall, Shape
+from inspector.core.picking_tables import picked
+from inspector.core.sights import Picked, Place, Seen, Sight, Unknown, plain
 
 
 @rule("permute")
@@ -44,18 +47,31 @@ def _viewed(seen: Seen, shape: Shape, output: Shape, name: str) -> Sight:
             continue
         if factor % stride == 0:
             return Seen(edges=seen.edges, dim=dim, length=seen.length, inner=factor // stride, cropped=seen.cropped)
-        if stride % factor == 0 and seen.length % (stride // factor) == 0:
-            return _split(seen, dim, stride // factor)
+        cut = _cut(seen, output, factor, name)
+        if cut is not None:
+            return cut
     if (seen.inner, seen.length) != (1, shape[seen.dim]):
         return _viewed(plain(seen, shape[seen.dim]), shape, output, name)
     return Unknown(operation=name)
 
 
-def _split(seen: Seen, dim: int, block: int) -> Seen:
-    """The axis is cut into blocks over two dimensions: along the outer one a position sees at most its block."""
-    length = seen.length // block
-    edges = window(seen.edges, length, block, block, 0, 1)
-    return Seen(edges=bound(edges), dim=dim, length=length, cropped=seen.cropped)
+def _cut(seen: Seen, output: Shape, factor: int, name: str) -> Picked | None:
+    """The axis is cut into blocks over several dimensions; None where the cuts are not between its positions."""
+    places, weights = [], []
+    span = factor * seen.length
+    for dim, size in enumerate(output):
+        stride = prod(output[dim + 1 :])
+        low, high = max(stride, factor), min(stride * size, span)
+        if low >= high:
+            continue
+        if low % min(stride, factor) or high % low:
+            return None
+        places.append(Place(dim=dim, length=high // low, inner=low // stride))
+        weights.append(low // factor)
+    steps = (range(0, weight * place.length, weight) for place, weight in zip(places, weights, strict=True))
+    axis = Seen(edges=seen.edges, dim=seen.dim, length=seen.length, cropped=seen.cropped)
+    reads = [(sum(numbers),) for numbers in product(*steps)]
+    return picked(axis, places, reads, name) if len(reads) == seen.length else None
 
 
 @rule("repeat")
@@ -69,9 +85,10 @@ def repetition(call: OpCall) -> Fields:
     def step(seen: Seen) -> Sight:
         if seen.dim is None:
             return seen
-        times = output[seen.dim + offset] // shape[seen.dim]
-        inner = seen.inner * times if each else seen.inner
-        return Seen(edges=seen.edges, dim=seen.dim + offset, length=seen.length, inner=inner, cropped=seen.cropped)
+        size = output[seen.dim + offset]
+        inner = seen.inner * (size // shape[seen.dim]) if each else seen.inner
+        moved = Seen(edges=seen.edges, dim=seen.dim + offset, length=seen.length, inner=inner, cropped=seen.cropped)
+        return moved if size == shape[seen.dim] else plain(moved, size)
 
     return [field.each(step) if field else None]
 

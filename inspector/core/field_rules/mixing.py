@@ -6,7 +6,8 @@ from typing import cast
 from inspector.core.edges import LONGEST, hull, listing
 from inspector.core.field_rules.pointwise import broadcast, placed
 from inspector.core.field_rules.registry import Fields, integers, rule
-from inspector.core.fields import Field, OpCall, Seen, Sight, merged, mixed, mixed_in_place, plain
+from inspector.core.fields import Field, OpCall, merged
+from inspector.core.sights import Seen, Sight, mixed, mixed_in_place, plain
 
 
 @rule("linear")

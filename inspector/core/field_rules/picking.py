@@ -3,41 +3,65 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from inspector.core.edges import fixed, hull, listing
-from inspector.core.field_rules.pointwise import placed
+from inspector.core.field_rules.pointwise import broadcast, placed
 from inspector.core.field_rules.registry import Fields, rule
-from inspector.core.fields import OpCall, Seen, Sight, Unknown, merged, plain, unknown
+from inspector.core.fields import Field, OpCall, merged, unknown
+from inspector.core.picking_tables import masked, picked
+from inspector.core.sights import Picked, Place, Seen, Sight, Unknown, plain
+from inspector.core.table import Record
 
-Taken = tuple[int | None, Sequence[Sequence[int]]]
-"""The output dimension that tells the positions apart, and for each of its indices those that are read."""
+
+class Table(Record, frozen=True, kw_only=True):
+    """Numbers that some dimensions of an output tell apart, the last of them running fastest."""
+
+    dims: Sequence[int]
+    sizes: Sequence[int]
+    numbers: Sequence[int]
+
+    @property
+    def places(self) -> list[Place]:
+        """What the numbers are indexed by."""
+        return [Place(dim=dim, length=size) for dim, size in zip(self.dims, self.sizes, strict=True)]
 
 
 @rule("take")
 def taking(call: OpCall) -> Fields:
-    """Positions by number: "taken" has a `Taken` for each input dimension read so, "kept" where the others went.
-
-    Where several output dimensions name the positions together, along the one chosen a position sees at most all of
-    those that the others name beside it.
-    """
+    """Positions by number: "taken" has a `Table` for each input dimension read so, "kept" where the others went."""
     shape, field = call.inputs[0]
-    taken = cast(Mapping[int, Taken], call.settings["taken"])
+    taken = cast(Mapping[int, Table], call.settings["taken"])
     kept = cast(Mapping[int, int], call.settings["kept"])
 
     def step(seen: Seen) -> Sight:
         if seen.dim is None or seen.dim not in taken:
             return seen if seen.dim is None else placed(seen, kept[seen.dim])
-        dim, positions = taken[seen.dim]
-        size = shape[seen.dim]
-        edges = plain(seen, size).edges
-        read = [{place % size for place in places} for places in positions]
-        exact = edges.exact and all(len(places) == 1 for places in read)
-        cropped = seen.cropped or len(set().union(*read)) < size
-        intervals = [hull(edges.at(place) for place in places) for places in read]
-        if dim is None:
-            return Seen(edges=fixed(hull(intervals), exact), dim=None, length=1, cropped=cropped)
-        return Seen(edges=listing(intervals, exact), dim=dim, length=len(intervals), cropped=cropped)
+        table, size = taken[seen.dim], shape[seen.dim]
+        return picked(plain(seen, size), table.places, ((number % size,) for number in table.numbers), call.path)
 
     return [field.each(step) if field else None] * len(call.output_shapes)
+
+
+@rule("where")
+def choice(call: OpCall) -> Fields:
+    """The first input where the constant "mask", a `Table`, is not 0, else the second: what a mask hides is not seen.
+
+    An axis that is seen position by position stays as it is: those positions that the mask lets through see as much.
+    """
+    mask = cast(Table, call.settings["mask"])
+    chosen = []
+    for (shape, field), open_where in zip(call.inputs, (True, False), strict=True):
+        flags = [bool(number) is open_where for number in mask.numbers]
+        if field is not None and any(flags):
+            chosen.append(_masked(broadcast(field, shape, call.output_shapes[0]), mask.places, flags))
+    return [merged(chosen, call.path)]
+
+
+def _masked(field: Field | None, over: Sequence[Place], flags: Sequence[bool]) -> Field | None:
+    if field is None:
+        return None
+    axes = {
+        axis: masked(sight, over, flags) if isinstance(sight, Picked) else sight for axis, sight in field.axes.items()
+    }
+    return Field(axes=axes, misaligned=field.misaligned)
 
 
 @rule("scatter")

@@ -2,7 +2,8 @@
 
 from inspector.core.edges import fixed
 from inspector.core.field_rules.registry import Fields, rule
-from inspector.core.fields import Field, OpCall, Seen, Shape, Sight, merged
+from inspector.core.fields import Field, OpCall, Shape, merged
+from inspector.core.sights import Seen, Sight
 
 
 @rule("elementwise", "identity", "expand")

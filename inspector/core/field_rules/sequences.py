@@ -1,7 +1,8 @@
 """Operations on sequences: embedding, attention, recurrent layers."""
 
 from inspector.core.field_rules.registry import Fields, integer, rule
-from inspector.core.fields import Field, OpCall, Seen, Sight, Whole, merged, mixed, mixed_in_place
+from inspector.core.fields import Field, OpCall, merged
+from inspector.core.sights import Seen, Sight, Whole, mixed, mixed_in_place
 
 
 @rule("embedding")
@@ -64,7 +65,7 @@ def mixed_everywhere(field: Field | None, path: str) -> Field | None:
     """All positions of all dimensions mixed: what each element may see of a tensor used as weights or as a state."""
     if field is None:
         return None
-    total = field.each(lambda seen: mixed(seen, path))
+    total = field.each(lambda seen: mixed(seen, path)).settled()
     return Field(
         axes={axis: Whole(via=sight.via) if isinstance(sight, Whole) else sight for axis, sight in total.axes.items()}
     )

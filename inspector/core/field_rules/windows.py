@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable
 from math import gcd, prod
 
-from inspector.core.edges import Edges, bins, bound, compose, transposed_window, window
+from inspector.core.edges import Edges, bins, bound, compose, fixed, transposed_window, window
 from inspector.core.field_rules.registry import Fields, integer, integers, rule
-from inspector.core.fields import Field, OpCall, Seen, Sight, Unknown, mixed, plain
+from inspector.core.fields import Field, OpCall
+from inspector.core.picking_tables import picked
+from inspector.core.sights import Place, Seen, Sight, Unknown, mixed, plain
 
 AlongAxis = Callable[[Edges, int, int], Edges]
 """(edges, number of the windowed axis, output length) to edges."""
@@ -75,12 +77,14 @@ def adaptive_pooling(call: OpCall) -> Fields:
     def step(seen: Seen) -> Sight:
         if seen.dim is None or seen.dim < rank - axes:
             return seen
-        if size_out[seen.dim] == 1:
+        length = size_out[seen.dim]
+        if length == 1:
             return mixed(seen, call.path)
-        if size_in[seen.dim] == size_out[seen.dim]:
+        if size_in[seen.dim] == length:
             return seen
         seen = plain(seen, size_in[seen.dim])
-        length = size_out[seen.dim or 0]
+        if seen.length == 1:
+            return Seen(edges=fixed(seen.edges.at(0), seen.edges.exact), dim=None, length=1, cropped=seen.cropped)
         return Seen(edges=bins(seen.edges, seen.length, length), dim=seen.dim, length=length, cropped=seen.cropped)
 
     field = call.inputs[0][1]
@@ -136,19 +140,16 @@ def folding(call: OpCall) -> Fields:
 
 @rule("windows_of")
 def windows_along(call: OpCall) -> Fields:
-    """``x.unfold(dim, size, step)``: windows along "dim", the position within them becoming the last dimension.
-
-    Which part of its window an element is depends on that last dimension: along "dim" it is at most all of it.
-    """
+    """``x.unfold(dim, size, step)``: windows along "dim", the position within them becoming the last dimension."""
     shape, field = call.inputs[0]
     dim, size, step = (integer(call, name) for name in ("dim", "size", "step"))
+    dim %= len(shape)
+    windows = call.output_shapes[0][dim]
+    places = [Place(dim=dim, length=windows), Place(dim=len(shape), length=size)]
+    reads = [(window * step + place,) for window in range(windows) for place in range(size)]
 
     def through(seen: Seen) -> Sight:
-        if seen.dim is None or seen.dim != dim % len(shape):
-            return seen
-        length = call.output_shapes[0][seen.dim]
-        edges = bound(window(plain(seen, shape[seen.dim]).edges, length, size, step, 0, 1))
-        return Seen(edges=edges, dim=seen.dim, length=length, cropped=True)
+        return picked(plain(seen, shape[dim]), places, reads, call.path) if seen.dim == dim else seen
 
     return [field.each(through) if field else None]
 

@@ -17,7 +17,7 @@ Array = numpy.ndarray[Any, Any]
 GivenValues = Mapping[str, Array]
 """By the name of an input, what it was given."""
 NONE_GIVEN: GivenValues = MappingProxyType({})
-_LARGEST_CONSTANT = 4096
+_LARGEST_CONSTANT = 1 << 20
 _LARGEST_GIVEN = 64
 _RANDOM = {
     "Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike",
@@ -44,6 +44,11 @@ def _is_short_list(value: Any) -> bool:
     return (
         isinstance(value, numpy.ndarray) and value.dtype != object and value.ndim <= 1 and value.size <= _LARGEST_GIVEN
     )
+
+
+def draws(graph: Graph) -> bool:
+    """Whether a node may draw random numbers, in the graph or in a body."""
+    return any(node.standard and node.proto.op_type in _RANDOM for one in graph.walk() for node in one.nodes)
 
 
 class ConstantValues:

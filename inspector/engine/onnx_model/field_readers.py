@@ -63,7 +63,7 @@ def _unpooling(view: NodeView) -> Fields:
     "BitwiseXor Ceil Celu Cos Cosh Div Elu Equal Erf Exp Expand Floor Gelu Greater GreaterOrEqual HardSigmoid "
     "HardSwish Identity IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or PRelu Pow "
     "Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Swish Tan Tanh "
-    "ThresholdedRelu Where Xor"
+    "ThresholdedRelu Xor"
 )
 def _elementwise(view: NodeView) -> Fields:
     count = 1 if view.node.proto.op_type == "Expand" else len(view.node.proto.input)
@@ -140,10 +140,7 @@ def _cumulative(view: NodeView) -> Fields:
 
 @reads("TopK")
 def _sorting(view: NodeView) -> Fields:
-    dim = view.attribute("axis", -1) % len(view.shape(0))
-    kept = view.apply_to("sort", view.operand(0), view.shape(0), dims=[dim])
-    places = [(0, 1)] * len(kept[0])
-    return view.apply("slice", [kept], items=places)
+    return view.apply("reduce", [view.operand(0)], dims=[view.attribute("axis", -1)], keepdim=True)
 
 
 @reads(

@@ -224,12 +224,13 @@ class OnnxModel(LiveModel):
         return origins(self.graph, self._specs_for(inputs, progress), self._device, self.recipe.seed)
 
     def arrays(self) -> Iterator[tuple[str, str, "Array | None"]]:
-        """Of the initializers."""
+        """Of the initializers; None for text."""
         from inspector.engine.arrays import array_of
-        from inspector.engine.onnx_model.torch_values import values_of
+        from inspector.engine.onnx_model.torch_values import dense_values
 
         for tensor in self.table().tensors:
-            yield tensor.key, tensor.dtype, array_of(values_of(self.graph, tensor.key))
+            values = dense_values(self.graph, tensor.key)
+            yield tensor.key, tensor.dtype, None if values is None else array_of(values)
 
     def lines_about(self, path: str) -> list[Source]:
         """None: what a file tells of its code is the line of each node, which findings carry."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 
 from inspector.core.field_rules.indexing import IndexItem
-from inspector.core.field_rules.picking import Taken
+from inspector.core.field_rules.picking import Table
 from inspector.core.field_rules.registry import Fields
 from inspector.engine.onnx_model.field_registry import reads
 from inspector.engine.onnx_model.node_view import NodeView, Operand, UnreadableError
@@ -24,12 +24,12 @@ def _slicing(view: NodeView) -> Fields:
     axes = view.setting("axes", 3, None) or list(range(len(starts)))
     steps = view.setting("steps", 4, None) or [1] * len(starts)
     items: list[IndexItem] = [(0, 1)] * len(shape)
-    backwards: dict[int, Taken] = {}
+    backwards: dict[int, Table] = {}
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         dim = axis % len(shape)
         wanted = range(*slice(start, end, step).indices(shape[dim]))
         if step < 0:
-            backwards[dim] = dim, [(place,) for place in wanted]
+            backwards[dim] = _table(numpy.array(wanted), [dim])
         else:
             items[dim] = wanted.start, step
     turned = tuple(output[dim] if dim in backwards else size for dim, size in enumerate(shape))
@@ -53,7 +53,7 @@ def _gathering(view: NodeView) -> Fields:
         items[dim] = listed[0] if rank == 0 else (listed[0], min(steps, default=1))
         return view.apply("slice", [(shape, field)], items=items)
     kept = {one: one if one < dim else one + rank - 1 for one in range(len(shape)) if one != dim}
-    return view.apply("take", [(shape, field)], taken={dim: _told_apart(wanted, dim)}, kept=kept)
+    return view.apply("take", [(shape, field)], taken={dim: _table(wanted, range(dim, dim + rank))}, kept=kept)
 
 
 @reads("GatherElements")
@@ -65,9 +65,7 @@ def _gathering_elements(view: NodeView) -> Fields:
     alike = all(one == dim or size == indices[one] for one, size in enumerate(shape))
     if wanted is None or not alike:
         return view.apply("gather", [(shape, field), (indices, ids)], dim=dim, index_rank=0)
-    along = dim, _along(wanted, dim)
-    kept = {one: one for one in range(len(shape)) if one != dim}
-    return view.apply("take", [(shape, field)], taken={dim: along}, kept=kept)
+    return [_taken(view, (shape, field), indices, {dim: _table(wanted, range(len(indices)))})[1]]
 
 
 @reads("GatherND")
@@ -79,7 +77,7 @@ def _gathering_blocks(view: NodeView) -> Fields:
     if ids is not None or wanted is None or view.attribute("batch_dims", 0):
         raise UnreadableError
     depth, rank = wanted.shape[-1], wanted.ndim - 1
-    taken = {dim: _told_apart(wanted[..., dim], 0) for dim in range(depth)}
+    taken = {dim: _table(wanted[..., dim], range(rank)) for dim in range(depth)}
     kept = {dim: dim - depth + rank for dim in range(depth, len(shape))}
     return view.apply("take", [(shape, field)], taken=taken, kept=kept)
 
@@ -90,10 +88,9 @@ def _reversal(view: NodeView) -> Fields:
     shape, time = view.shape(0), view.attribute("time_axis", 0)
     if view.operand(1)[1] is not None:
         raise UnreadableError
-    lengths = view.integers(1)
-    places = [{length - 1 - at if at < length else at for length in lengths} for at in range(shape[time])]
-    taken = {time: (time, [sorted(one) for one in places])}
-    return [_taken(view, view.operand(0), view.output(), taken)[1]]
+    at, lengths = numpy.arange(shape[time]), numpy.array(view.integers(1))[:, None]
+    places = numpy.where(at < lengths, lengths - 1 - at, at)
+    return [_taken(view, view.operand(0), view.output(), {time: _table(places, [1 - time, time])})[1]]
 
 
 @reads("Compress")
@@ -102,8 +99,18 @@ def _compression(view: NodeView) -> Fields:
     shape, dim = view.shape(0), view.attribute("axis", 0)
     if not view.given("axis") or view.operand(1)[1] is not None:
         raise UnreadableError
-    kept = [(at,) for at, flag in enumerate(view.integers(1)) if flag]
-    return [_taken(view, view.operand(0), view.output(), {dim % len(shape): (dim % len(shape), kept)})[1]]
+    dim, kept = dim % len(shape), numpy.flatnonzero(view.integers(1))
+    return [_taken(view, view.operand(0), view.output(), {dim: _table(kept, [dim])})[1]]
+
+
+@reads("Where")
+def _choice(view: NodeView) -> Fields:
+    """A constant condition is a mask; what one that was computed hides, only the values tell."""
+    mask = view.array(0) if view.operand(0)[1] is None else None
+    if mask is None:
+        return view.apply("elementwise", view.operands())
+    rank = len(view.output())
+    return view.apply("where", [view.operand(1), view.operand(2)], mask=_table(mask, range(rank - mask.ndim, rank)))
 
 
 @reads("ScatterElements Scatter")
@@ -165,23 +172,17 @@ def _pooling_behind(view: NodeView, slot: int) -> NodeView | None:
     return None
 
 
-def _taken(view: NodeView, operand: Operand, output: Sequence[int], taken: Mapping[int, Taken]) -> Operand:
+def _taken(view: NodeView, operand: Operand, output: Sequence[int], taken: Mapping[int, Table]) -> Operand:
     """Positions taken along some dimensions; all dimensions stay where they are."""
     kept = {dim: dim for dim in range(len(operand[0])) if dim not in taken}
     return view.apply_to("take", operand, tuple(output), taken=taken, kept=kept)
 
 
-def _told_apart(wanted: Indices, first: int) -> Taken:
-    """Which dimension of the indices tells their positions apart best; it is `first` and more in the output."""
-    if wanted.ndim == 0:
-        return None, [(int(wanted),)]
-    choices = [_along(wanted, dim) for dim in range(wanted.ndim)]
-    spread = [sum(max(places) - min(places) for places in choice) for choice in choices]
-    best = spread.index(min(spread))
-    return first + best, choices[best]
-
-
-def _along(wanted: Indices, dim: int) -> list[list[int]]:
-    """For each index of a dimension the positions that are named there."""
-    rows = numpy.moveaxis(wanted, dim, 0).reshape(wanted.shape[dim], -1)
-    return [sorted(set(row.tolist())) for row in rows]
+def _table(wanted: Indices, dims: Sequence[int]) -> Table:
+    """Numbers that lie along `dims` of the output, without those dimensions that make no difference."""
+    for axis in range(wanted.ndim if wanted.size else 0):
+        first = wanted.take([0], axis)
+        wanted = first if (wanted == first).all() else wanted
+    told = [axis for axis, size in enumerate(wanted.shape) if size != 1]
+    sizes = [wanted.shape[axis] for axis in told]
+    return Table(dims=[dims[axis] for axis in told], sizes=sizes, numbers=wanted.reshape(-1).tolist())

@@ -9,7 +9,7 @@ from math import ceil, floor
 
 from inspector.core.edges import compose
 from inspector.core.field_rules.registry import Fields
-from inspector.core.fields import Seen, Sight, plain
+from inspector.core.sights import Seen, Sight, plain
 from inspector.engine.onnx_model.field_registry import reads
 from inspector.engine.onnx_model.node_view import NodeView, UnreadableError
 
@@ -23,6 +23,12 @@ def _resizing(view: NodeView) -> Fields:
     if field is None:
         return [None]
     ratios = _ratios(view, shape, output)
+    mode = _mode_of_torch(view, ratios)
+    if mode is not None:
+        corners = view.attribute("coordinate_transformation_mode", "") == "align_corners"
+        antialias = bool(view.attribute("antialias", 0))
+        settings = {"mode": mode, "align_corners": corners, "antialias": antialias, "ratio": ratios[2:]}
+        return view.apply("interpolate", [(shape, field)], **settings)
     cropping = view.attribute("coordinate_transformation_mode", "") == "tf_crop_and_resize"
 
     def step(seen: Seen) -> Sight:
@@ -35,6 +41,34 @@ def _resizing(view: NodeView) -> Fields:
         return Seen(edges=moved, dim=seen.dim, length=size_out, cropped=seen.cropped)
 
     return [field.each(step)]
+
+
+def _mode_of_torch(view: NodeView, ratios: list[Fraction]) -> str | None:
+    """The mode of torch.nn.functional.interpolate that a node amounts to; None where there is none."""
+    output = view.output()
+    if len(output) < 3 or output[:2] != view.shape(0)[:2] or ratios[:2] != [1, 1]:
+        return None
+    mode, coordinates, rounding = _settings(view)
+    if coordinates == "pytorch_half_pixel" and 1 in output[2:]:
+        return None
+    if mode == "nearest":
+        return _NEAREST.get((coordinates, rounding))
+    return mode if coordinates in ("half_pixel", "pytorch_half_pixel", "align_corners") else None
+
+
+_NEAREST = {
+    ("asymmetric", "floor"): "nearest",
+    ("half_pixel", "round_prefer_ceil"): "nearest-exact",
+    ("pytorch_half_pixel", "round_prefer_ceil"): "nearest-exact",
+}
+
+
+def _settings(view: NodeView) -> tuple[str, str, str]:
+    """Mode, coordinates and rounding; versions before 11, and Upsample, know only "asymmetric" and "floor"."""
+    old = view.node.proto.op_type == "Upsample" or view.opset < 11
+    coordinates = view.attribute("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
+    rounding = view.attribute("nearest_mode", "floor" if old else "round_prefer_floor")
+    return view.attribute("mode", "nearest"), coordinates, rounding
 
 
 def _ratios(view: NodeView, shape: tuple[int, ...], output: tuple[int, ...]) -> list[Fraction]:
@@ -77,14 +111,8 @@ def _region(view: NodeView, dim: int) -> tuple[Fraction, Fraction]:
 def _taps(
     view: NodeView, dim: int, size_in: int, size_out: int, ratio: Fraction
 ) -> tuple[Callable[[int], Iterable[int]], Fraction, bool]:
-    """The positions that a new position reads, how far they advance, and whether that is exact.
-
-    Source: the specification of Resize; versions before 11, and Upsample, know only "asymmetric" and "floor".
-    """
-    old = view.node.proto.op_type == "Upsample" or view.opset < 11
-    coordinates = view.attribute("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
-    rounding = view.attribute("nearest_mode", "floor" if old else "round_prefer_floor")
-    mode = view.attribute("mode", "nearest")
+    """The positions that a new position reads, how far they advance, and whether that is exact."""
+    mode, coordinates, rounding = _settings(view)
     offset = Fraction(0)
     if coordinates == "tf_crop_and_resize":
         start, end = _region(view, dim)

@@ -6,7 +6,16 @@ from math import prod
 
 from msgspec.structs import replace
 
-from inspector.core.table import FormulaLine, ReceptiveField, Row, Source, SymbolicShape, Tensor, multiply_adds
+from inspector.core.table import (
+    FormulaLine,
+    ReceptiveField,
+    Row,
+    Source,
+    SymbolicShape,
+    Tensor,
+    countable,
+    multiply_adds,
+)
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.hyperparameters import hyperparameters
 from inspector.engine.onnx_model.layout import Place
@@ -102,7 +111,8 @@ def rows_of(graph: Graph, tensors: list[Tensor], device: str, name: str, traced:
                 activation_bytes=_newly_made(place.graph, place.first, place.last, known),
                 source=source_line(node) if node else None,
                 formula=known.formulas.get(place.first) if place.single else None,
-                receptive_field=known.fields.get(place.makes[0]) if place.makes else None,
+                # A size worked out in a module and used behind it sees nothing.
+                receptive_field=next((known.fields[name] for name in place.makes if name in known.fields), None),
             )
         )
     return rows
@@ -187,7 +197,7 @@ def _operations(graph: Graph, traced: Traced, first: int, last: int) -> int | No
             if inside is not None and body.node.proto.op_type != "If":
                 return None
             counts += [] if inside is None else [inside]
-    return sum(counts) if counts else None
+    return countable(sum(counts)) if counts else None
 
 
 def _newly_made(graph: Graph, first: int, last: int, known: Traced) -> int | None:
@@ -219,4 +229,4 @@ def _bytes_of(values: list[Value]) -> int | None:
         if value.shape is None or size is None:
             return None
         total += prod(value.shape) * size
-    return total
+    return countable(total)

@@ -1,8 +1,8 @@
 """The tensors of an ONNX graph: its initializers and the values of its Constant nodes.
 
 ONNX does not say what was trained. Here a floating-point initializer is a parameter, unless every node that reads it
-takes it as a setting (a running mean, the scales of a Resize, the bounds of a Clip); so are integers that stand for
-trained numbers, as in quantised models. The rest are buffers.
+takes it as a setting (a running mean, the scales of a Resize, the state an LSTM starts from); so are integers that
+stand for trained numbers, as in quantised models. The rest are buffers.
 """
 
 from math import prod
@@ -23,6 +23,8 @@ _SETTINGS = {
     "DequantizeLinear": {1, 2},
     "Dropout": {1, 2},
     "DynamicQuantizeMatMul": {2, 3},
+    "GRU": {5},
+    "LSTM": {5, 6},
     "MatMulInteger": {2, 3},
     "MatMulIntegerToFloat": {2, 3, 4, 5},
     "MatMulNBits": {2, 3, 4},
@@ -33,11 +35,12 @@ _SETTINGS = {
     "QLinearMatMul": {1, 2, 4, 5, 6, 7},
     "QLinearMul": {1, 2, 4, 5, 6, 7},
     "QuantizeLinear": {1, 2},
+    "RNN": {5},
     "Range": {0, 1, 2},
     "Resize": {1, 2, 3},
     "Upsample": {1},
 }
-"""Inputs, by operator, that hold settings or statistics even where they are floating-point numbers."""
+"""Inputs, by operator, that hold settings, statistics or states even where they are floating-point numbers."""
 _QUANTISED = {
     "ConvInteger": {1},
     "DequantizeLinear": {0},

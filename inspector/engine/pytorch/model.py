@@ -186,6 +186,10 @@ class TorchModel(LiveModel):
         self._table = None
         return self.table()
 
+    def traced(self, inputs: list[InputSpec], progress: Progress) -> ModelTable:
+        known = self._trace.root is not None and (not inputs or inputs == self._trace.specs)
+        return self.table() if known else self.trace(inputs, progress)
+
     def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
         specs = self._forward_specs(inputs, progress)
         arguments = arguments_for(self.module, specs, seed)
@@ -311,26 +315,31 @@ class TorchModel(LiveModel):
         module = self.module
         if has_lazy(module):
             with contextlib.suppress(RequestError):
-                specs = self._forward_specs(inputs, progress)
+                specs = self._specs_of_pass(inputs, progress)
                 module = materialised_copy(module, arguments_for(module, specs, self.recipe.seed), self.recipe.seed)
         return Subject(
             module,
-            lambda: self._forward_specs(inputs, progress),
+            lambda: self._specs_of_pass(inputs, progress),
             self.recipe.seed,
             progress,
             self._modes,
             [str(file)] if file.is_file() else [],
+            lambda: self.traced(inputs, progress).totals.flops,
         )
+
+    def _specs_of_pass(self, inputs: list[InputSpec], progress: Progress) -> list[InputSpec]:
+        self.traced(inputs, progress)
+        return self._forward_specs(inputs, progress)
 
     def activations(self, inputs: list[InputSpec], progress: Progress) -> "Activations":
         from inspector.engine.pytorch.experiments.activations import activations
 
-        return activations(self.subject(inputs, progress))
+        return self.subject(inputs, progress).of(activations)
 
     def origins(self, inputs: list[InputSpec], progress: Progress) -> "Origins":
         from inspector.engine.pytorch.experiments.nonfinite import origins
 
-        return origins(self.subject(inputs, progress))
+        return self.subject(inputs, progress).of(origins)
 
     def arrays(self) -> Iterator[tuple[str, str, Array | None]]:
         inventory = inventory_of(self.module)

@@ -1,6 +1,5 @@
 """Whether a whole model is one affine map of its inputs."""
 
-import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +39,7 @@ def affine_model(subject: Subject) -> AffineModel:
     problem: BaseException | None = None
     for dtype in (torch.float64, torch.float32) if small else (torch.float32,):
         try:
-            model = copy.deepcopy(subject.module).to(dtype) if dtype == torch.float64 else subject.module
+            model = subject.copied().to(dtype) if dtype == torch.float64 else subject.module
             return _measured(subject, model, first, second, dtype)
         except NO_FAILURES:
             raise

@@ -1,7 +1,6 @@
 """How much a bias moves the output beside the weight that it goes with."""
 
 import contextlib
-import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,7 +37,7 @@ def bias_gradients(subject: Subject) -> list[BiasGradient]:
     if sum(parameter.numel() for parameter in subject.module.parameters()) <= LARGEST_COPY:
         with contextlib.suppress(RequestError):
             # In float32 what cancels leaves rounding of a sum over all positions.
-            exact = replace(subject, module=copy.deepcopy(subject.module).double())
+            exact = replace(subject, module=subject.copied().double())
             return _measured(exact, with_tensors(arguments, _in_double))
     return _measured(subject, arguments)
 

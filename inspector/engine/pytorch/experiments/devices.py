@@ -93,12 +93,10 @@ def gpu_pass(subject: Subject) -> GpuPass:
 
 def half_pass(subject: Subject, dtype: torch.dtype = torch.bfloat16) -> HalfPass:
     """A real pass of a copy. Raises RequestError where the model does not run in its own dtype."""
-    import copy
-
     from inspector.engine.pytorch.recording import Recorder
 
     _runs(subject)
-    model = copy.deepcopy(subject.module).to(dtype).eval()
+    model = subject.copied().to(dtype).eval()
 
     def half(tensor: torch.Tensor) -> torch.Tensor:
         return tensor.to(dtype) if tensor.is_floating_point() else tensor

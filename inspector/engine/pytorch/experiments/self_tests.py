@@ -3,7 +3,6 @@
 A Recipe for Training Neural Networks (2019), step 2.
 """
 
-import copy
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -101,7 +100,7 @@ def _trained(subject: Subject, arguments: Arguments, settings: SelfTestSettings,
     """The losses of a copy that is trained on one batch, and what ended it: "steps" or "time"."""
     small = sum(one.numel() for one in subject.module.parameters()) < FEW_PARAMETERS
     with seeded(subject.seed), on_one_thread() if small else nullcontext():
-        model = copy.deepcopy(subject.module)
+        model = subject.copied()
         model.eval()
         for part in model.modules():
             # Normalisations by the batch, and no dropout: what is learned by heart is to be seen.

@@ -1,5 +1,6 @@
 """A module and the inputs that it is put through its experiments with."""
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -10,10 +11,11 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from inspector.core.errors import RequestError
+from inspector.core.errors import NO_FAILURES, RequestError
 from inspector.core.recipe import InputSpec
 from inspector.engine.live import Progress
 from inspector.engine.pytorch.calling import Arguments, call_model
+from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.inputs.arguments import arguments_for
 from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.untouched import modes_kept, untouched
@@ -40,6 +42,8 @@ class Subject:
 
     files: list[str] = field(default_factory=list)
     """The file that the model was made by, where it was one."""
+    operations: Callable[[], int | None] = lambda: None
+    """Floating-point operations of a pass on those inputs, where they are known."""
     _found: dict[Callable[..., Any], Any] = field(default_factory=dict)
 
     def of(self, experiment: "Callable[[Subject], T]") -> T:
@@ -47,8 +51,14 @@ class Subject:
         if experiment not in self._found:
             try:
                 self._found[experiment] = experiment(self)
+            except NO_FAILURES:
+                raise
             except RequestError as problem:
                 self._found[experiment] = problem
+            except Exception as problem:
+                # The model's own code runs in every experiment, and may raise anything anywhere.
+                why = f"{type(problem).__name__} {first_line(problem)}".strip()
+                self._found[experiment] = RequestError(f"the model does not stand the experiment: {why}")
         found = self._found[experiment]
         if isinstance(found, RequestError):
             raise RequestError(str(found))
@@ -71,6 +81,13 @@ class Subject:
         """What the module is called with, drawn anew for another seed; `specs` in the place of its inputs."""
         specs = self.specs if specs is None else specs
         return arguments_for(self.module, specs, self.seed if seed is None else seed)
+
+    def copied(self) -> nn.Module:
+        """A copy of the module. Raises RequestError where it cannot be copied."""
+        try:
+            return copy.deepcopy(self.module)
+        except Exception as problem:
+            raise RequestError(f"the model cannot be copied: {first_line(problem)}") from problem
 
     def run(
         self,
