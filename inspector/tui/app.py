@@ -454,7 +454,7 @@ class NNInspectApp(App[int]):
         pass waits, the keys that step through one do what they do otherwise.
         """
         if action == "do_at_stop":
-            return self.stepping.waits and not self.screen.is_modal
+            return self.stepping.is_on and not self.screen.is_modal
         return action != "do" or not self.screen.is_modal
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:

@@ -32,7 +32,7 @@ class KeyLine(Widget):
 
     def _wanted(self) -> list[Action]:
         """The actions to show, the most important first; while a pass waits those that step through it."""
-        if cast("NNInspectApp", self.app).stepping.waits:
+        if cast("NNInspectApp", self.app).stepping.is_on:
             return [action for action in STEP_ACTIONS if action.in_stop_footer]
         return [action for action in APP_ACTIONS if action.in_footer]
 

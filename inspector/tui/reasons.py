@@ -21,12 +21,12 @@ def nothing_open(app: NNInspectApp) -> str:
 def nothing_open_or_waiting(app: NNInspectApp) -> str:
     """Beside a pass that waits nothing else runs in the model."""
     waiting = "a forward pass waits at a stop; E, End the pass, ends it"
-    return nothing_open(app) or (waiting if app.stepping.waits else "")
+    return nothing_open(app) or (waiting if app.stepping.is_on else "")
 
 
 def no_stop(app: NNInspectApp) -> str:
     """A pass has to wait to go on."""
-    return nothing_open(app) or ("" if app.stepping.waits else "no pass is stepped through; S begins one")
+    return nothing_open(app) or ("" if app.stepping.is_on else "no pass is stepped through; S begins one")
 
 
 def nothing_to_evaluate_in(app: NNInspectApp) -> str:

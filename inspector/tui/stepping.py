@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,9 @@ class Stepping:
         """How the last pass began; without its breakpoints."""
         self.breakpoints: list[str] = []
         """As typed; those of every pass."""
+        self._one_by_one = asyncio.Lock()
+        """What is asked of the pass, in the order of the keys: each depends on where the one before came to."""
+        self._starting = 0
         self._marked: frozenset[int] = frozenset()
         self._marked_in: ModelTable | None = None
         """The table whose rows are marked; None where they are to be found anew."""
@@ -74,6 +78,11 @@ class Stepping:
     def waits(self) -> bool:
         """A pass waits at a stop."""
         return self.stop is not None
+
+    @property
+    def is_on(self) -> bool:
+        """A pass waits, or one is on its way to its first stop; keys that step are taken already."""
+        return self.waits or bool(self._starting)
 
     def start(self, settings: StepSettings | None = None) -> None:
         """Begin a pass, with the inputs of the other passes unless `settings` say else."""
@@ -149,12 +158,21 @@ class Stepping:
         self._app.conversation.spawn(work)
 
     async def _arrive(self, request: StartStepping | Step | ChangeAtStop, doing: str) -> None:
-        """Ask, and show where the pass waits then."""
-        report = await self._app.conversation.ask(request, doing)
-        if report is not None:
-            self._show_report(report)
-        else:
-            await self._look_again()
+        """Ask, and show where the pass waits then; of a pass that is over meanwhile nothing is asked."""
+        starting = isinstance(request, StartStepping)
+        self._starting += starting
+        try:
+            async with self._one_by_one:
+                if not starting and not self.waits:
+                    return
+                report = await self._app.conversation.ask(request, doing)
+                if report is not None:
+                    self._show_report(report)
+                else:
+                    await self._look_again()
+        finally:
+            self._starting -= starting
+            self._app.show_stepping()
 
     async def _to_failure(self) -> None:
         await self._arrive(StartStepping(settings=self.settings), "running to the failure")
@@ -162,22 +180,23 @@ class Stepping:
             self._app.say("this pass did not fail; with real values forward runs to its end", "$text-warning")
 
     async def _evaluate(self, expression: str) -> None:
-        if self.now is None:
-            return
-        asked = self.now
-        request = Evaluate(expression=expression, frame=asked.frame)
-        found = await self._app.conversation.ask(request, f"evaluating {expression}", tell=False)
-        result: Evaluation | Refused
-        if found is not None:
-            result = found
-        elif isinstance(self._app.conversation.refusal, RequestError):
-            result = Refused(expression=expression, why=str(self._app.conversation.refusal))
-        else:
-            await self._look_again()
-            return
-        if self.now is asked:
-            self.now = replace(asked, evaluated=(result, *asked.evaluated))
-            self._app.look()
+        async with self._one_by_one:
+            if self.now is None or self.stop is None:
+                return
+            request = Evaluate(expression=expression, frame=self.now.frame)
+            found = await self._app.conversation.ask(request, f"evaluating {expression}", tell=False)
+            refusal = self._app.conversation.refusal
+            result: Evaluation | Refused
+            if found is not None:
+                result = found
+            elif isinstance(refusal, RequestError):
+                result = Refused(expression=expression, why=str(refusal))
+            else:
+                await self._look_again()
+                return
+            if self.now is not None:
+                self.now = replace(self.now, evaluated=(result, *self.now.evaluated))
+                self._app.look()
 
     async def _look_again(self) -> None:
         """Where the pass waits after something was refused, cancelled or lost."""

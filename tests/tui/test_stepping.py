@@ -74,6 +74,19 @@ async def test_the_keys_of_debuggers_step_while_a_pass_waits(keys, command):
         assert commands(ui.client) == [command]
 
 
+async def test_keys_are_taken_in_their_order_while_the_pass_is_still_on_its_way():
+    async with session() as ui:
+        ui.client.gate.clear()
+        for key in ("S", "i", "o", "o", "o"):
+            await ui.pilot.press(key)
+        ui.client.gate.set()
+        await settle(ui.app, ui.pilot)
+        # The third step ran to the end; behind it there is nothing to step through.
+        assert commands(ui.client) == ["into", "over", "over"]
+        assert not ui.app.screen.is_modal
+        assert "the pass ran to its end" in ui.text
+
+
 async def test_letters_do_what_they_did_before_once_the_pass_is_over():
     async with session() as ui:
         await ui.press("S", "E", "down")
