@@ -131,7 +131,7 @@ class Tick(Checkbox):
 
     def __init__(self, label: str, value: bool, *, id: str) -> None:
         self.BUTTON_INNER = "X" if value else " "
-        super().__init__(label, value, id=id, compact=True)
+        super().__init__(Content(printable(label)), value, id=id, compact=True)
 
     def watch_value(self) -> None:
         """Show the mark, or none."""

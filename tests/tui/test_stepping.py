@@ -252,6 +252,16 @@ async def test_breakpoints_are_typed_and_removed_in_a_dialog():
         assert marked(ui.text) == ["fc"]
 
 
+async def test_breakpoints_in_the_dialog_are_never_markup():
+    async with session() as ui:
+        ui.app.stepping.set_breakpoints(["shape[-1] == 400", "type:x[/]", "type:[bold]"])
+        text = await ui.press("shift+f9")
+        for one in ui.app.stepping.breakpoints:
+            assert one in text
+        await ui.press("escape")
+        assert len(ui.app.stepping.breakpoints) == 3
+
+
 async def test_an_output_is_changed_in_a_dialog():
     async with session(size=(160, 45)) as ui:
         await waiting_at_conv1(ui)
