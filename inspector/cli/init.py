@@ -31,6 +31,7 @@ from inspector.worker.protocol import Apply, Open, Save, Trace
     metavar="OUT",
     help="Where the state_dict goes: .pt, .params, .safetensors …; of an ONNX model the whole: .onnx.",
 )
+@click.option("--frozen", is_flag=True, help="Also parameters that require no gradient, by a pattern too.")
 @click.option("--external-data", is_flag=True, help="An ONNX model's weights into OUT.data; always so over 2 GB.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT where it exists.")
 @options.as_json
@@ -39,13 +40,14 @@ def command(
     rules: tuple[str, ...],
     output: str,
     overwrite: bool,
+    frozen: bool,
     external_data: bool,
     worker: str | None,
     **opening: Any,
 ) -> int:
     """Re-initialise parameters by rules, in order, and save the state_dict."""
     recipe = options.recipe_from(opening)
-    edits = [_edit(rule, later_seed(recipe.seed, number)) for number, rule in enumerate(rules)]
+    edits = [_edit(rule, later_seed(recipe.seed, number), frozen) for number, rule in enumerate(rules)]
 
     async def talk(client: Client) -> tuple[list[EditReport], SaveReport]:
         table = await client.request(Open(recipe=recipe))
@@ -67,8 +69,8 @@ def command(
     return ExitStatus.DONE
 
 
-def _edit(rule: str, seed: int) -> Edit:
+def _edit(rule: str, seed: int, frozen: bool) -> Edit:
     pattern, equals, initialiser = rule.partition("=")
     if not (equals and pattern.strip() and initialiser.strip()):
         raise RequestError(f"--rule {rule!r} is not a rule: write PATTERN=INITIALISER, for example '*.bias=zeros_'")
-    return Edit(action="initialise", where=pattern.strip(), argument=initialiser.strip(), seed=seed)
+    return Edit(action="initialise", where=pattern.strip(), argument=initialiser.strip(), seed=seed, frozen=frozen)

@@ -187,6 +187,9 @@ class InitTarget(Record, frozen=True, kw_only=True):
     effective_fan_in: float | None
     effective_fan_out: float | None
     gain: float | None
+    follows: str | None = None
+    """What takes the layer's output and the gain that suits it: ``GELU → nonlinearity=gelu, gain 1.468``; None where
+    no pass was recorded, or neither an activation nor a normalisation follows."""
     explanation: str
     """The formula with this tensor's numbers: ``bound = gain·√(3/fan_in) = …``."""
     tied_to: list[str]

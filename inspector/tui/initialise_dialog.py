@@ -158,9 +158,11 @@ def _target(page: Page, target: InitTarget) -> None:
         page.fact("fans", f"in {target.fan_in}, out {target.fan_out}")
         if (target.effective_fan_in, target.effective_fan_out) != (target.fan_in, target.fan_out):
             effective = f"in {wording.number(target.effective_fan_in)}, out {wording.number(target.effective_fan_out)}"
-            page.fact("effective", f"{effective}: what one unit really sums over", WARNING)
+            page.fact("effective", f"{effective}: what the layer really sums", WARNING)
     if target.gain is not None:
         page.fact("gain", wording.number(target.gain))
+    if target.follows is not None:
+        page.fact("follows", target.follows)
     if target.explanation:
         page.fact("formula", target.explanation, CODE)
     if target.tied_to:

@@ -117,9 +117,9 @@ def _draw_parts(call: InitialiserCall, shape: list[int], layout: Layout, seed: i
     """Each of the weights that a tensor holds by itself: a recurrent layer's gates, a batch's matrices."""
     part = layout.part(shape)
     count = prod(shape[: layout.stacked]) * layout.gates
-    turned = layout.kind == "input_first" and len(part) == 2
+    own = structs.replace(layout, stacked=0, gates=1)
     parts = [
-        draw(call, part, tensor_seed(seed, number), double=dtype == torch.float64, input_first=turned)
+        draw(call, part, tensor_seed(seed, number), double=dtype == torch.float64, layout=own)
         for number in range(count)
     ]
     return torch.stack(parts).reshape(shape) if parts else torch.empty(shape)

@@ -15,31 +15,38 @@ from inspector.core.table import Row, Tensor
 from inspector.engine.initialising import draw, fits, tensor_seed
 from inspector.engine.live import Undo
 from inspector.engine.numbers import value_of
+from inspector.engine.pytorch.followers import followers, follows
 from inspector.engine.pytorch.layer_defaults import LayerDefaults, source_of
 from inspector.engine.pytorch.places import holdings_of, identity, places_of
+from inspector.engine.pytorch.recording import CallRecord
 from inspector.engine.pytorch.slots import Slot, closed_because, layout_of, slots_of
 from inspector.engine.statistics import statistics
 
 FILLS = ("constant_", "ones_", "zeros_")
+FROZEN = "frozen: it requires no gradient; name its key, or ask for frozen ones too"
 Skipped = list[tuple[str, str]]
 
 
-def preview(model: nn.Module, edit: Edit, tensors: list[Tensor], rows: list[Row]) -> InitPreview:
-    """What an `initialise` edit would do; the model is not changed.
+def preview(
+    model: nn.Module, edit: Edit, tensors: list[Tensor], rows: list[Row], root: CallRecord | None = None
+) -> InitPreview:
+    """What an `initialise` edit would do; the model is not changed. `root` is the pass that was recorded last.
 
     Raises RequestError where the selector or the initialiser is wrong, or no tensor selected can be initialised.
     """
     call = parse_initialiser(edit.argument)
     plan, skipped = _plan(model, edit, call, tensors, rows)
-    trainable = {tensor.key: tensor.trainable or tensor.kind == "buffer" for tensor in tensors}
+    frozen = {tensor.key for tensor in tensors if _frozen(tensor)}
     targets = []
+    paths = {id(place.module): place.path for place in reversed(places_of(model))}
+    behind = followers(root, {paths[id(slot.owner)] for slot, _ in plan})
     for slot, drawn in plan:
         try:
             after = slot.try_on(drawn)
         except Exception as problem:  # the user's own parametrization
             skipped.append((slot.key, _refused_inverse(problem)))
             continue
-        targets.append(_target(slot, call, drawn, after, trainable.get(slot.key, True)))
+        targets.append(_target(slot, call, drawn, after, slot.key in frozen, behind.get(paths[id(slot.owner)])))
     _some(targets, skipped, edit)
     return InitPreview(where=edit.where, initialiser=str(call), seed=edit.seed, targets=targets, skipped=skipped)
 
@@ -118,7 +125,11 @@ def _plan(
     slots, skipped = slots_of(model, selected)
     defaults = LayerDefaults(edit.seed)
     plan = []
+    known = {tensor.key: tensor for tensor in tensors}
     for slot in slots:
+        if _frozen(known[slot.key]) and not (edit.frozen or edit.where in known):
+            skipped.append((slot.key, FROZEN))
+            continue
         drawn = defaults.values(slot) if layer_default else _draw(slot, call, edit.seed)
         if isinstance(drawn, str):
             skipped.append((slot.key, drawn))
@@ -126,6 +137,11 @@ def _plan(
             plan.append((slot, drawn))
     _some(plan, skipped, edit)
     return plan, skipped
+
+
+def _frozen(tensor: Tensor) -> bool:
+    floating = tensor.dtype.startswith(("float", "bfloat", "complex"))
+    return tensor.kind == "parameter" and floating and not tensor.trainable
 
 
 def _draw(slot: Slot, call: InitialiserCall, seed: int) -> torch.Tensor | str:
@@ -141,7 +157,8 @@ def _draw(slot: Slot, call: InitialiserCall, seed: int) -> torch.Tensor | str:
         value = call.value("val") if call.name == "constant_" else float(call.name == "ones_")
         if not dtype.is_complex and torch.tensor(value, dtype=torch.float64).to(dtype).item() != value:
             return f"{name} cannot hold {value:g}"
-    drawn = draw(call, shape, tensor_seed(seed, slot.position), double=dtype in (torch.float64, torch.complex128))
+    double = dtype in (torch.float64, torch.complex128)
+    drawn = draw(call, shape, tensor_seed(seed, slot.position), double=double, layout=layout_of(slot))
     if dtype.is_floating_point and not fits(drawn, dtype):
         return f"{name} cannot hold values this large"
     row = padding_row(slot)
@@ -158,7 +175,9 @@ def padding_row(slot: Slot) -> int | None:
     return None
 
 
-def _target(slot: Slot, call: InitialiserCall, drawn: torch.Tensor, after: torch.Tensor, trainable: bool) -> InitTarget:
+def _target(
+    slot: Slot, call: InitialiserCall, drawn: torch.Tensor, after: torch.Tensor, frozen: bool, follower: str | None
+) -> InitTarget:
     shape, layout = list(slot.like.shape), layout_of(slot)
     counted, effective = fans(shape, layout), effective_fans(shape, layout)
     row = padding_row(slot)
@@ -169,7 +188,7 @@ def _target(slot: Slot, call: InitialiserCall, drawn: torch.Tensor, after: torch
         if slot.note and not torch.allclose(after.double(), drawn.to(after).double(), rtol=1e-3, atol=1e-6)
         else "",
         "" if row is None else f"row {row} (padding_idx) stays 0",
-        "" if trainable else "frozen: requires_grad is False, but its values change",
+        "frozen: requires_grad is False, but its values change" if frozen else "",
     ]
     return InitTarget(
         key=slot.key,
@@ -180,6 +199,7 @@ def _target(slot: Slot, call: InitialiserCall, drawn: torch.Tensor, after: torch
         effective_fan_in=effective[0] if effective else None,
         effective_fan_out=effective[1] if effective else None,
         gain=gain_of(call),
+        follows=follows(follower) if follower is not None and counted is not None else None,
         explanation="; ".join(remark for remark in remarks if remark),
         tied_to=slot.tied_to,
         before=statistics(slot.read()),

@@ -331,7 +331,7 @@ class TorchModel(LiveModel):
 
     def preview(self, edit: Edit) -> InitPreview:
         table = self.table()
-        return editing.preview(self.module, edit, table.tensors, table.rows)
+        return editing.preview(self.module, edit, table.tensors, table.rows, self._trace.root)
 
     def what_if(self, proposal: Proposal, progress: Progress) -> WhatIfReport:
         if self._trace.root is None:
