@@ -41,6 +41,14 @@ _PLAIN: dict[str, Callable[[float], float]] = {
     "hardswish": lambda x: x * min(max(x + 3, 0.0), 6.0) / 6,
     "relu6": lambda x: min(max(x, 0.0), 6.0),
 }
+_WITH_A_GAIN_OF_TORCH: dict[str, Callable[[float], float]] = {
+    "linear": lambda x: x,
+    "relu": lambda x: max(x, 0.0),
+    "leaky_relu": lambda x: x if x > 0 else 0.01 * x,
+    "tanh": math.tanh,
+    "sigmoid": _sigmoid,
+    "selu": lambda x: 1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * math.expm1(x)),
+}
 _GATES: dict[str, Callable[[float], float]] = {
     "glu": _sigmoid,
     "reglu": lambda x: max(x, 0.0),
@@ -48,6 +56,7 @@ _GATES: dict[str, Callable[[float], float]] = {
     "swiglu": lambda x: x * _sigmoid(x),
 }
 """Of two halves of a layer's output, the function of the one that multiplies the other."""
+_FUNCTIONS = _PLAIN | _WITH_A_GAIN_OF_TORCH
 ACTIVATIONS = (*_PLAIN, *_GATES)
 """The activations with a gain of ours."""
 
@@ -63,9 +72,12 @@ def moment_gain(activation: str) -> float:
 
 
 def second_moment(activation: str, scale: float) -> float:
-    """E[f(scale·z)²] for z ~ N(0, 1), times scale² where f gates another half of the layer's output."""
+    """E[f(scale·z)²] for z ~ N(0, 1), times scale² where f gates another half of the layer's output.
+
+    Also of the activations that torch has a gain for: relu, leaky_relu (slope 0.01), tanh, sigmoid, selu.
+    """
     gating = activation in _GATES
-    function = _GATES[activation] if gating else _PLAIN[activation]
+    function = _GATES[activation] if gating else _FUNCTIONS[activation]
     width = 2 * WIDEST / STEPS
     total = 0.0
     for step in range(STEPS + 1):

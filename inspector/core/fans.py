@@ -98,6 +98,20 @@ def orthogonal_blocks(call: InitialiserCall, layout: Layout) -> int:
     return layout.groups * layout.blocks
 
 
+def predicted_scale(shape: Sequence[int], layout: Layout, second_moment: float) -> tuple[float | None, float | None]:
+    """What the layer multiplies the root mean square by, forward and backward: √fan·rms(w), borders left aside.
+
+    For a tensor of that shape whose values have that mean square, inputs and gradients independent around 0. What is
+    looked up has the scale of the values themselves; None below two axes.
+    """
+    if layout.kind == "lookup":
+        return math.sqrt(second_moment), None
+    effective = effective_fans(shape, layout)
+    if effective is None:
+        return None, None
+    return math.sqrt(effective[0] * second_moment), math.sqrt(effective[1] * second_moment)
+
+
 def gain(nonlinearity: str, a: float = 0.01) -> float:
     """The gain that `torch.nn.init.calculate_gain` recommends, or ours; `a` is the slope of leaky_relu."""
     if nonlinearity in ACTIVATIONS:

@@ -114,8 +114,8 @@ class LiveModel(ABC):
         """The source of the `forward` of the module at `path`; of the function around `line` where it is elsewhere."""
 
     @abstractmethod
-    def preview(self, edit: Edit) -> InitPreview:
-        """What an `initialise` edit would do, without doing it."""
+    def preview(self, edit: Edit, measuring: Progress | None = None) -> InitPreview:
+        """What an `initialise` edit would do, without doing it; with `measuring` to the signal too, by trial passes."""
 
     @abstractmethod
     def what_if(self, proposal: Proposal, progress: Progress) -> WhatIfReport:

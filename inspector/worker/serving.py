@@ -98,8 +98,8 @@ class Server:
                 return model.picture(settings)
             case protocol.SourceOf(path=path, line=line):
                 return model.source(path, line)
-            case protocol.Preview(edit=edit):
-                return model.preview(edit)
+            case protocol.Preview(edit=edit, measured=measured):
+                return model.preview(edit, progress if measured else None)
             case protocol.WhatIf(proposal=proposal):
                 return model.what_if(proposal, progress)
             case protocol.Apply(edit=edit):

@@ -335,3 +335,17 @@ def test_a_models_folder_is_left_as_it_was(folder: Path) -> None:
     for command in ("summary", "forward", "keys"):
         nninspect(folder, command, "m.py", "--weights", "fits.pt")
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def test_init_preview_shows_prediction_and_measurement_and_writes_nothing(folder: Path) -> None:
+    rules = ["--rule", "fc.weight=normal_(std=0.5)", "--rule", "fc.bias=constant_(2)", "--preview"]
+    before = sorted(path.name for path in folder.iterdir())
+    weight, bias = (one["targets"][0] for one in document(folder, "init", "m.py", *rules)["preview"])
+    assert weight["forward"] == pytest.approx(3**0.5 * 0.5, rel=0.5)
+    assert weight["scale_after"]["forward"] == pytest.approx(weight["forward"], rel=0.3)
+    assert bias["scale_before"]["output_std"] == pytest.approx(weight["scale_after"]["output_std"])
+    text = nninspect(folder, "init", "m.py", *rules).stdout
+    assert "fc.weight" in text
+    assert "predicted" in text
+    assert sorted(path.name for path in folder.iterdir() if path.name != "__pycache__") == before
+    assert "--preview" in nninspect(folder, "init", "m.py", *rules[:2], status=2).stderr

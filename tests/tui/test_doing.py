@@ -85,6 +85,18 @@ async def test_the_preview_follows_the_parameters_and_a_wrong_one_is_explained()
         assert ui.client.asked_for(protocol.Preview)[-1].edit.argument == "sparse_(sparsity=0.25, std=0.01)"
 
 
+async def test_what_it_does_to_the_signal_is_measured_where_that_is_ticked():
+    async with session() as ui:
+        await ui.press("down", "i")
+        assert "×1.41 predicted" in ui.text
+        assert not ui.client.asked_for(protocol.Preview)[-1].measured
+        ui.app.screen.query_one("#measured").value = True
+        await ui.press("shift+tab")
+        assert ui.client.asked_for(protocol.Preview)[-1].measured
+        assert "×1.41 predicted, ×0.58 | ×1.4 measured" in ui.text
+        assert "std 0.3 | 0.7" in ui.text
+
+
 async def test_undo_and_redo_are_dimmed_until_there_is_something():
     async with session() as ui:
         await ui.press("u", "ctrl+r")

@@ -10,7 +10,7 @@ from onnx import TensorProto
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
-from inspector.core.fans import Layout, effective_fans, explain, fans, gain_of
+from inspector.core.fans import Layout, effective_fans, explain, fans, gain_of, predicted_scale
 from inspector.core.initialisers import InitialiserCall, parse_initialiser, refusal
 from inspector.core.results import InitPreview, InitTarget
 from inspector.core.selectors import parse_selector, select
@@ -179,6 +179,8 @@ def _target(graph: Graph, drawn: _Drawn, call: InitialiserCall) -> InitTarget:
     tensor, shape = drawn.tensor, drawn.tensor.shape or []
     counted = fans(shape, drawn.layout)
     effective = effective_fans(shape, drawn.layout)
+    mean_square = float(drawn.values.double().square().mean())
+    forward, backward = predicted_scale(shape, drawn.layout, mean_square)
     return InitTarget(
         key=tensor.key,
         shape=shape,
@@ -192,6 +194,8 @@ def _target(graph: Graph, drawn: _Drawn, call: InitialiserCall) -> InitTarget:
         tied_to=tensor.tied_to,
         before=statistics(values_of(graph, tensor.key)),
         after=statistics(drawn.values),
+        forward=forward,
+        backward=backward,
     )
 
 

@@ -1,13 +1,15 @@
 """Edits of a PyTorch model's values: initialising tensors and setting single elements."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import nn
 
+from inspector.core.activation_gains import second_moment
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
-from inspector.core.fans import effective_fans, explain, fans, gain_of
+from inspector.core.fans import effective_fans, explain, fans, gain_of, predicted_scale
 from inspector.core.initialisers import InitialiserCall, parse_initialiser, refusal
 from inspector.core.results import InitPreview, InitTarget
 from inspector.core.selectors import parse_selector, select
@@ -15,7 +17,7 @@ from inspector.core.table import Row, Tensor
 from inspector.engine.initialising import draw, fits, tensor_seed
 from inspector.engine.live import Undo
 from inspector.engine.numbers import value_of
-from inspector.engine.pytorch.followers import followers, follows
+from inspector.engine.pytorch.followers import followers, follows, nonlinearity_of
 from inspector.engine.pytorch.layer_defaults import LayerDefaults, source_of
 from inspector.engine.pytorch.places import holdings_of, identity, places_of
 from inspector.engine.pytorch.recording import CallRecord
@@ -179,6 +181,8 @@ def _target(
     slot: Slot, call: InitialiserCall, drawn: torch.Tensor, after: torch.Tensor, frozen: bool, follower: str | None
 ) -> InitTarget:
     shape, layout = list(slot.like.shape), layout_of(slot)
+    forward, backward = predicted_scale(shape, layout, mean_square(after))
+    nonlinearity = nonlinearity_of(follower) if follower is not None else None
     counted, effective = fans(shape, layout), effective_fans(shape, layout)
     row = padding_row(slot)
     remarks = [
@@ -204,7 +208,15 @@ def _target(
         tied_to=slot.tied_to,
         before=statistics(slot.read()),
         after=statistics(after),
+        forward=forward,
+        backward=backward,
+        behind=math.sqrt(second_moment(nonlinearity, forward)) if nonlinearity and forward is not None else None,
     )
+
+
+def mean_square(values: torch.Tensor) -> float:
+    """Of the elements of a tensor of numbers."""
+    return float(values.detach().abs().double().square().mean())
 
 
 def _restore(slot: Slot, former: list[torch.Tensor]) -> None:

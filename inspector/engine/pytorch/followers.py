@@ -29,13 +29,18 @@ def followers(root: CallRecord | None, paths: set[str]) -> dict[str, str]:
 
 def follows(follower: str) -> str:
     """A follower and the gain that suits it, in words: ``GELU → nonlinearity=gelu, gain 1.468``."""
-    name = _plain(follower)
-    name = _TORCH_SPELLING.get(name, name)
-    if "norm" in name:
+    if "norm" in _plain(follower):
         return f"{follower}, which sets the scale itself"
-    if name in (*NONLINEARITIES, *ACTIVATIONS):
+    name = nonlinearity_of(follower)
+    if name is not None:
         return f"{follower} → nonlinearity={name}, gain {gain(name):.4g}"
     return f"{follower}, for which no gain is known"
+
+
+def nonlinearity_of(follower: str) -> str | None:
+    """The name under which the initialisers know a follower; None for one without a gain."""
+    name = _TORCH_SPELLING.get(_plain(follower), _plain(follower))
+    return name if name in (*NONLINEARITIES, *ACTIVATIONS) else None
 
 
 def _in_order(call: CallRecord) -> list[CallRecord]:

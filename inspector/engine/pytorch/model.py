@@ -329,9 +329,14 @@ class TorchModel(LiveModel):
 
     # Changing
 
-    def preview(self, edit: Edit) -> InitPreview:
+    def preview(self, edit: Edit, measuring: Progress | None = None) -> InitPreview:
         table = self.table()
-        return editing.preview(self.module, edit, table.tensors, table.rows, self._trace.root)
+        preview = editing.preview(self.module, edit, table.tensors, table.rows, self._trace.root)
+        if measuring is None:
+            return preview
+        from inspector.engine.pytorch.scale_trial import with_trial
+
+        return with_trial(preview, edit, self.subject([], measuring), table.tensors, table.rows)
 
     def what_if(self, proposal: Proposal, progress: Progress) -> WhatIfReport:
         if self._trace.root is None:
