@@ -23,6 +23,8 @@ class Edit(Record, frozen=True, kw_only=True):
     frozen: bool = False
     """For `initialise`: also parameters that do not require a gradient, which are else left alone unless `where` is
     their key."""
+    scales: dict[str, float] | None = None
+    """For lsuv: by key, what its orthogonal draw is multiplied by, as the passes asked for; None until it is made."""
     seed: int = 0
     input_shapes: list[list[int]] = []
 

@@ -93,7 +93,7 @@ def correction(call: InitialiserCall, shape: Sequence[int], layout: Layout) -> f
 
 def orthogonal_blocks(call: InitialiserCall, layout: Layout) -> int:
     """Into how many blocks along the first axis a tensor is cut, each orthogonal by itself."""
-    if call.name != "orthogonal_" or call.complete["fan"] == "torch":
+    if call.name not in ("orthogonal_", "lsuv") or call.complete.get("fan") == "torch":
         return 1
     return layout.groups * layout.blocks
 

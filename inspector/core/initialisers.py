@@ -1,8 +1,8 @@
 """The initialisers: one registry of what a tensor can be filled with, and a call of one as text.
 
 The functions and defaults are those of `torch.nn.init`; a test compares them. Ours are `layer_default` (what the
-layer's own ``reset_parameters`` does), `uniform_dead_zone`, the parameter `fan` and the activations for which torch
-has no gain.
+layer's own ``reset_parameters`` does), `uniform_dead_zone`, `lsuv`, the parameter `fan`, and the activations for
+which torch has no gain.
 """
 
 import difflib
@@ -214,6 +214,20 @@ _ALL = [
         ],
         least_axes=2,
         needs="two axes or more",
+    ),
+    Initialiser(
+        name="lsuv",
+        meaning="orthogonal, then scaled layer by layer until a pass measures that deviation (Mishkin and Matas, 2015)",
+        formula="s·Q, QᵀQ = 1 or QQᵀ = 1, |std(output) − std| < tolerance",
+        parameters=[
+            _number("std", 1.0, f"{_STD} of each layer's output", 1e-6),
+            _number("tolerance", 0.1, "how far from it the output's may stay", 0),
+            InitialiserParameter(
+                name="iterations", type="integer", default=10, meaning="passes a layer at most", least=1, most=1000
+            ),
+        ],
+        least_axes=2,
+        needs="a layer's weight: two axes or more",
     ),
     Initialiser(
         name="sparse_",

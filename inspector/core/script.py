@@ -120,6 +120,7 @@ def _repeat(edit: Edit) -> list[str]:
         call = parse_initialiser(edit.argument)
         fill = "" if call.name == "layer_default" else f", {_fill(call)}{_beyond_torch(call)}"
         frozen = ", frozen=True" if edit.frozen else ""
+        frozen += f", scales={edit.scales!r}" if edit.scales is not None else ""
         return [*lines, f"initialise({_text(edit.where)}, {edit.seed}{fill}{frozen})"]
     if edit.action == "set_element":
         return [*lines, f"set_element({_text(edit.where)}, {tuple(edit.index)}, {_text(edit.argument.strip())})"]
@@ -133,6 +134,8 @@ def _fill(call: InitialiserCall) -> str:
     if call.name == "uniform_dead_zone":
         low, high, dead = (call.complete[name] for name in ("low", "high", "dead"))
         return f"lambda w: nn.init.uniform_(w, {low}, {high}).mul_(w.abs() >= {dead})"
+    if call.name == "lsuv":
+        return "nn.init.orthogonal_"
     arguments = "".join(f", {name}={value!r}" for name, value in torch_arguments(call, complete=False).items())
     return f"lambda w: nn.init.{call.name}(w{arguments})"
 
@@ -140,6 +143,8 @@ def _fill(call: InitialiserCall) -> str:
 def _beyond_torch(call: InitialiserCall) -> str:
     """What the function of torch is not asked for: other fans, a gain of ours, values of other types."""
     text = ", fills_any_dtype=True" if call.name in FILLS else ""
+    if call.name == "lsuv":
+        text += ', effective="parts"'
     if call.complete.get("fan") == "effective":
         whole = {"orthogonal_": "parts"}.get(call.name, "both")
         text += f", effective={_text(str(call.complete.get('mode', whole)))}"

@@ -65,7 +65,7 @@ def select(where, buffers):
     return found if buffers or not parameters else parameters
 
 
-def initialise(where, seed, fill=None, fills_any_dtype=False, effective=None, gain=1.0, frozen=False):
+def initialise(where, seed, fill=None, fills_any_dtype=False, effective=None, gain=1.0, frozen=False, scales=None):
     """Draw the selected tensors apart, as float32 on the CPU, then copy; without `fill`, the layers' own defaults."""
     seen, resets = set(), {}
     selected = select(where, buffers=fill is None)
@@ -84,11 +84,15 @@ def initialise(where, seed, fill=None, fills_any_dtype=False, effective=None, ga
             continue
         here = (seed + position * 1_000_003) % 2**64
         layer = module_at(path)
+        if scales is not None and key not in scales:
+            continue
         if fill:
             parts, factor = scaling(layer, name, like.shape, effective, gain)
             drawn = draw(like, here, fill, fills_any_dtype, parts, factor)
         else:
             drawn = default(path, layer, name, here, resets)
+        if scales is not None and drawn is not None:
+            drawn.mul_(scales[key])
         if drawn is None or drawn.shape != like.shape:
             continue
         embedding = isinstance(layer, (nn.Embedding, nn.EmbeddingBag)) and name == "weight"

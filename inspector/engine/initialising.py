@@ -72,6 +72,8 @@ def _fill(values: torch.Tensor, call: InitialiserCall) -> None:
         nn.init.uniform_(values, call.value("low"), call.value("high"))
         # Multiplied as d2l.ai does, so that negative values leave its −0.0 behind.
         values.mul_(values.abs() >= call.value("dead"))
+    elif call.name == "lsuv":
+        nn.init.orthogonal_(values)
     else:
         getattr(nn.init, call.name)(values, **torch_arguments(call))
 

@@ -121,6 +121,10 @@ class LiveModel(ABC):
     def what_if(self, proposal: Proposal, progress: Progress) -> WhatIfReport:
         """Which shapes other settings of one operation would change; the model stays as it is."""
 
+    def settled(self, edit: Edit, progress: Progress) -> Edit:
+        """The edit with all that making it has to measure, so that making it again measures nothing."""
+        return edit
+
     @abstractmethod
     def apply(self, edit: Edit) -> tuple[list[str], str, Undo]:
         """Make a change; return the keys it changed, a sentence saying what was done, and how to take it back."""

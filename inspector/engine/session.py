@@ -3,7 +3,7 @@
 from inspector.core.edits import Edit, Journal
 from inspector.core.errors import RequestError
 from inspector.core.results import EditReport
-from inspector.engine.live import LiveModel, Undo
+from inspector.engine.live import LiveModel, Progress, Undo
 
 
 class Session:
@@ -14,8 +14,9 @@ class Session:
         self.journal = Journal()
         self._undo: list[Undo] = []
 
-    def apply(self, edit: Edit) -> EditReport:
+    def apply(self, edit: Edit, progress: Progress = lambda *_: None) -> EditReport:
         """Make a change and remember how to take it back."""
+        edit = self.model.settled(edit, progress)
         keys, message, undo = self.model.apply(edit)
         self.journal.record(edit)
         self._undo.append(undo)

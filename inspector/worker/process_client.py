@@ -14,6 +14,7 @@ import msgspec
 from inspector.core.edits import Journal
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
 from inspector.core.recipe import Recipe
+from inspector.core.results import EditReport
 from inspector.core.wording import things
 from inspector.worker import protocol
 from inspector.worker.client import Client
@@ -78,7 +79,8 @@ class ProcessClient:
                 self.journal.done.clear()
                 self.journal.undone.clear()
             elif isinstance(request, protocol.Apply):
-                self.journal.record(request.edit)
+                assert isinstance(answer, EditReport)  # the answer to an Apply
+                self.journal.record(answer.edit)
             elif isinstance(request, protocol.Undo):
                 self.journal.undo()
             elif isinstance(request, protocol.Redo):

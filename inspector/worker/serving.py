@@ -103,7 +103,7 @@ class Server:
             case protocol.WhatIf(proposal=proposal):
                 return model.what_if(proposal, progress)
             case protocol.Apply(edit=edit):
-                return self._session.apply(edit)
+                return self._session.apply(edit, progress)
             case protocol.Undo():
                 return self._session.undo()
             case protocol.Redo():

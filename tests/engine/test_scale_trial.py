@@ -31,7 +31,7 @@ LAYERS = {
     "normed": (lambda: parametrizations.weight_norm(nn.Linear(60, 50)), "400x60"),
 }
 GIVEN = {"constant_": "(val=0.3)", "sparse_": "(sparsity=0.5)", "normal_": "(mean=0.1, std=0.2)"}
-RULES = [name + GIVEN.get(name, "") for name in INITIALISERS]
+RULES = [name + GIVEN.get(name, "") for name in INITIALISERS if name != "lsuv"]
 
 
 def trial(model, shapes, argument, where="*weight*"):

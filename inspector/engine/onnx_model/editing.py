@@ -164,6 +164,8 @@ def _initializer(graph: Graph, key: str) -> TensorProto | str:
 def _reason_against(initializer: TensorProto, tensor: Tensor, layout: Layout, call: InitialiserCall) -> str | None:
     if not is_floating(initializer.data_type) or not torch_dtype(initializer.data_type).is_floating_point:
         return f"{tensor.dtype} is not a floating-point type"
+    if call.name == "lsuv":
+        return "lsuv measures passes of a PyTorch model"
     if call.name == "layer_default":
         return "no default known: an ONNX file does not say how its layers were initialised"
     return refusal(call, layout.part(tensor.shape or []))

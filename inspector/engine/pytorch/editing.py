@@ -37,7 +37,7 @@ def preview(
     Raises RequestError where the selector or the initialiser is wrong, or no tensor selected can be initialised.
     """
     call = parse_initialiser(edit.argument)
-    plan, skipped = _plan(model, edit, call, tensors, rows)
+    plan, skipped = planned(model, edit, call, tensors, rows)
     frozen = {tensor.key for tensor in tensors if _frozen(tensor)}
     targets = []
     paths = {id(place.module): place.path for place in reversed(places_of(model))}
@@ -48,7 +48,7 @@ def preview(
         except Exception as problem:  # the user's own parametrization
             skipped.append((slot.key, _refused_inverse(problem)))
             continue
-        targets.append(_target(slot, call, drawn, after, slot.key in frozen, behind.get(paths[id(slot.owner)])))
+        targets.append(_target(slot, call, edit, drawn, after, slot.key in frozen, behind.get(paths[id(slot.owner)])))
     _some(targets, skipped, edit)
     return InitPreview(where=edit.where, initialiser=str(call), seed=edit.seed, targets=targets, skipped=skipped)
 
@@ -62,7 +62,7 @@ def apply_initialise(
     drawn before the first is copied. Raises RequestError where `preview` does.
     """
     call = parse_initialiser(edit.argument)
-    plan, skipped = _plan(model, edit, call, tensors, rows)
+    plan, skipped = planned(model, edit, call, tensors, rows)
     done: list[tuple[Slot, list[torch.Tensor]]] = []
     for slot, drawn in plan:
         former = [value.detach().clone() for value in slot.stored]
@@ -118,7 +118,7 @@ def apply_set_element(model: nn.Module, edit: Edit, tensors: list[Tensor]) -> tu
     return _keys(model, [tensor]), message, lambda: put(former)
 
 
-def _plan(
+def planned(
     model: nn.Module, edit: Edit, call: InitialiserCall, tensors: list[Tensor], rows: list[Row]
 ) -> tuple[list[tuple[Slot, torch.Tensor]], Skipped]:
     """Each slot with its new values, and the keys left alone with the reason."""
@@ -132,7 +132,7 @@ def _plan(
         if _frozen(known[slot.key]) and not (edit.frozen or edit.where in known):
             skipped.append((slot.key, FROZEN))
             continue
-        drawn = defaults.values(slot) if layer_default else _draw(slot, call, edit.seed)
+        drawn = defaults.values(slot) if layer_default else _draw(slot, call, edit)
         if isinstance(drawn, str):
             skipped.append((slot.key, drawn))
         else:
@@ -146,13 +146,15 @@ def _frozen(tensor: Tensor) -> bool:
     return tensor.kind == "parameter" and floating and not tensor.trainable
 
 
-def _draw(slot: Slot, call: InitialiserCall, seed: int) -> torch.Tensor | str:
+def _draw(slot: Slot, call: InitialiserCall, edit: Edit) -> torch.Tensor | str:
     """New values for a slot, or the reason why this initialiser does not suit it."""
     dtype, shape = slot.like.dtype, list(slot.like.shape)
     name = str(dtype).removeprefix("torch.")
     reason = refusal(call, shape)
     if reason:
         return reason
+    if call.name == "lsuv" and slot.key not in (edit.scales or {}):
+        return "lsuv scales the weight of a linear or convolution layer by the output it measures, and measured none"
     if not dtype.is_floating_point:
         if call.name not in FILLS:
             return f"{name} values: only constant_, ones_ and zeros_ fill them"
@@ -160,7 +162,9 @@ def _draw(slot: Slot, call: InitialiserCall, seed: int) -> torch.Tensor | str:
         if not dtype.is_complex and torch.tensor(value, dtype=torch.float64).to(dtype).item() != value:
             return f"{name} cannot hold {value:g}"
     double = dtype in (torch.float64, torch.complex128)
-    drawn = draw(call, shape, tensor_seed(seed, slot.position), double=double, layout=layout_of(slot))
+    drawn = draw(call, shape, tensor_seed(edit.seed, slot.position), double=double, layout=layout_of(slot))
+    if edit.scales is not None and slot.key in edit.scales:
+        drawn.mul_(edit.scales[slot.key])
     if dtype.is_floating_point and not fits(drawn, dtype):
         return f"{name} cannot hold values this large"
     row = padding_row(slot)
@@ -178,7 +182,13 @@ def padding_row(slot: Slot) -> int | None:
 
 
 def _target(
-    slot: Slot, call: InitialiserCall, drawn: torch.Tensor, after: torch.Tensor, frozen: bool, follower: str | None
+    slot: Slot,
+    call: InitialiserCall,
+    edit: Edit,
+    drawn: torch.Tensor,
+    after: torch.Tensor,
+    frozen: bool,
+    follower: str | None,
 ) -> InitTarget:
     shape, layout = list(slot.like.shape), layout_of(slot)
     forward, backward = predicted_scale(shape, layout, mean_square(after))
@@ -191,6 +201,7 @@ def _target(
         "the parametrization turns the values drawn into others, shown under after"
         if slot.note and not torch.allclose(after.double(), drawn.to(after).double(), rtol=1e-3, atol=1e-6)
         else "",
+        f"times {edit.scales[slot.key]:.5g}, as measured" if edit.scales and slot.key in edit.scales else "",
         "" if row is None else f"row {row} (padding_idx) stays 0",
         "frozen: requires_grad is False, but its values change" if frozen else "",
     ]

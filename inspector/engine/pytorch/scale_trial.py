@@ -48,7 +48,8 @@ def _measured(
 ) -> InitPreview:
     known = {tensor.key: tensor for tensor in tensors}
     slots, _ = slots_of(subject.module, [known[target.key] for target in preview.targets])
-    arguments, drawn, before = _first_pass(subject, slots)
+    arguments, drawn = larger_arguments(subject)
+    before = _pass(subject, arguments, slots)
     _, _, undo = apply_initialise(subject.module, edit, tensors, rows)
     try:
         after = _pass(subject, arguments, slots)
@@ -66,8 +67,8 @@ def _measured(
     return structs.replace(preview, targets=targets, measured=f"measured on {drawn}, seed {subject.seed}")
 
 
-def _first_pass(subject: Subject, slots: list[Slot]) -> tuple[Arguments, str, dict[str, "_Seen"]]:
-    """The arguments for both passes, in words too, with the first: many samples where the inputs allow it."""
+def larger_arguments(subject: Subject) -> tuple[Arguments, str]:
+    """Arguments of many samples and what they are, where the model takes them; else those that it is called with."""
     specs = subject.find_inputs()
     size = samples_in(specs)
     if size is not None:
@@ -75,12 +76,13 @@ def _first_pass(subject: Subject, slots: list[Slot]) -> tuple[Arguments, str, di
         count = max(size, min(MOST, ELEMENTS * size // max(elements, 1)))
         larger = arguments_for(subject.module, with_samples(specs, count), subject.seed)
         try:
-            return larger, f"a batch of {count}", _pass(subject, larger, slots)
+            passed(lambda: subject.run(larger, training=unmeasured))
         except RequestError:
             if count == size:
                 raise
-    arguments = subject.arguments()
-    return arguments, "the input as it is", _pass(subject, arguments, slots)
+        else:
+            return larger, f"a batch of {count}"
+    return subject.arguments(), "the input as it is"
 
 
 def _scale(seen: dict[str, "_Seen"], key: str) -> LayerScale | None:
