@@ -32,6 +32,7 @@ from inspector.worker.protocol import Apply, Open, Preview, Save, Trace
     help="Where the state_dict goes: .pt, .params, .safetensors …; of an ONNX model the whole: .onnx.",
 )
 @click.option("--preview", is_flag=True, help="Write nothing: show what the rules do to values, signal and gradients.")
+@click.option("--save-edits", metavar="FILE", help="Also write the edits to FILE, for --edits to make again.")
 @click.option("--frozen", is_flag=True, help="Also parameters that require no gradient, by a pattern too.")
 @click.option("--external-data", is_flag=True, help="An ONNX model's weights into OUT.data; always so over 2 GB.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT where it exists.")
@@ -41,6 +42,7 @@ def command(
     rules: tuple[str, ...],
     output: str | None,
     preview: bool,
+    save_edits: str | None,
     overwrite: bool,
     frozen: bool,
     external_data: bool,
@@ -53,6 +55,8 @@ def command(
     recipe = options.recipe_from(opening)
     edits = [_edit(rule, later_seed(recipe.seed, number), frozen) for number, rule in enumerate(rules)]
 
+    if preview and save_edits is not None:
+        raise RequestError("--preview makes no edits that could be saved; give --save-edits together with -o")
     if preview:
         _preview(recipe, worker, edits, json)
         return ExitStatus.DONE
@@ -63,6 +67,10 @@ def command(
             await client.request(Trace(inputs=recipe.inputs))
         reports = [await client.request(Apply(edit=edit)) for edit in edits]
         save = Save(path=output or "", overwrite=overwrite, external_data=external_data)
+        if save_edits is not None:
+            from inspector.files.journals import write_journal
+
+            write_journal(save_edits, client.journal.done, overwrite)
         return reports, await client.request(save)
 
     reports, saved = converse(recipe, worker, talk)

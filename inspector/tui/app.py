@@ -155,7 +155,7 @@ class NNInspectApp(App[int]):
             return
         self.recipe = wanted
         self.report = self.clone = self.memory = self.check = self.difference = None
-        self.can_undo = self.can_redo = False
+        self.can_undo, self.can_redo = bool(self.client.journal.done), False
         self.show_table(table)
         if table.model.framework != "file":
             await self.trace()

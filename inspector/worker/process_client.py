@@ -75,8 +75,9 @@ class ProcessClient:
         async with self._lock:
             answer = await self._carry_out(request)
             if isinstance(request, protocol.Open):
-                self._recipe = request.recipe
-                self.journal.done.clear()
+                # What is undone later is not to be made again by opening.
+                self._recipe = msgspec.structs.replace(request.recipe, edits=[])
+                self.journal.done[:] = request.recipe.edits
                 self.journal.undone.clear()
             elif isinstance(request, protocol.Apply):
                 assert isinstance(answer, EditReport)  # the answer to an Apply

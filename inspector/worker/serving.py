@@ -51,8 +51,11 @@ class Server:
             # Opened once more, a model starts where it started first.
             os.chdir(START)
             self._session = None
-            self._session = Session(open_live(request.recipe))
-            return self._session.model.table()
+            session = Session(open_live(request.recipe))
+            for edit in request.recipe.edits:
+                session.apply(edit, progress)
+            self._session = session
+            return session.model.table()
         if isinstance(request, protocol.Devices) and self._session is None:
             from inspector.engine.devices import existing_devices
 

@@ -349,3 +349,16 @@ def test_init_preview_shows_prediction_and_measurement_and_writes_nothing(folder
     assert "predicted" in text
     assert sorted(path.name for path in folder.iterdir() if path.name != "__pycache__") == before
     assert "--preview" in nninspect(folder, "init", "m.py", *rules[:2], status=2).stderr
+
+
+def test_saved_edits_are_made_again_to_the_same_bits(folder: Path) -> None:
+    rules = ["--rule", "fc.weight=orthogonal_", "--rule", "fc.bias=uniform_"]
+    nninspect(folder, "init", "m.py", *rules, "--seed", "3", "-o", "first.pt", "--save-edits", "edits.json")
+    nninspect(folder, "init", "m.py", "--edits", "edits.json", "--rule", "fc.bias=ones_", "-o", "second.pt")
+    first, second = (torch.load(folder / name, weights_only=True) for name in ("first.pt", "second.pt"))
+    assert torch.equal(first["fc.weight"], second["fc.weight"])
+    assert torch.equal(second["fc.bias"], torch.ones(4))
+    assert "journal" in nninspect(folder, "summary", "m.py", "--edits", "m.py", status=2).stderr
+    assert (
+        "not a model for --edits" in nninspect(folder, "summary", "first.pt", "--edits", "edits.json", status=2).stderr
+    )
