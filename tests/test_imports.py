@@ -21,6 +21,7 @@ ALLOWED = {
     "import inspector.cli.main": {"click"},
     "import inspector.cli.summary, inspector.cli.forward, inspector.cli.keys, inspector.cli.init": {"click"},
     "import inspector.cli.open, inspector.cli.screenshot": {"click"},
+    "import inspector.cli.step, inspector.cli.ablate": {"click"},
     "import inspector.report.documents": set(),
     "import inspector.report.text": {"rich"},
     "import inspector.tui.app, inspector.tui.screenshot": {"textual", "rich"},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from inspector.checks.measuring import Measured, measure
 from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
-from inspector.core.table import Load
+from inspector.core.table import Load, ModelTable
 from inspector.engine.live import LiveModel, Progress
 from inspector.files.catalog import Catalog, CatalogTensor
 
@@ -46,7 +46,10 @@ class Evidence:
 
         Raises NotObservedError where there is no such module, or the experiment cannot be made with it.
         """
-        return self._once(experiment, lambda: experiment(self._subject))
+        try:
+            return self._subject.of(experiment)
+        except RequestError as problem:
+            raise NotObservedError(str(problem)) from problem
 
     @property
     def activations(self) -> "Activations":
@@ -84,6 +87,14 @@ class Evidence:
         if self.model is None:
             raise NotObservedError("a file alone has no modules that could be run")
         return self.model
+
+    @cached_property
+    def traced(self) -> ModelTable:
+        """The table of the live model with the shapes of a pass. Raises NotObservedError where there is none."""
+        try:
+            return self.live.traced(self._inputs, self.progress)
+        except RequestError as problem:
+            raise NotObservedError(str(problem)) from problem
 
     @property
     def load(self) -> Load:
@@ -166,13 +177,17 @@ def _of_file(catalog: Catalog, progress: Progress) -> Weights:
 
 
 def _of_model(model: LiveModel, progress: Progress) -> Weights:
-    found = Weights()
+    found, table = Weights(), model.table()
+    # In a graph the numbers of formulas are tensors as well.
+    graph = table.model.framework == "onnx"
+    single = [tensor for tensor in table.tensors if graph and tensor.elements == 1]
+    constants = {tensor.key for tensor in single if tensor.kind == "buffer" or not tensor.shape}
     for number, (key, dtype, values) in enumerate(model.arrays()):
         progress(number, None, f"looking at {key}")
         if values is None:
-            found.unread.append(f"{key} has no values to look at")
+            found.unread.append(f"{key} holds text" if dtype == "string" else f"{key} has no values to look at")
         elif values.size:
-            found.measured.append(measure(key, dtype, values))
+            found.measured.append(measure(key, dtype, values)._replace(is_constant=key in constants))
     return found
 
 

@@ -21,6 +21,8 @@ class Measured(NamedTuple):
     health: Health
     channels: Array | None = None
     """The values of a tensor of one axis, to be held against others of its module; None above MOST_CHANNELS."""
+    is_constant: bool = False
+    """A number that the model was written with, which no training made."""
 
     @property
     def name(self) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from inspector.checks.evidence import Evidence
+from inspector.checks.evidence import Evidence, NotObservedError
 from inspector.core.findings import Finding, Rule, Severity
 from inspector.core.table import Source
 
@@ -32,6 +32,24 @@ def looks(of: Rule) -> Callable[[Look], Look]:
     return register
 
 
+def looks_at_module(of: Rule) -> Callable[[Look], Look]:
+    """Register the function that applies a rule to PyTorch modules; of a file or a graph it is said that it cannot.
+
+    Only where there is a module torch is imported.
+    """
+
+    def register(look: Look) -> Look:
+        def at_module(evidence: Evidence) -> Iterable[Finding]:
+            if evidence.live.table().model.framework == "onnx":
+                raise NotObservedError("an ONNX graph has no modules that could be put through it")
+            return look(evidence)
+
+        looks(of)(at_module)
+        return look
+
+    return register
+
+
 def finding(
     rule: Rule,
     severity: Severity,
@@ -41,6 +59,7 @@ def finding(
     fix: str,
     may_be_wrong: str,
     source: Source | None = None,
+    patch: str = "",
 ) -> Finding:
     """What a rule found at a key or path."""
     return Finding(
@@ -53,4 +72,5 @@ def finding(
         fix=fix,
         may_be_wrong=may_be_wrong,
         source=source,
+        patch=patch,
     )

@@ -1,6 +1,6 @@
 """Carries out the checks on a file of weights, or on a live model."""
 
-from inspector.checks.catalogue import OF_VALUES, RULES
+from inspector.checks.catalogue import OF_FILES, OF_VALUES, RULES
 from inspector.checks.evidence import Evidence, NotObservedError, worth_reading
 from inspector.checks.rules import LOOKS
 from inspector.checks.suppressing import sifted
@@ -34,6 +34,10 @@ def _report(evidence: Evidence, settings: CheckSettings) -> CheckReport:
     chosen = [id for id in sorted(RULES) if settings.takes(id)]
     found: list[Finding] = []
     not_run: list[NotRun] = []
+    if evidence.model is None:
+        others = [id for id in chosen if id not in OF_FILES]
+        chosen = [id for id in chosen if id in OF_FILES]
+        not_run = [NotRun(rule=id, why="a file alone has no modules that could be run") for id in others]
     for number, id in enumerate(chosen):
         evidence.progress(number, len(chosen), f"{id} {RULES[id].name}")
         try:
@@ -50,7 +54,7 @@ def _report(evidence: Evidence, settings: CheckSettings) -> CheckReport:
         findings=kept,
         suppressed=suppressed,
         not_run=not_run,
-        rules=[RULES[id] for id in chosen],
+        rules=[RULES[id] for id in sorted(RULES) if settings.takes(id)],
         tensors=len(evidence.weights.measured) if of_values else 0,
     )
 

@@ -25,7 +25,8 @@ NONFINITE_WEIGHTS = rule(
     "NN402",
     "nonfinite-weights",
     "Values that are NaN or Inf, variances below zero or at zero, and values that float16 cannot hold.",
-    f"Any NaN or Inf but -Inf in masks; running_var < 0, or < {DEAD_VARIANCE:g} in some channels, an error in all; "
+    "Any NaN or Inf but -Inf in masks and Inf in single constants of a graph; "
+    f"running_var < 0, or < {DEAD_VARIANCE:g} in some channels, an error in all; "
     f"|w| > 65504, the largest number of float16, and a warning above {UNREASONABLE:g}, where only memory nobody "
     "filled lies.",
     "IEEE 754 for float16; the mean-magnitude limit of TheDeepChecker (Ben Braiek and Khomh, 2022) for the last.",
@@ -62,7 +63,8 @@ def _nonfinite(tensor: Measured) -> Iterator[Finding]:
 
     health = tensor.health
     is_mask = not health.nan and health.inf and health.low == health.high == 0 and _is_named(tensor, _MASKS)
-    if (health.nan or health.inf) and not is_mask:
+    is_meant = is_mask or (tensor.is_constant and not health.nan)
+    if (health.nan or health.inf) and not is_meant:
         yield told(
             "error",
             f"{tensor.key} holds values that are not finite",

@@ -15,6 +15,8 @@ COMMANDS = {
     "open": "inspector.cli.open",
     "summary": "inspector.cli.summary",
     "forward": "inspector.cli.forward",
+    "step": "inspector.cli.step",
+    "ablate": "inspector.cli.ablate",
     "check": "inspector.cli.check",
     "selftest": "inspector.cli.selftest",
     "diff": "inspector.cli.diff",

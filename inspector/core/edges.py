@@ -36,9 +36,16 @@ class Edges(Record, frozen=True, kw_only=True):
 
     @property
     def stride(self) -> Fraction:
-        """Pixels from one position to the next; for listed positions on average, 0 where they go back and forth."""
+        """Pixels from one position to the next; for listed positions in their middle half where that is one number.
+
+        Else on average, 0 where they go back and forth.
+        """
         if not self.listed:
             return Fraction(self.shift, len(self.lo))
+        inner = self.lo[len(self.lo) // 4 : -(-3 * len(self.lo) // 4)]
+        steps = {later - low for low, later in pairwise(inner)}
+        if len(steps) == 1:
+            return Fraction(steps.pop())
         seeing = [(u, low) for u, (low, high) in enumerate(zip(self.lo, self.hi, strict=True)) if low <= high]
         if len(seeing) < 2 or any(later < low for (_, low), (_, later) in pairwise(seeing)):
             return Fraction(0)

@@ -327,9 +327,23 @@ def _is_exact(edges: Edges, length: int, pixels: int) -> bool:
 
     The largest has to be one that the border does not cut: not so where units differ and only those by it are large.
     """
-    if not edges.exact or edges.listed or edges.reach(length) != edges.size(length):
+    if not edges.exact or edges.reach(length) != edges.size(length):
         return False
+    if edges.listed:
+        return _cut_by_the_border(edges, length, pixels)
     return len(edges.lo) == 1 or edges.size_inside(length, pixels) in (None, edges.size(length))
+
+
+def _cut_by_the_border(edges: Edges, length: int, pixels: int) -> bool:
+    """Whether each position sees what the border leaves of an interval of one size: start, stride and size tell it."""
+    size, stride, start = edges.size(length), edges.stride, edges.start(length)
+    if stride.denominator != 1 or start.denominator != 1 or len(edges.lo) != length:
+        return False
+    told = (int(start + u * stride) for u in range(length))
+    return all(
+        (max(low, 0), min(low + size, pixels)) == (max(first, 0), min(last + 1, pixels))
+        for low, first, last in zip(told, edges.lo, edges.hi, strict=True)
+    )
 
 
 @lru_cache(4096)

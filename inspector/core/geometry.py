@@ -34,7 +34,7 @@ def convolution(
 @lru_cache(maxsize=4096)
 def _convolved(axis: str, size: int | None, k: int, s: int, p: int, d: int, q: int) -> FormulaLine:
     text = f"⌊({_size(axis, size)} + {_padding(p, q)} − {d}·({k} − 1) − 1)/{s}⌋ + 1"
-    notes = [f"padding of {p + q} in all: {p} before, {q} after"] if p != q else []
+    notes = _two_sides(p, q)
     if size is None:
         return FormulaLine(axis=axis, text=text, output=None, notes=[*notes, *_never_read(axis, None, k, s, p, d, q)])
     span = size + p + q - d * (k - 1) - 1
@@ -73,33 +73,38 @@ def pooling(
     padding: Sequence[int],
     dilation: Sequence[int] | None = None,
     ceil_mode: bool = False,
+    padding_after: Sequence[int] | None = None,
 ) -> list[FormulaLine]:
     """``⌊(L + 2·p − d·(k − 1) − 1)/s⌋ + 1``, or without `dilation` ``⌊(L + 2·p − k)/s⌋ + 1``.
 
-    `ceil_mode` rounds up, but a last window that would start in the padding behind is left out (ATen/native/Pool.h).
+    `padding_after` where the two sides differ: then ``p + q`` in place of ``2·p``. `ceil_mode` rounds up, but a last
+    window that would start in the padding behind is left out (ATen/native/Pool.h).
     """
-    axes = _axes(sizes, kernel, stride, padding, dilation or [1] * len(kernel))
+    axes = _axes(sizes, kernel, stride, padding, dilation or [1] * len(kernel), padding_after or padding)
     return [_pooled(*axis, dilation is not None, ceil_mode) for axis in axes]
 
 
 @lru_cache(maxsize=4096)
-def _pooled(axis: str, size: int | None, k: int, s: int, p: int, d: int, dilated: bool, ceil_mode: bool) -> FormulaLine:
+def _pooled(
+    axis: str, size: int | None, k: int, s: int, p: int, d: int, q: int, dilated: bool, ceil_mode: bool
+) -> FormulaLine:
     opening, closing = ("⌈", "⌉") if ceil_mode else ("⌊", "⌋")
     window = f"{d}·({k} − 1) − 1" if dilated else f"{k}"
-    text = f"{opening}({_size(axis, size)} + 2·{p} − {window})/{s}{closing} + 1"
+    text = f"{opening}({_size(axis, size)} + {_padding(p, q)} − {window})/{s}{closing} + 1"
+    notes = _two_sides(p, q)
     if size is None:
-        return FormulaLine(axis=axis, text=text, output=None, notes=_never_read(axis, None, k, s, p, d, p))
-    span = size + 2 * p - d * (k - 1) - 1
-    output, notes, rest = (-(-span // s) if ceil_mode else span // s) + 1, [], " + 1"
+        return FormulaLine(axis=axis, text=text, output=None, notes=[*notes, *_never_read(axis, None, k, s, p, d, q)])
+    span = size + p + q - d * (k - 1) - 1
+    output, rest = (-(-span // s) if ceil_mode else span // s) + 1, " + 1"
     if ceil_mode and (output - 1) * s >= size + p:
         output, rest = output - 1, " + 1 − 1"
         text += " − 1"
         notes.append("the window that rounding up adds would start in the padding behind the input: it is left out")
     text += _worked(opening, span, s, closing, rest)
-    notes += window_notes.beyond_the_end(axis, size, k, s, p, d, output) if ceil_mode else []
-    if 2 * p > k:
+    notes += window_notes.beyond_the_end(axis, size, k, s, p, d, q, output) if ceil_mode else []
+    if p == q and 2 * p > k:
         notes.append(f"padding {p} is more than half of the kernel {k}: PyTorch refuses it")
-    return _line(axis, text, output, [*notes, *_never_read(axis, size, k, s, p, d, p, output)])
+    return _line(axis, text, output, [*notes, *_never_read(axis, size, k, s, p, d, q, output)])
 
 
 def adaptive_pooling(sizes: Sizes, outputs: Sizes) -> list[FormulaLine]:
@@ -214,6 +219,10 @@ def _size(axis: str, size: int | None) -> str:
 
 def _padding(before: int, after: int) -> str:
     return f"2·{before}" if before == after else f"{before} + {after}"
+
+
+def _two_sides(before: int, after: int) -> list[str]:
+    return [f"padding of {before + after} in all: {before} before, {after} after"] if before != after else []
 
 
 def _worked(opening: str, span: int, s: int, closing: str, rest: str) -> str:

@@ -48,4 +48,4 @@ class GraphComparison(Record, frozen=True, kw_only=True):
     def same(self) -> bool:
         """Whether nothing differs that was compared."""
         nodes_are = self.nodes is None or not self.nodes.differ
-        return self.tensors.same and nodes_are and (self.comparison is None or self.comparison.agrees)
+        return self.tensors.same and nodes_are and (self.comparison is None or not self.comparison.parts)

@@ -45,8 +45,10 @@ class ComparedRow(Record, frozen=True, kw_only=True):
     tolerance: float | None = None
     """The largest relative difference that rounding explains."""
     parted: bool = False
+    random: bool = False
+    """Two runs of one of the models with other seeds differ here: it cannot be compared."""
     why: str = ""
-    """Why it parts though there is no number."""
+    """Why there is no number."""
     row: int | None = None
     """Index in the first model's table."""
     node_row: int | None = None
@@ -69,6 +71,8 @@ class ComparedOutput(Record, frozen=True, kw_only=True):
     relative: float | None = None
     tolerance: float | None = None
     parted: bool = False
+    random: bool = False
+    """As for a row."""
     why: str = ""
 
 
@@ -118,10 +122,10 @@ class RowComparison(Record, frozen=True, kw_only=True):
         return next((one.first_divergence for one in self.passes if one.first_divergence is not None), None)
 
     @property
-    def agrees(self) -> bool:
-        """Whether no row and no output parts."""
-        return all(
-            one.first_divergence is None and one.failure is None and not any(out.parted for out in one.outputs)
+    def parts(self) -> bool:
+        """Whether a row or an output parts, or the second model did not run through."""
+        return any(
+            one.first_divergence is not None or one.failure is not None or any(out.parted for out in one.outputs)
             for one in self.passes
         )
 
@@ -129,6 +133,11 @@ class RowComparison(Record, frozen=True, kw_only=True):
     def of_graphs(self) -> bool:
         """Whether both are ONNX files."""
         return any(row.kind == "node" for one in self.passes for row in one.rows)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing parts, and every output can be compared."""
+        return not self.parts and not any(out.random for one in self.passes for out in one.outputs)
 
     @property
     def share(self) -> float | None:
@@ -163,7 +172,14 @@ def verdict(comparison: RowComparison) -> str:
     count = len(comparison.passes)
     a, b = ("A", "B") if comparison.of_graphs else ("the model", "the file")
     if parted is None:
-        rows = len(comparison.passes[0].rows)
+        first = comparison.passes[0]
+        rows = sum(not row.random for row in first.rows)
+        drawn = [output.name for output in first.outputs if output.random]
+        if drawn:
+            return (
+                f"whether {b} agrees with {a} cannot be told: {', '.join(drawn)} {_is_are(drawn)} random, "
+                f"{things(rows, 'row')} within rounding"
+            )
         sizes = "" if count == 1 else ", also at other sizes"
         return f"{b} agrees with {a}: {things(rows, 'row')} and all outputs within rounding{sizes}"
     call = f" (call {parted.call + 1})" if parted.call else ""
@@ -173,6 +189,10 @@ def verdict(comparison: RowComparison) -> str:
     inputs = "" if parted.inputs == comparison.passes[0].inputs else f" on {' '.join(parted.inputs)}"
     reason = f": {parted.why}" if parted.why else ""
     return f"{b} parts from {a} first at {where}{call}{node}{size}{inputs}{reason}"
+
+
+def _is_are(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def matched_sentence(comparison: RowComparison) -> str:

@@ -17,6 +17,14 @@ SymbolicShape = list[int | str | None]
 """Sizes as numbers or expressions of symbols, ``["batch", 64, "⌈H/2⌉"]``; None where one is not known."""
 
 
+_LARGEST = 1 << 63
+
+
+def countable(number: int) -> int | None:
+    """The number; None beyond 64 bits, which no message and few readers of JSON hold: a file may declare any sizes."""
+    return number if number < _LARGEST else None
+
+
 def multiply_adds(flops: int | None) -> int | None:
     """Half of the floating-point operations; None where those are not known."""
     return None if flops is None else flops // 2

@@ -52,12 +52,12 @@ def _why_missed(k: int, s: int, d: int) -> str:
     return f"between the taps of dilation {d}"
 
 
-def beyond_the_end(axis: str, size: int, k: int, s: int, p: int, d: int, windows: int) -> list[str]:
+def beyond_the_end(axis: str, size: int, k: int, s: int, p: int, d: int, q: int, windows: int) -> list[str]:
     """Under `ceil_mode`: how far the last window reaches past what there is."""
-    outside = (windows - 1) * s + d * (k - 1) + 1 - size - 2 * p
+    outside = (windows - 1) * s + d * (k - 1) + 1 - size - p - q
     if outside <= 0 or windows < 1:
         return []
-    return [f"the last window reaches {_some(outside, axis)} beyond the {'padded ' if p else ''}input"]
+    return [f"the last window reaches {_some(outside, axis)} beyond the {'padded ' if p or q else ''}input"]
 
 
 def restoring(size: int, k: int, s: int, p: int, d: int, extra: int) -> list[str]:

@@ -12,10 +12,17 @@ from inspector.core.recipe import Recipe, later_seed, parse_target
 from inspector.core.row_comparison import RowComparison
 from inspector.core.table import ModelTable
 from inspector.core.wording import things
+from inspector.engine.compared_tensors import (
+    catalog_of,
+    initializer_names,
+    initializer_values,
+    with_declared_types,
+    with_text,
+)
 from inspector.engine.live import Progress
+from inspector.engine.onnx_model.constant_values import draws
 from inspector.engine.onnx_model.model import OnnxModel
-from inspector.engine.onnx_model.node_differences import compare_runs, node_differences, node_pairs
-from inspector.engine.onnx_model.torch_values import values_of
+from inspector.engine.onnx_model.node_differences import compare_runs, node_differences, node_pairs, random_values
 from inspector.engine.opening import open_live
 from inspector.engine.pytorch.model import TorchModel
 from inspector.engine.user_paths import user_path
@@ -42,6 +49,8 @@ def compare_models(a: Recipe, b: Recipe, progress: Progress) -> GraphComparison:
             bare = (b if first.tensors else a).target
             raise RequestError(f"{bare} holds no weights; name a model that does, or `nninspect summary` to look at it")
         tensors = diff_catalogs(first, second, progress) if first.tensors else DiffReport(rows=[])
+    graphs = [side.graph if isinstance(side, OnnxModel) else None for side in (one, other)]
+    tensors = with_text(with_declared_types(tensors, *graphs), *graphs)
     pairs = node_pairs(one.graph, other.graph) if isinstance(one, OnnxModel) and isinstance(other, OnnxModel) else None
     nodes = None
     comparison: RowComparison | None = None
@@ -51,7 +60,12 @@ def compare_models(a: Recipe, b: Recipe, progress: Progress) -> GraphComparison:
             given, typed = one.named_inputs(a.inputs, a.seed, progress)
             progress(0, None, "running both")
             runs = [side.graph_values(given, a.seed) for side in (one, other)]
-            comparison = compare_runs(runs[0], runs[1], pairs, typed)
+            seed = later_seed(a.seed, 1)
+            random = [
+                random_values(made, side.graph_values(given, seed)) if draws(side.graph) else frozenset[str]()
+                for side, made in zip((one, other), runs, strict=True)
+            ]
+            comparison = compare_runs(runs[0], runs[1], pairs, typed, (random[0], random[1]))
         elif isinstance(one, TorchModel) and isinstance(other, OnnxModel):
             comparison = one.compare_rows(other.graph, a.inputs, later_seed(a.seed, 1), progress)
         elif isinstance(one, OnnxModel) and isinstance(other, TorchModel):
@@ -83,7 +97,7 @@ def _names(side: Side) -> set[str]:
     if isinstance(side, Catalog):
         return {tensor.key for tensor in side.tensors}
     if isinstance(side, OnnxModel):
-        return set(side.graph.initializers)
+        return initializer_names(side.graph)
     return set(side.module.state_dict())
 
 
@@ -92,8 +106,7 @@ def _catalog(side: Side, place: Path, shared: set[str], notes: list[str]) -> Cat
     if isinstance(side, Catalog):
         return side
     if isinstance(side, OnnxModel):
-        graph = side.graph
-        tensors = {name: values_of(graph, name) for name in graph.initializers}
+        tensors = initializer_values(side.graph, notes)
     else:
         tensors = {
             key: value.detach().cpu() for key, value in side.module.state_dict().items() if torch.is_tensor(value)
@@ -102,8 +115,7 @@ def _catalog(side: Side, place: Path, shared: set[str], notes: list[str]) -> Cat
     if len(kept) < len(tensors):
         what = "constants of the graph" if isinstance(side, OnnxModel) else "counters of the model"
         notes.append(f"{things(len(tensors) - len(kept), 'integer tensor')} left out: {what}, which the other lacks")
-    torch.save(kept, place)
-    return open_catalog(str(place))
+    return catalog_of(kept, place)
 
 
 def _is_constant(tensor: torch.Tensor) -> bool:

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from inspector.core.ablation import AblationReport, AblationSettings
 from inspector.core.edits import Edit
 from inspector.core.export import ExportReport, ExportSettings
 from inspector.core.memory import MemoryReport, MemorySettings
@@ -25,6 +26,7 @@ from inspector.core.results import (
     SourceReport,
     ValuesReport,
 )
+from inspector.core.stops import StepSettings
 from inspector.core.table import ModelTable, Source
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from inspector.engine.arrays import Array
     from inspector.engine.nonfinite import Origins
     from inspector.engine.pytorch.experiments.subject import Subject
+    from inspector.engine.stepping import Stepping
 
 Progress = Callable[[int, int | None, str], None]
 """Called with (done, total or None, what): may raise `Cancelled` to stop the work."""
@@ -53,9 +56,21 @@ class LiveModel(ABC):
     def trace(self, inputs: list[InputSpec], progress: Progress) -> ModelTable:
         """Work out shapes and receptive fields; without `inputs` the input is worked out too."""
 
+    def traced(self, inputs: list[InputSpec], progress: Progress) -> ModelTable:
+        """The table with the shapes of a pass; of the last one, where that was made on these inputs."""
+        return self.trace(inputs, progress)
+
     @abstractmethod
     def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
         """Run once on real values and measure every row."""
+
+    @abstractmethod
+    def step_through(self, settings: StepSettings, progress: Progress) -> "Stepping":
+        """A forward pass to step through, before its start; see `inspector.engine.stepping`."""
+
+    @abstractmethod
+    def ablate(self, settings: AblationSettings, progress: Progress) -> AblationReport:
+        """Switch rows off one by one and rank them by how much the output changes."""
 
     @abstractmethod
     def optimised(self, progress: Progress) -> OptimisedRun:

@@ -2,7 +2,8 @@
 
 A module's value is sought among what the nodes of its scope make and others read: of its shape, and the nearest where
 there are several. That can hide no fault, as a wrong value is near none. A function's value is paired only where as
-many nodes name its line as there are calls of it: a part that was folded away must not look like a fault.
+many nodes name its line as there are calls of it: a part that was folded away must not look like a fault. Nor must a
+call that torch does not see, to NumPy, whose node answers to another: a fault shows behind its row as well.
 """
 
 import math
@@ -26,7 +27,7 @@ from inspector.core.row_comparison import (
     bound,
     first_divergence,
 )
-from inspector.engine.parting import compared_output, dtype_name, parted, tolerance_between, why
+from inspector.engine.parting import RANDOM, compared_output, dtype_name, parted, tolerance_between, why
 from inspector.engine.row_values import GraphValues, ModuleValues, NodeValue, RowValue
 from inspector.engine.tensor_differences import difference
 
@@ -51,11 +52,11 @@ def match(model: ModuleValues, graph: GraphValues, inputs: list[str], known: Pai
     `known` is the pairing of an earlier pass that made the same calls: then a value of another shape is a fault.
     """
     matching = _Matching(model, graph, known)
-    rows = matching.rows()
+    outputs = _outputs(model, graph)
+    rows = _credible(matching.rows(), outputs)
     if graph.outputs:
         # The model itself is compared by its outputs.
         matching.paths.add("")
-    outputs = _outputs(model, graph)
     dtype = _coarser([tensor for _, tensor in [*model.outputs, *graph.outputs]])
     made = ComparedPass(inputs=inputs, dtype=dtype, outputs=outputs, rows=rows, failure=graph.failure)
     divergence = first_divergence(made)
@@ -65,6 +66,14 @@ def match(model: ModuleValues, graph: GraphValues, inputs: list[str], known: Pai
         )
     made = replace(made, first_divergence=divergence)
     return Matched(made, matching.pairing, matching.paths, _merged(model, graph, matching.paths))
+
+
+def _credible(rows: list[ComparedRow], outputs: list[ComparedOutput]) -> list[ComparedRow]:
+    """Without functions that part where no module and no output does: what was paired with them was something else."""
+    seen = any(row.parted for row in rows if row.kind == "module") or any(one.parted or one.random for one in outputs)
+    if seen or not outputs:
+        return rows
+    return [row for row in rows if row.kind == "module" or not row.parted]
 
 
 class _Matching:
@@ -108,6 +117,9 @@ class _Matching:
             if found is None:
                 continue
             value, apart, tolerance = found
+            random = position in self.model.random and apart.shape_a is None
+            if random:
+                apart = Difference()
             self.pairing[position] = number, value.name
             if row.kind == "module":
                 self.paths.add(row.path)
@@ -119,9 +131,10 @@ class _Matching:
                 node=value.node,
                 max_abs=apart.max_abs,
                 relative=apart.relative,
-                tolerance=tolerance,
+                tolerance=None if random else tolerance,
                 parted=parted(apart, tolerance),
-                why=why(apart),
+                random=random,
+                why=RANDOM if random else why(apart),
                 row=row.row,
                 node_row=self._scope_row(row) or value.row,
             )
@@ -136,7 +149,7 @@ class _Matching:
             tolerance = tolerance_between(self._tolerance(position, tensor), tensor, value.tensor)
             if best is None or _distance(apart) < _distance(best[1]):
                 best = value, apart, tolerance
-            if not parted(apart, tolerance):
+            if position in self.model.random or not parted(apart, tolerance):
                 break
         return best
 
@@ -201,7 +214,7 @@ def _outputs(model: ModuleValues, graph: GraphValues) -> list[ComparedOutput]:
     for number, ((_, tensor), (name, other)) in enumerate(pairs):
         rounding = model.output_rounding[number] if number < len(model.output_rounding) else None
         tolerance = bound(dtype_name(tensor), rounding, len(model.rows) + 1)
-        found.append(compared_output(name, tensor, other, tolerance))
+        found.append(compared_output(name, tensor, other, tolerance, random=number in model.random_outputs))
     for name, _ in model.outputs[len(found) :]:
         found.append(ComparedOutput(name=name, parted=True, why="the ONNX file has no such output"))
     for name, _ in graph.outputs[len(model.outputs) :]:

@@ -6,9 +6,18 @@ from inspector.core.row_comparison import ComparedOutput, Difference, bound
 from inspector.core.wording import shape
 from inspector.engine.tensor_differences import difference
 
+RANDOM = "random: runs with other seeds differ here"
 
-def compared_output(name: str, a: torch.Tensor, b: torch.Tensor, tolerance: float) -> ComparedOutput:
-    """An output of both models; `tolerance` is what rounding does on the way there."""
+
+def compared_output(
+    name: str, a: torch.Tensor, b: torch.Tensor, tolerance: float, *, random: bool = False
+) -> ComparedOutput:
+    """An output of both models; `tolerance` is what rounding does on the way there.
+
+    `random`: it differs from run to run, and is not compared unless the shapes differ.
+    """
+    if random and a.shape == b.shape:
+        return ComparedOutput(name=name, random=True, why=RANDOM)
     apart, tolerance = difference(a, b), tolerance_between(tolerance, a, b)
     return ComparedOutput(
         name=name,
@@ -26,6 +35,11 @@ def parted(apart: Difference, tolerance: float) -> bool:
         return True
     size = apart.relative if apart.relative is not None else apart.max_abs
     return size is not None and size > tolerance
+
+
+def differs(a: torch.Tensor, b: torch.Tensor, steps: int) -> bool:
+    """Whether values of two runs of one program differ, by more than the order of its sums explains."""
+    return parted(difference(a, b), tolerance_between(bound(dtype_name(a), None, steps), a, b))
 
 
 def why(apart: Difference) -> str:

@@ -32,6 +32,10 @@ class ModuleValues:
     rounding: dict[int, float]
     """By position among the rows, how far the same pass in a wider type is from it, as a relative difference."""
     output_rounding: list[float]
+    random: frozenset[int]
+    """Positions among the rows of which another seed gives other values."""
+    random_outputs: frozenset[int]
+    """Positions of such outputs."""
     holders: list[str]
     """Paths of the modules with parameters of their own."""
     names: dict[str, list[str]]

@@ -3,7 +3,9 @@
 from inspector.core.edits import Edit, Journal
 from inspector.core.errors import RequestError
 from inspector.core.results import EditReport
+from inspector.core.stops import StepReport, StepSettings
 from inspector.engine.live import LiveModel, Progress, Undo
+from inspector.engine.stepping import Stepping
 
 
 class Session:
@@ -13,6 +15,29 @@ class Session:
         self.model = model
         self.journal = Journal()
         self._undo: list[Undo] = []
+        self._stepping: Stepping | None = None
+
+    @property
+    def waiting(self) -> Stepping | None:
+        """The pass that is being stepped through; None where there is none, or it is over."""
+        return None if self._stepping is None or self._stepping.is_over else self._stepping
+
+    def start_stepping(self, settings: StepSettings, progress: Progress) -> StepReport:
+        """Leave a pass that waits, and begin another."""
+        self.end_stepping()
+        self._stepping = self.model.step_through(settings, progress)
+        return self._stepping.start()
+
+    def stepping(self) -> Stepping:
+        """The pass that waits. Raises RequestError where none does."""
+        if self.waiting is None:
+            raise RequestError("no pass is being stepped through; start stepping again")
+        return self.waiting
+
+    def end_stepping(self) -> None:
+        """Leave a pass that waits; the model is as it was before it."""
+        if self.waiting is not None:
+            self.waiting.go("end", None, lambda done, total, text: None)
 
     def apply(self, edit: Edit, progress: Progress = lambda *_: None) -> EditReport:
         """Make a change and remember how to take it back."""

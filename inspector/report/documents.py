@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from inspector.core.ablation import AblationReport
 from inspector.core.differences import DiffReport
 from inspector.core.export import ExportReport
 from inspector.core.findings import CheckReport
@@ -15,6 +16,7 @@ from inspector.core.repeated_blocks import repeated_blocks
 from inspector.core.results import EditReport, ForwardReport, InitPreview, KeyExplanation, SaveReport, ValuesReport
 from inspector.core.row_comparison import RowComparison
 from inspector.core.self_tests import SelfTestReport
+from inspector.core.stops import StepReport, Stop
 from inspector.core.table import ModelTable
 from inspector.core.what_if import WhatIfReport
 
@@ -142,6 +144,20 @@ def graph_comparison_document(report: GraphComparison) -> str:
 
 def what_if_document(report: WhatIfReport) -> str:
     """`what-if --json`."""
+    return _json({"schema_version": 1, **msgspec.to_builtins(report)})
+
+
+def step_document(stops: list[Stop], report: StepReport) -> str:
+    """`step --json`: every stop, its frames without their whole source, then how the pass ended."""
+    listed = msgspec.to_builtins(stops)
+    for frame in (frame for stop in listed for frame in stop["frames"]):
+        del frame["code"], frame["first_line"]
+    end = {name: getattr(report, name) for name in ("state", "outputs", "failure", "changes")}
+    return _json({"schema_version": 1, "stops": listed, **end})
+
+
+def ablation_document(report: AblationReport) -> str:
+    """`ablate --json`."""
     return _json({"schema_version": 1, **msgspec.to_builtins(report)})
 
 

@@ -27,7 +27,7 @@ def print_export(report: ExportReport) -> None:
 
 def print_comparison(comparison: RowComparison, console: Console) -> None:
     """The verdict, then each pass: outputs, and the rows in the order in which they finish."""
-    style = "bold green" if comparison.agrees else "bold red"
+    style = "bold red" if comparison.parts else "bold green" if comparison.agrees else "bold yellow"
     console.print(Text(f"\n{printable(verdict(comparison))}", style=style))
     if comparison.modules:
         console.print(Text(matched_sentence(comparison)))

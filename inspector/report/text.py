@@ -11,8 +11,9 @@ from inspector.core.named_globals import refused_first, sentence
 from inspector.core.results import ForwardReport, KeyExplanation, RowRun, ValuesReport
 from inspector.core.table import Failure, FileInfo, ModelTable
 from inspector.report.console import standard_output
+from inspector.report.grid import Grid
 from inspector.report.memory_text import memory_lines
-from inspector.report.tree import grid_of, print_tree, tree_cell
+from inspector.report.tree import print_tree, tree_cell
 
 LISTED = 12
 """Names of a pickle, one to a line, before the rest is counted."""
@@ -46,7 +47,7 @@ def print_forward(report: ForwardReport, values: Sequence[ValuesReport] = ()) ->
     _print_head(console, table)
     backward = any(run.gradient_norm is not None for run in report.runs)
     columns = ["", "type", "output", "mean", "std", "min", "max", "zeros", "NaN", "Inf", "time"]
-    grid = grid_of([*columns, "‖gradient‖"] if backward else columns, right=set(columns[3:]) | {"‖gradient‖"})
+    grid = Grid([*columns, "‖gradient‖"] if backward else columns, right=set(columns[3:]) | {"‖gradient‖"})
     for row, run in zip(table.rows, report.runs, strict=True):
         type_ = "" if row.kind == "function" else wording.printable(row.type)
         cells = [
@@ -58,7 +59,7 @@ def print_forward(report: ForwardReport, values: Sequence[ValuesReport] = ()) ->
         if backward:
             cells.append(Text("" if run.gradient_norm is None else wording.number(run.gradient_norm)))
         grid.add_row(*cells)
-    console.print(grid)
+    grid.print_to(console)
     for output in report.outputs:
         console.print(Text(f"\n{output.name}  {wording.shape(output.shape)}  {output.dtype}"))
         console.print(Text(output.text))

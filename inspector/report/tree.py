@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from inspector.core import wording
@@ -12,6 +11,7 @@ from inspector.core.memory import MemoryReport
 from inspector.core.repeated_blocks import Run
 from inspector.core.table import ModelTable, Row, Tensor
 from inspector.report.folded_rows import PrintedRow, every_row, folded_rows
+from inspector.report.grid import Grid
 from inspector.report.summary_columns import SummaryColumn, summary_columns
 
 MOST_LINES = 400
@@ -24,7 +24,7 @@ def print_tree(console: Console, table: ModelTable, memory: MemoryReport | None,
     """The rows, and what was left out of them."""
     columns = summary_columns(table, memory)
     right = {"parameters", *(column.title for column in columns if column.right)}
-    grid = grid_of(["", "type", "parameters", *(column.title for column in columns)], right)
+    grid = Grid(["", "type", "parameters", *(column.title for column in columns)], right)
 
     def compared(row: Row) -> Facts:
         return [(f"{column.title} ", column.of_row(row)) for column in columns if not column.ranges]
@@ -47,7 +47,7 @@ def print_tree(console: Console, table: ModelTable, memory: MemoryReport | None,
         grid.add_row(tree_cell(row, one.depth), type_, _parameters_cell(row), *_cells(columns, one, table))
         for tensor in held.get(row.path, ()) if with_tensors else ():
             grid.add_row(*_tensor_cells(tensor, row, one.depth + 1, columns))
-    console.print(grid)
+    grid.print_to(console)
     for difference in differing:
         console.print(Text(wording.printable(difference), style="yellow"))
     if folded:
@@ -79,21 +79,6 @@ def _held_by(table: ModelTable) -> dict[str, list[Tensor]]:
         path = tensor.key.rpartition(".")[0]
         held.setdefault(path if path in paths else "", []).append(tensor)
     return held
-
-
-def grid_of(columns: list[str], right: set[str]) -> Table:
-    """An empty table with these columns."""
-    grid = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True, padding=(0, 2, 0, 0))
-    for name in columns:
-        # Numbers and shapes keep their width; names and hyperparameters give way on a narrow terminal.
-        grid.add_column(
-            Text(name),
-            justify="right" if name in right else "left",
-            overflow="ellipsis",
-            no_wrap=True,
-            min_width=18 if name == "" else None,
-        )
-    return grid
 
 
 def _block_cells(line: PrintedRow, run: Run) -> list[Text]:

@@ -7,7 +7,7 @@ from inspector.core.row_comparison import ComparedPass, ComparedRow
 from inspector.tui.cells import Cell, Column
 from inspector.tui.row_view import RowView
 
-FIRST, PARTS = "◀ parts first", "parts"
+FIRST, PARTS, RANDOM = "◀ parts first", "parts", "random"
 
 
 class ComparedRowList(RowView):
@@ -44,6 +44,8 @@ class ComparedRowList(RowView):
     def columns(self) -> Sequence[Column]:
         """Row and node, then the numbers."""
         names = max([len(_name(row)) for row in self._rows[:2000]], default=8)
+        random = any(row.random for row in self._rows)
+        marks = FIRST if self._first is not None else RANDOM if random else ""
         nodes = max([len(row.node) for row in self._rows[:2000]], default=8)
         return [
             Column(title="row", width=max(8, min(names, 40)), least=max(8, min(names, 18)), share=1, middle=True),
@@ -51,13 +53,13 @@ class ComparedRowList(RowView):
             Column(title="relative", width=10, least=10, right=True),
             Column(title="tolerance", width=10, least=10, priority=1, right=True),
             Column(title="largest", width=10, least=10, priority=2, right=True),
-            Column(title="", width=len(FIRST) if self._first is not None else 0, least=len(FIRST)),
+            Column(title="", width=len(marks), least=len(marks)),
         ]
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Cell]:
         """One row."""
         one = self._rows[row]
-        mark = FIRST if row == self._first else PARTS if one.parted else ""
+        mark = FIRST if row == self._first else PARTS if one.parted else RANDOM if one.random else ""
         relative, tolerance, largest = self._numbers[row]
         return [
             [(_name(one), "kind" if one.kind == "function" else "name")],
@@ -65,7 +67,7 @@ class ComparedRowList(RowView):
             [(relative, "error" if one.parted else "number")],
             [(tolerance, "muted")],
             [(largest, "")],
-            [(mark, "error")],
+            [(mark, "error" if one.parted else "muted")],
         ]
 
 

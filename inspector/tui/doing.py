@@ -237,14 +237,17 @@ def set_element(app: NNInspectApp) -> None:
 
 
 def rename(app: NNInspectApp) -> None:
-    """Ask for another name; give it to the chosen tensor or the row's node."""
+    """Ask for another name; give it to what is on screen: the tensor or value in its panel, else the row's node."""
     from inspector.tui.rename_dialog import RenameDialog
 
     view = app.view()
-    if view is None or (view.tensor is None and view.row.kind != "node"):
+    if view is None:
+        return
+    on_show = {"parameters": view.tensor, "names": view.tensor, "values": view.looked_at}.get(app.side.current)
+    if on_show is None and view.row.kind != "node":
         app.say("this row is a group of nodes; choose a node, or a tensor in panel 2")
         return
-    app.push_screen(RenameDialog(view.row, view.tensor), _apply(app, "renaming"))
+    app.push_screen(RenameDialog(view.row, on_show), _apply(app, "renaming"))
 
 
 def place(app: NNInspectApp) -> None:

@@ -59,7 +59,7 @@ def _nodes(nodes: NodeDifferences) -> str:
 
 
 def _comparison(page: Page, comparison: RowComparison) -> None:
-    page.fact("verdict", verdict(comparison), GOOD if comparison.agrees else ERROR)
+    page.fact("verdict", verdict(comparison), ERROR if comparison.parts else GOOD if comparison.agrees else WARNING)
     for output in comparison.passes[0].outputs:
         apart = f"{wording.number(output.relative)} relative, tolerance {wording.number(output.tolerance)}"
         page.fact("output", f"{output.name}: {output.why or apart}", ERROR if output.parted else "")

@@ -17,7 +17,7 @@ class RenameDialog(Dialog[Edit]):
     button = "Rename"
 
     def __init__(self, row: Row, tensor: Tensor | None) -> None:
-        """Begins with the chosen tensor, without one with the row's node."""
+        """Begins with the tensor on show, without one with the row's node."""
         super().__init__()
         self._what = f"value:{tensor.key}" if tensor is not None else f"node:{row.path}"
         self._now = tensor.key if tensor is not None else row.name or ""

@@ -15,6 +15,7 @@ from inspector.core.edits import Journal
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
 from inspector.core.recipe import Recipe
 from inspector.core.results import EditReport
+from inspector.core.stops import StepReport
 from inspector.core.wording import things
 from inspector.worker import protocol
 from inspector.worker.client import Client
@@ -57,6 +58,8 @@ class ProcessClient:
         self._running: tuple[int, str] | None = None
         self._recipe: Recipe | None = None
         self._killed = False
+        self._stepping = False
+        """Whether a pass waits in the worker, and is lost with it."""
         self._closing = False
 
     def launch(self) -> None:
@@ -74,6 +77,8 @@ class ProcessClient:
             await asyncio.wait([self._recovering])
         async with self._lock:
             answer = await self._carry_out(request)
+            if isinstance(answer, StepReport):
+                self._stepping = answer.stop is not None
             if isinstance(request, protocol.Open):
                 # What is undone later is not to be made again by opening.
                 self._recipe = msgspec.structs.replace(request.recipe, edits=[])
@@ -200,6 +205,9 @@ class ProcessClient:
         else:
             text = f"the model's process ended{during}: {_how_it_ended(status)}"
             self._fail(ModelEndedError(text))
+        if self._stepping:
+            self._stepping = False
+            text += "; stepping has ended"
         self._tell(protocol.WorkerState("lost", text))
         if self._recovers and (self._recovering is None or self._recovering.done()):
             self._recovering = asyncio.create_task(self._recover(), name="worker recovery")

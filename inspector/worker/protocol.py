@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 
+from inspector.core.ablation import AblationReport, AblationSettings
 from inspector.core.differences import DiffReport
 from inspector.core.edits import Edit
 from inspector.core.export import ExportReport, ExportSettings
@@ -28,6 +29,7 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.self_tests import SelfTestReport, SelfTestSettings
+from inspector.core.stops import Evaluation, StepCommand, StepReport, StepSettings
 from inspector.core.table import ModelTable, Source
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
@@ -67,6 +69,54 @@ class Forward(Request[ForwardReport], frozen=True, kw_only=True):
     optimised: bool = False
     """Afterwards once more, with the runtime's optimisations; of ONNX models only."""
     answer: ClassVar[Any] = ForwardReport
+
+
+class StartStepping(Request[StepReport], frozen=True, kw_only=True):
+    """Begin a forward pass that waits at stops; one that waits already is left first.
+
+    While it waits, only `LOOKING` is carried out besides what is asked of the pass.
+    """
+
+    settings: StepSettings = StepSettings()
+    answer: ClassVar[Any] = StepReport
+
+
+class Step(Request[StepReport], frozen=True, kw_only=True):
+    """Go on from a stop to the next one or the end; cancelled on the way, the pass is left."""
+
+    command: StepCommand
+    breakpoints: list[str] | None = None
+    """From now on; None leaves them as they are."""
+    answer: ClassVar[Any] = StepReport
+
+
+class LookAtStop(Request[StepReport], frozen=True, kw_only=True):
+    """The stop at which the pass waits, once more."""
+
+    answer: ClassVar[Any] = StepReport
+
+
+class Evaluate(Request[Evaluation], frozen=True, kw_only=True):
+    """The value of a Python expression in a frame of the stop."""
+
+    expression: str
+    frame: int = 0
+    """From the innermost outwards."""
+    answer: ClassVar[Any] = Evaluation
+
+
+class ChangeAtStop(Request[StepReport], frozen=True, kw_only=True):
+    """Change what the row puts out, or before the row its arguments; see `inspector.core.output_changes`."""
+
+    change: str
+    answer: ClassVar[Any] = StepReport
+
+
+class Ablate(Request[AblationReport], frozen=True, kw_only=True):
+    """How much the output changes without each of some rows; one pass for each."""
+
+    settings: AblationSettings = AblationSettings()
+    answer: ClassVar[Any] = AblationReport
 
 
 class Memory(Request[MemoryReport], frozen=True, kw_only=True):
@@ -213,6 +263,12 @@ AnyRequest = (
     Open
     | Trace
     | Forward
+    | StartStepping
+    | Step
+    | LookAtStop
+    | Evaluate
+    | ChangeAtStop
+    | Ablate
     | Memory
     | Check
     | SelfTests
@@ -233,6 +289,10 @@ AnyRequest = (
     | Devices
     | Save
 )
+
+
+LOOKING = (Explain, Values, DrawValues, SourceOf, Devices)
+"""What needs no pass and changes nothing, also while a pass waits."""
 
 
 class Call(msgspec.Struct, frozen=True, tag=True):

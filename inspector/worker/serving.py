@@ -18,6 +18,7 @@ from inspector.worker.progress import ProgressSink, Rarely
 if TYPE_CHECKING:
     from inspector.engine.live import LiveModel
     from inspector.engine.session import Session
+    from inspector.engine.stepping import Stepping
 
 
 class Server:
@@ -50,6 +51,8 @@ class Server:
 
             # Opened once more, a model starts where it started first.
             os.chdir(START)
+            if self._session is not None:
+                self._session.end_stepping()
             self._session = None
             session = Session(open_live(request.recipe))
             for edit in request.recipe.edits:
@@ -60,6 +63,8 @@ class Server:
             from inspector.engine.devices import existing_devices
 
             return existing_devices()
+        if self._session is not None and self._session.waiting is not None:
+            _refuse_beside(self._session.waiting, request)
         if isinstance(request, protocol.CompareModels):
             from inspector.engine.comparing_models import compare_models
 
@@ -75,6 +80,18 @@ class Server:
                 if not optimised or report.table.failure is not None:
                     return report
                 return msgspec.structs.replace(report, optimised=model.optimised(progress))
+            case protocol.StartStepping(settings=settings):
+                return self._session.start_stepping(settings, progress)
+            case protocol.Step(command=command, breakpoints=breakpoints):
+                return self._session.stepping().go(command, breakpoints, progress)
+            case protocol.LookAtStop():
+                return self._session.stepping().look()
+            case protocol.Evaluate(expression=expression, frame=frame):
+                return self._session.stepping().evaluate(expression, frame)
+            case protocol.ChangeAtStop(change=change):
+                return self._session.stepping().change(change)
+            case protocol.Ablate(settings=settings):
+                return model.ablate(settings, progress)
             case protocol.Memory(settings=settings):
                 return model.memory(settings, progress)
             case protocol.Check(settings=settings):
@@ -116,6 +133,21 @@ class Server:
             case protocol.Save(path=path, overwrite=overwrite, external_data=external_data):
                 return model.save(path, overwrite, external_data)
         raise RequestError(f"the worker does not know the request {type(request).__name__}; is it an older nninspect?")
+
+
+def _refuse_beside(waiting: "Stepping", request: Any) -> None:
+    """Passes and changes of the model would get in each other's way with one that waits."""
+    of_the_pass = (
+        protocol.StartStepping,
+        protocol.Step,
+        protocol.LookAtStop,
+        protocol.Evaluate,
+        protocol.ChangeAtStop,
+    )
+    if not isinstance(request, (*of_the_pass, *protocol.LOOKING)):
+        raise RequestError(
+            f'a forward pass waits {waiting.where}; end stepping first (the step command "end"), then ask again'
+        )
 
 
 def _diff(model: "LiveModel", other: str, progress: ProgressSink) -> DiffReport:

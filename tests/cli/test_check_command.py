@@ -40,6 +40,8 @@ def test_findings_of_a_file(broken: Path) -> None:
     not_run = {one["rule"]: one["why"] for one in document["not_run"]}
     assert "--weights" in not_run["NN401"]
     assert "NN402" not in not_run
+    assert "NN401" in not_run
+    assert not_run["NN201"] == "a file alone has no modules that could be run"
     assert document["tensors"] == 2
     rules = {rule["id"]: rule for rule in document["rules"]}
     assert rules["NN402"]["name"] == "nonfinite-weights"
@@ -59,11 +61,11 @@ def test_a_file_is_checked_without_torch(broken: Path) -> None:
 def test_findings_of_a_model(tmp_path: Path) -> None:
     model = tmp_path / "model.py"
     model.write_text(
-        "import torch\nfrom torch import nn\nmodel = nn.Sequential(nn.Linear(16, 16), nn.Linear(16, 16))\n"
-        "nn.init.normal_(model[0].weight, std=0.3)\nnn.init.constant_(model[1].weight, 0.5)\n"
+        "import torch\nfrom torch import nn\nmodel = nn.Sequential(nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 16))\n"
+        "nn.init.normal_(model[0].weight, std=0.3)\nnn.init.constant_(model[2].weight, 0.5)\n"
     )
     document = json.loads(check(str(model), "--json", status=1).stdout)
-    assert [(one["rule"], one["path"]) for one in document["findings"]] == [("NN403", "1.weight")]
+    assert [(one["rule"], one["path"]) for one in document["findings"]] == [("NN403", "2.weight")]
 
 
 def test_what_a_rule_looks_for() -> None:

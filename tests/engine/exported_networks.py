@@ -79,6 +79,52 @@ class FixedBatch(nn.Module):
         return self.fc(x).view(2, 4)
 
 
+class Noisy(nn.Module):
+    """Adds random numbers to what its layer gives."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.fc(x) + torch.randn_like(x)
+
+
+class DrawsInVain(nn.Module):
+    """Draws random numbers of which nothing is left in its output."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        noise = torch.rand_like(x)
+        return self.fc(x) * (noise + 1).sign()
+
+
+class ThroughNumPy(nn.Module):
+    """Calls NumPy on a tensor: torch sees the detaching only, its exporter the function as well."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        h = self.fc(x)
+        return torch.from_numpy(numpy.tanh(h.detach().numpy()))
+
+
+class OwnTypes(nn.Module):
+    """Casts to the type of its layer itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4).bfloat16()
+
+    def forward(self, x):
+        return self.fc(x.bfloat16())
+
+
 class Inside(nn.Module):
     """Another module inside of which something cannot be exported."""
 

@@ -305,6 +305,14 @@ def reflected() -> nn.Module:
     )
 
 
+@network(2, 12, 10)
+def tiled() -> nn.Module:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        return m.b(m.a(x).repeat(1, 1, 2, 1).repeat_interleave(2, 3))
+
+    return Calls(forward, a=conv(3), b=conv(2))
+
+
 @network(2, 24, 22)
 def replicated() -> nn.Module:
     return nn.Sequential(
@@ -699,7 +707,5 @@ def attention_pooling() -> nn.Module:
     return Calls(forward, a=conv(3), b=conv(1, out=1))
 
 
-COPIES = {name for name in NETWORKS if "linear" in name or "cubic" in name} | {
-    "reflected", "replicated", "blurred", "sequence_pooling",
-}  # fmt: skip
-"""What lies beyond the border of these is a copy of what lies near it."""
+COPIES = {name for name in NETWORKS if "linear" in name or "cubic" in name} | {"sequence_pooling"}
+"""What their interpolation reads beyond the border is a copy of what lies near it."""

@@ -275,7 +275,7 @@ def _thin_convolution(
 class Verdict:
     """How a call's told field compares with what poison found along all axes that were poisoned.
 
-    With `copies` border units may see pixels near the border which a reflection, say, puts beyond it.
+    With `copies` border units may see pixels near the border where what is read lies beyond it.
     """
 
     def __init__(self, call: Call, copies: bool = False) -> None:

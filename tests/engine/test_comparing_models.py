@@ -63,3 +63,16 @@ def test_a_graph_without_weights_is_not_compared_with_a_model(before, tmp_path):
     (tmp_path / "net.py").write_text("from torch import nn\nnet = nn.Linear(3, 2)\n")
     with pytest.raises(RequestError, match=r"a\.onnx holds no weights"):
         compare(Recipe(target=str(tmp_path / "net.py")), before)
+
+
+def test_what_one_graph_draws_is_no_difference_and_no_agreement(tmp_path):
+    noise = ("RandomNormalLike", "noise", {})
+    before = chain(tmp_path / "a.onnx", ("Relu", "r", {}), noise, ("Neg", "n", {}))
+    after = chain(tmp_path / "b.onnx", ("Abs", "other", {}), ("Relu", "r", {}), noise, ("Neg", "n", {}))
+    comparison = compare(before, after).comparison
+    rows = {row.path: row for row in comparison.passes[0].rows}
+    assert (rows["noise"].random, rows["n"].random, rows["noise"].parted) == (True, True, False)
+    assert (rows["r"].random, rows["r"].parted) == (False, True)
+    assert comparison.passes[0].outputs[0].random
+    assert not comparison.agrees
+    assert compare(before, before).same

@@ -7,11 +7,15 @@ import pytest
 import torch
 from exported_networks import (
     ByValue,
+    DrawsInVain,
     FixedBatch,
     Inside,
     Net,
+    Noisy,
     NoOperator,
+    OwnTypes,
     Shared,
+    ThroughNumPy,
     baked_in_batch,
     swapped_weights,
     wrong_epsilon,
@@ -182,6 +186,64 @@ def test_a_module_of_several_outputs_is_compared_by_one_that_the_file_still_make
     assert len(comparison.passes) == 2
 
 
+def test_what_is_random_is_not_said_to_agree(tmp_path):
+    module = Noisy().eval()
+    x = torch.randn(2, 4)
+    assert not torch.allclose(module(x), module(x))
+    comparison = export(module, tmp_path / "noisy.onnx", parse_each(["2x4"])).comparison
+    assert [(row.type, row.random) for row in comparison.passes[0].rows] == [
+        ("Linear", False), ("torch.randn_like", True), ("+", True)
+    ]  # fmt: skip
+    (output,) = comparison.passes[0].outputs
+    assert (output.random, output.relative, output.parted) == (True, None, False)
+    assert not comparison.agrees
+    assert comparison.first_divergence is None
+    assert "cannot be told" in verdict(comparison)
+
+
+def test_random_numbers_that_leave_nothing_in_the_output_hide_no_agreement(tmp_path):
+    comparison = export(DrawsInVain(), tmp_path / "vain.onnx", parse_each(["2x4"])).comparison
+    assert next(row.random for row in comparison.passes[0].rows if row.type == "torch.rand_like")
+    assert not comparison.passes[0].outputs[0].random
+    assert comparison.agrees
+
+
+def test_a_fault_beside_random_numbers_is_found(tmp_path):
+    module = Noisy().eval()
+    export(module, tmp_path / "noisy.onnx", parse_each(["2x4"]))
+    model = onnx.load(tmp_path / "noisy.onnx")
+    weight = next(one for one in model.graph.initializer if one.name == "fc.weight")
+    weight.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weight) * 1.01, weight.name))
+    onnx.save(model, tmp_path / "changed.onnx")
+    graph = read_graph(str(tmp_path / "changed.onnx"))
+    comparison = compare_rows(module, graph, parse_each(["2x4"]), provider_of("cpu"), 5, lambda *_: None)
+    assert comparison.first_divergence.path == "fc"
+
+
+def test_a_call_that_torch_does_not_see_is_no_fault_of_the_one_beside_it(tmp_path):
+    module = ThroughNumPy().eval()
+    report = export(module, tmp_path / "numpy.onnx", parse_each(["2x4"]))
+    x = torch.randn(2, 4)
+    assert numpy.allclose(run(report.path, x.numpy())[0], module(x).numpy(), atol=1e-6)
+    assert report.comparison.agrees
+    assert [row.path for row in report.comparison.passes[0].rows] == ["fc"]
+
+
+def test_a_model_that_casts_its_input_itself_is_compared_as_it_is(tmp_path):
+    module = OwnTypes().eval()
+    report = export(module, tmp_path / "own.onnx", parse_each(["2x4"]))
+    assert report.comparison.agrees
+    assert [row.type for row in report.comparison.passes[0].rows if row.kind == "module"] == ["Linear"]
+    assert report.comparison.passes[0].dtype == "bfloat16"
+    assert 0 < report.comparison.passes[0].rows[-1].tolerance < 0.1
+
+
+@pytest.mark.parametrize(("opset", "told"), [(99, "its newest is"), (7, "writes opset 18, and converting that to 7")])
+def test_an_opset_that_cannot_be_written_is_refused_for_the_true_reason(opset, told, tmp_path):
+    with pytest.raises(RequestError, match=told):
+        export(Noisy(), tmp_path / "x.onnx", parse_each(["2x4"]), opset=opset)
+
+
 def test_weights_too_large_for_one_file_are_written_beside_it(trained, tmp_path, monkeypatch):
     monkeypatch.setattr("inspector.engine.pytorch.exporting.exporter.LARGEST_FILE", 1000)
     report = export(trained, tmp_path / "beside.onnx")
@@ -222,7 +284,6 @@ def test_what_cannot_be_exported_is_told_with_module_and_line(module, settings, 
         ({"dynamic": [parse_dynamic("y:0")]}, "no such input; its inputs are x"),
         ({"dynamic": [parse_dynamic("x:4")]}, "has 4 axes"),
         ({"dynamic": [parse_dynamic("x:0=n"), parse_dynamic("x:1=n")]}, "to have one size"),
-        ({"opset": 99}, "cannot be written for opset 99"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(trained, tmp_path, settings, told):
@@ -249,3 +310,26 @@ def test_without_the_exporters_library_one_is_told_what_to_install(trained, tmp_
     monkeypatch.setattr("inspector.engine.pytorch.exporting.exporter.NEEDED", ("onnxscript_that_is_missing",))
     with pytest.raises(RequestError, match="pip install onnxscript"):
         export(trained, tmp_path / "x.onnx")
+
+
+class Named(nn.Module):
+    """Returns its outputs under keys, one of them within another."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        h = self.fc(x)
+        return {"logits": h * 2, "hidden": {"first": h}}
+
+
+def test_outputs_are_called_by_the_keys_that_forward_returns_them_under(tmp_path):
+    module = Named().eval()
+    report = export(module, tmp_path / "named.onnx", parse_each(["2x4"]))
+    session = onnxruntime.InferenceSession(report.path, providers=["CPUExecutionProvider"])
+    assert [one.name for one in session.get_outputs()] == ["logits", "hidden.first"]
+    x = torch.randn(2, 4)
+    (logits,) = session.run(["logits"], {"x": x.numpy()})
+    assert numpy.allclose(logits, module(x)["logits"].detach().numpy(), atol=1e-6)
+    assert report.comparison.agrees

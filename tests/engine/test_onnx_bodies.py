@@ -323,3 +323,32 @@ def test_operators_of_another_domain_are_shown_and_said_not_to_run(tmp_path):
     assert row(table, "Warp_1").type == "com.acme.Warp"
     assert "com.acme (Warp_1)" in next(note.message for note in table.notes if note.code == "onnx-domain")
     assert row(table, "Relu_0").output_shapes == [[2]]
+
+
+def test_a_failure_inside_a_body_names_the_inner_node_and_what_reached_it(tmp_path):
+    """Of a Reshape in the branch of an If in the branch of an If; onnxruntime's own message names it too."""
+    reshape = helper.make_node("Reshape", ["half", "seven"], ["t"], name="reshape")
+    halved = helper.make_node("Slice", ["x", "zero", "count"], ["half"], name="half")
+    deep = graph([halved, reshape], [], ["t"], [array("seven", [7])])
+    plain = graph([helper.make_node("Identity", ["x"], ["e"])], [], ["e"])
+    inner = helper.make_node("If", ["c"], ["i"], name="inner", then_branch=deep, else_branch=plain)
+    outer = graph([inner], [], ["i"])
+    nodes = [
+        helper.make_node("If", ["c"], ["y"], name="outer", then_branch=outer, else_branch=plain),
+        helper.make_node("Relu", ["y"], ["z"], name="after"),
+    ]
+    inputs = [value("x", [4]), value("c", [], BOOL), value("count", [1], INT64)]
+    model = model_of(nodes, inputs, ["z"], [array("zero", [0])])
+    feeds = {"x": numpy.ones(4, numpy.float32), "c": numpy.array(True), "count": numpy.array([2])}
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    with pytest.raises(onnxruntime.capi.onnxruntime_pybind11_state.Fail, match="'reshape'"):
+        session.run(None, feeds)
+    for name, values in feeds.items():
+        numpy.save(tmp_path / f"{name}.npy", values)
+    specs = [InputSpec(name=name, file=str(tmp_path / f"{name}.npy")) for name in feeds]
+    live = opened(tmp_path, model)
+    for table in (live.forward(specs, 0, False, quiet).table, live.trace(specs, quiet)):
+        assert table.failure.path == "outer/then_branch/inner/then_branch/reshape"
+        assert table.failure.input_shapes[0] == [2]
+        assert row(table, "outer/then_branch/inner/then_branch/half").output_shapes == [[2]]
+        assert not row(table, "after").reached

@@ -53,6 +53,7 @@ NETS = {
     "transposed": [conv("x", "a", "w3", strides=[2]), node("ConvTranspose", "a w4", "y", strides=[2], pads=[1, 1])],
     "transposed_same": [node("ConvTranspose", "x w4", "y", strides=[2], auto_pad="SAME_UPPER")],
     "transposed_odd": [node("ConvTranspose", "x w4", "y", strides=[2], output_shape=[2 * WIDTH - 1])],
+    "reflected": [node("Pad", "x pads3", "a", mode="reflect"), node("Conv", "a w7", "y")],
     "pad_and_slice": [
         node("Pad", "x pads", "a"),
         conv("a", "b", "w3", strides=[2]),
@@ -147,6 +148,10 @@ NETS = {
     "split": [helper.make_node("Split", ["x", "parts"], ["a", "b"], axis=2), conv("b", "y", "w3")],
 }  # fmt: skip
 NETS_WITH_BOUNDS = {
+    "tiled": [conv("x", "a", "w3"), node("Tile", "a twice", "y")],
+    "reflected": [node("Pad", "x pads3", "a", mode="reflect"), conv("a", "y", "w2")],
+    "replicated": [conv("x", "a", "w3"), node("Pad", "a pads3", "y", mode="edge")],
+    "replicated_strides": [node("Pad", "x pads3", "a", mode="edge"), conv("a", "y", "w3", strides=[2])],
     "unpooled": [
         helper.make_node("MaxPool", ["x"], ["a", "i"], kernel_shape=[3], strides=[3]),
         node("MaxUnpool", "a i", "y", kernel_shape=[3], strides=[3]),
@@ -208,6 +213,8 @@ OUT_OF_STEP = ("transposed", "nearest", "linear")
 """Their positions start out of step with each other, so that no interval of the largest one's size holds them all."""
 CONSTANTS = [
     W2, W3, W4, W5, array("pads", [0, 0, 2, 0, 0, 1]), array("one", [1]), array("end", [1000]), array("last", [2]),
+
+    array("pads3", [0, 0, 3, 0, 0, 3]), ones("w7", 2, 2, 7), array("twice", [1, 1, 2]),
     array("zero", [0]), array("two", [2]), array("parts", [7, WIDTH - 7]), ones("none", 0),
     array("fewer", [13]), ones("mix", 2, 2), ones("no", 2), array("tenth", numpy.float32(8)),
     array("before", [-1000]), array("back", [-1]), array("leaps", [-2]),

@@ -134,11 +134,34 @@ def test_the_table_of_keys_in_the_readme_has_every_key_of_the_program():
             assert re.search(rf"[`, ]{re.escape(named.replace('page', 'page '))}[`, ]", told), f"{key}: {action.title}"
 
 
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)])
+@pytest.mark.parametrize(
+    ("kind", "panel", "offered"),
+    [("node", "1", "node:conv1"), ("module", "2", "value:conv1.weight"), ("module", "4", "value:conv1.weight")],
+)
+async def test_what_is_on_screen_is_offered_to_be_renamed(kind, panel, offered, size):
+    table = model_of("onnx")
+    rows = [msgspec.structs.replace(row, kind=kind) if row.path == "conv1" else row for row in table.rows]
+    client = FakeClient(table)
+    client.answers[protocol.Open] = client.answers[protocol.Trace] = msgspec.structs.replace(table, rows=rows)
+    async with session(client=client, size=size) as ui:
+        await ui.press("down", panel, "f2")
+        assert ui.app.screen.query_one("#what").value == offered
+
+
+async def test_a_group_of_nodes_is_not_offered_to_be_renamed():
+    client = FakeClient(model_of("onnx"))
+    client.answers[protocol.Open] = client.answers[protocol.Trace] = model_of("onnx")
+    async with session(client=client) as ui:
+        assert "group of nodes" in await ui.press("1", "f2")
+        assert not ui.app.screen.is_modal
+
+
 async def test_renaming_asks_for_what_and_for_the_new_name():
     client = FakeClient(model_of("onnx"))
     client.answers[protocol.Open] = model_of("onnx")
     async with session(client=client) as ui:
-        await ui.press("down", "f2")
+        await ui.press("down", "2", "f2")
         await ui.write("name", "")
         assert "new name is empty" in await ui.press("enter")
         await ui.write("name", "first.weight")

@@ -69,9 +69,10 @@ def repetition(call: OpCall) -> Fields:
     def step(seen: Seen) -> Sight:
         if seen.dim is None:
             return seen
-        times = output[seen.dim + offset] // shape[seen.dim]
-        inner = seen.inner * times if each else seen.inner
-        return Seen(edges=seen.edges, dim=seen.dim + offset, length=seen.length, inner=inner, cropped=seen.cropped)
+        size = output[seen.dim + offset]
+        inner = seen.inner * (size // shape[seen.dim]) if each else seen.inner
+        moved = Seen(edges=seen.edges, dim=seen.dim + offset, length=seen.length, inner=inner, cropped=seen.cropped)
+        return moved if size == shape[seen.dim] else plain(moved, size)
 
     return [field.each(step) if field else None]
 

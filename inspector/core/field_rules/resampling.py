@@ -5,11 +5,13 @@ from fractions import Fraction
 from typing import cast
 
 from inspector.core.edges import (
+    LONGEST,
     Edges,
     antialiased_positions,
     bins,
     bound,
     compose,
+    listing,
     rounds_down,
     source_positions,
     window,
@@ -123,23 +125,48 @@ def _last_two(call: OpCall, along: Callable[[Edges, int], Edges]) -> Fields:
     return [field.each(step) if field else None]
 
 
+def _reflected(position: int, size: int) -> int:
+    if size == 1:
+        return 0
+    position %= 2 * (size - 1)
+    return min(position, 2 * (size - 1) - position)
+
+
+def _replicated(position: int, size: int) -> int:
+    return min(max(position, 0), size - 1)
+
+
+_COPIED: dict[str, Callable[[int, int], int]] = {"reflect": _reflected, "replicate": _replicated}
+"""By mode of padding, the position whose copy stands at one that may lie outside."""
+
+
 @rule("pad")
 def padding(call: OpCall) -> Fields:
     """A shift of the origin; "padding" holds the positions added before each dimension, negative ones cropped.
 
-    Reflected and replicated padding is told as if it were pixels beyond the border, like zeros: what stands there is a
-    copy of what lies nearby. With "wraps" it comes from the other end, so the first and the last see both.
+    With the "mode" "reflect" or "replicate" copies of pixels near the border stand there, with "wrap" those of the
+    other end, so that the first and the last see both; else nothing that is seen.
     """
     shape, field = call.inputs[0]
     before = cast(list[int], call.settings["padding"])
+    copied = _COPIED.get(str(call.settings.get("mode")))
 
     def step(seen: Seen) -> Sight:
         if seen.dim is None or (call.output_shapes[0][seen.dim] == shape[seen.dim] and before[seen.dim] == 0):
             return seen
         length = call.output_shapes[0][seen.dim]
-        edges = window(plain(seen, shape[seen.dim]).edges, length, 1, 1, before[seen.dim], 1)
+        size, lead = shape[seen.dim], before[seen.dim]
+        former = plain(seen, size).edges
+        if copied is None:
+            edges = window(former, length, 1, 1, lead, 1)
+        elif length > LONGEST:
+            # Copies stand at most twice as far from where they are as the padding is wide.
+            most = max(lead, length - size - lead, 0)
+            edges = bound(window(former, length, 4 * most + 1, 1, lead + 2 * most, 1))
+        else:
+            edges = listing([former.at(copied(u - lead, size)) for u in range(length)], former.exact)
         cropped = seen.cropped or before[seen.dim] < 0 or length < shape[seen.dim]
         padded = Seen(edges=edges, dim=seen.dim, length=length, cropped=cropped)
-        return Whole(via=call.path, local=padded, wraps=True) if call.settings.get("wraps") else padded
+        return Whole(via=call.path, local=padded, wraps=True) if call.settings.get("mode") == "wrap" else padded
 
     return [field.each(step) if field else None]

@@ -14,6 +14,7 @@ from onnx import TensorProto, ValueInfoProto, helper
 from inspector.core.errors import RequestError
 from inspector.engine.onnx_model.costs import operations_of
 from inspector.engine.onnx_model.entering import Given, enters, first_inputs
+from inspector.engine.onnx_model.failing import Refusal
 from inspector.engine.onnx_model.formulas import formulas_of
 from inspector.engine.onnx_model.graph import Body, Graph
 from inspector.engine.onnx_model.initializers import dtype_name
@@ -44,17 +45,26 @@ class BodyPass:
 def pass_bodies(
     graph: Graph, traced: Traced, known: Known, run_body: RunBody | None, found: BodyPass | None = None
 ) -> BodyPass:
-    """Go through the bodies of the nodes that a pass reached.
+    """Go through the bodies of the nodes that a pass reached, that in which it ended among them.
 
     `known`: what the pass gave, none without a run. `run_body`: None where nothing is to be run.
     """
     found = found or BodyPass()
     for position, inside in graph.bodies.items():
-        if position < traced.reached:
+        if position <= traced.reached:
             for body in inside:
                 if len(found.traced) < _MOST:
                     _pass(body, graph, traced, known, run_body, found)
     return found
+
+
+def innermost_refusal(graph: Graph, refusal: Refusal, found: BodyPass) -> tuple[Graph, Refusal]:
+    """The graph that holds the node behind a refusal: onnxruntime tells of the node whose body it is in."""
+    for body in graph.bodies.get(refusal.culprit, []) if refusal.culprit is not None else []:
+        run = found.runs.get(body.graph.path)
+        if run is not None and run.refusal is not None and run.refusal.culprit is not None:
+            return innermost_refusal(body.graph, run.refusal, found)
+    return graph, refusal
 
 
 def inferred_body(graph: Graph, values: Mapping[str, Value]) -> tuple[Graph, dict[str, Value]]:
@@ -84,7 +94,8 @@ def _pass(body: Body, around: Graph, traced: Traced, known: Known, run_body: Run
             found.runs[graph.path] = run
             inner = {**feeds, **run.values}
             passed |= {name: described(one) for name, one in run.values.items() if one is not None}
-            reached = run.reached or reached
+            failed = run.refusal is not None and run.refusal.culprit is not None
+            reached = run.reached if failed else run.reached or reached
     if given and body.node.path not in found.iterated:
         found.iterated.append(body.node.path)
     behind = {name for node in graph.nodes[reached:] for name in node.proto.output}

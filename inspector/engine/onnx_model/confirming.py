@@ -5,6 +5,7 @@ from typing import Any
 
 from inspector.core.recipe import InputSpec
 from inspector.engine.onnx_model.body_pass import BodyPass, RunBody, pass_bodies
+from inspector.engine.onnx_model.endless import ENDLESS
 from inspector.engine.onnx_model.failing import Refusal
 from inspector.engine.onnx_model.feeding import draw
 from inspector.engine.onnx_model.graph import Graph
@@ -30,11 +31,11 @@ def confirmed(
     if complete and not graph.bodies:
         # Inference believes what a graph says of itself; a run tells whether it is so.
         checked = run(graph, feeds, providers, seed, inner=False, limit=_LONGEST)
-        if checked.refusal is None:
+        if checked.refusal is None and _as_inferred(checked, inferred):
             values = inferred.values
             return Attempt(specs, shapes, values, len(graph.nodes), BodyPass(), instead=checked.instead)
     result = run(graph, feeds, providers, seed, limit=_LONGEST)
-    if result.refusal is not None and inferred.problem is None and result.refusal.culprit is None:
+    if result.refusal is not None and inferred.problem is None and _is_no_fault_of_sizes(result.refusal):
         # Nothing contradicts itself; it cannot be run here: an operator that onnxruntime lacks, data that is missing.
         traced = Traced(inferred.values, len(graph.nodes))
         bodies = pass_bodies(graph, traced, {}, None)
@@ -48,12 +49,22 @@ def confirmed(
     return Attempt(specs, shapes, values, result.reached, bodies, refusal, ran=not complete, instead=result.instead)
 
 
-def body_runner(device: str, seed: int, limit: float | None = None) -> RunBody:
-    """Runs a body with values for its inputs; `limit` as for `run`."""
+def _is_no_fault_of_sizes(refusal: Refusal) -> bool:
+    return refusal.culprit is None or refusal.type == ENDLESS
+
+
+def _as_inferred(result: Run, inferred: Inferred) -> bool:
+    """Whether the outputs have the shapes that inference gave them."""
+    made = {name: shape for name, value in result.values.items() if (shape := described(value).shape) is not None}
+    return all(made[name] == inferred.values[name].shape for name in made.keys() & inferred.values.keys())
+
+
+def body_runner(device: str, seed: int, limit: float | None = None, *, timed: bool = False) -> RunBody:
+    """Runs a body with values for its inputs; `limit` and `timed` as for `run`."""
     providers = provider_of(device)
 
     def run_body(graph: Graph, feeds: dict[str, Any]) -> Run:
-        return run(graph, {name: held(one) for name, one in feeds.items()}, providers, seed, limit=limit)
+        return run(graph, {name: held(one) for name, one in feeds.items()}, providers, seed, timed=timed, limit=limit)
 
     return run_body
 

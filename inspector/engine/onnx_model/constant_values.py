@@ -46,6 +46,11 @@ def _is_short_list(value: Any) -> bool:
     )
 
 
+def draws(graph: Graph) -> bool:
+    """Whether a node may draw random numbers, in the graph or in a body."""
+    return any(node.standard and node.proto.op_type in _RANDOM for one in graph.walk() for node in one.nodes)
+
+
 class ConstantValues:
     """Values that follow from initializers, shapes and what was given, worked out when asked for: a Slice's bounds."""
 

@@ -20,6 +20,8 @@ class Refusal:
     """Position of the node it names."""
     lacking: bool = False
     """It has no implementation of something; no fault of what the graph is given."""
+    by_itself: bool = False
+    """The graph contradicts itself, whatever it is given."""
 
 
 def failure_of(graph: Graph, refusal: Refusal, values: Mapping[str, Value], device: str) -> Failure:
@@ -36,9 +38,11 @@ def failure_of(graph: Graph, refusal: Refusal, values: Mapping[str, Value], devi
     )
     made = [operand for operand in operands if operand.text not in graph.initializers]
     declared = ", ".join(f"{one.name}: {one}" for one in declared_inputs(graph))
-    what = (
-        f"{node.operator} node {node.path} fails on what reaches it" if node else "onnxruntime refuses the whole graph"
-    )
+    what = "onnxruntime refuses the whole graph"
+    if node is not None:
+        how = "cannot run as the file has it" if refusal.by_itself else "fails on what reaches it"
+        what = f"{node.operator} node {node.path} {how}"
+    sizes = [f"check the input sizes; the model declares {declared}"] if declared and node else []
     return Failure(
         path=node.path if node else "",
         type=refusal.type,
@@ -47,5 +51,5 @@ def failure_of(graph: Graph, refusal: Refusal, values: Mapping[str, Value], devi
         input_shapes=[operand.shape for operand in made],
         operands=operands,
         explanation=what,
-        suggestions=[f"check the input sizes; the model declares {declared}"] if declared and node else [],
+        suggestions=["export the model again, or mend that node"] if node and refusal.by_itself else sizes,
     )

@@ -66,18 +66,15 @@ def _transposed_convolution(view: NodeView) -> list[FormulaLine]:
     return lines
 
 
-def _pooling(view: NodeView) -> list[FormulaLine] | None:
+def _pooling(view: NodeView) -> list[FormulaLine]:
     window = window_of(view, None)
     sizes = _sizes(view, len(window.kernel))
-    ceil_mode = bool(view.attribute("ceil_mode", 0))
-    if window.padding != window.padding_after:
-        if ceil_mode:
-            return None
-        return geometry.convolution(
-            sizes, window.kernel, window.stride, window.padding, window.dilation, window.padding_after
-        )
+    # SAME_UPPER and SAME_LOWER round up by the padding that they choose.
+    ceil_mode = bool(view.attribute("ceil_mode", 0)) and not view.attribute("auto_pad", "").startswith("SAME")
     dilated = window.dilation if view.given("dilations") else None
-    return geometry.pooling(sizes, window.kernel, window.stride, window.padding, dilated, ceil_mode)
+    return geometry.pooling(
+        sizes, window.kernel, window.stride, window.padding, dilated, ceil_mode, window.padding_after
+    )
 
 
 def _global_pooling(view: NodeView) -> list[FormulaLine]:

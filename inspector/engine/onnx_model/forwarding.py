@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from inspector.core.recipe import InputSpec
 from inspector.core.results import ForwardReport
-from inspector.core.table import Failure, ModelTable
+from inspector.core.table import Failure, ModelTable, Note
 from inspector.engine.live import Progress
-from inspector.engine.onnx_model.body_pass import pass_bodies
+from inspector.engine.onnx_model.body_pass import innermost_refusal, pass_bodies
 from inspector.engine.onnx_model.confirming import body_runner, values_of_run
 from inspector.engine.onnx_model.failing import failure_of
 from inspector.engine.onnx_model.feeding import draw
@@ -19,6 +19,9 @@ from inspector.engine.onnx_model.running import run
 from inspector.engine.onnx_model.runs import Run
 from inspector.engine.onnx_model.tracing import FIRST_ITERATION, REFERENCE, Pass, reference_note
 from inspector.engine.statistics import on_one_thread
+
+NOT_TIMED = "not-timed"
+_NOT_TIMED = "nodes have no times: timing every step of the graph's loops would take many times as long as the run"
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,18 @@ class WentThrough:
 def went_through(graph: Graph, specs: list[InputSpec], device: str, seed: int, before: Pass) -> WentThrough:
     """Run the graph with every node's output kept, then the bodies that it enters; `before` is the shape pass."""
     feeds = draw(graph, specs, seed)
-    result = run(graph, feeds, provider_of(device), seed)
+    result = run(graph, feeds, provider_of(device), seed, timed=True)
     values = values_of_run(graph, feeds, result.values)
-    notes = [note for note in before.notes if note.code not in (REFERENCE, FIRST_ITERATION)]
+    notes = [note for note in before.notes if note.code not in (REFERENCE, FIRST_ITERATION, NOT_TIMED)]
     notes += [reference_note(result.instead)] if result.instead else []
+    notes += [] if result.refusal is not None or result.node_seconds else [Note(code=NOT_TIMED, message=_NOT_TIMED)]
     traced = Traced(values, result.reached)
-    bodies = pass_bodies(graph, traced, {**feeds, **result.values}, body_runner(device, seed))
+    bodies = pass_bodies(graph, traced, {**feeds, **result.values}, body_runner(device, seed, timed=True))
     made = before.again(graph, values, result.reached, notes, bodies)
-    failure = failure_of(graph, result.refusal, values, device) if result.refusal else None
+    failure = None
+    if result.refusal is not None:
+        holder, refusal = innermost_refusal(graph, result.refusal, bodies)
+        failure = failure_of(holder, refusal, values if holder is graph else bodies.traced[holder.path].values, device)
     ran_on = {at: device_of(provider, device) for at, provider in result.node_providers.items()}
     return WentThrough(made.placed(ran_on), failure, {"": result, **bodies.runs})
 

@@ -56,9 +56,16 @@ def _tensor(tensor: TensorProto) -> str:
     if external or long or tensor.data_type == TensorProto.STRING:
         return described
     try:
-        return f"{written_out(tensor).tolist()} ({described})"
+        return f"{_numbers(written_out(tensor).tolist())} ({described})"
     except RequestError:
         return described
+
+
+def _numbers(held: Any) -> str:
+    """Numbers as they are read, not with all digits that a float of single precision has in double."""
+    if isinstance(held, list):
+        return f"[{', '.join(map(_numbers, held))}]"
+    return _number(held) if isinstance(held, float) else str(held)
 
 
 def _sparse(tensor: SparseTensorProto) -> str:

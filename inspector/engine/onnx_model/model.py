@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from inspector.core.ablation import AblationReport, AblationSettings
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
 from inspector.core.export import ExportReport, ExportSettings
@@ -26,6 +27,7 @@ from inspector.core.results import (
     SourceReport,
     ValuesReport,
 )
+from inspector.core.stops import StepSettings
 from inspector.core.table import Failure, Input, ModelTable, Source
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from inspector.engine.nonfinite import Origins
     from inspector.engine.pytorch.experiments.subject import Subject
     from inspector.engine.row_values import GraphValues, Named
+    from inspector.engine.stepping import Stepping
 
 
 def open_onnx(recipe: Recipe) -> LiveModel:
@@ -109,6 +112,18 @@ class OnnxModel(LiveModel):
         again = table_again(self.table(), self.graph, self._device, went.made) if as_before else None
         self._pass, self._failure, self._table = went.made, went.failure, again
         return measured(self.graph, self.table(), went, seed, progress)
+
+    def step_through(self, settings: StepSettings, progress: Progress) -> "Stepping":
+        """Along one run, node by node; nothing can be changed on the way."""
+        from inspector.engine.onnx_model.stepping import GraphStepping
+
+        specs = self._specs_for(settings.inputs, progress)
+        progress(0, None, "running with onnxruntime")
+        return GraphStepping(self.graph, self.table(), specs, settings, self._device)
+
+    def ablate(self, settings: AblationSettings, progress: Progress) -> AblationReport:
+        """Not of a graph: onnxruntime runs it in one piece."""
+        raise RequestError("rows are switched off in the forward of a PyTorch model, which an ONNX graph has not")
 
     def optimised(self, progress: Progress) -> OptimisedRun:
         """With onnxruntime's optimisations and without."""
@@ -209,12 +224,13 @@ class OnnxModel(LiveModel):
         return origins(self.graph, self._specs_for(inputs, progress), self._device, self.recipe.seed)
 
     def arrays(self) -> Iterator[tuple[str, str, "Array | None"]]:
-        """Of the initializers."""
+        """Of the initializers; None for text."""
         from inspector.engine.arrays import array_of
-        from inspector.engine.onnx_model.torch_values import values_of
+        from inspector.engine.onnx_model.torch_values import dense_values
 
         for tensor in self.table().tensors:
-            yield tensor.key, tensor.dtype, array_of(values_of(self.graph, tensor.key))
+            values = dense_values(self.graph, tensor.key)
+            yield tensor.key, tensor.dtype, None if values is None else array_of(values)
 
     def lines_about(self, path: str) -> list[Source]:
         """None: what a file tells of its code is the line of each node, which findings carry."""

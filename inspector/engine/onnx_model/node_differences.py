@@ -8,6 +8,7 @@ from inspector.core.graph_comparison import ChangedNode, NodeDifferences
 from inspector.core.row_comparison import (
     ComparedPass,
     ComparedRow,
+    Difference,
     Divergence,
     RowComparison,
     bound,
@@ -16,7 +17,7 @@ from inspector.core.row_comparison import (
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.hyperparameters import hyperparameters
 from inspector.engine.onnx_model.places import Node
-from inspector.engine.parting import compared_output, dtype_name, parted, tolerance_between, why
+from inspector.engine.parting import RANDOM, compared_output, differs, dtype_name, parted, tolerance_between, why
 from inspector.engine.row_values import GraphValues
 from inspector.engine.tensor_differences import difference
 
@@ -51,8 +52,23 @@ def node_differences(a: Graph, b: Graph, pairs: Pairs) -> NodeDifferences:
     )
 
 
-def compare_runs(a: GraphValues, b: GraphValues, pairs: Pairs, inputs: list[str]) -> RowComparison:
-    """Values of paired nodes and outputs of two runs on the same inputs."""
+def random_values(run: GraphValues, again: GraphValues) -> frozenset[str]:
+    """Names of values and outputs that differ between two runs of one graph with other seeds."""
+    before, after = ({value.name: value.tensor for value in one.values} | dict(one.outputs) for one in (run, again))
+    return frozenset(
+        name for name, tensor in before.items() if name not in after or differs(tensor, after[name], len(before))
+    )
+
+
+def compare_runs(
+    a: GraphValues,
+    b: GraphValues,
+    pairs: Pairs,
+    inputs: list[str],
+    random: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset()),
+) -> RowComparison:
+    """Values of paired nodes and outputs of two runs on the same inputs; `random` names those of A and of B that differ
+    from run to run: they are not compared."""
     values_a = {value.name: value for value in a.values}
     values_b = {value.name: value for value in b.values}
     rows = []
@@ -64,6 +80,8 @@ def compare_runs(a: GraphValues, b: GraphValues, pairs: Pairs, inputs: list[str]
         apart = difference(first.tensor, second.tensor)
         tolerance = bound(dtype_name(first.tensor), None, one.index + 1)
         tolerance = tolerance_between(tolerance, first.tensor, second.tensor)
+        drawn = (first.name in random[0] or second.name in random[1]) and apart.shape_a is None
+        apart = Difference() if drawn else apart
         rows.append(
             ComparedRow(
                 path=one.path,
@@ -72,17 +90,24 @@ def compare_runs(a: GraphValues, b: GraphValues, pairs: Pairs, inputs: list[str]
                 node=other.path,
                 max_abs=apart.max_abs,
                 relative=apart.relative,
-                tolerance=tolerance,
+                tolerance=None if drawn else tolerance,
                 parted=parted(apart, tolerance),
-                why=why(apart),
+                random=drawn,
+                why=RANDOM if drawn else why(apart),
                 row=first.row,
                 node_row=second.row,
             )
         )
     failure = b.failure or a.failure
     outputs = [
-        compared_output(name, left, right, bound(dtype_name(left), None, len(pairs) + 1))
-        for (name, left), (_, right) in (zip(a.outputs, b.outputs, strict=False) if failure is None else ())
+        compared_output(
+            name,
+            left,
+            right,
+            bound(dtype_name(left), None, len(pairs) + 1),
+            random=name in random[0] or named in random[1],
+        )
+        for (name, left), (named, right) in (zip(a.outputs, b.outputs, strict=False) if failure is None else ())
     ]
     dtype = dtype_name(a.outputs[0][1]) if a.outputs else "float32"
     made = ComparedPass(inputs=inputs, dtype=dtype, outputs=outputs, rows=rows, failure=failure)

@@ -36,7 +36,8 @@ def _repetition(view: NodeView) -> Fields:
 @reads("Pad")
 def _padding(view: NodeView) -> Fields:
     before, _ = pads_of(view)
-    return view.apply("pad", [view.operand(0)], padding=before, wraps=view.attribute("mode", "constant") == "wrap")
+    mode = view.attribute("mode", "constant")
+    return view.apply("pad", [view.operand(0)], padding=before, mode="replicate" if mode == "edge" else mode)
 
 
 @reads("CenterCropPad")

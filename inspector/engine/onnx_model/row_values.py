@@ -24,6 +24,7 @@ def graph_values(graph: Graph, given: Named, providers: list[Provider], seed: in
     Raises RequestError where its inputs are not those of `given`.
     """
     result = run(graph, _feeds(graph, given), providers, seed)
+    given_out = {value.name for value in graph.outputs}
     indices, read, values = node_rows(graph), last_read(graph), list[NodeValue]()
     for node in graph.nodes[: result.reached]:
         modules = module_paths(node.scopes)
@@ -42,7 +43,7 @@ def graph_values(graph: Graph, given: Named, providers: list[Provider], seed: in
                         last_read=read.get(name, -1),
                         modules=modules,
                         lines=tuple((one.file, one.line) for one in source_lines(node)),
-                        final=name == returned_name(node.proto),
+                        final=name in given_out or name == returned_name(node.proto),
                     )
                 )
     calls: dict[str, list[tuple[int, int, int]]] = {}

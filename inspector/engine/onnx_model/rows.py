@@ -6,7 +6,16 @@ from math import prod
 
 from msgspec.structs import replace
 
-from inspector.core.table import FormulaLine, ReceptiveField, Row, Source, SymbolicShape, Tensor, multiply_adds
+from inspector.core.table import (
+    FormulaLine,
+    ReceptiveField,
+    Row,
+    Source,
+    SymbolicShape,
+    Tensor,
+    countable,
+    multiply_adds,
+)
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.hyperparameters import hyperparameters
 from inspector.engine.onnx_model.layout import Place
@@ -187,7 +196,7 @@ def _operations(graph: Graph, traced: Traced, first: int, last: int) -> int | No
             if inside is not None and body.node.proto.op_type != "If":
                 return None
             counts += [] if inside is None else [inside]
-    return sum(counts) if counts else None
+    return countable(sum(counts)) if counts else None
 
 
 def _newly_made(graph: Graph, first: int, last: int, known: Traced) -> int | None:
@@ -219,4 +228,4 @@ def _bytes_of(values: list[Value]) -> int | None:
         if value.shape is None or size is None:
             return None
         total += prod(value.shape) * size
-    return total
+    return countable(total)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from inspector.engine.onnx_model import reference, runtime
+from inspector.engine.onnx_model.endless import endless_loop
 from inspector.engine.onnx_model.failing import Refusal
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.held import Held
@@ -18,16 +19,20 @@ def run(
     seed: int,
     *,
     inner: bool = True,
+    timed: bool = False,
     limit: float | None = None,
     wanted: str | None = None,
 ) -> Run:
-    """Run once; with `inner`, every node's outputs and time are kept, else the graph's outputs only.
+    """Run once; with `inner`, every node's outputs are kept, else the graph's outputs only; with `timed`, their times.
 
     `wanted`: the one value to be kept instead; no node behind its own is run.
     `limit`: seconds after which the run is stopped, a loop that goes on and on. None waits for it.
     A graph that does not run is no error: `refusal` says why, and the values are those of the nodes before.
     """
-    result = runtime.run(graph, feeds, providers, seed, inner=inner, limit=limit, wanted=wanted)
+    endless = endless_loop(graph, graph.position_behind(wanted))
+    if endless is not None:
+        return Run({}, 0, 0.0, refusal=endless, feeds=feeds)
+    result = runtime.run(graph, feeds, providers, seed, inner=inner, timed=timed, limit=limit, wanted=wanted)
     if result.refusal is None or not result.refusal.lacking:
         return result
     try:

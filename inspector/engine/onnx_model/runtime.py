@@ -2,15 +2,16 @@
 
 onnxruntime gives nothing back from a run that fails. So the graph is cut off before the node that failed and run
 again: its rows until then are known, and so is what reached it.
+
+Its profiler keeps kilobytes for every step of a loop, and slows it down tenfold; so a graph with loops is profiled in a
+run of its own, and only where it takes little time without.
 """
 
 import json
 import re
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,26 +19,37 @@ import onnx
 import onnxruntime
 from onnx import TensorProto
 
+from inspector.engine.onnx_model.constants import sparse_constant
 from inspector.engine.onnx_model.failing import Refusal
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.held import Held, described
 from inspector.engine.onnx_model.initializers import DataFiles, stored_bytes
+from inspector.engine.onnx_model.places import Node
 from inspector.engine.onnx_model.providers import Provider
 from inspector.engine.onnx_model.runs import Run
 from inspector.engine.onnx_model.runtime_values import lent_value, results_of
 from inspector.engine.onnx_model.shapes import infer, mark_nodes, marked_node, unmarked
-from inspector.engine.onnx_model.torch_values import VIEWED
+from inspector.engine.onnx_model.stopping import watched
+from inspector.engine.onnx_model.torch_values import VIEWED, dense_values
 
 _LARGE = 1 << 16
 """Bytes from which a weight is lent to onnxruntime rather than written into the model handed to it."""
-_STOPPED = "terminate flag being set"
-"""Of what onnxruntime says of a run that it was told to end."""
+_PROFILED = 0.1
+"""Seconds up to which a graph with loops is run once more for the times of its nodes."""
 _NOT_IMPLEMENTED = "NOT_IMPLEMENTED"
 _NEWEST_IR = 10
 """The version of the format that a graph is handed over in, where it is newer: the newer ones add nothing that runs."""
 _STATUS = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 _PLACE = re.compile(r"/onnxruntime_src/\S+ ")
 _FUNCTION = re.compile(r"(?:\w[\w:]* )?onnxruntime::[\w:~]+\([^()]*\) (?:const )?")
+
+
+class _StoppedError(Exception):
+    """The run was ended before it was through."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
 
 
 class _NotLoadedError(Exception):
@@ -51,21 +63,22 @@ def run(
     seed: int,
     *,
     inner: bool = True,
+    timed: bool = False,
     limit: float | None = None,
     wanted: str | None = None,
 ) -> Run:
     """Run once; see `running.run`. Where onnxruntime lacks something, `refusal.lacking` is true."""
     onnxruntime.set_seed(seed)
     last, refusal = graph.position_behind(wanted), None
+    loops = any(node.standard and node.proto.op_type in ("Loop", "Scan") for one in graph.walk() for node in one.nodes)
     names = _values_to_keep(graph, last, inner=inner) if wanted is None else [wanted]
     while True:
         try:
-            result = _run(graph, feeds, providers, last, names, profiled=inner, limit=limit)
+            result = _run(graph, feeds, providers, last, names, profiled=timed and not loops, limit=limit)
+        except _StoppedError as stopped:
+            return Run({}, 0, 0.0, refusal=stopped.refusal, feeds=feeds)
         except Exception as error:
             # onnxruntime's exception classes have no common base but Exception.
-            if limit is not None and _STOPPED in str(error):
-                stopped = Refusal("TimeoutError", f"it was stopped after {limit:g} seconds", None)
-                return Run({}, 0, 0.0, refusal=stopped, feeds=feeds)
             culprit = marked_node(str(error))
             refusal = refusal or _refusal(graph, feeds, error, culprit)
             if refusal.lacking or wanted or culprit is None or not 0 < culprit < last:
@@ -73,13 +86,20 @@ def run(
             last = culprit
             names = _values_to_keep(graph, last, inner=True)
         else:
+            if inner:
+                result.values.update(_sparse_constants(graph, last))
+            if timed and loops and result.seconds < _PROFILED:
+                onnxruntime.set_seed(seed)
+                again = _run(graph, feeds, providers, last, names, profiled=True, limit=limit)
+                result = replace(result, node_seconds=again.node_seconds, node_providers=again.node_providers)
             return replace(result, reached=last, refusal=refusal, feeds=feeds)
 
 
 def _refusal(graph: Graph, feeds: Mapping[str, Held], error: Exception, culprit: int | None) -> Refusal:
     cause = error.__cause__ if isinstance(error, _NotLoadedError) and error.__cause__ else error
-    lacking = _NOT_IMPLEMENTED in str(error) or (isinstance(error, _NotLoadedError) and _is_allowed(graph, feeds))
-    return Refusal(type(cause).__name__, _readable(graph, str(error)), culprit, lacking)
+    by_itself = isinstance(error, _NotLoadedError)
+    lacking = _NOT_IMPLEMENTED in str(error) or (by_itself and _is_allowed(graph, feeds))
+    return Refusal(type(cause).__name__, _readable(graph, str(error)), culprit, lacking, by_itself)
 
 
 def _is_allowed(graph: Graph, feeds: Mapping[str, Held]) -> bool:
@@ -92,8 +112,18 @@ def _values_to_keep(graph: Graph, last: int, *, inner: bool) -> list[str]:
     names = [value.name for value in graph.outputs] if last == len(graph.nodes) else []
     if not inner:
         return names
-    produced = [name for node in graph.nodes[:last] for name in node.proto.output if name]
+    # A sparse constant that is an output as well reaches no kernel that takes a dense one; the file has its values.
+    produced = [name for node in graph.nodes[:last] if not _is_sparse(node) for name in node.proto.output if name]
     return list(dict.fromkeys([*produced, *names]))
+
+
+def _sparse_constants(graph: Graph, last: int) -> dict[str, Held]:
+    names = (node.proto.output[0] for node in graph.nodes[:last] if _is_sparse(node))
+    return {name: dense_values(graph, graph.key(name)) for name in names}
+
+
+def _is_sparse(node: Node) -> bool:
+    return node.standard and node.proto.op_type == "Constant" and sparse_constant(node.proto) is not None
 
 
 def _run(
@@ -112,8 +142,13 @@ def _run(
         session = loaded(model, options, providers)
         inputs = {name: lent_value(value) for name, value in feeds.items()}
         started = time.perf_counter()
-        with _stopped_after(limit) as stopping:
-            values = results_of(session, names, inputs, stopping)
+        with watched(limit, memory=bool(graph.bodies)) as watch:
+            try:
+                values = results_of(session, names, inputs, watch.options)
+            except Exception as error:
+                if watch.reason is None:
+                    raise
+                raise _StoppedError(Refusal(*watch.reason, None)) from error
         seconds = time.perf_counter() - started
         times, where = _profiled(session.end_profiling()) if profiled else ({}, {})
     return Run(values, last, seconds, times, where)
@@ -127,20 +162,6 @@ def loaded(
         return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)
     except Exception as error:
         raise _NotLoadedError(str(error)) from error
-
-
-@contextmanager
-def _stopped_after(seconds: float | None) -> Iterator[onnxruntime.RunOptions]:
-    """Options of a run that onnxruntime ends by itself after so long."""
-    options = onnxruntime.RunOptions()
-    timer = None if seconds is None else threading.Timer(seconds, setattr, (options, "terminate", True))
-    if timer is not None:
-        timer.start()
-    try:
-        yield options
-    finally:
-        if timer is not None:
-            timer.cancel()
 
 
 def model_to_run(graph: Graph, last: int, names: list[str]) -> tuple[onnx.ModelProto, dict[str, onnxruntime.OrtValue]]:

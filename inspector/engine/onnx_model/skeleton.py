@@ -16,6 +16,12 @@ from inspector.engine.onnx_model.places import STANDARD_DOMAINS
 
 _KEPT_ELEMENTS = 1024
 _UNBOUNDED = 1 << 62
+_DROPPING = 22
+"""Version from which the rules for poolings leave out a window that rounding up would start in the padding: all
+runtimes always did."""
+_OURS = "nninspect"
+"""The domain of functions that stand for nodes."""
+_POOLINGS = {"AveragePool", "LpPool", "MaxPool"}
 
 
 def declared_skeleton(source: ModelProto) -> ModelProto:
@@ -46,6 +52,7 @@ def skeleton_of(graph: Graph, input_shapes: Mapping[str, list[int]]) -> ModelPro
         skeleton.functions.extend(graph.model.functions)
     small = skeleton.graph
     small.node.extend(_without_weight(node.proto) for node in graph.nodes)
+    _round_up_as_runtimes_do(skeleton, graph.opset())
     _add_tensors(small, graph.model, graph.initializers.values(), graph.sparse.values())
     for value in graph.inputs:
         shape = input_shapes.get(value.name)
@@ -93,6 +100,26 @@ def _without_weight(node: NodeProto) -> NodeProto:
         return node
     declared = TensorProto(data_type=held.data_type, dims=held.dims)
     return onnx.helper.make_node("Constant", [], list(node.output), name=node.name, value=declared)
+
+
+def _round_up_as_runtimes_do(model: ModelProto, opset: int) -> None:
+    """Put the poolings that round up into functions of the version whose rule says what they make."""
+    if opset >= _DROPPING:
+        return
+    versions = [onnx.helper.make_opsetid("", _DROPPING)]
+    for node in model.graph.node:
+        if node.op_type in _POOLINGS and node.domain in STANDARD_DOMAINS and _rounds_up(node):
+            name = f"{node.op_type}_{len(model.functions)}"
+            inside = onnx.helper.make_function(_OURS, name, node.input, node.output, [node], versions)
+            model.functions.append(inside)
+            node.op_type, node.domain = name, _OURS
+            del node.attribute[:]
+    if any(function.domain == _OURS for function in model.functions):
+        model.opset_import.add(domain=_OURS, version=1)
+
+
+def _rounds_up(node: NodeProto) -> bool:
+    return any(attribute.name == "ceil_mode" and attribute.i for attribute in node.attribute)
 
 
 def _bound(value: ValueInfoProto, shape: list[int]) -> ValueInfoProto:

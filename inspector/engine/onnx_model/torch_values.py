@@ -1,5 +1,6 @@
 """The values of initializers and constants as torch tensors, and back."""
 
+from math import prod
 from typing import Any
 
 import numpy
@@ -18,6 +19,8 @@ VIEWED: dict[int, tuple[type[numpy.unsignedinteger[Any]], torch.dtype]] = {
     TensorProto.FLOAT8E5M2FNUZ: (numpy.uint8, torch.float8_e5m2fnuz),
 }
 """Types that NumPy lacks and torch has: the integers of the same width, and torch's type."""
+_MOST_WRITTEN_OUT = 1 << 26
+"""Elements of a sparse tensor up to which its zeros are."""
 
 
 def values_of(graph: Graph, key: str) -> torch.Tensor:
@@ -30,13 +33,32 @@ def values_of(graph: Graph, key: str) -> torch.Tensor:
     if sparse is not None:
         values, places = (read_values(part, graph.files) for part in (sparse.values, sparse.indices))
         shape = list(sparse.dims)
-        if places.dim() == 1:
-            places = torch.from_numpy(numpy.stack(numpy.unravel_index(places.numpy(), shape), 1))
-        return torch.sparse_coo_tensor(places.T, values, shape)
+        try:
+            if places.dim() == 1:
+                places = torch.from_numpy(numpy.stack(numpy.unravel_index(places.numpy(), shape), 1))
+            return torch.sparse_coo_tensor(places.T, values, shape, check_invariants=True)
+        except (RuntimeError, ValueError, TypeError) as problem:
+            why = " ".join(str(problem).split())[:200]
+            raise RequestError(f"{key!r} says of values where they cannot lie: {why}; export again") from None
     tensor = holder.tensor(name)
     if tensor is None:
         raise RequestError(f"{key!r} holds text, not numbers; choose another tensor")
     return read_values(tensor, graph.files)
+
+
+def dense_values(graph: Graph, key: str) -> torch.Tensor | None:
+    """The same with the zeros of a sparse tensor written out; None for text, and for what is too large for that.
+
+    Raises RequestError as `values_of` does, but for text.
+    """
+    holder, name = find_tensor(graph, key)
+    sparse, tensor = holder.sparse_tensor(name), holder.tensor(name)
+    if sparse is None and (tensor is None or tensor.data_type == TensorProto.STRING):
+        return None
+    if sparse is not None and prod(sparse.dims) > _MOST_WRITTEN_OUT:
+        return None
+    values = values_of(graph, key)
+    return values if sparse is None else values.to_dense()
 
 
 def read_values(tensor: TensorProto, files: DataFiles) -> torch.Tensor:

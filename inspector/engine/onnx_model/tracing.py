@@ -9,7 +9,7 @@ from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
 from inspector.core.table import Failure, Input, Note, SymbolicShape
 from inspector.engine.live import Progress
-from inspector.engine.onnx_model.body_pass import BodyPass, pass_bodies
+from inspector.engine.onnx_model.body_pass import BodyPass, innermost_refusal, pass_bodies
 from inspector.engine.onnx_model.constant_values import NONE_GIVEN, GivenValues, given_values
 from inspector.engine.onnx_model.costs import operations_of
 from inspector.engine.onnx_model.failing import Refusal, failure_of
@@ -148,7 +148,11 @@ def trace(graph: Graph, given: list[InputSpec], device: str, seed: int, progress
     if best.not_run:
         text = f"shapes that depend on values are not known: {best.not_run}"
         notes.append(Note(code="not-run", message=text))
-    failure = failure_of(graph, best.refusal, best.values, "cpu") if best.refusal else None
+    failure = None
+    if best.refusal is not None:
+        holder, refusal = innermost_refusal(graph, best.refusal, best.bodies)
+        values = best.values if holder is graph else best.bodies.traced[holder.path].values
+        failure = failure_of(holder, refusal, values, "cpu")
     symbolic = {} if given or failure is not None else symbolic_shapes(graph, best.shapes)
     given_now = given_values(graph, best.specs)
     made = Pass.of(graph, best.values, best.reached, notes, symbolic, given_now, best.bodies)

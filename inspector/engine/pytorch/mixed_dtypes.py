@@ -5,7 +5,7 @@ from typing import Any
 from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.op_calls import canonical_name
 
-_TAKE_ONE_DTYPE = {
+TAKE_ONE_DTYPE = {
     "linear", "bilinear", "matmul", "rmatmul", "mm", "bmm", "mv", "addmm", "addmv", "addbmm", "baddbmm",
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
     "lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell",
@@ -21,7 +21,7 @@ def mixed_dtypes(func: Any, args: Any, kwargs: Any) -> list[str]:
 
     Integers and booleans beside the first operand are lengths, indices and masks.
     """
-    if canonical_name(func) not in _TAKE_ONE_DTYPE:
+    if canonical_name(func) not in TAKE_ONE_DTYPE:
         return []
     tensors = list(tensors_in((args, kwargs)))
     dtypes = {tensor.dtype for tensor in tensors[:1]}

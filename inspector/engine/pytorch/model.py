@@ -1,5 +1,6 @@
 """A PyTorch module as a `LiveModel`."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -7,13 +8,14 @@ from typing import TYPE_CHECKING
 import msgspec
 import torch
 
+from inspector.core.ablation import AblationReport, AblationSettings
 from inspector.core.collection import no_collection
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
 from inspector.core.export import ExportReport, ExportSettings
 from inspector.core.load_notes import load_notes
 from inspector.core.memory import MemoryReport, MemorySettings
-from inspector.core.recipe import InputSpec, Recipe, later_seed
+from inspector.core.recipe import InputSpec, Recipe, later_seed, parse_target
 from inspector.core.repair import RepairReport, RepairSettings
 from inspector.core.results import (
     CloneReport,
@@ -28,6 +30,7 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.row_comparison import RowComparison
+from inspector.core.stops import StepSettings
 from inspector.core.table import Load, ModelInfo, ModelTable, Note, Output, Row, Source, Tensor, Totals
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
@@ -35,6 +38,7 @@ from inspector.engine.arrays import Array, array_of
 from inspector.engine.devices import existing_devices
 from inspector.engine.live import LiveModel, Progress, Undo
 from inspector.engine.pytorch import editing, placing, torchvision_operators
+from inspector.engine.pytorch.ablating import ablate
 from inspector.engine.pytorch.assembling import rows_with_calls
 from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.comparing import compared
@@ -52,13 +56,16 @@ from inspector.engine.pytorch.rehearsing import what_if
 from inspector.engine.pytorch.repairing import repair
 from inspector.engine.pytorch.running import Run, previews, run_forward
 from inspector.engine.pytorch.saving import save_state_dict
-from inspector.engine.pytorch.shape_pass import has_lazy, materialise, real_pass
+from inspector.engine.pytorch.shape_pass import has_lazy, materialise, materialised_copy, real_pass
 from inspector.engine.pytorch.signatures import no_forward, refuse_wrong_names
 from inspector.engine.pytorch.source_lines import function_source, script_source
+from inspector.engine.pytorch.stepping.torch_stepping import stepping_through
 from inspector.engine.pytorch.structure import dtype_name, opaque_places, static_rows, submodule, totals_of
 from inspector.engine.pytorch.tensors import tensors_of
 from inspector.engine.pytorch.tracing import Trace, count_calls, infer, trace
 from inspector.engine.pytorch.weights import load_weights
+from inspector.engine.stepping import Stepping
+from inspector.engine.user_paths import user_path
 from inspector.engine.values import read_picture, read_values
 
 if TYPE_CHECKING:
@@ -70,8 +77,12 @@ if TYPE_CHECKING:
 class TorchModel(LiveModel):
     """A module that was opened from a recipe, or that was alive already."""
 
-    def __init__(self, recipe: Recipe, opened: Opened, load: Load | None = None) -> None:
+    def __init__(
+        self, recipe: Recipe, opened: Opened, load: Load | None = None, modes: dict[str, bool] | None = None
+    ) -> None:
         self.recipe = recipe
+        self._modes = modes or {}
+        """Which modules were in train mode before this model was given a mode as a whole."""
         self._opened = opened
         self.module = opened.model
         self._load = load
@@ -90,8 +101,9 @@ class TorchModel(LiveModel):
             load = load_weights(opened.model, recipe.weights, recipe.allow_outside, recipe.container)
         if recipe.device:
             placing.move(opened.model, recipe.device)
+        modes = {path: module.training for path, module in opened.model.named_modules()}
         opened.model.train(recipe.training)
-        return cls(recipe, opened, load)
+        return cls(recipe, opened, load, modes)
 
     def table(self) -> ModelTable:
         if self._table is None:
@@ -174,6 +186,10 @@ class TorchModel(LiveModel):
         self._table = None
         return self.table()
 
+    def traced(self, inputs: list[InputSpec], progress: Progress) -> ModelTable:
+        known = self._trace.root is not None and (not inputs or inputs == self._trace.specs)
+        return self.table() if known else self.trace(inputs, progress)
+
     def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
         specs = self._forward_specs(inputs, progress)
         arguments = arguments_for(self.module, specs, seed)
@@ -221,6 +237,17 @@ class TorchModel(LiveModel):
             raise RequestError(found.message)
         self._trace = replace(self._trace, specs=found.specs, inputs=found.inputs)
         return found.specs
+
+    def step_through(self, settings: StepSettings, progress: Progress) -> Stepping:
+        specs = self._forward_specs(settings.inputs, progress)
+        self._materialise(arguments_for(self.module, specs, settings.seed), settings.seed)
+        return stepping_through(self.module, specs, settings, self.table().rows, self._trace.calls, progress)
+
+    def ablate(self, settings: AblationSettings, progress: Progress) -> AblationReport:
+        specs = self._forward_specs(settings.inputs, progress)
+        arguments = arguments_for(self.module, specs, settings.seed)
+        self._materialise(arguments, settings.seed)
+        return ablate(self.module, arguments, settings, self.table(), progress)
 
     def memory(self, settings: MemorySettings, progress: Progress) -> MemoryReport:
         specs = self._forward_specs(settings.inputs, progress)
@@ -284,17 +311,35 @@ class TorchModel(LiveModel):
         raise RequestError("--optimised is for ONNX models, which onnxruntime rewrites; leave it out")
 
     def subject(self, inputs: list[InputSpec], progress: Progress) -> Subject:
-        return Subject(self.module, lambda: self._forward_specs(inputs, progress), self.recipe.seed, progress)
+        file = user_path(parse_target(self.recipe.target).location)
+        module = self.module
+        if has_lazy(module):
+            with contextlib.suppress(RequestError):
+                specs = self._specs_of_pass(inputs, progress)
+                module = materialised_copy(module, arguments_for(module, specs, self.recipe.seed), self.recipe.seed)
+        return Subject(
+            module,
+            lambda: self._specs_of_pass(inputs, progress),
+            self.recipe.seed,
+            progress,
+            self._modes,
+            [str(file)] if file.is_file() else [],
+            lambda: self.traced(inputs, progress).totals.flops,
+        )
+
+    def _specs_of_pass(self, inputs: list[InputSpec], progress: Progress) -> list[InputSpec]:
+        self.traced(inputs, progress)
+        return self._forward_specs(inputs, progress)
 
     def activations(self, inputs: list[InputSpec], progress: Progress) -> "Activations":
         from inspector.engine.pytorch.experiments.activations import activations
 
-        return activations(self.subject(inputs, progress))
+        return self.subject(inputs, progress).of(activations)
 
     def origins(self, inputs: list[InputSpec], progress: Progress) -> "Origins":
         from inspector.engine.pytorch.experiments.nonfinite import origins
 
-        return origins(self.subject(inputs, progress))
+        return self.subject(inputs, progress).of(origins)
 
     def arrays(self) -> Iterator[tuple[str, str, Array | None]]:
         inventory = inventory_of(self.module)

@@ -26,7 +26,11 @@ def with_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> 
     if isinstance(value, list | tuple):
         return type(value)(with_tensors(part, change) for part in value)
     if isinstance(value, dict):
-        return {name: with_tensors(part, change) for name, part in value.items()}
+        # A copy keeps what else a class of dictionaries has, such as attributes of the same names.
+        copied = copy.copy(value)
+        for name, part in value.items():
+            copied[name] = with_tensors(part, change)
+        return copied
     if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
         changed = copy.copy(value)
         for name in value.__dataclass_fields__:

@@ -98,6 +98,18 @@ class Fields(Protocol):
         """What tells, after the pass, the receptive field of the first tensor in `value`."""
 
 
+class Stepper(Protocol):
+    """Takes part in a pass: `inspector.engine.pytorch.stepping.stepper`. What it calls itself is not recorded."""
+
+    def before(
+        self, call: CallRecord, depth: int, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments that a call goes on with, below `depth` others. May raise to end the pass."""
+
+    def after(self, call: CallRecord, depth: int, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+        """The output that the pass goes on with. May raise to end the pass."""
+
+
 _NOWHERE = [""]
 """The paths of a module that the model does not hold."""
 _CALLING = nn.Module.__call__.__code__.co_filename
@@ -110,7 +122,7 @@ class Recorder(TorchFunctionMode):
 
     `fields` makes what follows receptive fields from the input tensors, `formula_of` works layer formulas, `measure` is
     given each record with its output and is not counted in the times, `device` is where stand-ins on meta seem to be.
-    With `costs` operations are counted, which takes time of its own.
+    With `costs` operations are counted, which takes time of its own. A `stepper` is asked before and after every call.
     """
 
     def __init__(
@@ -121,9 +133,13 @@ class Recorder(TorchFunctionMode):
         measure: Measure | None = None,
         device: str | None = None,
         costs: bool = False,
+        stepper: Stepper | None = None,
     ) -> None:
         super().__init__()
-        self._model = model
+        self.model = model
+        self._stepper = stepper
+        self._aside = False
+        """Whether the stepper is at work: what is called then is no part of the pass."""
         self._make_fields = fields
         self._fields: Fields | None = None
         self._formula_of = formula_of
@@ -192,6 +208,8 @@ class Recorder(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
+        if self._aside:
+            return func(*args, **kwargs)
         if not self._stack or self._stack[-1].is_opaque:
             return self.run(func, args, kwargs)
         caller = self._stack[-1]
@@ -201,13 +219,15 @@ class Recorder(TorchFunctionMode):
         if name is not None:
             record = CallRecord(caller.path, name, None, (args, kwargs) if kwargs else args)
             record.source = self._source_of(sys._getframe(1))
+            if self._stepper is not None:
+                args, kwargs = self._ask_before(record, args, kwargs)
         record_started = time.perf_counter()
         overhead_before = self._overhead
         self._function = record
         try:
             result = self.run(func, args, kwargs)
         except BaseException as problem:
-            self.failed_call = FailedCall(problem, func, args, kwargs, self._model)
+            self.failed_call = FailedCall(problem, func, args, kwargs, self.model)
             if record is not None:
                 record.failed, record.inputs = True, []
                 self._attach(record, caller)
@@ -219,6 +239,8 @@ class Recorder(TorchFunctionMode):
         if record is not None:
             record.seconds = finished - record_started - (self._overhead - overhead_before)
         self._overhead += record_started - began
+        if self._stepper is not None and record is not None and _makes_row(record, result):
+            result = self._ask_after(record, args, kwargs, result)
         self._observe(func, args, kwargs, result, caller, record)
         self._overhead += time.perf_counter() - finished
         return result
@@ -247,7 +269,7 @@ class Recorder(TorchFunctionMode):
             if formula and caller.formula is None:
                 caller.formula = formula
             return
-        if type(result) is not torch.Tensor and not record.type.endswith(("=", "_")) and not any_tensor(result):
+        if not _makes_row(record, result):
             return
         record.formula = formula
         self._finish(record, result)
@@ -288,18 +310,21 @@ class Recorder(TorchFunctionMode):
             # Like hooks, nothing where forward itself is what was called.
             if id(module) not in self._leaves or sys._getframe(1).f_code.co_filename != _CALLING:
                 return forward(module, *args, **kwargs)
-            self._before(module, args, kwargs)
+            args, kwargs = self._before(module, args, kwargs) or (args, kwargs)
             try:
                 output = forward(module, *args, **kwargs)
             except BaseException:
                 self._after(module, args, kwargs, None)
                 raise
-            self._after(module, args, kwargs, output)
-            return output
+            changed = self._after(module, args, kwargs, output)
+            return output if changed is None else changed
 
         return through
 
-    def _before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+    def _before(self, module: nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
+        """The arguments to go on with, where a stepper may have changed them; as torch's hooks give them."""
+        if self._aside:
+            return None
         began = time.perf_counter()
         with torch._C.DisableTorchFunction():
             paths = self._paths.get(id(module), _NOWHERE)
@@ -313,18 +338,23 @@ class Recorder(TorchFunctionMode):
         else:
             self.root = record
             self._fields = self._make_fields(list(tensors_in((args, kwargs)))) if self._make_fields else None
+        given = None if self._stepper is None else self._ask_before(record, args, kwargs)
         self._stack.append(record)
         record.started = time.perf_counter()
         self._overhead += record.started - began
         record.nested_seconds = 0.0
         record.measured = self._overhead
+        return given
 
-    def _after(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+    def _after(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
+        """The output to go on with where a stepper changed it, else None; as torch's hooks give it."""
+        if self._aside:
+            return None
         ended = time.perf_counter()
         while self._stack and self._stack[-1].module is not module:
             self._stack.pop()
         if not self._stack:
-            return
+            return None
         record = self._stack.pop()
         record.seconds = ended - record.started - (self._overhead - record.measured)
         record.measured = None
@@ -334,6 +364,7 @@ class Recorder(TorchFunctionMode):
             self.failed = self.failed or record
         else:
             self.failed = None
+            output = self._ask_after(record, args, kwargs, output)
             with torch._C.DisableTorchFunction():
                 if record.is_opaque and self._fields is not None:
                     self._fields.observe(Returned(torchscript, args, kwargs, output), record.path)
@@ -341,6 +372,25 @@ class Recorder(TorchFunctionMode):
         if self._stack:
             self._stack[-1].nested_seconds += record.seconds
         self._overhead += time.perf_counter() - ended
+        return None if record.failed or self._stepper is None else output
+
+    def _ask_before(self, record: CallRecord, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        if self._stepper is None:
+            return args, kwargs
+        self._aside = True
+        try:
+            return self._stepper.before(record, len(self._stack), args, kwargs)
+        finally:
+            self._aside = False
+
+    def _ask_after(self, record: CallRecord, args: Any, kwargs: Any, output: Any) -> Any:
+        if self._stepper is None:
+            return output
+        self._aside = True
+        try:
+            return self._stepper.after(record, len(self._stack), args, kwargs, output)
+        finally:
+            self._aside = False
 
     def _source_of(self, frame: FrameType) -> Source | None:
         """The user's line behind a call; each is read once."""
@@ -379,6 +429,11 @@ class Recorder(TorchFunctionMode):
                     caller = ancestor
                     break
         caller.children.append(record)
+
+
+def _makes_row(record: CallRecord, result: Any) -> bool:
+    """Whether a function's call is worth a row: it gives a tensor, or writes into one."""
+    return type(result) is torch.Tensor or record.type.endswith(("=", "_")) or any_tensor(result)
 
 
 def _plainly(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from inspector.core.errors import NO_FAILURES, RequestError
+from inspector.core.recipe import later_seed
 from inspector.engine.live import Progress
+from inspector.engine.parting import differs
 from inspector.engine.pytorch.assembling import rows_with_calls
 from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.importing import first_line
@@ -35,7 +37,7 @@ class _Kept:
 def module_values(
     model: nn.Module, arguments: Arguments, names: list[str], seed: int, progress: Progress
 ) -> ModuleValues:
-    """Run `model` once as it is, and once more in a wider type; it is as before afterwards.
+    """Run `model` once as it is, once with another seed, and once in a wider type; it is as before afterwards.
 
     Raises RequestError where it does not run.
     """
@@ -57,6 +59,7 @@ def module_values(
             f"the model does not run on this input: {first_line(problem)}; run forward to see where"
         ) from problem
     outputs = named_tensors(output, "output")
+    random, random_outputs = _random(model, arguments, kept, outputs, later_seed(seed, 1), progress)
     rounding, output_rounding, notes = _rounding(model, arguments, kept, outputs, seed, progress)
     return ModuleValues(
         inputs=list(zip(names, tensors_in(arguments), strict=True)),
@@ -64,6 +67,8 @@ def module_values(
         rows=_rows(model, recorder.root, kept),
         rounding=rounding,
         output_rounding=output_rounding,
+        random=random,
+        random_outputs=random_outputs,
         **_holders(model),
         notes=notes,
     )
@@ -129,6 +134,39 @@ def _rounding(
         torch.set_default_dtype(default)
     pairs = zip(outputs, named_tensors(output, "output"), strict=False)
     return rounding, [_relative(a, b) for (_, a), (_, b) in pairs], []
+
+
+def _random(
+    model: nn.Module, arguments: Arguments, kept: _Kept, outputs: Named, seed: int, progress: Progress
+) -> tuple[frozenset[int], frozenset[int]]:
+    """Rows and outputs that come out otherwise with this seed; all from where it calls something else."""
+    found: set[int] = set()
+    position, same_calls = 0, True
+
+    def compare(call: CallRecord, output: Any) -> None:
+        nonlocal position, same_calls
+        progress(position, len(kept.calls), f"another seed: {call.place or 'model'} {call.type}")
+        at, position = position, position + 1
+        before = kept.calls[at] if at < len(kept.calls) else None
+        same_calls = same_calls and before is not None and (before.place, before.type) == (call.place, call.type)
+        if at < len(kept.calls) and not (same_calls and _same(kept.tensors[at], list(tensors_in(output)), at + 1)):
+            found.add(at)
+
+    try:
+        output = real_pass(model, arguments, Recorder(model, measure=compare), seed)
+    except NO_FAILURES:
+        raise
+    except Exception:
+        # What a seed can make fail is random from there on.
+        return frozenset(found | set(range(position, len(kept.calls)))), frozenset(range(len(outputs)))
+    again = named_tensors(output, "output")
+    steps = len(kept.calls) + 1
+    drawn = {at for at, (_, one) in enumerate(outputs) if at >= len(again) or not _same([one], [again[at][1]], steps)}
+    return frozenset(found | set(range(position, len(kept.calls)))), frozenset(drawn)
+
+
+def _same(before: list[torch.Tensor], now: list[torch.Tensor], steps: int) -> bool:
+    return len(before) == len(now) and not any(differs(a, b, steps) for a, b in zip(before, now, strict=True))
 
 
 def _relative(a: torch.Tensor, b: torch.Tensor) -> float:

@@ -114,7 +114,7 @@ def _norm_into(run: Run, call: CallRecord) -> Callable[[torch.Tensor], None]:
 
 
 def _gradients(model: nn.Module, output: Any, tensors: list[Tensor], seed: int) -> list[TensorGradient]:
-    """Of `objective_of` the output."""
+    """Gradients of the objective for all parameters, tied ones at each place."""
     objective = objective_of(output, seed)
     parameters = dict(model.named_parameters(remove_duplicate=False))
     for parameter in parameters.values():

@@ -160,7 +160,7 @@ def _pad(a: Arguments, outputs: list[Shape]) -> Reading:
     # The list starts at the last dimension: (left, right, top, bottom, …).
     for place, amount in enumerate(list(a["pad"])[::2]):
         before[rank - 1 - place] = int(amount)
-    return Reading("pad", [a["input"]], {"padding": before, "wraps": a["mode"] == "circular"})
+    return Reading("pad", [a["input"]], {"padding": before, "mode": "wrap" if a["mode"] == "circular" else a["mode"]})
 
 
 @reads("fold", "input output_size kernel_size dilation=1 padding=0 stride=1")

@@ -26,7 +26,6 @@ def activations(subject: Subject) -> Activations:
 
     Raises RequestError where the module fails, or its inputs are not random.
     """
-    subject = subject.materialised()
     samples = many_samples(subject)
     gathering = _Gathering(samples, subject.seed)
     for number, arguments in enumerate(samples.passes):

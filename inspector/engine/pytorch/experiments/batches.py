@@ -1,6 +1,5 @@
 """The inputs of a model with more samples, or drawn several times where their first axis is not that of samples."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -19,8 +18,11 @@ from inspector.engine.pytorch.nested import tensors_in, with_tensors
 
 T = TypeVar("T")
 MOST, FEWEST = 64, 4
-SECONDS = 0.5
-"""Bare passes over all samples may take this long together."""
+ELEMENTS, OPERATIONS = 1 << 21, 1 << 34
+"""Of all samples together, in the inputs and floating-point ones in a pass: by these, not by a clock, samples are
+
+counted, so that a loaded machine finds what an idle one does.
+"""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Samples:
 
 
 def many_samples(subject: Subject) -> Samples:
-    """As many samples as a second's worth of passes takes.
+    """As many samples as can be afforded, at most 64.
 
     Raises RequestError where the model fails, or where its inputs are not random.
     """
@@ -52,20 +54,21 @@ def many_samples(subject: Subject) -> Samples:
         raise RequestError("the inputs are given or constant, so there is one sample only; leave --input out")
     training = unmeasured if any(map(unmeasured, subject.module.modules())) else _nothing
     try:
-        seconds = _seconds(subject, arguments, training)
+        subject.run(arguments, training=training)
     except NO_FAILURES:
         raise
     except Exception:
         # One value per channel is none to normalise by.
         training = _nothing
-        seconds = passed(lambda: _seconds(subject, arguments, _nothing))
+        passed(lambda: subject.run(arguments))
     size = samples_in(specs)
+    affordable = _affordable(subject, arguments)
     if size is not None:
-        count = max(FEWEST, min(MOST, int(SECONDS / max(seconds, 1e-4) * size)))
+        count = max(FEWEST, min(MOST, affordable * size))
         larger = unlike(arguments_for(subject.module, with_samples(specs, count), subject.seed), subject.seed)
         if _takes(subject, larger, count, training):
             return Samples([larger], count, f"a batch of {count} random samples", training)
-    count = max(2 * FEWEST, min(4 * FEWEST, int(SECONDS / max(seconds, 1e-4))))
+    count = max(2 * FEWEST, min(4 * FEWEST, affordable))
     seeds = [later_seed(subject.seed, number) for number in range(count)]
     drawn = [unlike(arguments_for(subject.module, specs, seed), seed) for seed in seeds]
     return Samples(drawn, 1, f"{things(count, 'random input')}, one after another", training)
@@ -125,14 +128,10 @@ def _nothing(module: nn.Module) -> bool:
     return False
 
 
-def _seconds(subject: Subject, arguments: Arguments, training: Callable[[nn.Module], bool]) -> float:
-    """How long a pass takes; a quick one again, since what a first one prepares may take longer."""
-    taken: list[float] = []
-    while not taken or (len(taken) < 2 and taken[0] < SECONDS / 2):
-        began = time.perf_counter()
-        subject.run(arguments, training=training)
-        taken.append(time.perf_counter() - began)
-    return min(taken)
+def _affordable(subject: Subject, arguments: Arguments) -> int:
+    """How many passes on these arguments."""
+    elements = sum(tensor.numel() for tensor in tensors_in(arguments))
+    return min(ELEMENTS // max(1, elements), OPERATIONS // max(1, subject.operations() or 1))
 
 
 def _takes(subject: Subject, arguments: Arguments, count: int, training: Callable[[nn.Module], bool]) -> bool:

@@ -47,7 +47,6 @@ def gradients(subject: Subject) -> Gradients:
 
     Raises RequestError where the module fails, or no output depends on a parameter in a differentiable way.
     """
-    subject = subject.materialised()
     specs = subject.find_inputs()
     size = samples_in(specs)
     several = specs if size is None else with_samples(specs, max(SAMPLES, size))

@@ -29,7 +29,6 @@ def origins(subject: Subject) -> Origins:
 
     Raises RequestError where the module fails on random input in eval mode.
     """
-    subject = subject.materialised()
     arguments = subject.arguments()
     found = passed(lambda: _looked(subject, arguments, False, _RANDOM))
     found = [replace(one, unlikely=_needs_sign(subject, arguments, one)) for one in found]

@@ -3,7 +3,6 @@
 A Recipe for Training Neural Networks (2019), step 2.
 """
 
-import copy
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -36,7 +35,6 @@ _Loss = Callable[[Any], torch.Tensor]
 
 def self_tests(subject: Subject, settings: SelfTestSettings) -> SelfTestReport:
     """All of them, the trainings on copies. Raises RequestError where the module fails."""
-    subject = subject.materialised()
     specs = subject.find_inputs()
     several = specs if samples_in(specs) is None else with_samples(specs, SAMPLES)
     arguments = unlike(arguments_for(subject.module, several, subject.seed), subject.seed)
@@ -102,7 +100,7 @@ def _trained(subject: Subject, arguments: Arguments, settings: SelfTestSettings,
     """The losses of a copy that is trained on one batch, and what ended it: "steps" or "time"."""
     small = sum(one.numel() for one in subject.module.parameters()) < FEW_PARAMETERS
     with seeded(subject.seed), on_one_thread() if small else nullcontext():
-        model = copy.deepcopy(subject.module)
+        model = subject.copied()
         model.eval()
         for part in model.modules():
             # Normalisations by the batch, and no dropout: what is learned by heart is to be seen.

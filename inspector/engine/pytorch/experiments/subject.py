@@ -1,26 +1,31 @@
 """A module and the inputs that it is put through its experiments with."""
 
-from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from typing import Any
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from inspector.core.errors import NO_FAILURES, RequestError
 from inspector.core.recipe import InputSpec
 from inspector.engine.live import Progress
 from inspector.engine.pytorch.calling import Arguments, call_model
+from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.inputs.arguments import arguments_for
 from inspector.engine.pytorch.recording import Recorder
-from inspector.engine.pytorch.shape_pass import has_lazy, materialised_copy
 from inspector.engine.pytorch.untouched import modes_kept, untouched
 from inspector.engine.random_state import seeded
 from inspector.engine.statistics import on_one_thread
 
 FEW_PARAMETERS = 1_000_000
 """With fewer, threads wait for each other longer than they work wherever the machine has other work."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +37,57 @@ class Subject:
     """Gives the inputs, worked out where none were given; raises RequestError where there are none."""
     seed: int
     progress: Progress
+    modes: dict[str, bool] = field(default_factory=dict)
+    """Which modules were in train mode when the user's code had made the model, by path."""
 
-    def arguments(self, seed: int | None = None) -> Arguments:
-        """What the module is called with, drawn anew for another seed."""
-        return arguments_for(self.module, self.find_inputs(), self.seed if seed is None else seed)
+    files: list[str] = field(default_factory=list)
+    """The file that the model was made by, where it was one."""
+    operations: Callable[[], int | None] = lambda: None
+    """Floating-point operations of a pass on those inputs, where they are known."""
+    _found: dict[Callable[..., Any], Any] = field(default_factory=dict)
 
-    def materialised(self) -> "Subject":
-        """The same, or a copy where lazy parameters have no shapes yet: with those that its inputs give them."""
-        if not has_lazy(self.module):
-            return self
-        return replace(self, module=materialised_copy(self.module, self.arguments(), self.seed))
+    def of(self, experiment: "Callable[[Subject], T]") -> T:
+        """What another experiment found; made once. Raises RequestError where it cannot be made."""
+        if experiment not in self._found:
+            try:
+                self._found[experiment] = experiment(self)
+            except NO_FAILURES:
+                raise
+            except RequestError as problem:
+                self._found[experiment] = problem
+            except Exception as problem:
+                # The model's own code runs in every experiment, and may raise anything anywhere.
+                why = f"{type(problem).__name__} {first_line(problem)}".strip()
+                self._found[experiment] = RequestError(f"the model does not stand the experiment: {why}")
+        found = self._found[experiment]
+        if isinstance(found, RequestError):
+            raise RequestError(str(found))
+        made: T = found
+        return made
+
+    @contextmanager
+    def in_mode(self, *, training: bool) -> Iterator[None]:
+        """In train or eval mode as a whole, for passes of their own."""
+        with modes_kept(self.module):
+            self.module.train(training)
+            yield
+
+    @cached_property
+    def specs(self) -> list[InputSpec]:
+        """Its inputs. Raises RequestError where there are none."""
+        return self.find_inputs()
+
+    def arguments(self, seed: int | None = None, specs: list[InputSpec] | None = None) -> Arguments:
+        """What the module is called with, drawn anew for another seed; `specs` in the place of its inputs."""
+        specs = self.specs if specs is None else specs
+        return arguments_for(self.module, specs, self.seed if seed is None else seed)
+
+    def copied(self) -> nn.Module:
+        """A copy of the module. Raises RequestError where it cannot be copied."""
+        try:
+            return copy.deepcopy(self.module)
+        except Exception as problem:
+            raise RequestError(f"the model cannot be copied: {first_line(problem)}") from problem
 
     def run(
         self,

@@ -1,12 +1,12 @@
 """Compares a PyTorch model with an ONNX graph, row by row, on the same inputs: `export --verify`, and `diff`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from msgspec.structs import replace
 from torch import nn
 
-from inspector.core.errors import RequestError
+from inspector.core.errors import NO_FAILURES, RequestError
 from inspector.core.recipe import InputSpec
 from inspector.core.row_comparison import RowComparison
 from inspector.engine.live import Progress
@@ -18,7 +18,9 @@ from inspector.engine.onnx_model.providers import Provider
 from inspector.engine.onnx_model.row_values import graph_values
 from inspector.engine.pytorch.inputs.arguments import named_arguments_for
 from inspector.engine.pytorch.nested import tensors_in
+from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.row_values import arguments_in, dtype_of, in_dtype, module_values
+from inspector.engine.pytorch.shape_pass import real_pass
 from inspector.engine.pytorch.signatures import parameters_of
 from inspector.engine.row_values import ModuleValues, Named
 
@@ -34,12 +36,10 @@ def compare_rows(
     Raises RequestError where the model does not run, or its inputs are not the graph's.
     """
     wanted = _float_type(graph) or dtype_of(model)
-    subject = model if dtype_of(model) == wanted else in_dtype(model, wanted)
+    run_model = _subject(model, wanted, specs, seed, progress)
 
     def one_pass(inputs: list[InputSpec], before: tuple[Matched, ModuleValues] | None) -> tuple[Matched, ModuleValues]:
-        arguments, names = named_arguments_for(subject, inputs, seed)
-        arguments = arguments_in(arguments, wanted)
-        values = module_values(subject, arguments, input_names(subject, names), seed, progress)
+        values = run_model(inputs)
         progress(0, None, "running the ONNX file")
         ran = graph_values(graph, values.inputs, providers, seed)
         typed = [str(spec) for spec in inputs]
@@ -77,6 +77,33 @@ def compare_rows(
         idle=idle,
         notes=notes,
     )
+
+
+def _subject(
+    model: nn.Module, wanted: torch.dtype, specs: list[InputSpec], seed: int, progress: Progress
+) -> Callable[[list[InputSpec]], ModuleValues]:
+    """Runs the model in the graph's type; as it is where it already has that, or chooses types itself."""
+
+    def runner(subject: nn.Module, dtype: torch.dtype | None) -> Callable[[list[InputSpec]], ModuleValues]:
+        def run(inputs: list[InputSpec]) -> ModuleValues:
+            arguments, names = named_arguments_for(subject, inputs, seed)
+            arguments = arguments if dtype is None else arguments_in(arguments, dtype)
+            return module_values(subject, arguments, input_names(subject, names), seed, progress)
+
+        return run
+
+    if dtype_of(model) == wanted:
+        return runner(model, wanted)
+    converted = in_dtype(model, wanted)
+    arguments, _ = named_arguments_for(converted, specs, seed)
+    try:
+        real_pass(converted, arguments_in(arguments, wanted), Recorder(converted), seed)
+    except NO_FAILURES:
+        raise
+    except Exception:
+        # A model that casts to the type of some of its layers does not run in another.
+        return runner(model, None)
+    return runner(converted, wanted)
 
 
 def fitting(graph: Graph, specs: list[InputSpec]) -> list[InputSpec]:

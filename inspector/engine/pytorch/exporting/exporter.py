@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import MappingKey, tree_flatten_with_path, tree_unflatten
 
 from inspector.core.errors import NO_FAILURES, RequestError
 from inspector.core.export import ExportSettings
@@ -79,13 +80,37 @@ def exported(
     made = program.model
     opset = made.opset_imports.get("")
     if settings.opset is not None and opset != settings.opset:
-        raise RequestError(
-            f"the model cannot be written for opset {settings.opset}, only for {opset}; leave --opset out"
-        )
+        raise RequestError(_not_in(settings.opset, opset))
+    _name_outputs(program)
     progress(1, 3, "exporting: folding constants")
     with _quietly():
         _tidy(made, merge=settings.fuse)
     return made
+
+
+def _name_outputs(program: Any) -> None:
+    """Outputs that forward returns under keys are called by them, in place."""
+    spec = program.exported_program.call_spec.out_spec
+    outputs, inputs = program.model.graph.outputs, {value.name for value in program.model.graph.inputs}
+    paths = [path for path, _ in tree_flatten_with_path(tree_unflatten(range(spec.num_leaves), spec))[0]]
+    keys = [[str(part.key) for part in path if isinstance(part, MappingKey)] for path in paths]
+    names = [".".join(key) for key in keys]
+    if len(outputs) == len(names) and all(names) and len({*names} - inputs) == len(names):
+        for value, name in zip(outputs, names, strict=True):
+            value.name = name
+
+
+def _not_in(wanted: int, written: int) -> str:
+    """Why a model is not written for an opset."""
+    from onnx.defs import onnx_opset_version
+
+    newest = onnx_opset_version()
+    if wanted > newest:
+        return f"there is no opset {wanted} for the onnx that is installed: its newest is {newest}; leave --opset out"
+    return (
+        f"the model cannot be written for opset {wanted}: torch's exporter writes opset {written}, and converting that "
+        f"to {wanted} fails on this model; choose a version nearer to {written}, or leave --opset out"
+    )
 
 
 def _program(model: nn.Module, arguments: Arguments, settings: ExportSettings, shapes: dict[str, Any] | None) -> Any:

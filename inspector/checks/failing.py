@@ -1,0 +1,104 @@
+"""A model that does not run."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from inspector.checks.evidence import Evidence, NotObservedError
+from inspector.checks.rules import finding, looks, rule
+from inspector.core.findings import Finding
+from inspector.core.table import Failure, Operand
+from inspector.core.wording import model_input, shape, source_place
+
+if TYPE_CHECKING:
+    from inspector.engine.pytorch.experiments.failing_pass import FailingPass
+
+FORWARD_FAILS = rule(
+    "NN001",
+    "forward-fails",
+    "A forward pass that raises, in the mode that the model is in, in train mode or while gradients are recorded, or a "
+    "backward pass that does: the module, the line, the operands with their shapes, and what would fit.",
+    "An error for any exception on the input that is given, or on the one that came furthest where none is; "
+    "information for one in train mode alone, where an optional argument is not given. What changes "
+    "a tensor in place and is refused for the sake of gradients is NN105's.",
+    "The pass itself, carried out on real values; nothing is read from the exception's text.",
+)
+SUGGESTIONS = 3
+"""Ways to mend it before the rest is left out."""
+
+
+@looks(FORWARD_FAILS)
+def forward_fails(evidence: Evidence) -> Iterator[Finding]:
+    """The first pass that fails."""
+    from inspector.engine.pytorch.experiments.failing_pass import failing_pass
+
+    failed = evidence.of(failing_pass)
+    if failed is None:
+        yield from _backward(evidence)
+    elif not (failed.grad and failed.in_place):
+        yield _forward(evidence, failed)
+
+
+def _forward(evidence: Evidence, failed: "FailingPass") -> Finding:
+    failure, inputs, ways = failed.failure, list(failed.inputs), list(failed.failure.suggestions)
+    if not (failed.training or failed.grad):
+        table = evidence.traced
+        inputs = table.inputs or inputs
+        ways += [one for one in (table.failure.suggestions if table.failure else []) if one not in ways]
+    ways += [f"other sizes that fit: {others}" for one in inputs if (others := _alternatives(one.alternatives))]
+    when = " where gradients are recorded" if failed.grad else " in train mode" if failed.training else ""
+    place = f" at {source_place(failure.source)}" if failure.source is not None else ""
+    origin = {one.origin for one in inputs}
+    wants_more = failed.training and bool(failed.missing)
+    if wants_more:
+        ways.insert(0, f"in train mode give it {' or '.join(failed.missing)} too")
+    given = "given" if origin == {"given"} else "worked out here"
+    return finding(
+        FORWARD_FAILS,
+        "info" if wants_more else "error",
+        failure.path,
+        f"the forward pass fails{when} in {failure.path or 'the model itself'}{place}: {failure.type}: "
+        f"{failure.message}",
+        f"{_operands(failure)}on the input {given}, {', '.join(map(model_input, inputs)) or 'none'}"
+        + (f"; {failure.explanation}" if failure.explanation else ""),
+        "; or ".join(ways[:SUGGESTIONS]) or "nninspect TARGET shows the rows up to there and the values at hand",
+        "where the model is never given such an input",
+        failure.source,
+        patch=failed.patch,
+    )
+
+
+def _backward(evidence: Evidence) -> Iterator[Finding]:
+    """A backward pass that raises, for other reasons than changes in place."""
+    from inspector.engine.pytorch.experiments.changes_in_place import changes_in_place
+    from inspector.engine.pytorch.experiments.gradient_flow import gradient_flow
+
+    try:
+        flow, changes = evidence.of(gradient_flow), evidence.of(changes_in_place)
+    except NotObservedError:
+        return
+    problems = [one for one in flow.passes if one.backward_problem]
+    if problems and not changes.broken:
+        mode = "train" if problems[0].training else "eval"
+        yield finding(
+            FORWARD_FAILS,
+            "error",
+            "",
+            f"the backward pass fails in {mode} mode: {problems[0].backward_problem}",
+            f"in {len(problems)} of {len(flow.passes)} passes, the output times a fixed random tensor as the objective",
+            "torch.autograd.set_detect_anomaly(True) shows the call of forward that it belongs to",
+            "a model that is used without gradients only",
+        )
+
+
+def _operands(failure: Failure) -> str:
+    if not failure.operands:
+        return ""
+    return f"operands {', '.join(map(_operand, failure.operands))}; "
+
+
+def _operand(one: Operand) -> str:
+    return f"{one.text} {shape(one.shape)}{'' if one.dtype == 'float32' else f' {one.dtype}'}"
+
+
+def _alternatives(shapes: list[list[int]]) -> str:
+    return ", ".join(shape(sizes) for sizes in shapes[:SUGGESTIONS])

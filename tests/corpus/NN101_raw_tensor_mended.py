@@ -1,0 +1,14 @@
+import torch
+from torch import nn
+
+
+class Scaled(nn.Module):
+    """A linear layer whose outputs are scaled by learned factors."""
+
+    def __init__(self, inputs=10, outputs=6):
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs)
+        self.scale = nn.Parameter(torch.ones(outputs))
+
+    def forward(self, x):
+        return self.linear(x) * self.scale

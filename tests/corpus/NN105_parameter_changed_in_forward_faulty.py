@@ -1,0 +1,12 @@
+import torch
+from torch import nn
+
+
+class Decaying(nn.Module):
+    def __init__(self, features=9):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, features))
+
+    def forward(self, x):
+        self.weight.mul_(0.99)
+        return x @ self.weight.t()
