@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
+from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
 from inspector.core.memory import DTYPES, OPTIMIZERS, MemorySettings, parse_size
 from inspector.core.recipe import (
@@ -59,6 +60,12 @@ def opening(function: F) -> F:
             multiple=True,
             metavar="SPEC",
             help="[NAME=]SHAPE[:DTYPE][~DISTRIBUTION] or [NAME=]@FILE; repeat it for several inputs.",
+        ),
+        click.option(
+            "--edits",
+            metavar="FILE",
+            callback=not_empty,
+            help="Make the edits of a saved journal, once the model is open.",
         ),
         click.option("--allow-outside", is_flag=True, help="Let an index name files outside of its folder."),
         click.option(
@@ -127,6 +134,7 @@ def memory_from(options: dict[str, Any]) -> MemorySettings | None:
 def recipe_from(options: dict[str, Any]) -> Recipe:
     """Take the opening options out of a command's options. Raises RequestError where one does not read."""
     options.pop("debug")
+    edits = options.pop("edits")
     arguments = options.pop("arguments")
     parse_arguments(arguments)
     weights, container = options.pop("weights"), options.pop("container")
@@ -142,5 +150,12 @@ def recipe_from(options: dict[str, Any]) -> Recipe:
         seed=options.pop("seed"),
         inputs=parse_each(options.pop("inputs")),
         allow_outside=options.pop("allow_outside"),
+        edits=[] if edits is None else _saved_edits(edits),
         typed=click.get_current_context().obj or [],
     )
+
+
+def _saved_edits(path: str) -> list[Edit]:
+    from inspector.files.journals import read_journal
+
+    return read_journal(path)

@@ -20,6 +20,11 @@ class Edit(Record, frozen=True, kw_only=True):
     """The initialiser's call (``kaiming_uniform_(a=0.0)``), the new value or name, the device, or "train" / "eval"."""
     index: list[int] = []
     """For `set_element`: one index per axis."""
+    frozen: bool = False
+    """For `initialise`: also parameters that do not require a gradient, which are else left alone unless `where` is
+    their key."""
+    scales: dict[str, float] | None = None
+    """For lsuv: by key, what its orthogonal draw is multiplied by, as the passes asked for; None until it is made."""
     seed: int = 0
     input_shapes: list[list[int]] = []
 

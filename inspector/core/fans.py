@@ -9,6 +9,9 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
+from msgspec import structs
+
+from inspector.core.activation_gains import ACTIVATIONS, moment_gain, worked_out
 from inspector.core.initialisers import INITIALISERS, InitialiserCall
 from inspector.core.table import Record
 
@@ -26,7 +29,10 @@ class Layout(Record, frozen=True, kw_only=True):
     stacked: int = 0
     """Leading axes that number weights of their own: the directions of a recurrent layer, the batch of a product."""
     gates: int = 1
-    """Weights one below the other along the first axis behind those: 4 in an LSTM."""
+    """Weights one below the other along the first axis behind those, each drawn by itself: 4 in an ONNX LSTM."""
+    blocks: int = 1
+    """Weights one below the other along the first axis that torch counts as one: the gates of `nn.LSTM`, the query,
+    key and value projections of attention."""
 
     def part(self, shape: Sequence[int]) -> list[int]:
         """The shape of one of the weights that a tensor holds."""
@@ -56,11 +62,60 @@ def effective_fans(shape: Sequence[int], layout: Layout) -> tuple[float, float] 
     if layout.kind == "transposed":
         # Each input pixel is spread over a kernel of outputs that lie `stride` apart.
         return counted[1] / layout.groups / steps, float(counted[0])
-    return float(counted[0]), counted[1] / layout.groups / steps
+    return float(counted[0]), counted[1] / layout.groups / layout.blocks / steps
+
+
+def used_fans(call: InitialiserCall, shape: Sequence[int], layout: Layout) -> tuple[float, float] | None:
+    """(fan_in, fan_out) that a call scales by: torch's, or the effective ones where it asks for them.
+
+    The positions that a convolution's stride skips are not taken off its fan-out: everybody's formula counts them.
+    """
+    counted = fans(shape, layout)
+    if counted is None or call.complete.get("fan") != "effective":
+        return counted
+    steps = [] if layout.kind != "transposed" else layout.stride
+    return effective_fans(shape, structs.replace(layout, stride=steps)) or counted
+
+
+def correction(call: InitialiserCall, shape: Sequence[int], layout: Layout) -> float:
+    """What the values that torch's function draws with `torch_arguments` are multiplied by; 1 where they stay."""
+    counted, used = fans(shape, layout), used_fans(call, shape, layout)
+    factor = 1.0
+    if call.name.startswith("kaiming"):
+        nonlinearity, out = str(call.complete["nonlinearity"]), call.complete["mode"] == "fan_out"
+        factor = moment_gain(nonlinearity) if nonlinearity in ACTIVATIONS else 1.0
+        if counted and used and used[out]:
+            factor *= math.sqrt(counted[out] / used[out])
+    elif call.name.startswith("xavier") and counted and used and sum(used):
+        factor = math.sqrt(sum(counted) / sum(used))
+    return factor
+
+
+def orthogonal_blocks(call: InitialiserCall, layout: Layout) -> int:
+    """Into how many blocks along the first axis a tensor is cut, each orthogonal by itself."""
+    if call.name not in ("orthogonal_", "lsuv") or call.complete.get("fan") == "torch":
+        return 1
+    return layout.groups * layout.blocks
+
+
+def predicted_scale(shape: Sequence[int], layout: Layout, second_moment: float) -> tuple[float | None, float | None]:
+    """What the layer multiplies the root mean square by, forward and backward: √fan·rms(w), borders left aside.
+
+    For a tensor of that shape whose values have that mean square, inputs and gradients independent around 0. What is
+    looked up has the scale of the values themselves; None below two axes.
+    """
+    if layout.kind == "lookup":
+        return math.sqrt(second_moment), None
+    effective = effective_fans(shape, layout)
+    if effective is None:
+        return None, None
+    return math.sqrt(effective[0] * second_moment), math.sqrt(effective[1] * second_moment)
 
 
 def gain(nonlinearity: str, a: float = 0.01) -> float:
-    """The gain that `torch.nn.init.calculate_gain` recommends; `a` is the slope of leaky_relu."""
+    """The gain that `torch.nn.init.calculate_gain` recommends, or ours; `a` is the slope of leaky_relu."""
+    if nonlinearity in ACTIVATIONS:
+        return moment_gain(nonlinearity)
     if nonlinearity == "leaky_relu":
         return math.sqrt(2 / (1 + a**2))
     return {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}.get(nonlinearity, 1.0)
@@ -104,40 +159,42 @@ def _truncated(call: InitialiserCall, _shape: Sequence[int], _layout: Layout) ->
 
 
 def _xavier(call: InitialiserCall, shape: Sequence[int], layout: Layout) -> str:
-    fan_in, fan_out = fans(shape, layout) or (0, 0)
+    fan_in, fan_out = used_fans(call, shape, layout) or (0, 0)
     factor, total = call.value("gain"), fan_in + fan_out
     if not total:
         return INITIALISERS[call.name].formula
     if call.name == "xavier_normal_":
         return (
-            f"std = gain·√(2/(fan_in + fan_out)) = {_short(factor)}·√(2/({fan_in} + {fan_out})) "
+            f"std = gain·√(2/(fan_in + fan_out)) = {_short(factor)}·√(2/({fan_in:g} + {fan_out:g})) "
             f"= {factor * math.sqrt(2 / total):.4g}"
         )
     bound = factor * math.sqrt(6 / total)
     return (
-        f"bound = gain·√(6/(fan_in + fan_out)) = {_short(factor)}·√(6/({fan_in} + {fan_out})) = {bound:.4g}; "
+        f"bound = gain·√(6/(fan_in + fan_out)) = {_short(factor)}·√(6/({fan_in:g} + {fan_out:g})) = {bound:.4g}; "
         f"std = bound/√3 = {abs(bound) / math.sqrt(3):.4g}"
     )
 
 
 def _kaiming(call: InitialiserCall, shape: Sequence[int], layout: Layout) -> str:
     mode, factor = str(call.complete["mode"]), gain_of(call) or 0.0
-    fan = (fans(shape, layout) or (0, 0))[mode == "fan_out"]
+    fan = (used_fans(call, shape, layout) or (0, 0))[mode == "fan_out"]
     if not fan:
         return INITIALISERS[call.name].formula
     if call.name == "kaiming_normal_":
-        return f"std = gain/√{mode} = {_short(factor)}/√{fan} = {factor / math.sqrt(fan):.4g}"
+        return f"std = gain/√{mode} = {_short(factor)}/√{fan:g} = {factor / math.sqrt(fan):.4g}"
     bound = factor * math.sqrt(3 / fan)
     std = f"std = bound/√3 = {bound / math.sqrt(3):.4g}"
-    return f"bound = gain·√(3/{mode}) = {_short(factor)}·√(3/{fan}) = {bound:.4g}; {std}"
+    return f"bound = gain·√(3/{mode}) = {_short(factor)}·√(3/{fan:g}) = {bound:.4g}; {std}"
 
 
-def _orthogonal(call: InitialiserCall, shape: Sequence[int], _layout: Layout) -> str:
-    rows, columns = shape[0], math.prod(shape[1:])
+def _orthogonal(call: InitialiserCall, shape: Sequence[int], layout: Layout) -> str:
+    blocks = orthogonal_blocks(call, layout)
+    rows, columns = shape[0] // blocks, math.prod(shape[1:])
+    apart = f" in each of {blocks} blocks" if blocks > 1 else ""
     longer, which = max(rows, columns), "rows" if rows <= columns else "columns"
     factor = call.value("gain")
     return (
-        f"gain·Q with orthonormal {which} of {rows}×{columns}; "
+        f"gain·Q with orthonormal {which} of {rows}×{columns}{apart}; "
         f"root mean square = gain/√{longer} = {_short(factor)}/√{longer} = {abs(factor) / math.sqrt(longer):.4g}"
     )
 
@@ -180,10 +237,13 @@ def _reservation(call: InitialiserCall, shape: Sequence[int], layout: Layout) ->
         return ""
     if layout.kind == "lookup":
         return "; rows of this weight are looked up, nothing is summed: the fans mean little, normal_ is usual"
-    counted, effective = fans(shape, layout), effective_fans(shape, layout)
-    if counted is None or effective is None or tuple(map(float, counted)) == effective:
-        return ""
-    return f"; the layer really sums fan_in = {effective[0]:g}, fan_out = {effective[1]:g}"
+    notes = [worked_out(nonlinearity)] if (nonlinearity := call.complete.get("nonlinearity")) in ACTIVATIONS else []
+    counted, effective, used = fans(shape, layout), effective_fans(shape, layout), used_fans(call, shape, layout)
+    if used != counted and counted is not None:
+        notes.append(f"torch counts fan_in = {counted[0]}, fan_out = {counted[1]}")
+    elif counted is not None and effective is not None and tuple(map(float, counted)) != effective:
+        notes.append(f"the layer really sums fan_in = {effective[0]:g}, fan_out = {effective[1]:g}")
+    return "".join(f"; {note}" for note in notes)
 
 
 def _short(value: float) -> str:

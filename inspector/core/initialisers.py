@@ -1,7 +1,8 @@
 """The initialisers: one registry of what a tensor can be filled with, and a call of one as text.
 
-The functions and defaults are those of `torch.nn.init`; a test compares them. Two are ours: `layer_default` (what the
-layer's own ``reset_parameters`` does) and `uniform_dead_zone`.
+The functions and defaults are those of `torch.nn.init`; a test compares them. Ours are `layer_default` (what the
+layer's own ``reset_parameters`` does), `uniform_dead_zone`, `lsuv`, the parameter `fan`, and the activations for
+which torch has no gain.
 """
 
 import difflib
@@ -10,6 +11,9 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
+from msgspec import structs
+
+from inspector.core.activation_gains import ACTIVATIONS
 from inspector.core.errors import RequestError
 from inspector.core.table import Record
 
@@ -77,6 +81,14 @@ def _number(name: str, default: float | None, meaning: str, least: float = -math
 
 _STD = "standard deviation"
 _GAIN = _number("gain", 1.0, "factor on top, as the nonlinearity after the layer asks for")
+_FAN = InitialiserParameter(
+    name="fan",
+    type="choice",
+    default="effective",
+    choices=["effective", "torch"],
+    meaning="count what the layer really sums, where it is transposed, grouped or several layers in one tensor; "
+    "or exactly as torch, from the shape alone",
+)
 _KAIMING = [
     _number("a", 0, "negative slope of the rectifier after the layer; used with leaky_relu only"),
     InitialiserParameter(
@@ -90,9 +102,10 @@ _KAIMING = [
         name="nonlinearity",
         type="choice",
         default="leaky_relu",
-        choices=list(NONLINEARITIES),
+        choices=[*NONLINEARITIES, *ACTIVATIONS],
         meaning="the function after the layer; it sets the gain",
     ),
+    _FAN,
 ]
 _MATRIX = "fans, so two axes or more"
 
@@ -163,7 +176,7 @@ _ALL = [
         name="xavier_uniform_",
         meaning="uniform with the variance that suits both passes (Glorot and Bengio, 2010)",
         formula="U(−bound, bound), bound = gain·√(6/(fan_in + fan_out))",
-        parameters=[_GAIN],
+        parameters=[_GAIN, _FAN],
         least_axes=2,
         needs=_MATRIX,
     ),
@@ -171,7 +184,7 @@ _ALL = [
         name="xavier_normal_",
         meaning="normal with the variance that suits both passes (Glorot and Bengio, 2010)",
         formula="N(0, std²), std = gain·√(2/(fan_in + fan_out))",
-        parameters=[_GAIN],
+        parameters=[_GAIN, _FAN],
         least_axes=2,
         needs=_MATRIX,
     ),
@@ -195,9 +208,26 @@ _ALL = [
         name="orthogonal_",
         meaning="orthonormal rows or columns (Saxe et al., 2013); axes after the first count as one",
         formula="gain·Q, QᵀQ = 1 or QQᵀ = 1",
-        parameters=[_number("gain", 1, "factor on top")],
+        parameters=[
+            _number("gain", 1, "factor on top"),
+            structs.replace(_FAN, meaning="each gate, projection or group by itself; or exactly as torch, all as one"),
+        ],
         least_axes=2,
         needs="two axes or more",
+    ),
+    Initialiser(
+        name="lsuv",
+        meaning="orthogonal, then scaled layer by layer until a pass measures that deviation (Mishkin and Matas, 2015)",
+        formula="s·Q, QᵀQ = 1 or QQᵀ = 1, |std(output) − std| < tolerance",
+        parameters=[
+            _number("std", 1.0, f"{_STD} of each layer's output", 1e-6),
+            _number("tolerance", 0.1, "how far from it the output's may stay", 0),
+            InitialiserParameter(
+                name="iterations", type="integer", default=10, meaning="passes a layer at most", least=1, most=1000
+            ),
+        ],
+        least_axes=2,
+        needs="a layer's weight: two axes or more",
     ),
     Initialiser(
         name="sparse_",
@@ -229,6 +259,15 @@ INITIALISERS: dict[str, Initialiser] = {one.name: one for one in _ALL}
 """Every initialiser by name, in the order to show them."""
 
 _CALL = re.compile(r"\s*(?P<name>\w+)\s*(?:\((?P<arguments>.*)\)\s*)?$", re.DOTALL)
+
+
+def torch_arguments(call: InitialiserCall, *, complete: bool = True) -> dict[str, Argument]:
+    """The arguments for the function of `torch.nn.init`: a gain of ours is multiplied on afterwards."""
+    arguments = dict(call.complete if complete else call.arguments)
+    arguments.pop("fan", None)
+    if arguments.get("nonlinearity") in ACTIVATIONS:
+        arguments["nonlinearity"] = "linear"
+    return arguments
 
 
 def parse_initialiser(text: str) -> InitialiserCall:

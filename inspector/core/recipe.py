@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
+from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
 from inspector.core.table import Record
 from inspector.core.wording import shortened
@@ -70,6 +71,8 @@ class Recipe(Record, frozen=True, kw_only=True):
     inputs: list[InputSpec] = []
     allow_outside: bool = False
     """Whether an index of shards may name files outside of its folder."""
+    edits: list[Edit] = []
+    """Made in order once the model is open."""
     typed: list[str] = []
     """The words after ``nninspect``, which a command that is proposed repeats."""
 

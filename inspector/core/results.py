@@ -175,6 +175,18 @@ class SourceReport(Record, frozen=True, kw_only=True):
     text: str
 
 
+class LayerScale(Record, frozen=True, kw_only=True):
+    """What one pass made of a layer, on its first call."""
+
+    output_std: float | None = None
+    gradient_std: float | None = None
+    """Of the gradient that arrives at its output; None where none does."""
+    forward: float | None = None
+    """Root mean square of what the weight makes of its input, without bias, over that of the input."""
+    backward: float | None = None
+    """The same of the gradients: of its input, over that of its output."""
+
+
 class InitTarget(Record, frozen=True, kw_only=True):
     """One tensor that an initialiser would change, before and after."""
 
@@ -187,11 +199,23 @@ class InitTarget(Record, frozen=True, kw_only=True):
     effective_fan_in: float | None
     effective_fan_out: float | None
     gain: float | None
+    follows: str | None = None
+    """What takes the layer's output and the gain that suits it: ``GELU → nonlinearity=gelu, gain 1.468``; None where
+    no pass was recorded, or neither an activation nor a normalisation follows."""
     explanation: str
     """The formula with this tensor's numbers: ``bound = gain·√(3/fan_in) = …``."""
     tied_to: list[str]
     before: Statistics
     after: Statistics
+    forward: float | None = None
+    """Predicted `LayerScale.forward` of the new values: √fan_in·rms(w); borders counted where a pass was measured. None
+    where nothing is summed."""
+    backward: float | None = None
+    """Predicted `LayerScale.backward`: √fan_out·rms(w)."""
+    behind: float | None = None
+    """Predicted root mean square behind the activation that follows, of an input of root mean square 1."""
+    scale_before: LayerScale | None = None
+    scale_after: LayerScale | None = None
 
 
 class InitPreview(Record, frozen=True, kw_only=True):
@@ -203,6 +227,8 @@ class InitPreview(Record, frozen=True, kw_only=True):
     targets: list[InitTarget]
     skipped: list[tuple[str, str]]
     """Keys left alone, each with the reason."""
+    measured: str = ""
+    """On which passes the scales were measured, or why none were; empty where nobody asked."""
 
 
 class EditReport(Record, frozen=True, kw_only=True):

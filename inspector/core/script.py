@@ -6,13 +6,13 @@ It needs torch and the user's own files, not nninspect. What it repeats is `insp
 
 import json
 
+from inspector.core.activation_gains import ACTIVATIONS, moment_gain
 from inspector.core.edits import Edit, Journal
 from inspector.core.errors import RequestError
-from inspector.core.initialisers import InitialiserCall, parse_initialiser
+from inspector.core.initialisers import InitialiserCall, parse_initialiser, torch_arguments
 from inspector.core.recipe import Recipe, Target, parse_arguments, parse_target
+from inspector.core.script_initialising import INITIALISE, LAYER_DEFAULT
 from inspector.core.script_parts import (
-    INITIALISE,
-    LAYER_DEFAULT,
     LOAD_STATE,
     LOAD_WEIGHTS,
     MODULE_AT,
@@ -68,6 +68,7 @@ import copy
 import importlib
 import importlib.util
 import inspect
+import math
 import random
 import re
 import sys
@@ -117,9 +118,10 @@ def _repeat(edit: Edit) -> list[str]:
         lines = ["if any(is_lazy(value) for value in model.parameters()):", f"    model({inputs})"]
     if edit.action == "initialise":
         call = parse_initialiser(edit.argument)
-        numbers = ", fills_any_dtype=True" if call.name in FILLS else ""
-        fill = "" if call.name == "layer_default" else f", {_fill(call)}{numbers}"
-        return [*lines, f"initialise({_text(edit.where)}, {edit.seed}{fill})"]
+        fill = "" if call.name == "layer_default" else f", {_fill(call)}{_beyond_torch(call)}"
+        frozen = ", frozen=True" if edit.frozen else ""
+        frozen += f", scales={edit.scales!r}" if edit.scales is not None else ""
+        return [*lines, f"initialise({_text(edit.where)}, {edit.seed}{fill}{frozen})"]
     if edit.action == "set_element":
         return [*lines, f"set_element({_text(edit.where)}, {tuple(edit.index)}, {_text(edit.argument.strip())})"]
     module = f"module_at({_text(edit.where)})" if edit.where else "model"
@@ -132,8 +134,22 @@ def _fill(call: InitialiserCall) -> str:
     if call.name == "uniform_dead_zone":
         low, high, dead = (call.complete[name] for name in ("low", "high", "dead"))
         return f"lambda w: nn.init.uniform_(w, {low}, {high}).mul_(w.abs() >= {dead})"
-    arguments = "".join(f", {name}={value!r}" for name, value in call.arguments.items())
+    if call.name == "lsuv":
+        return "nn.init.orthogonal_"
+    arguments = "".join(f", {name}={value!r}" for name, value in torch_arguments(call, complete=False).items())
     return f"lambda w: nn.init.{call.name}(w{arguments})"
+
+
+def _beyond_torch(call: InitialiserCall) -> str:
+    """What the function of torch is not asked for: other fans, a gain of ours, values of other types."""
+    text = ", fills_any_dtype=True" if call.name in FILLS else ""
+    if call.name == "lsuv":
+        text += ', effective="parts"'
+    if call.complete.get("fan") == "effective":
+        whole = {"orthogonal_": "parts"}.get(call.name, "both")
+        text += f", effective={_text(str(call.complete.get('mode', whole)))}"
+    nonlinearity = str(call.complete.get("nonlinearity", ""))
+    return text + (f", gain={moment_gain(nonlinearity)!r}" if nonlinearity in ACTIVATIONS else "")
 
 
 def _text(text: str) -> str:

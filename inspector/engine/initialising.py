@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from inspector.core.errors import RequestError
-from inspector.core.initialisers import InitialiserCall, refusal
+from inspector.core.fans import Layout, correction, orthogonal_blocks
+from inspector.core.initialisers import InitialiserCall, refusal, torch_arguments
 
 SEED_STEP = 1_000_003
 """Between the seeds of neighbouring tensors of one edit; a prime, so that small seeds of two edits do not meet."""
@@ -23,31 +24,42 @@ def tensor_seed(seed: int, position: int) -> int:
 
 
 def draw(
-    call: InitialiserCall, shape: Sequence[int], seed: int, *, double: bool = False, input_first: bool = False
+    call: InitialiserCall,
+    shape: Sequence[int],
+    seed: int,
+    *,
+    double: bool = False,
+    layout: Layout = Layout(),  # noqa: B008  # frozen
 ) -> torch.Tensor:
     """New values of this shape: float32, or float64 where `double`, contiguous, on the CPU.
 
-    `input_first`: the weight is used as ``x @ w``, so (in, out) is drawn as its transpose (out, in) is. The bits are
-    those of ``torch.manual_seed(seed)`` followed by the function of `torch.nn.init`; the global random state is
-    untouched. Raises RequestError where the initialiser does not suit the shape or the values are not finite.
+    A matrix that is `input_first`, used as ``x @ w``, is drawn as its transpose is. The bits are those of
+    ``torch.manual_seed(seed)`` followed by the function of `torch.nn.init`, times `correction` where the call asks for
+    fans or a gain that torch does not have; the global random state is untouched. Raises RequestError where the
+    initialiser does not suit the shape or the values are not finite.
     """
     reason = "layer_default is the layer's own, not a rule for a shape" if call.name == "layer_default" else None
     reason = reason or refusal(call, shape)
     if reason:
         raise RequestError(f"{call} cannot fill a tensor of shape {list(shape)}: {reason}")
-    drawn_shape = list(shape)[::-1] if input_first else list(shape)
+    turned = layout.kind == "input_first" and len(shape) == 2
+    drawn_shape = list(shape)[::-1] if turned else list(shape)
     values = torch.empty(drawn_shape, dtype=torch.float64 if double else torch.float32, device="cpu")
     # sparse_ chooses its zeros by the global generator whatever it is given, hence the fork instead of a generator.
     with torch.random.fork_rng(devices=[]), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.default_generator.manual_seed(seed)
         try:
-            _fill(values, call)
+            for block in values.chunk(orthogonal_blocks(call, layout)) if values.dim() else [values]:
+                _fill(block, call)
         except (RuntimeError, ValueError) as problem:
             raise RequestError(f"{call} on shape {list(shape)}: {str(problem).splitlines()[0]}") from None
+    factor = correction(call, shape, layout)
+    if factor != 1:
+        values.mul_(factor)
     if not _finite(values):
         raise RequestError(f"{call} on shape {list(shape)} gives values that are not finite; choose smaller arguments")
-    return values.t().contiguous() if input_first else values
+    return values.t().contiguous() if turned else values
 
 
 def fits(values: torch.Tensor, dtype: torch.dtype) -> bool:
@@ -60,8 +72,10 @@ def _fill(values: torch.Tensor, call: InitialiserCall) -> None:
         nn.init.uniform_(values, call.value("low"), call.value("high"))
         # Multiplied as d2l.ai does, so that negative values leave its −0.0 behind.
         values.mul_(values.abs() >= call.value("dead"))
+    elif call.name == "lsuv":
+        nn.init.orthogonal_(values)
     else:
-        getattr(nn.init, call.name)(values, **call.complete)
+        getattr(nn.init, call.name)(values, **torch_arguments(call))
 
 
 def _finite(values: torch.Tensor) -> bool:

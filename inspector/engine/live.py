@@ -129,12 +129,16 @@ class LiveModel(ABC):
         """The source of the `forward` of the module at `path`; of the function around `line` where it is elsewhere."""
 
     @abstractmethod
-    def preview(self, edit: Edit) -> InitPreview:
-        """What an `initialise` edit would do, without doing it."""
+    def preview(self, edit: Edit, measuring: Progress | None = None) -> InitPreview:
+        """What an `initialise` edit would do, without doing it; with `measuring` to the signal too, by trial passes."""
 
     @abstractmethod
     def what_if(self, proposal: Proposal, progress: Progress) -> WhatIfReport:
         """Which shapes other settings of one operation would change; the model stays as it is."""
+
+    def settled(self, edit: Edit, progress: Progress) -> Edit:
+        """The edit with all that making it has to measure, so that making it again measures nothing."""
+        return edit
 
     @abstractmethod
     def apply(self, edit: Edit) -> tuple[list[str], str, Undo]:

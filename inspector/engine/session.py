@@ -39,8 +39,9 @@ class Session:
         if self.waiting is not None:
             self.waiting.go("end", None, lambda done, total, text: None)
 
-    def apply(self, edit: Edit) -> EditReport:
+    def apply(self, edit: Edit, progress: Progress = lambda *_: None) -> EditReport:
         """Make a change and remember how to take it back."""
+        edit = self.model.settled(edit, progress)
         keys, message, undo = self.model.apply(edit)
         self.journal.record(edit)
         self._undo.append(undo)

@@ -13,7 +13,7 @@ from inspector.core.graph_comparison import GraphComparison
 from inspector.core.memory import MemoryReport
 from inspector.core.repair import RepairReport
 from inspector.core.repeated_blocks import repeated_blocks
-from inspector.core.results import EditReport, ForwardReport, KeyExplanation, SaveReport, ValuesReport
+from inspector.core.results import EditReport, ForwardReport, InitPreview, KeyExplanation, SaveReport, ValuesReport
 from inspector.core.row_comparison import RowComparison
 from inspector.core.self_tests import SelfTestReport
 from inspector.core.stops import StepReport, Stop
@@ -67,6 +67,11 @@ def init_document(reports: list[EditReport], saved: SaveReport) -> str:
     ]
     written = {"written": saved.path, "files": saved.files, "tensors": saved.tensors, "bytes": saved.bytes}
     return _json({"rules": rules, **written})
+
+
+def init_preview_document(previews: list[InitPreview]) -> str:
+    """`init --preview --json`: what each rule would do."""
+    return _json({"schema_version": 1, "preview": previews})
 
 
 def check_document(report: CheckReport) -> str:

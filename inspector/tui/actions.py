@@ -387,6 +387,15 @@ APP_ACTIONS = (
         why_not=reasons.no_repair,
     ),
     Action(
+        id="journal",
+        keys="J",
+        title="Journal",
+        help="The changes as a list: what each changed, back to any of them and forward again, saved to a file.",
+        group=CHANGE,
+        run=doing.show_journal,
+        why_not=reasons.nothing_changed,
+    ),
+    Action(
         id="script",
         keys="P",
         title="Python script",

@@ -92,6 +92,8 @@ class NNInspectApp(App[int]):
         """The last comparison, and how it is looked at; kept until the model changes."""
         self.export_settings: ExportSettings | None = None
         """Of the last export."""
+        self.changed: dict[int, list[str]] = {}
+        """The keys that the n-th edit of the journal changed, where it was made here."""
         self.can_undo = bool(client.journal.done)
         self.can_redo = bool(client.journal.undone)
         self.spelling: Spelling = "here"
@@ -162,7 +164,8 @@ class NNInspectApp(App[int]):
         self.recipe = wanted
         self.stepping.forget()
         self.report = self.clone = self.memory = self.check = self.difference = None
-        self.can_undo = self.can_redo = False
+        self.changed.clear()
+        self.can_undo, self.can_redo = bool(self.client.journal.done), False
         self.show_table(table)
         if table.model.framework != "file":
             await self.trace()
@@ -200,6 +203,9 @@ class NNInspectApp(App[int]):
         """Show the model after a change, an undo or a redo."""
         self.report_is_old = self.check_is_old = True
         self.clone = self.memory = self.difference = None
+        done = self.client.journal.done
+        if done and done[-1] is report.edit:
+            self.changed[len(done)] = report.keys
         self.can_undo, self.can_redo = report.can_undo, report.can_redo
         self.show_table(report.table)
         self.say(report.message, "$text-success")

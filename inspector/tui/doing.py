@@ -330,6 +330,32 @@ def _apply(app: NNInspectApp, what: str) -> Callable[[Edit | None], None]:
     return run
 
 
+def show_journal(app: NNInspectApp) -> None:
+    """Show the changes as a list; go back to the one chosen, or forward."""
+    from pathlib import Path
+
+    from inspector.core.recipe import parse_target
+    from inspector.tui.journal_screen import JournalScreen
+
+    name = Path(parse_target(app.recipe.target).location).stem
+    screen = JournalScreen(app.client.journal, app.changed, f"{name}.journal.json")
+
+    async def walk(count: int) -> None:
+        journal = app.client.journal
+        while len(journal.done) != count:
+            request: Request[EditReport] = Undo() if len(journal.done) > count else Redo()
+            report = await app.conversation.ask(request, "walking through the changes")
+            if report is None:
+                return
+            app.show_edit(report)
+
+    def go(count: int | None) -> None:
+        if count is not None:
+            app.conversation.spawn(walk(count))
+
+    app.push_screen(screen, go)
+
+
 def save(app: NNInspectApp) -> None:
     """Ask for a path and write the state_dict, or the ONNX model, there."""
     from inspector.tui.save_dialog import SaveDialog, suggested_path

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Input, Select, Static
+from textual.widgets import Button, Checkbox, Input, Select, Static
 
 from inspector.core import wording
 from inspector.core.edits import Edit
@@ -16,10 +16,11 @@ from inspector.core.errors import RequestError
 from inspector.core.initialisers import INITIALISERS, InitialiserParameter, parse_initialiser
 from inspector.core.recipe import LARGEST_SEED
 from inspector.core.results import InitPreview, InitTarget
+from inspector.core.scale_wording import scale_words
 from inspector.core.wording import printable
 from inspector.tui import plots
 from inspector.tui.conversation import Conversation
-from inspector.tui.dialog import Dialog, Entry, entry, labelled
+from inspector.tui.dialog import Dialog, Entry, Tick, entry, labelled
 from inspector.tui.following import Following
 from inspector.tui.page import CODE, MUTED, WARNING, Page, TextPanel
 from inspector.tui.view import View
@@ -68,6 +69,8 @@ class InitialiseDialog(Dialog[Edit]):
         yield Static("", id="meaning", classes="hint", markup=False)
         yield Vertical(id="parameters-of-rule")
         yield entry("seed", "0", "seed")
+        yield Tick("frozen parameters too", False, id="frozen")
+        yield Tick("measure, before | after", False, id="measured")
 
     async def on_mount(self) -> None:
         """Show the first initialiser's parameters and its preview."""
@@ -86,6 +89,11 @@ class InitialiseDialog(Dialog[Edit]):
         event.stop()
         self._refresh()
 
+    def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
+        """Frozen parameters or not, measured or not."""
+        event.stop()
+        self._refresh()
+
     async def _show_rule(self, name: str) -> None:
         if name == self._shown:
             return
@@ -98,7 +106,7 @@ class InitialiseDialog(Dialog[Edit]):
 
     def _refresh(self) -> None:
         self.query_one("#pattern").display = self.query_one("#where", Select).value == PATTERN
-        self._following.want(lambda: Preview(edit=self.result()))
+        self._following.want(lambda: Preview(edit=self.result(), measured=self._ticked("measured")))
 
     def result(self) -> Edit:
         """The edit as filled in."""
@@ -111,7 +119,10 @@ class InitialiseDialog(Dialog[Edit]):
         arguments = ", ".join(f"{one.name}={self._argument(one)}" for one in rule.parameters)
         call = parse_initialiser(f"{rule.name}({arguments})")
         seed = self.whole_number("seed", "the seed", least=0, most=LARGEST_SEED)
-        return Edit(action="initialise", where=where, argument=str(call), seed=seed)
+        return Edit(action="initialise", where=where, argument=str(call), seed=seed, frozen=self._ticked("frozen"))
+
+    def _ticked(self, field: str) -> bool:
+        return self.query_one(f"#{field}", Tick).value
 
     def _argument(self, parameter: InitialiserParameter) -> str:
         found = self.query(f"#argument-{parameter.name}")
@@ -139,6 +150,8 @@ def preview_page(preview: InitPreview) -> Page:
     """Every tensor that would change: fans, gain, formula, values before and after; and those left alone."""
     page = Page()
     page.line((wording.things(len(preview.targets), "tensor"), "bold"), " would change")
+    if preview.measured:
+        page.line((preview.measured, MUTED))
     for target in preview.targets[:LISTED]:
         _target(page, target)
     if len(preview.targets) > LISTED:
@@ -158,15 +171,19 @@ def _target(page: Page, target: InitTarget) -> None:
         page.fact("fans", f"in {target.fan_in}, out {target.fan_out}")
         if (target.effective_fan_in, target.effective_fan_out) != (target.fan_in, target.fan_out):
             effective = f"in {wording.number(target.effective_fan_in)}, out {wording.number(target.effective_fan_out)}"
-            page.fact("effective", f"{effective}: what one unit really sums over", WARNING)
+            page.fact("effective", f"{effective}: what the layer really sums", WARNING)
     if target.gain is not None:
         page.fact("gain", wording.number(target.gain))
+    if target.follows is not None:
+        page.fact("follows", target.follows)
     if target.explanation:
         page.fact("formula", target.explanation, CODE)
     if target.tied_to:
         page.fact("tied to", ", ".join(target.tied_to))
     page.fact("before", f"{wording.number(target.before.mean)} ± {wording.number(target.before.std)}")
     page.fact("after", f"{wording.number(target.after.mean)} ± {wording.number(target.after.std)}", "bold")
+    for column, text in scale_words(target).items():
+        page.fact(column, text)
     if target.after.histogram is not None:
         plots.histogram(page, target.after.histogram, height=2)
 

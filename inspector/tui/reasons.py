@@ -175,6 +175,11 @@ def no_other_input(app: NNInspectApp) -> str:
     return "no other input shape is known to work; press t to write one"
 
 
+def nothing_changed(app: NNInspectApp) -> str:
+    """There has to be a change, made or undone."""
+    return "" if app.can_undo or app.can_redo else "there is no change yet"
+
+
 def nothing_to_undo(app: NNInspectApp) -> str:
     """There has to be a change."""
     return nothing_open_or_waiting(app) if app.can_undo else "there is no change to take back"

@@ -49,6 +49,8 @@ class FileClient:
             self._allow_outside = recipe.allow_outside
             if request.recipe.weights is not None:
                 raise RequestError(f"{target} is a file of tensors, not a model for --weights; name a model first")
+            if recipe.edits:
+                raise RequestError(f"{target} is a file of tensors, not a model for --edits; name a model first")
             if recipe.arguments:
                 raise RequestError(
                     f"--args are for the class of a model, and {target} is a file of tensors; leave them out, or name "

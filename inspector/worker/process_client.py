@@ -14,6 +14,7 @@ import msgspec
 from inspector.core.edits import Journal
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
 from inspector.core.recipe import Recipe
+from inspector.core.results import EditReport
 from inspector.core.stops import StepReport
 from inspector.core.wording import things
 from inspector.worker import protocol
@@ -79,11 +80,13 @@ class ProcessClient:
             if isinstance(answer, StepReport):
                 self._stepping = answer.stop is not None
             if isinstance(request, protocol.Open):
-                self._recipe = request.recipe
-                self.journal.done.clear()
+                # What is undone later is not to be made again by opening.
+                self._recipe = msgspec.structs.replace(request.recipe, edits=[])
+                self.journal.done[:] = request.recipe.edits
                 self.journal.undone.clear()
             elif isinstance(request, protocol.Apply):
-                self.journal.record(request.edit)
+                assert isinstance(answer, EditReport)  # the answer to an Apply
+                self.journal.record(answer.edit)
             elif isinstance(request, protocol.Undo):
                 self.journal.undo()
             elif isinstance(request, protocol.Redo):

@@ -210,9 +210,10 @@ class SourceOf(Request[SourceReport], frozen=True, kw_only=True):
 
 
 class Preview(Request[InitPreview], frozen=True, kw_only=True):
-    """What an `initialise` edit would do."""
+    """What an `initialise` edit would do; `measured`: to the scale of the signal too, by a trial pass."""
 
     edit: Edit
+    measured: bool = False
     answer: ClassVar[Any] = InitPreview
 
 

@@ -54,8 +54,11 @@ class Server:
             if self._session is not None:
                 self._session.end_stepping()
             self._session = None
-            self._session = Session(open_live(request.recipe))
-            return self._session.model.table()
+            session = Session(open_live(request.recipe))
+            for edit in request.recipe.edits:
+                session.apply(edit, progress)
+            self._session = session
+            return session.model.table()
         if isinstance(request, protocol.Devices) and self._session is None:
             from inspector.engine.devices import existing_devices
 
@@ -115,12 +118,12 @@ class Server:
                 return model.picture(settings)
             case protocol.SourceOf(path=path, line=line):
                 return model.source(path, line)
-            case protocol.Preview(edit=edit):
-                return model.preview(edit)
+            case protocol.Preview(edit=edit, measured=measured):
+                return model.preview(edit, progress if measured else None)
             case protocol.WhatIf(proposal=proposal):
                 return model.what_if(proposal, progress)
             case protocol.Apply(edit=edit):
-                return self._session.apply(edit)
+                return self._session.apply(edit, progress)
             case protocol.Undo():
                 return self._session.undo()
             case protocol.Redo():

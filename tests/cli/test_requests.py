@@ -335,3 +335,30 @@ def test_a_models_folder_is_left_as_it_was(folder: Path) -> None:
     for command in ("summary", "forward", "keys"):
         nninspect(folder, command, "m.py", "--weights", "fits.pt")
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def test_init_preview_shows_prediction_and_measurement_and_writes_nothing(folder: Path) -> None:
+    rules = ["--rule", "fc.weight=normal_(std=0.5)", "--rule", "fc.bias=constant_(2)", "--preview"]
+    before = sorted(path.name for path in folder.iterdir())
+    weight, bias = (one["targets"][0] for one in document(folder, "init", "m.py", *rules)["preview"])
+    assert weight["forward"] == pytest.approx(3**0.5 * 0.5, rel=0.5)
+    assert weight["scale_after"]["forward"] == pytest.approx(weight["forward"], rel=0.3)
+    assert bias["scale_before"]["output_std"] == pytest.approx(weight["scale_after"]["output_std"])
+    text = nninspect(folder, "init", "m.py", *rules).stdout
+    assert "fc.weight" in text
+    assert "predicted" in text
+    assert sorted(path.name for path in folder.iterdir() if path.name != "__pycache__") == before
+    assert "--preview" in nninspect(folder, "init", "m.py", *rules[:2], status=2).stderr
+
+
+def test_saved_edits_are_made_again_to_the_same_bits(folder: Path) -> None:
+    rules = ["--rule", "fc.weight=orthogonal_", "--rule", "fc.bias=uniform_"]
+    nninspect(folder, "init", "m.py", *rules, "--seed", "3", "-o", "first.pt", "--save-edits", "edits.json")
+    nninspect(folder, "init", "m.py", "--edits", "edits.json", "--rule", "fc.bias=ones_", "-o", "second.pt")
+    first, second = (torch.load(folder / name, weights_only=True) for name in ("first.pt", "second.pt"))
+    assert torch.equal(first["fc.weight"], second["fc.weight"])
+    assert torch.equal(second["fc.bias"], torch.ones(4))
+    assert "journal" in nninspect(folder, "summary", "m.py", "--edits", "m.py", status=2).stderr
+    assert (
+        "not a model for --edits" in nninspect(folder, "summary", "first.pt", "--edits", "edits.json", status=2).stderr
+    )

@@ -107,11 +107,15 @@ def test_the_formula_reads_with_its_numbers():
     assert text.startswith("bound = gain·√(3/fan_in) = 1.4142·√(3/400) = 0.1225")
 
 
-def test_a_transposed_convolution_is_told_what_it_really_sums():
+@pytest.mark.parametrize(
+    ("fan", "used", "told"),
+    [("effective", 512 * 16 / 4, "torch counts fan_in = 256"), ("torch", 16 * 16, "really sums fan_in = 2048")],
+)
+def test_a_transposed_convolution_is_told_the_count_that_is_not_used(fan, used, told):
     layout = Layout(kind="transposed", stride=[2, 2])
-    text = explain(parse_initialiser("kaiming_normal_"), (512, 16, 4, 4), layout)
-    assert "√256" in text
-    assert f"really sums fan_in = {512 * 16 / 4:g}" in text
+    text = explain(parse_initialiser(f"kaiming_normal_(fan={fan})"), (512, 16, 4, 4), layout)
+    assert f"√{used:g}" in text
+    assert told in text
 
 
 def test_the_share_of_the_dead_zone():

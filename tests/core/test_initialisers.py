@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import init
 
+from inspector.core.activation_gains import ACTIVATIONS
 from inspector.core.errors import RequestError
 from inspector.core.initialisers import INITIALISERS, InitialiserCall, parse_initialiser, refusal
 
-OURS = {"layer_default", "uniform_dead_zone"}
+OURS = {"layer_default", "lsuv", "uniform_dead_zone"}
 
 
 def public_functions() -> dict[str, inspect.Signature]:
@@ -21,7 +22,7 @@ def public_functions() -> dict[str, inspect.Signature]:
     return {name: inspect.signature(getattr(init, name)) for name in init.__all__ if name.endswith("_")}
 
 
-def test_the_registry_is_torch_nn_init_and_two_of_ours():
+def test_the_registry_is_torch_nn_init_and_ours():
     assert set(INITIALISERS) - OURS == set(public_functions())
 
 
@@ -32,14 +33,16 @@ def test_parameters_are_those_of_the_signature(name):
         for parameter in list(public_functions()[name].parameters.values())[1:]
         if parameter.name != "generator"
     }
-    assert {one.name: one.default for one in INITIALISERS[name].parameters} == expected
+    ours = {"fan": "effective"} if any(one.name == "fan" for one in INITIALISERS[name].parameters) else {}
+    assert {one.name: one.default for one in INITIALISERS[name].parameters} == {**expected, **ours}
 
 
 @pytest.mark.parametrize("parameter", ["mode", "nonlinearity"])
-def test_choices_are_those_that_torch_annotates(parameter):
+def test_choices_are_those_that_torch_annotates_and_our_activations(parameter):
     hints = typing.get_type_hints(init.kaiming_normal_)
     registered = {one.name: one.choices for one in INITIALISERS["kaiming_normal_"].parameters}
-    assert registered[parameter] == list(typing.get_args(hints[parameter]))
+    ours = list(ACTIVATIONS) if parameter == "nonlinearity" else []
+    assert registered[parameter] == [*typing.get_args(hints[parameter]), *ours]
 
 
 @pytest.mark.parametrize("name", sorted(set(INITIALISERS) - OURS))
@@ -91,7 +94,7 @@ def test_spellings(text, name, arguments):
         ("uniform_(1, 0)", "lower one"),
         ("sparse_(sparsity=1.5)", "at most 1"),
         ("dirac_(groups=1.5)", "an integer"),
-        ("kaiming_normal_(nonlinearity=gelu)", "leaky_relu"),
+        ("kaiming_normal_(nonlinearity=gleu)", "leaky_relu"),
         ("trunc_normal_(std=0.01, a=1, b=2)", "not multiples of std"),
         ("normal_(", "is not an initialiser"),
         ("", "is not an initialiser"),

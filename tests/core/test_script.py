@@ -33,6 +33,10 @@ class Net(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(3, width, 3).to(memory_format=torch.channels_last)
         self.up = nn.ConvTranspose2d(width, 2, 3)
+        self.spread = nn.ConvTranspose2d(width * 2, 6, 3, stride=(2, 1), groups=2)
+        self.spread_more = nn.Conv1d(6, 12, 3, groups=6)
+        self.frozen = nn.Linear(3, 4)
+        self.frozen.weight.requires_grad_(False)
         self.embed = nn.Embedding(9, 6, padding_idx=3)
         self.head = nn.Linear(6, 9)
         self.head.weight = self.embed.weight
@@ -61,6 +65,13 @@ JOURNAL = [
     ("initialise", "module:attention", "layer_default", [], 6),
     ("initialise", "module:normed", "layer_default", [], 7),
     ("initialise", "module:old", "layer_default", [], 8),
+    ("initialise", "rnn.weight*", "orthogonal_(gain=0.5)", [], 11),
+    ("initialise", "spread*.weight", "xavier_normal_", [], 12),
+    ("initialise", "attention.in_proj_weight", "xavier_uniform_", [], 13),
+    ("initialise", "up.weight", "kaiming_normal_(nonlinearity=gelu)", [], 14),
+    ("initialise", "spread.weight", "kaiming_uniform_(mode=fan_out, nonlinearity=swiglu, fan=torch)", [], 15),
+    ("initialise", "frozen.*", "normal_", [], 16),
+    ("initialise", "frozen.weight", "orthogonal_(fan=torch)", [], 17),
     ("initialise", "double.weight", "sparse_(sparsity=0.5)", [], 9),
     ("initialise", "half.*", "uniform_dead_zone(low=-10, high=10, dead=5)", [], 10),
     ("initialise", "blocks.block 1.norm.num_batches_tracked", "constant_(val=7)", [], 0),
@@ -166,7 +177,7 @@ def test_an_edit_reads_as_the_function_of_torch():
     edit = Edit(action="initialise", where="fc1.weight", argument="kaiming_normal(mode=fan_out)", seed=5)
     text = script(Recipe(target="net.py:Net"), Journal(done=[edit]))
     assert text.splitlines()[-1] == (
-        "initialise(\"fc1.weight\", 5, lambda w: nn.init.kaiming_normal_(w, mode='fan_out'))"
+        'initialise("fc1.weight", 5, lambda w: nn.init.kaiming_normal_(w, mode=\'fan_out\'), effective="fan_out")'
     )
 
 

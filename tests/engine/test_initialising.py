@@ -1,12 +1,20 @@
 """Draws against torch.nn.init under the same seed."""
 
+import math
+
 import pytest
 import torch
+from torch import nn
 from torch.nn import init
 
+from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
+from inspector.core.fans import Layout
 from inspector.core.initialisers import INITIALISERS, parse_initialiser
 from inspector.engine.initialising import draw, fits, tensor_seed
+from inspector.engine.pytorch.editing import apply_initialise
+from inspector.engine.pytorch.structure import static_rows
+from inspector.engine.pytorch.tensors import tensors_of
 
 CALLS = {
     "uniform_(a=-2, b=3)": {"a": -2, "b": 3},
@@ -28,7 +36,7 @@ CALLS = {
 
 def test_every_function_of_torch_is_drawn_here():
     drawn = {parse_initialiser(text).name for text in CALLS}
-    assert drawn == set(INITIALISERS) - {"layer_default", "uniform_dead_zone"}
+    assert drawn == set(INITIALISERS) - {"layer_default", "lsuv", "uniform_dead_zone"}
 
 
 @pytest.mark.parametrize("double", [False, True])
@@ -67,7 +75,7 @@ def test_the_dead_zone_is_the_rule_of_the_book():
 
 def test_an_input_first_weight_is_drawn_as_its_transpose():
     call = parse_initialiser("kaiming_uniform_(mode=fan_out)")
-    drawn = draw(call, (30, 7), 2, input_first=True)
+    drawn = draw(call, (30, 7), 2, layout=Layout(kind="input_first"))
     assert torch.equal(drawn, draw(call, (7, 30), 2).t())
     assert drawn.is_contiguous()
 
@@ -98,3 +106,86 @@ def test_fits():
     assert fits(torch.tensor([65504.0]), torch.float16)
     assert not fits(torch.tensor([70000.0]), torch.float16)
     assert fits(torch.tensor([70000.0]), torch.bfloat16)
+
+
+LAYERS = {
+    "Linear": lambda: nn.Linear(40, 30),
+    "Conv1d": lambda: nn.Conv1d(8, 12, 3),
+    "Conv2d": lambda: nn.Conv2d(8, 12, 3),
+    "Conv3d": lambda: nn.Conv3d(4, 6, 2),
+    "ConvTranspose": lambda: nn.ConvTranspose2d(8, 20, 4, stride=2),
+    "grouped": lambda: nn.Conv2d(8, 12, 3, groups=4),
+    "depthwise": lambda: nn.Conv2d(8, 8, 3, groups=8),
+    "LSTM": lambda: nn.LSTM(7, 5),
+    "GRU": lambda: nn.GRU(7, 5),
+    "attention": lambda: nn.MultiheadAttention(12, 3),
+    "Embedding": lambda: nn.Embedding(20, 6),
+    "Bilinear": lambda: nn.Bilinear(5, 6, 7),
+}
+SCALING = ["xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_", "orthogonal_"]
+
+
+def weight_of(layer):
+    name, value = next((name, value) for name, value in layer.named_parameters() if value.dim() > 1)
+    return name, value
+
+
+def after(layer, argument, seed=5):
+    edit = Edit(action="initialise", where=weight_of(layer)[0], argument=argument, seed=seed)
+    apply_initialise(layer, edit, tensors_of(layer), static_rows(layer))
+    return weight_of(layer)[1].detach()
+
+
+def by_torch(shape, name, **arguments):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        return getattr(init, name)(torch.empty(shape), **arguments)
+
+
+@pytest.mark.parametrize("name", SCALING)
+@pytest.mark.parametrize("layer", LAYERS)
+def test_exactly_as_torch_gives_the_bits_of_torch_in_every_layer(layer, name):
+    made = LAYERS[layer]()
+    assert torch.equal(after(made, f"{name}(fan=torch)"), by_torch(weight_of(made)[1].shape, name))
+
+
+@pytest.mark.parametrize("name", SCALING)
+@pytest.mark.parametrize("layer", ["Linear", "Conv1d", "Conv2d", "Conv3d", "Embedding", "Bilinear"])
+def test_effective_fans_change_no_bit_where_torch_counts_right(layer, name):
+    made = LAYERS[layer]()
+    assert torch.equal(after(made, name), by_torch(weight_of(made)[1].shape, name))
+
+
+@pytest.mark.parametrize(
+    ("layer", "fan_in", "fan_out"),
+    [
+        ("ConvTranspose", 8 * 16 / 4, 20 * 16),
+        ("grouped", 2 * 9, 3 * 9),
+        ("depthwise", 9, 9),
+        ("LSTM", 7, 5),
+        ("GRU", 7, 5),
+        ("attention", 12, 12),
+    ],
+)
+@pytest.mark.parametrize("mode", ["fan_in", "fan_out"])
+def test_effective_fans_scale_by_what_the_layer_sums(layer, mode, fan_in, fan_out):
+    made = LAYERS[layer]()
+    std = 1 / math.sqrt(fan_in if mode == "fan_in" else fan_out)
+    expected = by_torch(weight_of(made)[1].shape, "normal_", std=std)
+    drawn = after(made, f"kaiming_normal_(mode={mode}, nonlinearity=linear)")
+    torch.testing.assert_close(drawn, expected, rtol=1e-5, atol=0)
+    xavier = by_torch(weight_of(made)[1].shape, "normal_", std=math.sqrt(2 / (fan_in + fan_out)))
+    torch.testing.assert_close(after(made, "xavier_normal_"), xavier, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize(("layer", "count"), [("LSTM", 4), ("GRU", 3), ("attention", 3), ("grouped", 4)])
+def test_each_gate_projection_and_group_is_orthogonal_by_itself(layer, count):
+    drawn = after(LAYERS[layer](), "orthogonal_")
+    for block in drawn.flatten(1).chunk(count):
+        short = block if block.shape[0] <= block.shape[1] else block.t()
+        torch.testing.assert_close(short @ short.t(), torch.eye(short.shape[0]), atol=1e-5, rtol=0)
+
+
+def test_a_gain_of_ours_is_the_factor_on_a_linear_draw():
+    drawn = after(nn.Linear(40, 30), "kaiming_normal_(nonlinearity=gelu)")
+    torch.testing.assert_close(drawn, by_torch((30, 40), "normal_", std=1.46801 / math.sqrt(40)), rtol=1e-5, atol=0)

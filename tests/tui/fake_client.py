@@ -25,6 +25,7 @@ from inspector.core.results import (
     InitTarget,
     KeyExplanation,
     KeyPart,
+    LayerScale,
     OutputPreview,
     RowRun,
     SaveReport,
@@ -266,6 +267,8 @@ class FakeClient:
                 return self.stepped.evaluate(request)
             case protocol.SourceOf():
                 return SourceReport(path=request.path, file="lenet.py", first_line=10, text=FORWARD)
+            case protocol.Preview(measured=True):
+                return measured_preview(request.edit)
             case protocol.Preview():
                 return preview(request.edit)
             case protocol.Apply():
@@ -420,9 +423,19 @@ def preview(edit: Edit) -> InitPreview:
     target = InitTarget(
         key="conv1.weight", shape=[6, 3, 5, 5], dtype="float32", fan_in=75, fan_out=150, effective_fan_in=75.0,
         effective_fan_out=150.0, gain=2**0.5, explanation="bound = gain·√(3/fan_in) = 1.414·√(3/75) = 0.2828",
-        tied_to=[], before=STATISTICS, after=msgspec.structs.replace(STATISTICS, mean=0.5),
+        tied_to=[], before=STATISTICS, after=msgspec.structs.replace(STATISTICS, mean=0.5), forward=1.41, backward=2.0,
     )  # fmt: skip
     return InitPreview(
         where=edit.where, initialiser=edit.argument, seed=edit.seed, targets=[target],
         skipped=[("conv1.bias", "fewer than two axes: kaiming_uniform needs fans")],
     )  # fmt: skip
+
+
+def measured_preview(edit: Edit) -> InitPreview:
+    found = preview(edit)
+    scales = {
+        "scale_before": LayerScale(output_std=0.3, gradient_std=0.01, forward=0.58, backward=0.8),
+        "scale_after": LayerScale(output_std=0.7, gradient_std=0.02, forward=1.4, backward=1.9),
+    }
+    targets = [msgspec.structs.replace(target, **scales) for target in found.targets]
+    return msgspec.structs.replace(found, targets=targets, measured="measured on a batch of 32, seed 0")

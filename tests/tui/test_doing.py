@@ -11,6 +11,7 @@ from inspector.core.edits import Edit
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.table import SizeRange
 from inspector.engine.values import read_values
+from inspector.files.journals import read_journal
 from inspector.worker import protocol
 
 pytestmark = pytest.mark.slow
@@ -83,6 +84,18 @@ async def test_the_preview_follows_the_parameters_and_a_wrong_one_is_explained()
         assert "at most 1" in ui.text
         await ui.write("argument-sparsity", "0.25")
         assert ui.client.asked_for(protocol.Preview)[-1].edit.argument == "sparse_(sparsity=0.25, std=0.01)"
+
+
+async def test_what_it_does_to_the_signal_is_measured_where_that_is_ticked():
+    async with session() as ui:
+        await ui.press("down", "i")
+        assert "×1.41 predicted" in ui.text
+        assert not ui.client.asked_for(protocol.Preview)[-1].measured
+        ui.app.screen.query_one("#measured").value = True
+        await ui.press("shift+tab")
+        assert ui.client.asked_for(protocol.Preview)[-1].measured
+        assert "×1.41 predicted, ×0.58 | ×1.4 measured" in ui.text
+        assert "std 0.3 | 0.7" in ui.text
 
 
 async def test_undo_and_redo_are_dimmed_until_there_is_something():
@@ -234,6 +247,35 @@ async def test_the_script_of_the_changes_can_be_read_and_copied():
         assert "import" in ui.text
         await ui.press("y")
         assert "lenet.py" in ui.app.clipboard
+
+
+async def test_the_journal_is_walked_back_and_forward_and_saved(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with session() as ui:
+        await ui.press("down", "m", "M", "m", "J")
+        for fact in ("3 changes made, 0 undone", "mode  conv1", "▸   3", "changed", "seed"):
+            assert fact in ui.text
+        await ui.press("up", "up", "s")
+        assert "wrote 3 changes to lenet.journal.json" in ui.text
+        assert len(read_journal("lenet.journal.json")) == 3
+        await ui.press("enter")
+        assert len(ui.client.journal.done) == 1
+        await ui.press("J")
+        assert "1 change made, 2 undone" in ui.text
+        await ui.press("end", "enter")
+        assert [edit.where for edit in ui.client.journal.done] == ["conv1", "", "conv1"]
+        assert len(ui.client.asked_for(protocol.Apply)) == 3
+
+
+async def test_saving_the_journal_replaces_no_other_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lenet.journal.json").write_text("mine")
+    async with session() as ui:
+        await ui.press("M", "J", "s")
+        assert "exists" in ui.text
+        assert (tmp_path / "lenet.journal.json").read_text() == "mine"
+        await ui.press("escape")
+        assert len(ui.client.journal.done) == 1
 
 
 async def test_keys_typed_in_a_burst_are_taken_one_after_the_other():

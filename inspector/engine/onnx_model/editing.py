@@ -10,7 +10,7 @@ from onnx import TensorProto
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
-from inspector.core.fans import Layout, effective_fans, explain, fans, gain_of
+from inspector.core.fans import Layout, effective_fans, explain, fans, gain_of, predicted_scale
 from inspector.core.initialisers import InitialiserCall, parse_initialiser, refusal
 from inspector.core.results import InitPreview, InitTarget
 from inspector.core.selectors import parse_selector, select
@@ -117,9 +117,9 @@ def _draw_parts(call: InitialiserCall, shape: list[int], layout: Layout, seed: i
     """Each of the weights that a tensor holds by itself: a recurrent layer's gates, a batch's matrices."""
     part = layout.part(shape)
     count = prod(shape[: layout.stacked]) * layout.gates
-    turned = layout.kind == "input_first" and len(part) == 2
+    own = structs.replace(layout, stacked=0, gates=1)
     parts = [
-        draw(call, part, tensor_seed(seed, number), double=dtype == torch.float64, input_first=turned)
+        draw(call, part, tensor_seed(seed, number), double=dtype == torch.float64, layout=own)
         for number in range(count)
     ]
     return torch.stack(parts).reshape(shape) if parts else torch.empty(shape)
@@ -164,6 +164,8 @@ def _initializer(graph: Graph, key: str) -> TensorProto | str:
 def _reason_against(initializer: TensorProto, tensor: Tensor, layout: Layout, call: InitialiserCall) -> str | None:
     if not is_floating(initializer.data_type) or not torch_dtype(initializer.data_type).is_floating_point:
         return f"{tensor.dtype} is not a floating-point type"
+    if call.name == "lsuv":
+        return "lsuv measures passes of a PyTorch model"
     if call.name == "layer_default":
         return "no default known: an ONNX file does not say how its layers were initialised"
     return refusal(call, layout.part(tensor.shape or []))
@@ -179,6 +181,8 @@ def _target(graph: Graph, drawn: _Drawn, call: InitialiserCall) -> InitTarget:
     tensor, shape = drawn.tensor, drawn.tensor.shape or []
     counted = fans(shape, drawn.layout)
     effective = effective_fans(shape, drawn.layout)
+    mean_square = float(drawn.values.double().square().mean())
+    forward, backward = predicted_scale(shape, drawn.layout, mean_square)
     return InitTarget(
         key=tensor.key,
         shape=shape,
@@ -192,6 +196,8 @@ def _target(graph: Graph, drawn: _Drawn, call: InitialiserCall) -> InitTarget:
         tied_to=tensor.tied_to,
         before=statistics(values_of(graph, tensor.key)),
         after=statistics(drawn.values),
+        forward=forward,
+        backward=backward,
     )
 
 

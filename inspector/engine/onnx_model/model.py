@@ -240,11 +240,12 @@ class OnnxModel(LiveModel):
         """The node, or the nodes of a scope, as onnx prints them."""
         return source_of(self.graph, path)
 
-    def preview(self, edit: Edit) -> InitPreview:
-        """What an `initialise` edit would do."""
+    def preview(self, edit: Edit, measuring: Progress | None = None) -> InitPreview:
+        """What an `initialise` edit would do; nothing is measured."""
         from inspector.engine.onnx_model.editing import preview_initialise
 
-        return preview_initialise(self.graph, edit, self.table().tensors, self.table().rows)
+        preview = preview_initialise(self.graph, edit, self.table().tensors, self.table().rows)
+        return replace(preview, measured="not measured: that needs a PyTorch model") if measuring else preview
 
     def what_if(self, proposal: Proposal, progress: Progress) -> WhatIfReport:
         """Not of a graph: its nodes' settings stand in the file."""

@@ -1,13 +1,15 @@
 """Edits of a PyTorch model's values: initialising tensors and setting single elements."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import nn
 
+from inspector.core.activation_gains import second_moment
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
-from inspector.core.fans import effective_fans, explain, fans, gain_of
+from inspector.core.fans import effective_fans, explain, fans, gain_of, predicted_scale
 from inspector.core.initialisers import InitialiserCall, parse_initialiser, refusal
 from inspector.core.results import InitPreview, InitTarget
 from inspector.core.selectors import parse_selector, select
@@ -15,31 +17,38 @@ from inspector.core.table import Row, Tensor
 from inspector.engine.initialising import draw, fits, tensor_seed
 from inspector.engine.live import Undo
 from inspector.engine.numbers import value_of
+from inspector.engine.pytorch.followers import followers, follows, nonlinearity_of
 from inspector.engine.pytorch.layer_defaults import LayerDefaults, source_of
 from inspector.engine.pytorch.places import holdings_of, identity, places_of
+from inspector.engine.pytorch.recording import CallRecord
 from inspector.engine.pytorch.slots import Slot, closed_because, layout_of, slots_of
 from inspector.engine.statistics import statistics
 
 FILLS = ("constant_", "ones_", "zeros_")
+FROZEN = "frozen: it requires no gradient; name its key, or ask for frozen ones too"
 Skipped = list[tuple[str, str]]
 
 
-def preview(model: nn.Module, edit: Edit, tensors: list[Tensor], rows: list[Row]) -> InitPreview:
-    """What an `initialise` edit would do; the model is not changed.
+def preview(
+    model: nn.Module, edit: Edit, tensors: list[Tensor], rows: list[Row], root: CallRecord | None = None
+) -> InitPreview:
+    """What an `initialise` edit would do; the model is not changed. `root` is the pass that was recorded last.
 
     Raises RequestError where the selector or the initialiser is wrong, or no tensor selected can be initialised.
     """
     call = parse_initialiser(edit.argument)
-    plan, skipped = _plan(model, edit, call, tensors, rows)
-    trainable = {tensor.key: tensor.trainable or tensor.kind == "buffer" for tensor in tensors}
+    plan, skipped = planned(model, edit, call, tensors, rows)
+    frozen = {tensor.key for tensor in tensors if _frozen(tensor)}
     targets = []
+    paths = {id(place.module): place.path for place in reversed(places_of(model))}
+    behind = followers(root, {paths[id(slot.owner)] for slot, _ in plan})
     for slot, drawn in plan:
         try:
             after = slot.try_on(drawn)
         except Exception as problem:  # the user's own parametrization
             skipped.append((slot.key, _refused_inverse(problem)))
             continue
-        targets.append(_target(slot, call, drawn, after, trainable.get(slot.key, True)))
+        targets.append(_target(slot, call, edit, drawn, after, slot.key in frozen, behind.get(paths[id(slot.owner)])))
     _some(targets, skipped, edit)
     return InitPreview(where=edit.where, initialiser=str(call), seed=edit.seed, targets=targets, skipped=skipped)
 
@@ -53,7 +62,7 @@ def apply_initialise(
     drawn before the first is copied. Raises RequestError where `preview` does.
     """
     call = parse_initialiser(edit.argument)
-    plan, skipped = _plan(model, edit, call, tensors, rows)
+    plan, skipped = planned(model, edit, call, tensors, rows)
     done: list[tuple[Slot, list[torch.Tensor]]] = []
     for slot, drawn in plan:
         former = [value.detach().clone() for value in slot.stored]
@@ -109,7 +118,7 @@ def apply_set_element(model: nn.Module, edit: Edit, tensors: list[Tensor]) -> tu
     return _keys(model, [tensor]), message, lambda: put(former)
 
 
-def _plan(
+def planned(
     model: nn.Module, edit: Edit, call: InitialiserCall, tensors: list[Tensor], rows: list[Row]
 ) -> tuple[list[tuple[Slot, torch.Tensor]], Skipped]:
     """Each slot with its new values, and the keys left alone with the reason."""
@@ -118,8 +127,12 @@ def _plan(
     slots, skipped = slots_of(model, selected)
     defaults = LayerDefaults(edit.seed)
     plan = []
+    known = {tensor.key: tensor for tensor in tensors}
     for slot in slots:
-        drawn = defaults.values(slot) if layer_default else _draw(slot, call, edit.seed)
+        if _frozen(known[slot.key]) and not (edit.frozen or edit.where in known):
+            skipped.append((slot.key, FROZEN))
+            continue
+        drawn = defaults.values(slot) if layer_default else _draw(slot, call, edit)
         if isinstance(drawn, str):
             skipped.append((slot.key, drawn))
         else:
@@ -128,20 +141,30 @@ def _plan(
     return plan, skipped
 
 
-def _draw(slot: Slot, call: InitialiserCall, seed: int) -> torch.Tensor | str:
+def _frozen(tensor: Tensor) -> bool:
+    floating = tensor.dtype.startswith(("float", "bfloat", "complex"))
+    return tensor.kind == "parameter" and floating and not tensor.trainable
+
+
+def _draw(slot: Slot, call: InitialiserCall, edit: Edit) -> torch.Tensor | str:
     """New values for a slot, or the reason why this initialiser does not suit it."""
     dtype, shape = slot.like.dtype, list(slot.like.shape)
     name = str(dtype).removeprefix("torch.")
     reason = refusal(call, shape)
     if reason:
         return reason
+    if call.name == "lsuv" and slot.key not in (edit.scales or {}):
+        return "lsuv scales the weight of a linear or convolution layer by the output it measures, and measured none"
     if not dtype.is_floating_point:
         if call.name not in FILLS:
             return f"{name} values: only constant_, ones_ and zeros_ fill them"
         value = call.value("val") if call.name == "constant_" else float(call.name == "ones_")
         if not dtype.is_complex and torch.tensor(value, dtype=torch.float64).to(dtype).item() != value:
             return f"{name} cannot hold {value:g}"
-    drawn = draw(call, shape, tensor_seed(seed, slot.position), double=dtype in (torch.float64, torch.complex128))
+    double = dtype in (torch.float64, torch.complex128)
+    drawn = draw(call, shape, tensor_seed(edit.seed, slot.position), double=double, layout=layout_of(slot))
+    if edit.scales is not None and slot.key in edit.scales:
+        drawn.mul_(edit.scales[slot.key])
     if dtype.is_floating_point and not fits(drawn, dtype):
         return f"{name} cannot hold values this large"
     row = padding_row(slot)
@@ -158,8 +181,18 @@ def padding_row(slot: Slot) -> int | None:
     return None
 
 
-def _target(slot: Slot, call: InitialiserCall, drawn: torch.Tensor, after: torch.Tensor, trainable: bool) -> InitTarget:
+def _target(
+    slot: Slot,
+    call: InitialiserCall,
+    edit: Edit,
+    drawn: torch.Tensor,
+    after: torch.Tensor,
+    frozen: bool,
+    follower: str | None,
+) -> InitTarget:
     shape, layout = list(slot.like.shape), layout_of(slot)
+    forward, backward = predicted_scale(shape, layout, mean_square(after))
+    nonlinearity = nonlinearity_of(follower) if follower is not None else None
     counted, effective = fans(shape, layout), effective_fans(shape, layout)
     row = padding_row(slot)
     remarks = [
@@ -168,8 +201,9 @@ def _target(slot: Slot, call: InitialiserCall, drawn: torch.Tensor, after: torch
         "the parametrization turns the values drawn into others, shown under after"
         if slot.note and not torch.allclose(after.double(), drawn.to(after).double(), rtol=1e-3, atol=1e-6)
         else "",
+        f"times {edit.scales[slot.key]:.5g}, as measured" if edit.scales and slot.key in edit.scales else "",
         "" if row is None else f"row {row} (padding_idx) stays 0",
-        "" if trainable else "frozen: requires_grad is False, but its values change",
+        "frozen: requires_grad is False, but its values change" if frozen else "",
     ]
     return InitTarget(
         key=slot.key,
@@ -180,11 +214,20 @@ def _target(slot: Slot, call: InitialiserCall, drawn: torch.Tensor, after: torch
         effective_fan_in=effective[0] if effective else None,
         effective_fan_out=effective[1] if effective else None,
         gain=gain_of(call),
+        follows=follows(follower) if follower is not None and counted is not None else None,
         explanation="; ".join(remark for remark in remarks if remark),
         tied_to=slot.tied_to,
         before=statistics(slot.read()),
         after=statistics(after),
+        forward=forward,
+        backward=backward,
+        behind=math.sqrt(second_moment(nonlinearity, forward)) if nonlinearity and forward is not None else None,
     )
+
+
+def mean_square(values: torch.Tensor) -> float:
+    """Of the elements of a tensor of numbers."""
+    return float(values.detach().abs().double().square().mean())
 
 
 def _restore(slot: Slot, former: list[torch.Tensor]) -> None:

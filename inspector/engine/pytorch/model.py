@@ -374,9 +374,15 @@ class TorchModel(LiveModel):
 
     # Changing
 
-    def preview(self, edit: Edit) -> InitPreview:
+    def preview(self, edit: Edit, measuring: Progress | None = None) -> InitPreview:
+        edit = self.settled(edit, measuring or (lambda *_: None))
         table = self.table()
-        return editing.preview(self.module, edit, table.tensors, table.rows)
+        preview = editing.preview(self.module, edit, table.tensors, table.rows, self._trace.root)
+        if measuring is None:
+            return preview
+        from inspector.engine.pytorch.scale_trial import with_trial
+
+        return with_trial(preview, edit, self.subject([], measuring), table.tensors, table.rows)
 
     def what_if(self, proposal: Proposal, progress: Progress) -> WhatIfReport:
         if self._trace.root is None:
@@ -386,6 +392,14 @@ class TorchModel(LiveModel):
         arguments, module = arguments_for(self.module, specs, self.recipe.seed), self._trace.materialised or self.module
         device, rows = device_of_inputs(self.module), self.table().rows
         return what_if(module, arguments, proposal, rows, self._trace.root, specs, device, self.recipe.seed)
+
+    def settled(self, edit: Edit, progress: Progress) -> Edit:
+        if edit.action != "initialise" or edit.scales is not None:
+            return edit
+        from inspector.engine.pytorch.lsuv import with_scales
+
+        table = self.table()
+        return with_scales(edit, self.subject([], progress), table.tensors, table.rows)
 
     def apply(self, edit: Edit) -> tuple[list[str], str, Undo]:
         if edit.action == "rename":

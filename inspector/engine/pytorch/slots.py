@@ -86,7 +86,18 @@ def layout_of(slot: Slot) -> Layout:
     if isinstance(owner, nn.modules.conv._ConvNd) and slot.attribute == "weight":
         kind = "transposed" if owner.transposed else "output_first"
         return Layout(kind=kind, groups=owner.groups, stride=[int(step) for step in owner.stride])  # type: ignore[arg-type]  # one of two literals
-    return Layout()
+    return Layout(blocks=_blocks(owner, slot.attribute))
+
+
+def _blocks(owner: nn.Module, name: str) -> int:
+    """How many weights of their own lie one below the other in a tensor that torch counts as one."""
+    if isinstance(owner, nn.MultiheadAttention):
+        return 3 if name == "in_proj_weight" else 1
+    if not name.startswith(("weight_ih", "weight_hh")):
+        return 1
+    if isinstance(owner, nn.LSTM | nn.LSTMCell):
+        return 4
+    return 3 if isinstance(owner, nn.GRU | nn.GRUCell) else 1
 
 
 def closed_because(tensor: torch.Tensor) -> str | None:
