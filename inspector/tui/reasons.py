@@ -177,7 +177,7 @@ def no_other_input(app: NNInspectApp) -> str:
 
 def nothing_changed(app: NNInspectApp) -> str:
     """There has to be a change, made or undone."""
-    return "" if app.can_undo or app.can_redo else "there is no change yet"
+    return nothing_open_or_waiting(app) if app.can_undo or app.can_redo else "there is no change yet"
 
 
 def nothing_to_undo(app: NNInspectApp) -> str:

@@ -89,7 +89,8 @@ STEP_ACTIONS = (
     ),
     Action(
         id="step_frame_up",
-        keys="K",
+        keys="",
+        at_stop="K",
         title="Frame up",
         help="To the function that called this one: its line and its variables.",
         group=STEPPING,
@@ -98,7 +99,8 @@ STEP_ACTIONS = (
     ),
     Action(
         id="step_frame_down",
-        keys="J",
+        keys="",
+        at_stop="J",
         title="Frame down",
         help="To the function that this one called.",
         group=STEPPING,
