@@ -1,6 +1,7 @@
 """The registry against torch.nn.init itself, and the text of a call."""
 
 import contextlib
+import math
 import inspect
 import typing
 
@@ -109,7 +110,7 @@ def values_of(parameter):
     if parameter.type == "choice":
         return st.sampled_from(parameter.choices)
     least, most = max(parameter.least, -1e6), min(parameter.most, 1e6)
-    integers = st.integers(int(least), int(most))
+    integers = st.integers(math.ceil(least), int(most))
     return integers if parameter.type == "integer" else integers | st.floats(least, most, allow_nan=False)
 
 

@@ -1,3 +1,4 @@
+# options: --input 2x3x16x16
 import torch
 from torch import nn
 

@@ -27,10 +27,15 @@ def stepping(model: nn.Module, *args: Any, command="row", breakpoints=(), change
 def stops_of(stepped: SteppedPass, command="row", work=lambda here: None) -> Iterator[tuple[str, Any]]:
     """Every stop by its moment and row, with what `work` finds there."""
     answer = stepped.start()
-    while isinstance(answer, Here):
-        name = answer.call.path + (f" {answer.call.type}" if answer.call.is_function else "")
-        yield f"{answer.moment} {name} {answer.number}", stepped.do(work)
-        answer = stepped.go(command, None, silent)
+    try:
+        while isinstance(answer, Here):
+            name = answer.call.path + (f" {answer.call.type}" if answer.call.is_function else "")
+            yield f"{answer.moment} {name} {answer.number}", stepped.do(work)
+            answer = stepped.go(command, None, silent)
+    finally:
+        # Who looks at the first stop alone leaves none waiting.
+        if not stepped.is_over:
+            stepped.go("end", None, silent)
 
 
 def output_at(here: Here) -> Any:

@@ -223,7 +223,9 @@ class FakeClient:
     def _answer(self, request: Any) -> Any:
         table = self._table or lenet()
         match request:
-            case protocol.Open():
+            case protocol.Open(recipe=recipe):
+                self.journal.done[:] = recipe.edits
+                self.journal.undone.clear()
                 self.tell(protocol.WorkerState("ready", "ready"))
                 return self._table or lenet(traced=False)
             case protocol.Trace():
