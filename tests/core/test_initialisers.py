@@ -1,8 +1,8 @@
 """The registry against torch.nn.init itself, and the text of a call."""
 
 import contextlib
-import math
 import inspect
+import math
 import typing
 
 import pytest

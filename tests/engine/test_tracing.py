@@ -91,5 +91,5 @@ def test_a_nested_tensor_has_no_shape_to_show_and_does_not_end_the_pass():
 def test_padding_before_the_first_window_is_told_along_its_axis():
     module = nn.Sequential(nn.ReflectionPad1d((4, 1)), nn.Conv1d(3, 2, 3))
     table = live(module).trace([InputSpec(shape=[1, 3, 20])], silent)
-    # A pixel of the padded axis is 4 to the right of where it is in the input, and the last one, pixel 18, 6 to the right.
+    # A pixel is 4 to the right of where it is in the input, and 18 once more at the end, 6 to the right.
     assert {row.path: row.receptive_field.start for row in table.rows} == {"": [-4], "0": [-6], "1": [-4]}
