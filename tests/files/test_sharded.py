@@ -114,7 +114,7 @@ def test_a_folder_with_one_file_of_weights_is_that_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_tensors_in_a_hundred_shards_within_a_second(tmp_path: Path) -> None:
+def test_a_hundred_thousand_tensors_in_a_hundred_shards_take_no_square_of_their_number(tmp_path: Path) -> None:
     weight_map = {}
     for shard in range(100):
         name = f"model-{shard + 1:05}-of-00100.safetensors"
@@ -134,5 +134,5 @@ def test_a_hundred_thousand_tensors_in_a_hundred_shards_within_a_second(tmp_path
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    # Of the processor, since the machine may have other things to do.
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
+    # Of the processor; linear it takes one second, and the square of the number of tensors hours.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 30
