@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from inspector.core.edges import IDENTITY, NOTHING, Edges, bins, listing, transposed_window, union, window
 
+pytestmark = pytest.mark.slow
+
 MARGIN = 300
 """Virtual positions on either side of the axis, so that windows which reach into the padding are counted whole."""
 

@@ -23,6 +23,8 @@ from torch import nn
 from inspector.core.errors import RequestError
 from inspector.files import open_catalog, table_of
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 5
 
 

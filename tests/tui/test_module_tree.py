@@ -10,6 +10,8 @@ from inspector.core.table import ModelInfo, ModelTable, Row
 from inspector.tui.module_tree import ModuleTree
 from inspector.tui.tree_folds import SHOWN_AT_FIRST, first_folds
 
+pytestmark = pytest.mark.slow
+
 
 class TreeApp(App[None]):
     CSS_PATH = "../../inspector/tui/nninspect.tcss"

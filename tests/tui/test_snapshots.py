@@ -9,6 +9,8 @@ from inspector.tui.app import NNInspectApp
 from inspector.tui.screenshot import settle
 from inspector.worker.file_client import FileClient
 
+pytestmark = pytest.mark.slow
+
 
 def after(*keys):
     async def run_before(pilot):

@@ -2,11 +2,14 @@
 
 from itertools import combinations
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inspector.files.matching import Change, Entry, Transfer, diagnose
 from inspector.files.matching.sequences import align
+
+pytestmark = pytest.mark.slow
 
 PARTS = st.sampled_from(
     ["weight", "bias", "module", "0", "1", "2", "q", "k", "v", "qkv", "in_proj_weight", "weight_g", "weight_v",
