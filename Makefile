@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test quick lint format snapshots pictures weights clean
+.PHONY: demo test quick lint docs format snapshots pictures weights clean
 
 demo: $(INSTALLED)
 	$(BIN)/nninspect sample_models/lenet.py --weights sample_models/lenet.params
@@ -22,6 +22,10 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Runs every command that the pages show; fails where one ends otherwise, or a link leads nowhere.
+docs: $(INSTALLED)
+	$(BIN)/mkdocs build --strict
+
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -29,9 +33,16 @@ format: $(INSTALLED)
 snapshots: $(INSTALLED)
 	$(BIN)/pytest -n auto tests/tui --snapshot-update
 
+SHOT = cd sample_models && ../$(BIN)/nninspect screenshot
+LENET = lenet.py --weights lenet.params
+
+# Those in the README.
 pictures: $(INSTALLED)
-	$(BIN)/nninspect screenshot sample_models/lenet.py --weights sample_models/lenet.params \
-		--size 130x34 --press down -o docs/lenet.svg
+	$(SHOT) $(LENET) -o ../docs/lenet.svg --size 120x28 --press down
+	$(SHOT) $(LENET) -o ../docs/field.svg --size 120x30 --press down,down,down,down,7,tab,shift+right,shift+up
+	$(SHOT) broken/linear_does_not_fit.py -o ../docs/check.svg --size 120x40 --press C,tab
+	$(SHOT) torchvision.models:resnet18 -o ../docs/gradients.svg --size 110x46 --press b,enter,tab,z,enter
+	$(SHOT) $(LENET) -o ../docs/export.svg --size 120x30 --press D,l,e,n,e,t,full_stop,o,n,n,x,enter,down,down
 
 weights: $(INSTALLED)
 	$(BIN)/python sample_models/make_weights.py
@@ -42,4 +53,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $(INSTALLED)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist site .cache *.egg-info

@@ -23,6 +23,7 @@ import onnx  # noqa: E402
 import onnxruntime  # noqa: E402
 import torch  # noqa: E402
 
+from inspector.core.forward_settings import ForwardSettings  # noqa: E402
 from inspector.core.recipe import InputSpec, Recipe  # noqa: E402
 from inspector.engine.onnx_model import open_onnx  # noqa: E402
 from inspector.engine.opening import open_live  # noqa: E402
@@ -75,7 +76,7 @@ def ways_to_run(path: str, image: torch.Tensor) -> dict[str, Callable[[], object
         session = onnxruntime.InferenceSession(serialised, options, providers=["CPUExecutionProvider"])
         return session.run(None, {"x": image.numpy()})
 
-    return {"bare": bare, "nninspect": lambda: live.forward([], 0, False, lambda done, total, what: None)}
+    return {"bare": bare, "nninspect": lambda: live.forward(ForwardSettings(), lambda done, total, what: None)}
 
 
 def seconds(run: Callable[[], object]) -> float:

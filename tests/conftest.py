@@ -17,8 +17,15 @@ for _name in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_COLOR_SYSTEM", "FORCE_COLOR"
     os.environ.pop(_name, None)
 
 TESTS = Path(__file__).resolve().parent
+collect_ignore = ["plugin_project"]
+"""Projects of their own, which tests run with a pytest of their own."""
 SAMPLE_MODELS = TESTS.parent / "sample_models"
 sys.path.insert(0, str(TESTS / "zoo"))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores: tests of the interface wait for its screen half of their time."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +33,9 @@ def _still(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No blinking cursor, and no settings of the person who runs the tests."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("NNINSPECT_CONFIG", str(tmp_path / "nninspect.toml"))
+    monkeypatch.setenv("NNINSPECT_STATE", str(tmp_path / "nninspect-state"))
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "TMUX", "SSH_TTY", "SSH_CONNECTION", "TERM_PROGRAM"):
+        monkeypatch.delenv(name, raising=False)
     if "textual.widgets" in sys.modules:
         monkeypatch.setattr("textual.widgets.Input._toggle_cursor", lambda _self: None)
 

@@ -12,6 +12,12 @@ HEAVY = ["torch", "torchvision", "onnx", "onnxruntime", "numpy", "textual", "ric
 
 ALLOWED = {
     "import inspector": set(),
+    "import inspector; dir(inspector); inspector.RequestError": set(),
+    "import inspector; inspector.summary, inspector.check, inspector.trace, inspector.explore": set(),
+    "import inspector.testing": set(),
+    "import inspector.pytest_plugin": set(),
+    "import inspector.worker.live_client": set(),
+    "import inspector.core.extensions, inspector.files.added_formats, inspector.core.field_rules.added": set(),
     "import inspector.core.table, inspector.core.recipe, inspector.core.results, inspector.core.script": set(),
     "import inspector.core.fields, inspector.core.geometry, inspector.core.initialisers": set(),
     "import inspector.files": set(),
@@ -23,10 +29,13 @@ ALLOWED = {
     "import inspector.cli.open, inspector.cli.screenshot": {"click"},
     "import inspector.cli.step, inspector.cli.ablate": {"click"},
     "import inspector.report.documents": set(),
-    "import inspector.report.text": {"rich"},
+    "import inspector.report.text, inspector.report.html": {"rich"},
+    "import inspector.cli.config": {"click"},
     "import inspector.tui.app, inspector.tui.screenshot": {"textual", "rich"},
     "from inspector.cli.main import run; run(['--version'])": {"click"},
     "from inspector.cli.main import run; run(['--help'])": {"click"},
+    "from inspector.cli.main import run; run(['completion', 'bash'])": {"click"},
+    "import inspector.cli.serve": {"click"},
 }
 
 

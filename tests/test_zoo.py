@@ -9,6 +9,7 @@ from torch import nn
 from zoo import ZOO, distinct_elements, executed
 from zoo_specimen import Specimen
 
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import Recipe, parse_input
 from inspector.core.table import ModelTable
 from inspector.engine.pytorch.model import TorchModel
@@ -117,7 +118,7 @@ def test_totals_count_each_tensor_once(name: str) -> None:
     specimen, live = ZOO[name], opened(name)
     model = plain(live.module, specimen)
     if name == "lazy":
-        live.forward([], 0, backward=False, progress=lambda *_: None)
+        live.forward(ForwardSettings(), lambda *_: None)
     totals = live.table().totals
     assert totals.parameters == distinct_elements(model)
     assert totals.trainable_parameters == sum(
@@ -166,7 +167,7 @@ def test_looking_changes_nothing(name: str) -> None:
     random_state = torch.get_rng_state()
     traced(live)
     if name != "lazy":
-        live.forward([], 3, backward=ZOO[name].raises is None, progress=lambda *_: None)
+        live.forward(ForwardSettings(seed=3, backward=ZOO[name].raises is None), lambda *_: None)
     assert torch.equal(torch.get_rng_state(), random_state)
     after = snapshot(live.module)
     assert after.keys() == before.keys()
@@ -199,6 +200,6 @@ def snapshot(model: nn.Module) -> dict[str, Any]:
 @expressible
 def test_a_seed_gives_one_result(name: str) -> None:
     live = opened(name)
-    first, second = (live.forward([], 5, backward=False, progress=lambda *_: None) for _ in range(2))
+    first, second = (live.forward(ForwardSettings(seed=5), lambda *_: None) for _ in range(2))
     assert [output.text for output in first.outputs] == [output.text for output in second.outputs]
     assert [run.statistics for run in first.runs] == [run.statistics for run in second.runs]

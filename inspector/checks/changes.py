@@ -9,7 +9,8 @@ from inspector.core.findings import Finding
 from inspector.core.wording import shape, source_place
 
 if TYPE_CHECKING:
-    from inspector.engine.pytorch.experiments.changes_in_place import BrokenBackward, Place, Reread
+    from inspector.engine.pytorch.experiments.call_places import CallPlace
+    from inspector.engine.pytorch.experiments.changes_in_place import BrokenBackward, Reread
 
 INPLACE_BREAKS_AUTOGRAD = rule(
     "NN105",
@@ -80,5 +81,5 @@ def _reread(reread: "Reread") -> Finding:
     )
 
 
-def _told(place: "Place") -> str:
+def _told(place: "CallPlace") -> str:
     return f"{place.operation} at {source_place(place.source)}" if place.source is not None else place.operation

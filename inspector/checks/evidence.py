@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from inspector.checks.measuring import Measured, measure
 from inspector.core.errors import RequestError
+from inspector.core.loads import Load
 from inspector.core.recipe import InputSpec
-from inspector.core.table import Load, ModelTable
+from inspector.core.table import ModelTable
 from inspector.engine.live import LiveModel, Progress
 from inspector.files.catalog import Catalog, CatalogTensor
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from inspector.engine.activations import Activations
     from inspector.engine.nonfinite import Origins
     from inspector.engine.pytorch.experiments.subject import Subject
+    from inspector.engine.subject import ExperimentSubject
 
 T = TypeVar("T")
 _OPTIMIZER_WORDS = ("optim", "exp_avg", "momentum_buffer", "param_groups")
@@ -39,47 +41,33 @@ class Evidence:
         self.model = model
         self._catalog = catalog
         self._inputs = inputs or []
-        self._found: dict[Callable[..., Any], Any] = {}
 
     def of(self, experiment: "Callable[[Subject], T]") -> T:
         """What an experiment on the live PyTorch module found; made once, however many rules ask.
 
         Raises NotObservedError where there is no such module, or the experiment cannot be made with it.
         """
-        try:
-            return self._subject.of(experiment)
-        except RequestError as problem:
-            raise NotObservedError(str(problem)) from problem
+        return self._observed(lambda subject: subject.of(experiment))
 
     @property
     def activations(self) -> "Activations":
         """What every operation puts out over many samples. Raises NotObservedError where the model cannot be run."""
-        live = self.live
-        return self._once(live.activations, lambda: live.activations(self._inputs, self.progress))
+        return self._observed(lambda subject: subject.activations())
 
     @property
     def origins(self) -> "Origins":
         """Where values come from that are not finite. Raises NotObservedError where the model cannot be run."""
-        live = self.live
-        return self._once(live.origins, lambda: live.origins(self._inputs, self.progress))
+        return self._observed(lambda subject: subject.origins())
 
-    def _once(self, what: Callable[..., Any], make: Callable[[], T]) -> T:
-        if what not in self._found:
-            try:
-                self._found[what] = make()
-            except RequestError as problem:
-                self._found[what] = NotObservedError(str(problem))
-        found = self._found[what]
-        if isinstance(found, NotObservedError):
-            raise NotObservedError(*found.args)
-        made: T = found
-        return made
+    def _observed(self, ask: "Callable[[ExperimentSubject], T]") -> T:
+        try:
+            return ask(self._subject)
+        except RequestError as problem:
+            raise NotObservedError(str(problem)) from problem
 
     @cached_property
-    def _subject(self) -> "Subject":
-        if self.model is None:
-            raise RequestError("a file alone has no modules that could be run")
-        return self.model.subject(self._inputs, self.progress)
+    def _subject(self) -> "ExperimentSubject":
+        return self.live.subject(self._inputs, self.progress)
 
     @property
     def live(self) -> LiveModel:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from inspector.checks.evidence import Evidence, NotObservedError
 from inspector.checks.rules import finding, looks, rule
-from inspector.core.findings import Finding
-from inspector.core.table import Failure, Operand
+from inspector.core.findings import Finding, Severity
+from inspector.core.table import Failure, Input, Operand
 from inspector.core.wording import model_input, shape, source_place
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ FORWARD_FAILS = rule(
     "forward-fails",
     "A forward pass that raises, in the mode that the model is in, in train mode or while gradients are recorded, or a "
     "backward pass that does: the module, the line, the operands with their shapes, and what would fit.",
-    "An error for any exception on the input that is given, or on the one that came furthest where none is; "
+    "An error for any exception on the input that is given, or on the one that came furthest where none is; a warning "
+    "where no input at all is found that the model runs on, since one that was not tried may fit; "
     "information for one in train mode alone, where an optional argument is not given. What changes "
     "a tensor in place and is refused for the sake of gradients is NN105's.",
     "The pass itself, carried out on real values; nothing is read from the exception's text.",
@@ -28,10 +29,14 @@ SUGGESTIONS = 3
 
 @looks(FORWARD_FAILS)
 def forward_fails(evidence: Evidence) -> Iterator[Finding]:
-    """The first pass that fails."""
+    """The first pass that fails; of a graph, and where no input is known, the shape pass."""
     from inspector.engine.pytorch.experiments.failing_pass import failing_pass
 
-    failed = evidence.of(failing_pass)
+    try:
+        failed = evidence.of(failing_pass)
+    except NotObservedError:
+        yield from _without_a_module(evidence)
+        return
     if failed is None:
         yield from _backward(evidence)
     elif not (failed.grad and failed.in_place):
@@ -46,24 +51,50 @@ def _forward(evidence: Evidence, failed: "FailingPass") -> Finding:
         ways += [one for one in (table.failure.suggestions if table.failure else []) if one not in ways]
     ways += [f"other sizes that fit: {others}" for one in inputs if (others := _alternatives(one.alternatives))]
     when = " where gradients are recorded" if failed.grad else " in train mode" if failed.training else ""
-    place = f" at {source_place(failure.source)}" if failure.source is not None else ""
-    origin = {one.origin for one in inputs}
     wants_more = failed.training and bool(failed.missing)
     if wants_more:
         ways.insert(0, f"in train mode give it {' or '.join(failed.missing)} too")
-    given = "given" if origin == {"given"} else "worked out here"
+    return _raised(failure, inputs, ways, "info" if wants_more else "error", when, failed.patch)
+
+
+def _without_a_module(evidence: Evidence) -> Iterator[Finding]:
+    """Raises NotObservedError where nothing says that it fails."""
+    table = evidence.traced
+    untold = next((note.message for note in table.notes if note.code == "no-input"), None)
+    if table.failure is not None:
+        yield _raised(table.failure, table.inputs, list(table.failure.suggestions), "error")
+    elif untold is not None:
+        yield finding(
+            FORWARD_FAILS,
+            "warning",
+            "",
+            "no input is known that the forward pass runs on",
+            untold,
+            "give one that it should run on with --input; then this rule says where and why it fails",
+            "a model that wants an input of a kind that was not tried",
+        )
+    elif table.model.framework == "torch":
+        raise NotObservedError("there is no forward to be carried out")
+
+
+def _raised(
+    failure: Failure, inputs: list[Input], ways: list[str], severity: Severity, when: str = "", patch: str = ""
+) -> Finding:
+    place = f" at {source_place(failure.source)}" if failure.source is not None else ""
+    given = "given" if {one.origin for one in inputs} == {"given"} else "worked out here"
+    mended = "; or ".join(way.removeprefix("or ") for way in ways[:SUGGESTIONS])
     return finding(
         FORWARD_FAILS,
-        "info" if wants_more else "error",
+        severity,
         failure.path,
         f"the forward pass fails{when} in {failure.path or 'the model itself'}{place}: {failure.type}: "
         f"{failure.message}",
         f"{_operands(failure)}on the input {given}, {', '.join(map(model_input, inputs)) or 'none'}"
         + (f"; {failure.explanation}" if failure.explanation else ""),
-        "; or ".join(ways[:SUGGESTIONS]) or "nninspect TARGET shows the rows up to there and the values at hand",
+        mended or "nninspect TARGET shows the rows up to there and the values at hand",
         "where the model is never given such an input",
         failure.source,
-        patch=failed.patch,
+        patch=patch,
     )
 
 

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 from inspector.checks.evidence import Evidence
 from inspector.checks.gradients import keys_told
+from inspector.checks.mending import unfrozen
 from inspector.checks.rules import finding, looks, rule
+from inspector.core.edits import Edit
 from inspector.core.findings import Finding
 from inspector.core.wording import percent, source_place, things
 
@@ -72,6 +74,9 @@ def _ineffective(one: "Ineffective") -> Finding:
         "an attribute of that name that your own code reads",
         one.source,
         patch=one.patch,
+        edit=Edit(action="requires_grad", where=one.path, argument=str(one.value))
+        if one.contradicted and isinstance(one.value, bool) and one.places == 1
+        else None,
     )
 
 
@@ -84,6 +89,7 @@ def _all_frozen(found: "Freezing", training: bool) -> Finding:
         f"requires_grad is False for all {things(found.parameters, 'parameter')}, {found.elements:,} elements",
         "model.requires_grad_(True), or for the layers that are to be trained",
         "a model that is used and not trained",
+        edit=unfrozen(""),
     )
 
 
@@ -97,6 +103,7 @@ def _between(found: "Freezing") -> Finding:
         f"{len(found.between)} of {things(found.weights, 'layer')} with a weight; {_frozen_told(found)}",
         f"model.get_submodule({found.between[0]!r}).requires_grad_(True), unless it is meant",
         "adapters such as LoRA beside frozen layers, fixed features, a part that was trained before",
+        edit=unfrozen(found.between[0]),
     )
 
 
@@ -109,6 +116,7 @@ def _share(found: "Freezing") -> Finding:
         f"{keys_told(list(found.frozen))}",
         "requires_grad_(True) trains them",
         "fine-tuning of the last layers",
+        edit=unfrozen(""),
     )
 
 

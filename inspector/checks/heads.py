@@ -3,16 +3,18 @@
 import math
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from inspector.checks.evidence import Evidence
 from inspector.checks.rules import finding, looks_at_module, rule
-from inspector.core.findings import Finding, Severity
-from inspector.core.patches import calls_at, with_keyword
+from inspector.core.findings import Finding
 from inspector.core.table import Source
 from inspector.core.wording import number, shape, things
+from inspector.engine.pytorch.source_edits import patch, with_keyword
+from inspector.engine.pytorch.user_source import calls_on_line
 
 if TYPE_CHECKING:
     from inspector.engine.pytorch.experiments.flow import Final, Flow, Node
@@ -54,33 +56,24 @@ def softmax_misuse(evidence: Evidence) -> Iterator[Finding]:
         yield from _of_output(found, place, final, text)
 
 
-def _told(
-    severity: Severity,
-    path: str,
-    message: str,
-    evidence: str,
-    fix: str,
-    may_be_wrong: str,
-    source: Source | None,
-) -> Finding:
-    return finding(SOFTMAX_MISUSE, severity, path, message, evidence, fix, may_be_wrong, source)
+_told = partial(finding, SOFTMAX_MISUSE)
 
 
 def _of_call(evidence: Evidence, flow: "Flow", node: "Node") -> Iterator[Finding]:
     given = node.operands[0]
     dim = node.settings.get("dim")
     if dim is None:
-        implied = 0 if len(given) in (0, 1, 3) else 1
+        implied, of_classes = 0 if len(given) in (0, 1, 3) else 1, _axis_of_classes(flow, node)
         told = _told(
             "warning",
             node.path,
             f"{node.type} is not told along which axis: torch takes {implied} for a tensor of {len(given)} axes",
             f"given {shape(given)}; of 0, 1 or 3 axes torch takes the first, else the second",
-            "name the axis of the classes: dim=-1" if len(given) != 2 else "name the axis of the classes: dim=1",
+            f"name the axis of the classes: dim={of_classes}",
             "where that is the axis that was meant",
             node.source,
         )
-        yield replace(told, patch=_with_dim(evidence, node, "1" if len(given) == 2 else "-1"))
+        yield replace(told, patch=_with_dim(evidence, node, str(of_classes)))
         dim = implied
     if not isinstance(dim, int) or not given:
         return
@@ -122,12 +115,25 @@ def _of_call(evidence: Evidence, flow: "Flow", node: "Node") -> Iterator[Finding
         )
 
 
+def _axis_of_classes(flow: "Flow", node: "Node") -> int:
+    """Behind a convolution the second axis, else the last."""
+    if len(node.operands[0]) == 2:
+        return 1
+    nodes, waiting = {one.number: one for one in flow.nodes}, [node.number]
+    for at in waiting:
+        one = nodes.get(at)
+        if one is not None and one.is_weighted:
+            return 1 if one.name.startswith("conv") else -1
+        waiting += sorted(one.parents - set(waiting)) if one is not None else []
+    return -1
+
+
 def _with_dim(evidence: Evidence, node: "Node", dim: str) -> str:
     from inspector.engine.pytorch.experiments.constructor_lines import constructor_lines
 
     if node.source is not None and node.is_users:
-        calls = calls_at(node.source.file, node.source.line, node.name)
-        return with_keyword(node.source.file, calls[0], "dim", dim) if len(calls) == 1 else ""
+        calls = calls_on_line(node.source, node.name)
+        return patch(with_keyword(node.source.file, calls[0], "dim", dim)) if len(calls) == 1 else ""
     return evidence.of(constructor_lines).with_keyword(node.path, "dim", dim)
 
 
@@ -259,6 +265,7 @@ def no_nonlinearity(evidence: Evidence) -> Iterator[Finding]:
                 f"f(a+b) − f(a) − f(b) + f(0) is {number(whole.residual)} of f(a), in {whole.dtype}",
                 "put a nonlinearity, such as ReLU, between the layers",
                 "a linear model in factors on purpose: low rank, whitening, a linear probe",
+                next(iter(evidence.live.lines_about("")), None),
             )
             return
     yield from _spans(found)

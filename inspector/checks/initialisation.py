@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from inspector.checks.evidence import Evidence, NotObservedError
+from inspector.checks.mending import filled
 from inspector.checks.rules import finding, looks, rule
+from inspector.core.edits import Edit
 from inspector.core.findings import Finding
+from inspector.core.initialisers import INITIALISERS
 from inspector.core.wording import number, things
 
 if TYPE_CHECKING:
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 
 TOO_SMALL, TOO_LARGE = 1e-2, 1e2
 LOSS_FACTOR, LOSS_MORE, LOGIT_STD = 1.5, 0.5, 3.0
+SMALL_LOGITS = 0.01
+"""Deviation of a last layer's weights with which the first guesses are about even."""
 
 INIT_ACTIVATION_MISMATCH = rule(
     "NN405",
@@ -66,6 +71,7 @@ def init_activation_mismatch(evidence: Evidence) -> Iterator[Finding]:
         "kaiming_normal_(weight, nonlinearity='relu') for ReLU, xavier with its gain for tanh; or normalise between",
         "a trained model, whose biases and data make up for it",
         worst[0].source,
+        edit=None if evidence.trained else _scaled_for(evidence, through),
     )
 
 
@@ -87,7 +93,18 @@ def initial_loss(evidence: Evidence) -> Iterator[Finding]:
                 "initialise the last layer with smaller weights, or normalise before it",
                 "where this output is no logits: an embedding, a regression, a similarity that is scaled on purpose",
                 one.source,
+                edit=filled(evidence, f"{one.path}.weight", f"normal_(std={SMALL_LOGITS})"),
             )
+
+
+def _scaled_for(evidence: Evidence, through: str) -> Edit | None:
+    """All weights drawn for one activation; their layers' own way would have the same scale again."""
+    names = {"no activation": "linear"}
+    known = next(one for one in INITIALISERS["kaiming_normal_"].parameters if one.name == "nonlinearity").choices
+    nonlinearity = names.get(through, through)
+    if nonlinearity not in known:
+        return None
+    return filled(evidence, "*weight", f"kaiming_normal_(nonlinearity={nonlinearity})")
 
 
 def _chains(operations: "list[Activation]") -> "list[list[Activation]]":

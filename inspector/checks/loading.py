@@ -7,7 +7,8 @@ from inspector.checks.evidence import Evidence
 from inspector.checks.rules import finding, looks, rule
 from inspector.core.findings import Finding, Severity
 from inspector.core.load_notes import repair_command
-from inspector.core.table import Load, ModelTable
+from inspector.core.loads import Load
+from inspector.core.table import ModelTable
 from inspector.core.wording import percent, shape, things
 from inspector.files.matching.leaf_names import benign
 

@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from inspector.checks.evidence import Evidence, NotObservedError
 from inspector.checks.rules import finding, looks_at_module, rule
-from inspector.core.findings import Finding, Severity
-from inspector.core.patches import calls_at, replaced, with_keyword
-from inspector.core.table import Source
+from inspector.core.findings import Finding
 from inspector.core.wording import number, shape, things
+from inspector.engine.pytorch.source_edits import Edit, patch, with_keyword
+from inspector.engine.pytorch.user_source import calls_on_line
 
 if TYPE_CHECKING:
     from inspector.engine.pytorch.experiments.flow import Flow, Node
@@ -55,18 +56,7 @@ def norm_or_mode(evidence: Evidence) -> Iterator[Finding]:
         yield from failing
 
 
-def _told(
-    severity: Severity,
-    path: str,
-    message: str,
-    evidence: str,
-    fix: str,
-    may_be_wrong: str,
-    source: Source | None = None,
-    patch: str = "",
-) -> Finding:
-    told = finding(NORM_OR_MODE, severity, path, message, evidence, fix, may_be_wrong, source)
-    return replace(told, patch=patch)
+_told = partial(finding, NORM_OR_MODE)
 
 
 def _at_rest(evidence: Evidence) -> Iterator[Finding]:
@@ -253,12 +243,12 @@ def _of_chance(call: "ChanceCall | None", largest: float) -> Finding:
 def _with_training(call: "ChanceCall") -> str:
     if call.source is None:
         return ""
-    calls = [each for name in sorted(_CHANCE) for each in calls_at(call.source.file, call.source.line, name)]
+    calls = calls_on_line(call.source, *_CHANCE)
     if len(calls) != 1:
         return ""
     if len(calls[0].args) > 2:
-        return replaced(call.source.file, calls[0].args[2], "self.training")
-    return with_keyword(call.source.file, calls[0], "training", "self.training")
+        return patch(Edit(call.source.file, calls[0].args[2], "self.training"))
+    return patch(with_keyword(call.source.file, calls[0], "training", "self.training"))
 
 
 @looks_at_module(USELESS_BIAS)

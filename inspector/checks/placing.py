@@ -8,8 +8,11 @@ from msgspec.structs import replace
 
 from inspector.checks.evidence import Evidence, NotObservedError
 from inspector.checks.rules import finding, looks_at_module, rule
+from inspector.core.edits import Edit
 from inspector.core.findings import Finding
 from inspector.core.wording import things
+from inspector.engine.pytorch.source_edits import patch, with_keyword
+from inspector.engine.pytorch.user_source import calls_on_line
 
 if TYPE_CHECKING:
     from inspector.engine.pytorch.experiments.devices import GpuPass
@@ -19,8 +22,9 @@ DEVICE_OR_DTYPE = rule(
     "device-or-dtype",
     "Tensors that stay on the CPU when the model is moved, several devices or dtypes in one model, and float32 that "
     "comes back in half precision.",
-    "A pass with fake tensors in which all that is registered seems to lie on a GPU: an operation on two devices is an "
-    "error. A real pass in bfloat16: an operation that refuses, or an output in float32.",
+    "Passes with fake tensors, in eval and in train mode, in which all that is registered seems to lie on a GPU: an "
+    "operation on two devices is an error, and so is a device asked for by name where there is none. A real pass in "
+    "bfloat16: an operation that refuses, or an output in float32.",
     "torch's FakeTensorMode, which keeps the rules of devices without having them; measured on CPU-only machines.",
 )
 
@@ -29,6 +33,11 @@ DEVICE_OR_DTYPE = rule(
 def device_or_dtype(evidence: Evidence) -> Iterator[Finding]:
     """What lies where, then what a GPU and bfloat16 would say."""
     yield from _mixed(evidence)
+    named = _named_device(evidence)
+    if named is not None:
+        # No other pass runs either.
+        yield named
+        return
     with contextlib.suppress(NotObservedError):
         # What hinders this pass hinders the next one too, which says so.
         yield from _in_half(evidence)
@@ -55,7 +64,32 @@ def _mixed(evidence: Evidence) -> Iterator[Finding]:
             named,
             f"bring all to one {what} with model.to({'device' if what == 'device' else 'dtype'})",
             "a model spread over devices on purpose" if what == "device" else "layers kept in float32 for their range",
+            edit=Edit(action="place", where="", argument=usual) if what == "device" and "meta" not in groups else None,
         )
+
+
+def _named_device(evidence: Evidence) -> Finding | None:
+    from inspector.engine.pytorch.experiments.failing_pass import failing_pass
+
+    failed = evidence.of(failing_pass)
+    if failed is None or failed.lacks_device is None:
+        return None
+    ways = failed.failure.suggestions
+    told = finding(
+        DEVICE_OR_DTYPE,
+        "error",
+        failed.failure.path,
+        f"forward asks for {failed.lacks_device} by name, so the model runs nowhere else",
+        f"a pass in {_mode(failed.training)} on a machine without it: {failed.failure.message}",
+        ways[0] if ways else "make it where its partners lie: device=x.device",
+        "a model that is meant for that device only",
+        failed.failure.source,
+    )
+    return replace(told, patch=failed.patch)
+
+
+def _mode(training: bool) -> str:
+    return "train mode" if training else "eval mode"
 
 
 def _on_gpu(evidence: Evidence) -> Iterator[Finding]:
@@ -77,7 +111,7 @@ def _on_gpu(evidence: Evidence) -> Iterator[Finding]:
             if made
             else f"{', '.join(_named(found))} is no registered tensor, so model.to() leaves it on the CPU"
         ),
-        f"a pass in which all that is registered seems to lie on a GPU: {found.problem}",
+        f"a pass in {_mode(found.training)} in which all that is registered seems to lie on a GPU: {found.problem}",
         "make it where its partners lie: device=x.device"
         if made
         else "self.register_buffer(name, tensor) for tensors, nn.ModuleList for modules",
@@ -101,7 +135,6 @@ def _names_held(found: "GpuPass") -> bool:
 
 
 def _patch(evidence: Evidence, found: "GpuPass", made: bool) -> str:
-    from inspector.core.patches import calls_at, with_keyword
     from inspector.engine.pytorch.experiments.constructor_lines import constructor_lines
 
     if found.source is None:
@@ -111,9 +144,9 @@ def _patch(evidence: Evidence, found: "GpuPass", made: bool) -> str:
     factories = ("arange", "zeros", "ones", "randn", "rand", "full", "linspace", "eye", "tensor", "randint", "empty")
     device = evidence.of(constructor_lines).device_near(found.source)
     for line in _lines_before(found.source.line):
-        calls = [each for name in factories for each in calls_at(found.source.file, line, name)]
+        calls = calls_on_line(replace(found.source, line=line), *factories)
         if len(calls) == 1 and device:
-            return with_keyword(found.source.file, calls[0], "device", device)
+            return patch(with_keyword(found.source.file, calls[0], "device", device))
     return ""
 
 

@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from inspector.checks.evidence import Evidence
 from inspector.checks.rules import finding, looks_at_module, rule
 from inspector.core.findings import Finding
-from inspector.core.patches import calls_at, replaced
 from inspector.core.wording import shape
+from inspector.engine.pytorch.source_edits import Edit, patch
+from inspector.engine.pytorch.user_source import calls_on_line
 
 if TYPE_CHECKING:
     from inspector.engine.pytorch.experiments.flow import Flow, Node
@@ -26,7 +27,7 @@ VIEW_AS_PERMUTE = rule(
 )
 _VIEWS = {"view", "reshape", "view_as", "reshape_as", "unflatten", "flatten", "unsafe_view"}
 _SAME = {"contiguous", "clone", "unsqueeze", "squeeze", "to"}
-_SWAPS = {"transpose", "permute", "swapaxes", "swapdims", "movedim", "moveaxis", "t", "x.T", "x.mT", "adjoint"}
+_SWAPS = {"transpose", "permute", "swapaxes", "swapdims", "movedim", "moveaxis", "t", "T", "mT", "adjoint"}
 _PADS = {"pad", "cat", "concat", "constant_pad_nd"}
 
 
@@ -142,11 +143,10 @@ def _order(before: list[int], after: list[int]) -> list[int] | None:
 
 def _patch(node: "Node", order: list[int]) -> str:
     assert node.source is not None
-    calls = calls_at(node.source.file, node.source.line, node.name)
+    calls = calls_on_line(node.source, node.name)
     if len(calls) != 1 or not isinstance(calls[0].func, ast.Attribute):
         return ""
     of_torch = isinstance(calls[0].func.value, ast.Name) and calls[0].func.value.id == "torch"
     given = calls[0].args[0] if of_torch and calls[0].args else calls[0].func.value
-    return replaced(
-        node.source.file, calls[0], f"{ast.unparse(given)}.permute({', '.join(map(str, order))}).contiguous()"
-    )
+    permuted = f"{ast.unparse(given)}.permute({', '.join(map(str, order))}).contiguous()"
+    return patch(Edit(node.source.file, calls[0], permuted))

@@ -1,14 +1,27 @@
 """The rules of `check`: what each looks for, where its thresholds come from, and how it looks."""
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from inspector.checks.evidence import Evidence, NotObservedError
+from inspector.core.edits import Edit
 from inspector.core.findings import Finding, Rule, Severity
 from inspector.core.table import Source
 
 Look = Callable[[Evidence], Iterable[Finding]]
 RULES: dict[str, Rule] = {}
 """By id."""
+
+
+class AddedRule(NamedTuple):
+    """A rule of another distribution: what an entry point in the group ``nninspect.rules`` names."""
+
+    rule: Rule
+    look: Look
+    of_files: bool = False
+    """Whether it looks at files of tensors too, which have no model that could be run."""
+
+
 LOOKS: dict[str, Look] = {}
 """How each rule looks, by its id."""
 
@@ -60,6 +73,7 @@ def finding(
     may_be_wrong: str,
     source: Source | None = None,
     patch: str = "",
+    edit: Edit | None = None,
 ) -> Finding:
     """What a rule found at a key or path."""
     return Finding(
@@ -73,4 +87,5 @@ def finding(
         may_be_wrong=may_be_wrong,
         source=source,
         patch=patch,
+        edit=edit,
     )

@@ -1,6 +1,6 @@
 """Carries out the checks on a file of weights, or on a live model."""
 
-from inspector.checks.catalogue import OF_FILES, OF_VALUES, RULES
+from inspector.checks.catalogue import NOT_ADDED, OF_FILES, OF_VALUES, RULES
 from inspector.checks.evidence import Evidence, NotObservedError, worth_reading
 from inspector.checks.rules import LOOKS
 from inspector.checks.suppressing import sifted
@@ -33,7 +33,7 @@ def check_model(model: LiveModel, settings: CheckSettings, progress: Progress) -
 def _report(evidence: Evidence, settings: CheckSettings) -> CheckReport:
     chosen = [id for id in sorted(RULES) if settings.takes(id)]
     found: list[Finding] = []
-    not_run: list[NotRun] = []
+    not_run = list(NOT_ADDED)
     if evidence.model is None:
         others = [id for id in chosen if id not in OF_FILES]
         chosen = [id for id in chosen if id in OF_FILES]

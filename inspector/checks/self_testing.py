@@ -6,7 +6,6 @@ from inspector.engine.live import LiveModel, Progress
 
 def self_test(model: LiveModel, settings: SelfTestSettings, progress: Progress) -> SelfTestReport:
     """The model stays as it is. Raises RequestError where it cannot be trained, as an ONNX graph cannot."""
-    subject = model.subject(settings.inputs, progress)
     from inspector.engine.pytorch.experiments.self_tests import self_tests
 
-    return self_tests(subject, settings)
+    return model.subject(settings.inputs, progress).of(lambda subject: self_tests(subject, settings))

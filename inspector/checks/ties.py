@@ -8,6 +8,7 @@ import numpy as np
 from inspector.checks.evidence import Evidence, NotObservedError
 from inspector.checks.gradients import keys_told
 from inspector.checks.rules import finding, looks, rule
+from inspector.core.edits import Edit
 from inspector.core.findings import Finding, Severity
 from inspector.core.wording import things
 
@@ -73,6 +74,7 @@ def _lost(lost: "LostTie") -> Finding:
         if in_constructor
         else "a copy that is only the start, from which both are to go their own ways",
         lost.source,
+        edit=None if lost.transposed else Edit(action="tie", where=lost.second, argument=lost.first),
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from inspector.checks.evidence import Evidence
 from inspector.checks.measuring import Measured
+from inspector.checks.mending import drawn_anew, filled
 from inspector.checks.rules import finding, looks, rule
 from inspector.checks.still_default import by_owner, is_normalisation
 from inspector.core.findings import Finding, Severity
@@ -46,20 +47,21 @@ DEGENERATE_INIT = rule(
 def nonfinite_weights(evidence: Evidence) -> Iterator[Finding]:
     """Tensor by tensor."""
     for tensor in evidence.weights.measured:
-        yield from _nonfinite(tensor)
+        yield from _nonfinite(tensor, evidence)
 
 
 @looks(DEGENERATE_INIT)
 def degenerate_init(evidence: Evidence) -> Iterator[Finding]:
     """Tensor by tensor, then the normalisations."""
     for tensor in evidence.weights.measured:
-        yield from _degenerate(tensor)
-    yield from _zero_scales(evidence.weights.measured)
+        yield from _degenerate(tensor, evidence)
+    yield from _zero_scales(evidence)
 
 
-def _nonfinite(tensor: Measured) -> Iterator[Finding]:
-    def told(severity: Severity, message: str, evidence: str, fix: str, may_be_wrong: str) -> Finding:
-        return finding(NONFINITE_WEIGHTS, severity, tensor.key, message, evidence, fix, may_be_wrong)
+def _nonfinite(tensor: Measured, evidence: Evidence) -> Iterator[Finding]:
+    def told(severity: Severity, message: str, shown: str, fix: str, may_be_wrong: str) -> Finding:
+        edit = drawn_anew(evidence, tensor.key) if "initialise" in fix else None
+        return finding(NONFINITE_WEIGHTS, severity, tensor.key, message, shown, fix, may_be_wrong, edit=edit)
 
     health = tensor.health
     is_mask = not health.nan and health.inf and health.low == health.high == 0 and _is_named(tensor, _MASKS)
@@ -107,13 +109,14 @@ def _nonfinite(tensor: Measured) -> Iterator[Finding]:
         )
 
 
-def _degenerate(tensor: Measured) -> Iterator[Finding]:
+def _degenerate(tensor: Measured, evidence: Evidence) -> Iterator[Finding]:
     health = tensor.health
     if len(tensor.shape) < 2 or health.elements < 2 or not tensor.dtype.startswith(("float", "bfloat")):
         return
 
-    def told(severity: Severity, message: str, evidence: str, fix: str, may_be_wrong: str) -> Finding:
-        return finding(DEGENERATE_INIT, severity, tensor.key, message, evidence, fix, may_be_wrong)
+    def told(severity: Severity, message: str, shown: str, fix: str, may_be_wrong: str) -> Finding:
+        edit = drawn_anew(evidence, tensor.key, varied=True)
+        return finding(DEGENERATE_INIT, severity, tensor.key, message, shown, fix, may_be_wrong, edit=edit)
 
     if health.constant:
         zero = health.low == 0
@@ -140,9 +143,9 @@ def _degenerate(tensor: Measured) -> Iterator[Finding]:
         )
 
 
-def _zero_scales(tensors: list[Measured]) -> Iterator[Finding]:
+def _zero_scales(evidence: Evidence) -> Iterator[Finding]:
     """Channels that a normalisation multiplies by zero, and whether a ReLU behind it could let anything through."""
-    for owner, own in by_owner(tensors).items():
+    for owner, own in by_owner(evidence.weights.measured).items():
         named = {one.name: one for one in own}
         weight, bias = named.get("weight"), named.get("bias")
         if weight is None or weight.channels is None or not is_normalisation(own):
@@ -166,6 +169,7 @@ def _zero_scales(tensors: list[Measured]) -> Iterator[Finding]:
             f"0{behind}",
             "initialise the weight to 1 there, or prune the channels",
             "the last normalisation of a residual branch, which starts at zero on purpose; channels that were pruned",
+            edit=filled(evidence, weight.key, "ones_") if count == total else None,
         )
 
 

@@ -6,7 +6,7 @@ import click
 
 from inspector.cli import options
 from inspector.cli.conversation import converse, opened
-from inspector.core.ablation import AblationReport, AblationSettings
+from inspector.core.ablation import WAYS, AblationReport, AblationSettings
 from inspector.core.errors import ExitStatus
 from inspector.worker.client import Client
 from inspector.worker.protocol import Ablate
@@ -23,9 +23,9 @@ from inspector.worker.protocol import Ablate
 )
 @click.option(
     "--by",
-    type=click.Choice(["zero", "identity"]),
-    help="Zeros in the place of the output, or the input passed on. Without it identity for blocks that repeat, where "
-    "shapes allow it, else zero.",
+    type=click.Choice(WAYS),
+    help="In the place of the output zeros, each channel's mean over batch and positions, or the input. Without it "
+    "identity for blocks that repeat, where shapes allow it, else zero.",
 )
 @options.as_json
 def command(json: bool, rows: tuple[str, ...], by: Any, worker: str | None, **opening: Any) -> int:

@@ -8,11 +8,15 @@ import click
 
 from inspector.core.recipe import Recipe
 from inspector.core.table import ModelTable
+from inspector.core.wording import printable, shortened
 from inspector.worker.client import Client
+from inspector.worker.conversing import at_once
 from inspector.worker.opening import client_for
-from inspector.worker.protocol import Event, Open, Progress, Trace
+from inspector.worker.protocol import Event, Log, Open, Progress, Trace, WorkerState
 
 T = TypeVar("T")
+PATIENCE = 5.0
+"""Seconds that a command has to begin a worker, until it is said that it is waited for."""
 
 
 def converse(recipe: Recipe, worker: str | None, talk: Callable[[Client], Coroutine[None, None, T]]) -> T:
@@ -20,31 +24,24 @@ def converse(recipe: Recipe, worker: str | None, talk: Callable[[Client], Corout
     client = client_for(recipe, worker, for_commands=True)
 
     async def conversation() -> T:
+        client.listeners.append(_show_log)
         if sys.stderr.isatty():
             client.listeners.append(_show)
+        stop_telling = _tells_of_waiting(client, worker) if worker else lambda: None
         try:
             await client.start()
             return await talk(client)
         finally:
+            stop_telling()
             await client.close()
             if sys.stderr.isatty():
                 click.echo("\r\x1b[K", nl=False, err=True)
 
     if not getattr(client, "in_threads", True):
-        return _at_once(conversation())
+        return at_once(conversation())
     import asyncio
 
     return asyncio.run(conversation())
-
-
-def _at_once(conversation: Coroutine[None, None, T]) -> T:
-    """What a conversation that never waits comes to; an event loop takes a while to import."""
-    try:
-        conversation.send(None)
-    except StopIteration as done:
-        value: T = done.value
-        return value
-    raise RuntimeError("the conversation waits for something")
 
 
 async def opened(client: Client, recipe: Recipe) -> ModelTable:
@@ -54,5 +51,26 @@ async def opened(client: Client, recipe: Recipe) -> ModelTable:
 
 
 def _show(event: Event) -> None:
-    if isinstance(event, Progress):
-        click.echo(f"\r\x1b[K{event.text[:70]}", nl=False, err=True)
+    if isinstance(event, Progress) or (isinstance(event, WorkerState) and event.state == "starting"):
+        click.echo(f"\r\x1b[K{printable(event.text)[:70]}", nl=False, err=True)
+
+
+def _tells_of_waiting(client: Client, command: str) -> Callable[[], None]:
+    """Says once that the command has begun no worker; returns what stops that."""
+    import asyncio
+
+    sentence = f"nninspect: waiting for the worker of `{shortened(command)}`; ctrl+c ends the waiting"
+    timer = asyncio.get_running_loop().call_later(PATIENCE, lambda: click.echo(sentence, err=True))
+
+    def begun(event: Event) -> None:
+        if isinstance(event, WorkerState) and event.state == "ready":
+            timer.cancel()
+
+    client.listeners.append(begun)
+    return timer.cancel
+
+
+def _show_log(event: Event) -> None:
+    """What the command of a worker prints where answers come later; all else is on standard error by itself."""
+    if isinstance(event, Log):
+        click.echo(event.line, err=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from inspector.cli import options
+from inspector.cli import completing, options
 from inspector.cli.conversation import converse
 from inspector.core.differences import DiffReport
 from inspector.core.errors import ExitStatus, RequestError
@@ -15,16 +15,11 @@ from inspector.worker.protocol import Diff, Open, Save
 
 
 @click.command("diff")
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=completing.targets)
+@click.argument("b", shell_complete=completing.targets)
 @click.option("--args", "arguments", default="", metavar="TEXT", help="Constructor arguments, where A or B is a model.")
 @click.option("--allow-outside", is_flag=True, help="Let an index name files outside of its folder.")
-@click.option(
-    "--worker",
-    metavar="COMMAND",
-    callback=options.not_empty,
-    help="Start the worker with this command, on another machine say.",
-)
+@options.worker
 @click.option("--input", "inputs", multiple=True, metavar="SPEC", help="With an ONNX file: what both are run on.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @options.as_json

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from inspector.cli import options
+from inspector.cli import completing, options
 from inspector.cli.conversation import converse
 from inspector.core.errors import ExitStatus, RequestError
 from inspector.core.export import ExportReport, ExportSettings, parse_dynamic
@@ -15,7 +15,14 @@ from inspector.worker.protocol import Export, Open
 
 @click.command("export")
 @options.opening
-@click.option("-o", "--output", required=True, metavar="OUT.onnx", help="Where to write the model.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="OUT.onnx",
+    shell_complete=completing.files,
+    help="Where to write the model.",
+)
 @click.option("--verify", is_flag=True, help="Compare the file with the model, row by row, on the same inputs.")
 @click.option(
     "--dynamic",

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from inspector.cli import options
+from inspector.cli import completing, options
 from inspector.cli.conversation import converse
 from inspector.core.edits import Edit
 from inspector.core.errors import ExitStatus, RequestError
@@ -21,7 +21,6 @@ from inspector.worker.protocol import Apply, Open, Preview, Save, Trace
     "--rule",
     "rules",
     multiple=True,
-    required=True,
     metavar="PATTERN=INITIALISER",
     help="'conv*.weight=kaiming_normal_(mode=fan_out)', 'type:Linear=xavier_uniform_', '*.bias=zeros_'; repeatable.",
 )
@@ -29,10 +28,21 @@ from inspector.worker.protocol import Apply, Open, Preview, Save, Trace
     "-o",
     "--output",
     metavar="OUT",
+    shell_complete=completing.files,
     help="Where the state_dict goes: .pt, .params, .safetensors …; of an ONNX model the whole: .onnx.",
 )
 @click.option("--preview", is_flag=True, help="Write nothing: show what the rules do to values, signal and gradients.")
-@click.option("--save-edits", metavar="FILE", help="Also write the edits to FILE, for --edits to make again.")
+@click.option(
+    "--save-edits",
+    metavar="FILE",
+    shell_complete=completing.files,
+    help="Also write the edits to FILE, on this machine, for --edits to make again.",
+)
+@click.option(
+    "--materialise",
+    is_flag=True,
+    help="First give tensors on meta memory on the CPU, and the values that their layers draw.",
+)
 @click.option("--frozen", is_flag=True, help="Also parameters that require no gradient, by a pattern too.")
 @click.option("--external-data", is_flag=True, help="An ONNX model's weights into OUT.data; always so over 2 GB.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT where it exists.")
@@ -45,6 +55,7 @@ def command(
     save_edits: str | None,
     overwrite: bool,
     frozen: bool,
+    materialise: bool,
     external_data: bool,
     worker: str | None,
     **opening: Any,
@@ -52,8 +63,11 @@ def command(
     """Re-initialise parameters by rules, in order, and save the state_dict; or show first what they would do."""
     if preview == (output is not None):
         raise RequestError("give either -o OUT, where the state_dict goes, or --preview, which writes nothing")
+    if not rules and not materialise:
+        raise click.UsageError("Missing option '--rule'.")
     recipe = options.recipe_from(opening)
-    edits = [_edit(rule, later_seed(recipe.seed, number), frozen) for number, rule in enumerate(rules)]
+    edits = [Edit(action="materialise", where="", argument="cpu", seed=recipe.seed)] if materialise else []
+    edits += [_edit(rule, later_seed(recipe.seed, number), frozen) for number, rule in enumerate(rules)]
 
     if preview and save_edits is not None:
         raise RequestError("--preview makes no edits that could be saved; give --save-edits together with -o")
@@ -94,7 +108,8 @@ def _preview(recipe: Recipe, worker: str | None, edits: list[Edit], json: bool) 
             await client.request(Trace(inputs=recipe.inputs))
         previews = []
         for edit in edits:
-            previews.append(await client.request(Preview(edit=edit, measured=True)))
+            if edit.action == "initialise":
+                previews.append(await client.request(Preview(edit=edit, measured=True)))
             await client.request(Apply(edit=edit))
         return previews
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from inspector.cli import options
+from inspector.cli import completing, options
 from inspector.cli.conversation import converse
 from inspector.core.errors import ExitStatus
 from inspector.core.results import KeyExplanation
@@ -14,7 +14,7 @@ from inspector.worker.protocol import Explain, Open
 
 @click.command("keys")
 @options.opening
-@click.argument("keys", nargs=-1)
+@click.argument("keys", nargs=-1, shell_complete=completing.checkpoint_keys)
 @options.as_json
 def command(json: bool, keys: tuple[str, ...], worker: str | None, **opening: Any) -> int:
     """Explain each state_dict key, with the Python expression that reaches it."""

@@ -7,10 +7,13 @@ import sys
 import traceback
 
 import click
+from click.shell_completion import CompletionItem
 
 from inspector.core.errors import ExitStatus, ModelEndedError, RequestCancelledError, RequestError
 from inspector.core.wording import shortened
 
+COMPLETE_VARIABLE = "_NNINSPECT_COMPLETE"
+"""Set by the scripts of `nninspect completion` when tab is pressed."""
 COMMANDS = {
     "open": "inspector.cli.open",
     "summary": "inspector.cli.summary",
@@ -18,14 +21,18 @@ COMMANDS = {
     "step": "inspector.cli.step",
     "ablate": "inspector.cli.ablate",
     "check": "inspector.cli.check",
+    "check-files": "inspector.cli.check_files",
     "selftest": "inspector.cli.selftest",
     "diff": "inspector.cli.diff",
     "repair": "inspector.cli.repair",
     "keys": "inspector.cli.keys",
+    "place": "inspector.cli.place",
     "what-if": "inspector.cli.what_if",
     "init": "inspector.cli.init",
     "export": "inspector.cli.export",
     "screenshot": "inspector.cli.screenshot",
+    "config": "inspector.cli.config",
+    "completion": "inspector.cli.completion",
 }
 """Each command's module, imported only when the command runs; it holds a click command named `command`."""
 
@@ -44,9 +51,18 @@ class _Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0] not in COMMANDS and args[0] not in ("--help", "-h", "--version"):
-            _refuse_misspelt(args[0])
+            if not ctx.resilient_parsing:
+                _refuse_misspelt(args[0])
             args = ["open", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands and options, and whatever can be a TARGET."""
+        from inspector.cli.completing import targets
+
+        known = super().shell_complete(ctx, incomplete)
+        # Files first: bash forgets what it was told before them.
+        return known if incomplete.startswith("-") else [*targets(ctx, ctx.command.params[0], incomplete), *known]
 
 
 def _refuse_misspelt(word: str) -> None:
@@ -80,6 +96,10 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         _prepare_output()
         _refuse_undecoded(arguments)
+        if COMPLETE_VARIABLE in os.environ:
+            from inspector.cli.bash_words import register
+
+            register()
         status = main.main(arguments, prog_name="nninspect", standalone_mode=False, obj=list(arguments))
         sys.stdout.flush()
     except (RequestError, ModelEndedError) as problem:

@@ -2,7 +2,7 @@
 
 import click
 
-from inspector.cli import options
+from inspector.cli import completing, options
 from inspector.cli.conversation import converse
 from inspector.core.errors import ExitStatus, RequestError
 from inspector.core.recipe import Recipe, parse_arguments, parse_target, with_arguments
@@ -14,14 +14,27 @@ from inspector.worker.protocol import Open, Repair
 
 
 @click.command("repair")
-@click.argument("weights")
-@click.option("--for", "target", required=True, metavar="TARGET", help="The model that the file is to be loaded into.")
+@click.argument("weights", shell_complete=completing.files)
+@click.option(
+    "--for",
+    "target",
+    required=True,
+    metavar="TARGET",
+    shell_complete=completing.targets,
+    help="The model that the file is to be loaded into.",
+)
 @click.option(
     "--container",
     metavar="PATH",
     help="Which state_dict of WEIGHTS: the keys that lead to it, joined by dots, '' for the top.",
 )
-@click.option("-o", "--output", metavar="OUT", help="Write the mended state_dict: .safetensors, .pt, .pth …")
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    shell_complete=completing.files,
+    help="Write the mended state_dict: .safetensors, .pt, .pth …",
+)
 @click.option("--dry-run", is_flag=True, help="Write nothing, also where OUT is given.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT where it exists; WEIGHTS itself is never replaced.")
 @click.option("--partial", is_flag=True, help="Write what fits, and the model's own values for the rest.")
@@ -29,7 +42,7 @@ from inspector.worker.protocol import Open, Repair
 @click.option("--allow", multiple=True, metavar="RULE", help="A rule that loses information, as proposed; repeatable.")
 @click.option("--args", "arguments", default="", metavar="TEXT", help="Constructor arguments: 'num_classes=10'.")
 @click.option("--allow-outside", is_flag=True, help="Let an index name files outside of its folder.")
-@click.option("--worker", metavar="COMMAND", help="Start the worker with this command, on another machine say.")
+@options.worker
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @options.as_json
 def command(

@@ -6,22 +6,33 @@ from typing import Any
 
 import click
 
-from inspector.cli import options
+from inspector.cli import completing, options
 from inspector.core.errors import ExitStatus, ModelEndedError, RequestError
 from inspector.files.writing import refuse_place, resolved, write_whole
 
 
 @click.command("screenshot")
-@options.opening
-@click.option("-o", "--output", required=True, metavar="OUT.svg", help="The picture; an existing file is replaced.")
+@options.opening_or_resuming
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="OUT.svg",
+    shell_complete=completing.files,
+    help="The picture, on this machine; an existing file is replaced.",
+)
 @click.option("--size", default="120x40", show_default=True, metavar="COLUMNSxROWS")
 @click.option(
     "--press", default="", metavar="KEYS", help="Keys to press first, separated by commas: 'down,down,enter'."
 )
+@click.option("--theme", metavar="NAME", help="In these colours: nord, textual-light, high-contrast-dark …")
+@options.ascii_only
 @options.as_json
-def command(json: bool, output: str, size: str, press: str, worker: str | None, **opening: Any) -> int:
+def command(
+    json: bool, ascii: bool, theme: str | None, output: str, size: str, press: str, worker: str | None, **opening: Any
+) -> int:
     """Draw the interface without a terminal."""
-    recipe = options.recipe_from(opening)
+    recipe, resumed = options.recipe_or_resumed(opening)
     found = re.fullmatch(r"(\d{1,4})x(\d{1,4})", size)
     if not found:
         raise RequestError(f"--size {size!r} is not COLUMNSxROWS, for example 120x40")
@@ -37,11 +48,13 @@ def command(json: bool, output: str, size: str, press: str, worker: str | None, 
     client = client_for(recipe, worker, for_commands=False)
     import asyncio
 
+    from inspector.tui.dressed_app import Appearance
     from inspector.tui.screenshot import screenshot
 
+    appearance = Appearance(ascii=ascii, theme=theme or "")
     keys = [key.strip() for key in press.split(",") if key.strip()]
     try:
-        picture = asyncio.run(screenshot(client, recipe, (columns, rows), keys))
+        picture = asyncio.run(screenshot(client, recipe, (columns, rows), keys, resumed, appearance))
     except TimeoutError:
         raise ModelEndedError("the model did not come to an end in ten minutes, so there is no picture") from None
     write_whole(target, output, lambda place: place.write_text(picture, encoding="utf-8"))

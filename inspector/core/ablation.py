@@ -1,12 +1,13 @@
 """Ablation: how much the output changes when a row is switched off."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from inspector.core.recipe import InputSpec
-from inspector.core.table import Record
+from inspector.core.record import Record
 from inspector.core.wording import number, printable, things
 
-SwitchedOff = Literal["zero", "identity"]
+SwitchedOff = Literal["zero", "mean", "identity"]
+WAYS: tuple[SwitchedOff, ...] = get_args(SwitchedOff)
 MOST_ROWS = 256
 """Passes that one request makes at most, each with one row switched off."""
 
@@ -20,8 +21,8 @@ class AblationSettings(Record, frozen=True, kw_only=True):
     """Patterns, see `inspector.core.row_patterns`; without them every module with parameters of its own, and every
     block that repeats."""
     by: SwitchedOff | None = None
-    """"zero": its output is all zeros. "identity": its first input goes through. None: identity for blocks that repeat,
-    where shapes allow it, else zero."""
+    """"zero": its output is all zeros. "mean": of each channel its mean over the batch and all positions. "identity":
+    its first input goes through. None: identity for blocks that repeat, where shapes allow it, else zero."""
 
 
 class AblatedRow(Record, frozen=True, kw_only=True):

@@ -3,9 +3,9 @@
 import re
 
 from inspector.core.errors import RequestError
+from inspector.core.record import Record
 from inspector.core.row_patterns import EXAMPLES, RowPattern, parse_row_pattern
 from inspector.core.stops import Moment
-from inspector.core.table import Record
 from inspector.core.tensor_conditions import EXAMPLES as CONDITIONS
 from inspector.core.tensor_conditions import Condition, begins_condition, parse_condition
 

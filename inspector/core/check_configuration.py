@@ -7,7 +7,7 @@ from typing import Any
 from inspector.core.errors import RequestError
 from inspector.core.findings import SEVERITIES
 from inspector.core.recipe import parse_target
-from inspector.core.table import Record
+from inspector.core.record import Record
 
 FAIL_ON = [*SEVERITIES, "never"]
 KEYS = ("select", "ignore", "fail-on")
@@ -25,11 +25,11 @@ class CheckConfiguration(Record, frozen=True, kw_only=True):
 def configuration_for(target: str) -> CheckConfiguration:
     """That of the nearest pyproject.toml with such a table, from the folder of the target upwards.
 
-    Of a dotted module, from the current folder. Raises RequestError where the file does not read, or has a key or a
-    value that is none.
+    Of a dotted module or a live object, from the current folder. Raises RequestError where the file does not read, or
+    has a key or a value that is none.
     """
     parsed = parse_target(target)
-    start = Path.cwd() if parsed.kind == "python_module" else Path(parsed.location).expanduser().absolute()
+    start = Path.cwd() if parsed.kind in ("python_module", "live") else Path(parsed.location).expanduser().absolute()
     for folder in [start, *start.parents]:
         file = folder / "pyproject.toml"
         if file.is_file():

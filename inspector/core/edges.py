@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import pairwise
 from math import ceil, gcd, lcm
 
-from inspector.core.table import Record
+from inspector.core.record import Record
 
 LONGEST = 1 << 14
 """Positions listed one by one at most; longer descriptions become one interval that holds them all."""

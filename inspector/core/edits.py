@@ -4,9 +4,9 @@ from typing import Literal
 
 import msgspec
 
-from inspector.core.table import Record
+from inspector.core.record import Record
 
-EditAction = Literal["initialise", "set_element", "place", "mode", "rename"]
+EditAction = Literal["initialise", "set_element", "place", "mode", "rename", "requires_grad", "tie", "materialise"]
 
 
 class Edit(Record, frozen=True, kw_only=True):
@@ -15,9 +15,11 @@ class Edit(Record, frozen=True, kw_only=True):
     action: EditAction
     where: str
     """For `initialise` a selector (see `inspector.core.selectors`), for `set_element` a key, for `rename` a tensor's
-    key, another value's name or a node's path, told apart by ``value:`` or ``node:`` before it; else a module path."""
+    key, another value's name or a node's path, told apart by ``value:`` or ``node:`` before it; for `requires_grad` a
+    key or a module path, for `tie` the key of the parameter that is given up; else a module path."""
     argument: str
-    """The initialiser's call (``kaiming_uniform_(a=0.0)``), the new value or name, the device, or "train" / "eval"."""
+    """The initialiser's call (``kaiming_uniform_(a=0.0)``), the new value or name, the device, "train" / "eval",
+    "True" / "False", or the key of the parameter that is kept."""
     index: list[int] = []
     """For `set_element`: one index per axis."""
     frozen: bool = False
@@ -53,3 +55,11 @@ class Journal(msgspec.Struct):
             return None
         self.done.append(self.undone.pop())
         return self.done[-1]
+
+
+def described(edit: Edit) -> str:
+    """An edit in a few words."""
+    where = edit.where or "the model"
+    if edit.action == "set_element":
+        return f"{where}[{', '.join(map(str, edit.index))}] = {edit.argument}"
+    return f"{edit.action.replace('_', ' ')} {where}: {edit.argument}"

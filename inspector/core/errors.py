@@ -20,6 +20,15 @@ class RequestError(Exception):
     """The request cannot be carried out; the message says what was wrong, where, and what to do next."""
 
 
+class NoOneModelError(RequestError):
+    """A target names no single model that can be made as it stands; the message lists what could be typed."""
+
+    def __init__(self, message: str, models: list[str]) -> None:
+        super().__init__(message)
+        self.models = models
+        """The names in the file of models that could be made."""
+
+
 class ModelEndedError(Exception):
     """The model's own code ended the process that held it; the message says how."""
 

@@ -4,8 +4,9 @@ import re
 
 from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
+from inspector.core.record import Record
 from inspector.core.row_comparison import RowComparison
-from inspector.core.table import ModelTable, Record
+from inspector.core.table import ModelTable
 from inspector.core.wording import shortened
 
 SMALLEST_OPSET = 18

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from inspector.core.activation_gains import ACTIVATIONS, moment_gain, worked_out
 from inspector.core.initialisers import INITIALISERS, InitialiserCall
-from inspector.core.table import Record
+from inspector.core.record import Record
 
 
 class Layout(Record, frozen=True, kw_only=True):

@@ -14,8 +14,9 @@ from msgspec import structs
 from inspector.core.alignment import misalignment
 from inspector.core.edges import IDENTITY, LONGEST, Edges, union
 from inspector.core.picking_tables import joined, settled, through
+from inspector.core.record import Record
 from inspector.core.sights import Picked, Seen, Sight, Unknown, Whole, local_of, plain
-from inspector.core.table import FieldAxis, FieldStatus, Number, ReceptiveField, Record
+from inspector.core.table import FieldAxis, FieldStatus, Number, ReceptiveField
 
 InputAxis = tuple[int, int]
 """Number of the input, and its axis."""

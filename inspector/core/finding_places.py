@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from inspector.core.findings import SEVERITIES, Finding, Severity
-from inspector.core.table import ModelTable, Record, Row
+from inspector.core.record import Record
+from inspector.core.table import ModelTable, Row
 
 
 class FoundCounts(Record, frozen=True, kw_only=True):

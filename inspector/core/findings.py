@@ -4,7 +4,8 @@ from typing import Literal
 
 from inspector.core.edits import Edit
 from inspector.core.recipe import InputSpec
-from inspector.core.table import Record, Source
+from inspector.core.record import Record
+from inspector.core.table import Source
 from inspector.core.wording import things
 
 Severity = Literal["error", "warning", "info"]

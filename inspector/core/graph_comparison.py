@@ -1,8 +1,9 @@
 """How a model and an ONNX file differ, or two ONNX files: tensors, nodes, and the values of one run of both."""
 
 from inspector.core.differences import DiffReport
+from inspector.core.record import Record
 from inspector.core.row_comparison import RowComparison
-from inspector.core.table import ModelTable, Record
+from inspector.core.table import ModelTable
 
 
 class ChangedNode(Record, frozen=True, kw_only=True):

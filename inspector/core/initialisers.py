@@ -15,7 +15,7 @@ from msgspec import structs
 
 from inspector.core.activation_gains import ACTIVATIONS
 from inspector.core.errors import RequestError
-from inspector.core.table import Record
+from inspector.core.record import Record
 
 Argument = int | float | str
 NONLINEARITIES = (
@@ -259,6 +259,11 @@ INITIALISERS: dict[str, Initialiser] = {one.name: one for one in _ALL}
 """Every initialiser by name, in the order to show them."""
 
 _CALL = re.compile(r"\s*(?P<name>\w+)\s*(?:\((?P<arguments>.*)\)\s*)?$", re.DOTALL)
+
+
+def counts_as_torch(call: InitialiserCall) -> bool:
+    """Whether a call does to a tensor what torch's function does to it, with no regard to how the layer uses it."""
+    return call.name != "lsuv" and call.complete.get("fan") != "effective"
 
 
 def torch_arguments(call: InitialiserCall, *, complete: bool = True) -> dict[str, Argument]:

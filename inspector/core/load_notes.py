@@ -3,8 +3,9 @@
 import shlex
 from collections.abc import Sequence
 
+from inspector.core.loads import Load
 from inspector.core.recipe import Recipe
-from inspector.core.table import Load, Note
+from inspector.core.table import Note
 
 
 def equal_containers(chosen: str, rivals: Sequence[str]) -> str:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from inspector.core.table import ModelTable, Record
+from inspector.core.record import Record
+from inspector.core.table import ModelTable
 
 FILLED = "✓"
 """Of a module that the file filled, everything in it by its own name."""

@@ -6,7 +6,8 @@ from typing import Literal
 
 from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
-from inspector.core.table import Note, Output, Record
+from inspector.core.record import Record
+from inspector.core.table import Note, Output
 from inspector.core.wording import printable, shape, shortened
 
 Optimizer = Literal["none", "sgd", "adam"]
@@ -48,6 +49,8 @@ class MemorySettings(Record, frozen=True, kw_only=True):
     optimizer: Optimizer = "adam"
     limit: int | None = None
     """Bytes for which the largest batch is to be found."""
+    devices: list[str] = []
+    """On which it is to be told whether it fits."""
 
 
 class Peak(Record, frozen=True, kw_only=True):
@@ -83,6 +86,18 @@ class Fitting(Record, frozen=True, kw_only=True):
     training: int | None = None
 
 
+class DeviceFit(Record, frozen=True, kw_only=True):
+    """Whether a model fits on a device beside what is there."""
+
+    device: str
+    free_bytes: int | None
+    held_bytes: int = 0
+    """Of the model itself, already there."""
+    inference_left: int | None = None
+    """Of the free memory at the peak of inference; what is negative is lacking, None where it is not known."""
+    training_left: int | None = None
+
+
 class MemoryReport(Record, frozen=True, kw_only=True):
     """Memory in inference and in training, at one batch size, dtype and optimizer.
 
@@ -110,6 +125,8 @@ class MemoryReport(Record, frozen=True, kw_only=True):
     fitting: Fitting | None = None
     rows: list[RowMemory] = []
     notes: list[Note] = []
+    devices: list[DeviceFit] = []
+    """Of those asked about; all of the model is thought to be there."""
 
 
 def place_of(peak: Peak) -> str:

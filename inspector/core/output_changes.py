@@ -1,11 +1,12 @@
 """Changes of what a row puts out while a pass waits there, as text: ``zero``, ``clamp(-1, 1)``, ``[0, 3] = 1.5``."""
 
+import math
 import re
 from typing import Literal
 
 from inspector.core.breakpoints import Breakpoint, parse_breakpoint
 from inspector.core.errors import RequestError
-from inspector.core.table import Record
+from inspector.core.record import Record
 
 ChangeKind = Literal["zero", "noise", "clamp", "scale", "element", "file", "other", "expression"]
 FORMS = (
@@ -56,13 +57,14 @@ def parse_change(text: str) -> OutputChange:
             text=typed,
             kind="element",
             index=[_whole(part, typed) for part in element[1].split(",") if part.strip()],
-            numbers=[_number(element[2], typed)],
+            numbers=[_number(element[2], typed, infinite=True, nan=True)],
             tensor=tensor,
         )
     call = re.fullmatch(r"([a-z]+)\s*(?:\((.*)\))?", bare)
     if call is None or call[1] not in _NUMBERS:
         raise RequestError(f"{typed!r} is no change of an output; write one of {FORMS}")
-    numbers = [_number(part, typed) for part in (call[2] or "").split(",") if part.strip()]
+    parts = [part for part in (call[2] or "").split(",") if part.strip()]
+    numbers = [_number(part, typed, infinite=call[1] == "clamp", nan=False) for part in parts]
     least, most = _NUMBERS[call[1]]
     if not least <= len(numbers) <= most:
         raise RequestError(f"{typed!r}: {call[1]} takes {least if least == most else f'{least} or {most}'} numbers")
@@ -82,11 +84,14 @@ def parse_row_change(text: str) -> RowChange:
     return RowChange(at=at, change=parse_change(parts[2]))
 
 
-def _number(text: str, typed: str) -> float:
+def _number(text: str, typed: str, *, infinite: bool, nan: bool) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         raise RequestError(f"{typed!r}: {text.strip()!r} is not a number") from None
+    if (math.isinf(number) and not infinite) or (math.isnan(number) and not nan):
+        raise RequestError(f"{typed!r}: {text.strip()!r} is not finite; an element can be set to it: [0, 3] = nan")
+    return number
 
 
 def _whole(text: str, typed: str) -> int:

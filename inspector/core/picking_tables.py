@@ -11,8 +11,8 @@ from math import prod
 from msgspec import structs
 
 from inspector.core.edges import IDENTITY, LONGEST, fixed, hull, taken
+from inspector.core.record import Record
 from inspector.core.sights import Picked, Place, Seen, Sight, Whole
-from inspector.core.table import Record
 
 
 class Part(Record, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Literal
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
-from inspector.core.table import Record
+from inspector.core.record import Record
 from inspector.core.wording import shortened
 
 DISTRIBUTIONS = ("normal", "uniform", "zeros", "ones")
@@ -41,10 +41,14 @@ class InputSpec(Record, frozen=True, kw_only=True):
     file: str | None = None
     value: str | None = None
     """The Python literal that is given instead of a tensor."""
+    held: int | None = None
+    """The number under which the engine holds the argument itself: see `inspector.engine.held_arguments`."""
 
     def __str__(self) -> str:
         """The spec as it is typed after ``--input``."""
         prefix = f"{self.name}=" if self.name else ""
+        if self.held is not None:
+            return f"{prefix}@memory:{self.held}"
         if self.file is not None:
             return f"{prefix}@{self.file}"
         if self.value is not None:
@@ -71,6 +75,8 @@ class Recipe(Record, frozen=True, kw_only=True):
     inputs: list[InputSpec] = []
     allow_outside: bool = False
     """Whether an index of shards may name files outside of its folder."""
+    mapped: bool = False
+    """Whether the values of `weights` stay in their file, and the model is made without any of its own."""
     edits: list[Edit] = []
     """Made in order once the model is open."""
     typed: list[str] = []
@@ -82,11 +88,20 @@ def later_seed(seed: int, number: int) -> int:
     return seed + number if seed + number <= LARGEST_SEED else (seed + number) % 2**64
 
 
+def refuse_same_batches(specs: list[InputSpec], batches: int) -> None:
+    """Raises RequestError where several batches would all hold the same numbers, or there is none."""
+    if batches < 1:
+        raise RequestError(f"{batches} batches are no pass; give 1 or more")
+    if batches > 1 and all(spec.shape is None for spec in specs):
+        raise RequestError("no input is drawn at random, so that all batches would be the same; leave out --batches")
+
+
 _SPEC = re.compile(
     r"(?:(?P<name>[^=@].*?)=)?"
     r"(?:@(?P<file>.+)|(?P<shape>\(\)|\d+(?:[xX×]\d+)*)(?::(?P<dtype>\w+))?(?:~(?P<distribution>\w+(?:\([^)]*\))?))?)$"
 )
 _VALUE = re.compile(r"(?P<name>[^=@][^=]*?)==(?P<value>.+)$")
+_HELD = re.compile(r"memory:(\d{1,9})$")
 _RANGE = re.compile(r"range\(\s*([^,\s]+)\s*,\s*([^,\s]+)\s*\)$")
 
 
@@ -107,7 +122,8 @@ def parse_input(text: str) -> InputSpec:
         )
     name = found["name"] or ""
     if found["file"]:
-        return InputSpec(name=name, file=found["file"])
+        held = _HELD.match(found["file"])
+        return InputSpec(name=name, held=int(held[1])) if held else InputSpec(name=name, file=found["file"])
     dtype = found["dtype"] or "float32"
     if dtype not in DTYPES:
         raise RequestError(f"--input {_quoted(text)}: {_quoted(dtype)} is not a dtype; one of {', '.join(DTYPES)}")
@@ -234,7 +250,12 @@ def _literal(text: str, node: ast.expr) -> object:
     return value
 
 
-TargetKind = Literal["python_file", "python_module", "onnx", "weights"]
+TargetKind = Literal["python_file", "python_module", "onnx", "weights", "live"]
+
+
+def live_target(name: str) -> str:
+    """The TARGET of an object that lives in a Python program, which no other process can open."""
+    return f"<{name}>"
 
 
 class Target(Record, frozen=True, kw_only=True):
@@ -242,7 +263,7 @@ class Target(Record, frozen=True, kw_only=True):
 
     kind: TargetKind
     location: str
-    """The file, or the dotted module."""
+    """The file, or the dotted module; of a live object nothing."""
     name: str | None = None
     """The class, instance or function, as dotted attributes."""
 
@@ -252,6 +273,8 @@ def parse_target(text: str) -> Target:
 
     Raises RequestError where the text has none of the forms.
     """
+    if text.startswith("<") and text.endswith(">"):
+        return Target(kind="live", location="", name=text[1:-1])
     head, colon, name = text.rpartition(":")
     if colon and head.endswith(".py"):
         return Target(kind="python_file", location=head, name=_attribute(text, name))

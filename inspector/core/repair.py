@@ -1,6 +1,7 @@
 """Why a checkpoint does not load, and what mends it: `repair --json`."""
 
-from inspector.core.table import LoadRule, Mismatch, Record
+from inspector.core.loads import LoadRule, Mismatch
+from inspector.core.record import Record
 
 
 class RepairSettings(Record, frozen=True, kw_only=True):

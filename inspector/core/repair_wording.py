@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from inspector.core.loads import LoadRule
 from inspector.core.repair import Found, RepairReport, Unsure
-from inspector.core.table import LoadRule
 from inspector.core.wording import percent, shape, things
 
 _NAMED = 4

@@ -13,7 +13,8 @@ import msgspec
 
 from inspector.core.block_differences import Facts, OwnTensors, difference, own_tensors
 from inspector.core.collection import no_collection
-from inspector.core.table import ModelTable, Record, Row
+from inspector.core.record import Record
+from inspector.core.table import ModelTable, Row
 
 LEAST = 3
 """Fewer that are alike are no repetition."""
@@ -76,8 +77,9 @@ def repeated_blocks(table: ModelTable) -> list[RepeatedBlocks]:
 
 def runs_of(table: ModelTable, also: Callable[[Row], Facts] | None = None) -> list[Run]:
     """Every run of a table, by the rows that hold them; `also` tells what else of a row has to be the same."""
-    rows, own = table.rows, own_tensors(table)
+    rows = table.rows
     with no_collection():
+        own = own_tensors(table)
         children = _children(rows)
         alike = _numbers(rows, children, own, also)
         return [

@@ -1,7 +1,11 @@
 """What the engine answers besides the table: runs, values, previews, devices."""
 
+from typing import ClassVar
+
 from inspector.core.edits import Edit
-from inspector.core.table import ModelTable, Record, Source
+from inspector.core.placement import PlacementPlan
+from inspector.core.record import Record
+from inspector.core.table import ModelTable, Source
 
 
 class Histogram(Record, frozen=True, kw_only=True):
@@ -11,6 +15,40 @@ class Histogram(Record, frozen=True, kw_only=True):
     counts: list[int]
     sample: int | None = None
     """How many elements, spread evenly, were counted; None where all were."""
+
+
+class Extreme(Record, frozen=True, kw_only=True):
+    """One element of a tensor, by its index in what was looked at."""
+
+    index: list[int]
+    value: float
+
+
+class ChannelExtremes(Record, frozen=True, kw_only=True):
+    """The largest absolute value of every channel (axis 1): the channels where it is most and least."""
+
+    number: int
+    """Of channels."""
+    median: float | None
+    largest: list[Extreme]
+    """Most first."""
+    smallest: list[Extreme]
+    """Least first."""
+
+
+class Magnitudes(Record, frozen=True, kw_only=True):
+    """How many elements lie in each power of two: element `i` counts those with 2^(first+i) ≤ |x| < 2^(first+i+1).
+
+    Those below 2^LEAST count there, those above 2^MOST at MOST. The bins are the same for all tensors.
+    """
+
+    LEAST: ClassVar[int] = -40
+    MOST: ClassVar[int] = 23
+    first: int
+    negative: list[int]
+    positive: list[int]
+    """As many as `negative`; neither counts zeros."""
+    zeros: int
 
 
 class Statistics(Record, frozen=True, kw_only=True):
@@ -26,7 +64,14 @@ class Statistics(Record, frozen=True, kw_only=True):
     inf: int = 0
     dead_units: float | None = None
     """Share of the channels (axis 1) that are zero everywhere; None where there is no channel axis."""
+    saturated: float | None = None
+    """Of an activation with bounds: the share of elements nearer to one than 1 % of the distance between them."""
+    sample: int | None = None
+    """How many elements, spread evenly, `mean`, `std`, `zeros` and `saturated` are of; None where they are of all."""
+    channels: ChannelExtremes | None = None
     histogram: Histogram | None = None
+    magnitudes: Magnitudes | None = None
+    """Of the elements that the histogram counts."""
 
 
 class RowRun(Record, frozen=True, kw_only=True):
@@ -35,8 +80,24 @@ class RowRun(Record, frozen=True, kw_only=True):
     seconds: float | None = None
     self_seconds: float | None = None
     output_bytes: int | None = None
+    saved_bytes: int | None = None
+    """Of a pass with gradients: kept for the backward pass in train mode, storages once, the model's tensors aside."""
     statistics: Statistics | None = None
     gradient_norm: float | None = None
+    """Of several passes, the root of the mean square."""
+
+
+class GradientUse(Record, frozen=True, kw_only=True):
+    """What one use of a parameter adds to its gradient."""
+
+    path: str
+    call: int
+    type: str
+    """With `path` and `call` the row that used it: a layer, or the function that took it."""
+    norm: float
+    share: float | None
+    """⟨this use's part, gradient⟩ / ‖gradient‖²: all of them add up to 1, one below 0 works against the others. None
+    where the gradient is 0."""
 
 
 class TensorGradient(Record, frozen=True, kw_only=True):
@@ -44,7 +105,23 @@ class TensorGradient(Record, frozen=True, kw_only=True):
 
     key: str
     gradient: Statistics | None = None
+    gradient_ratio: float | None = None
+    """Root mean square of the gradient over that of the values: rms(g) / rms(w)."""
     gradient_note: str | None = None
+    weight_rms: float | None = None
+    """rms(w); None where it is not finite."""
+    gradient_uses: list[GradientUse] | None = None
+    """Of a tensor that is tied, or in a module that is called more than once: what each use adds to the gradient, in
+    order of execution; None where there is one use, or it cannot be told."""
+    sum_note: str | None = None
+    """Of how many uses the gradient is the sum, or why that cannot be told."""
+
+    @property
+    def gradient_rms(self) -> float | None:
+        """rms(g); None where the ratio is not known, as of values that are all 0."""
+        if self.gradient_ratio is None or self.weight_rms is None:
+            return None
+        return self.gradient_ratio * self.weight_rms
 
 
 class FirstNonfinite(Record, frozen=True, kw_only=True):
@@ -81,8 +158,21 @@ class OptimisedRun(Record, frozen=True, kw_only=True):
     """The largest of ‖difference‖₂ / ‖output‖₂."""
 
 
+class Timing(Record, frozen=True, kw_only=True):
+    """What passes took that were run for their times alone; the rows' times are the medians of as many with a clock."""
+
+    passes: int
+    bare_seconds: float
+    """The median of passes in which nothing is looked at; `ForwardReport.seconds` is the same."""
+    spread: float
+    """Between the fastest and the slowest of these, as a share of the median."""
+    fused: list[str] = []
+    """Modules in whose place a bare pass runs one operation of torch's, which no row tells of: their rows are slower
+    ways to the same."""
+
+
 class ForwardReport(Record, frozen=True, kw_only=True):
-    """One real pass."""
+    """A real pass, or several on batches drawn one after another."""
 
     table: ModelTable
     runs: list[RowRun]
@@ -91,8 +181,15 @@ class ForwardReport(Record, frozen=True, kw_only=True):
     first_nonfinite: FirstNonfinite | None = None
     seconds: float | None = None
     seed: int = 0
+    """Of the first batch; the others count on from it."""
+    batches: int = 1
+    """That the numbers of rows and gradients are of; times are the medians, outputs those of the first."""
     optimised: OptimisedRun | None = None
     """Where it was asked for."""
+    timing: Timing | None = None
+    """Where it was asked for."""
+    placement: PlacementPlan | None = None
+    """By which the model was spread over devices for this pass; its rows are aligned with the table's."""
 
 
 class CloneReport(Record, frozen=True, kw_only=True):
@@ -135,13 +232,6 @@ class Norms(Record, frozen=True, kw_only=True):
     """The largest absolute value."""
 
 
-class Extreme(Record, frozen=True, kw_only=True):
-    """One element of a tensor, by its index in what was looked at."""
-
-    index: list[int]
-    value: float
-
-
 class ValuesReport(Record, frozen=True, kw_only=True):
     """The values of a tensor, or of a slice of it."""
 
@@ -163,6 +253,7 @@ class ValuesReport(Record, frozen=True, kw_only=True):
     """What all these numbers are, where they are not the values themselves: "absolute values |z|"."""
 
 
+PART_OF_DISTRIBUTED = "values of the part that this process has"
 COMPLEX_NUMBERS_ARE = "absolute values |z| of complex numbers"
 
 

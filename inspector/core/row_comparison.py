@@ -8,7 +8,7 @@ its difference is more than `FACTORS` times that, and as many times the type's o
 
 from typing import Literal
 
-from inspector.core.table import Record
+from inspector.core.record import Record
 from inspector.core.wording import number, things
 
 FACTORS = {"float64": 32.0, "float32": 32.0, "bfloat16": 8.0, "float16": 8.0}

@@ -5,7 +5,7 @@ import re
 from functools import cache
 
 from inspector.core.errors import RequestError
-from inspector.core.table import Record
+from inspector.core.record import Record
 
 EXAMPLES = "layer1.*, type:Conv2d, encoder type:F.relu, layer1.0 #2, module: (the model itself)"
 
@@ -24,16 +24,16 @@ class RowPattern(Record, frozen=True, kw_only=True):
         """Whether a row is meant that is known under these paths; its calls count from 0."""
         if self.call is not None and self.call != call + 1:
             return False
-        if self.path is not None and not any(_glob(self.path).fullmatch(path) for path in paths):
+        if self.path is not None and not any(glob(self.path).fullmatch(path) for path in paths):
             return False
         if self.type is None:
             return self.path is None or not is_function
-        pattern = _glob(self.type)
+        pattern = glob(self.type)
         return any(pattern.fullmatch(name) for name in (type_, type_.rpartition(".")[2]))
 
     def is_known(self, paths: list[str]) -> bool:
         """Whether its path, where it has one, is that of any module."""
-        return self.path is None or any(_glob(self.path).fullmatch(path) for path in paths)
+        return self.path is None or any(glob(self.path).fullmatch(path) for path in paths)
 
 
 def parse_row_pattern(text: str) -> RowPattern:
@@ -65,7 +65,8 @@ def refuse_unknown(pattern: RowPattern, paths: list[str]) -> None:
 
 
 @cache
-def _glob(pattern: str) -> re.Pattern[str]:
+def glob(pattern: str) -> re.Pattern[str]:
+    """A pattern with ``*`` and ``?`` as a regular expression for all of a text."""
     # Unlike in fnmatch, brackets stand for themselves: they occur in names.
     parts = [{"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern]
     return re.compile("".join(parts), re.DOTALL)

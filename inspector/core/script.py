@@ -10,17 +10,20 @@ from inspector.core.activation_gains import ACTIVATIONS, moment_gain
 from inspector.core.edits import Edit, Journal
 from inspector.core.errors import RequestError
 from inspector.core.initialisers import InitialiserCall, parse_initialiser, torch_arguments
+from inspector.core.loads import Load
 from inspector.core.recipe import Recipe, Target, parse_arguments, parse_target
 from inspector.core.script_initialising import INITIALISE, LAYER_DEFAULT
 from inspector.core.script_parts import (
     LOAD_STATE,
     LOAD_WEIGHTS,
+    MATERIALISE,
     MODULE_AT,
     ONLY_MODEL,
     OPEN_FILE,
+    REQUIRES_GRAD,
     SET_ELEMENT,
+    TIE,
 )
-from inspector.core.table import Load
 
 FILLS = ("constant_", "ones_", "zeros_")
 
@@ -33,6 +36,8 @@ def script(recipe: Recipe, journal: Journal, name: str | None = None, load: Load
     Raises RequestError for a model that is not PyTorch code.
     """
     target = parse_target(recipe.target)
+    if target.kind == "live":
+        raise RequestError(f"{recipe.target} lives in your own program, where its changes are made already")
     if target.kind not in ("python_file", "python_module"):
         raise RequestError(
             f"{recipe.target} is not Python code, so there is no script that repeats its edits; save it instead"
@@ -44,16 +49,19 @@ def script(recipe: Recipe, journal: Journal, name: str | None = None, load: Load
         parts.append(f"{load.python}\n{LOAD_STATE}" if load is not None and load.python else own)
     device = f"model.to({_text(recipe.device)})\n" if recipe.device else ""
     parts.append(f"{device}model.train({recipe.training})")
-    if any(call.name == "layer_default" for call in calls):
+    made = {edit.action for edit in journal.done}
+    if "materialise" in made or any(call.name == "layer_default" for call in calls):
         parts.append(LAYER_DEFAULT)
     if any(edit.action != "mode" or edit.where for edit in journal.done):
         parts.append(MODULE_AT)
-    if calls:
+    if calls or "materialise" in made:
         parts.append(INITIALISE)
-    if any(edit.action == "set_element" for edit in journal.done):
-        parts.append(SET_ELEMENT)
+    parts += [text for action, text in _FUNCTIONS.items() if action in made]
     parts.append("\n".join(line for edit in journal.done for line in _repeat(edit)))
     return "\n\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
+
+
+_FUNCTIONS = {"set_element": SET_ELEMENT, "requires_grad": REQUIRES_GRAD, "tie": TIE, "materialise": MATERIALISE}
 
 
 def _heading(recipe: Recipe, journal: Journal) -> str:
@@ -124,6 +132,12 @@ def _repeat(edit: Edit) -> list[str]:
         return [*lines, f"initialise({_text(edit.where)}, {edit.seed}{fill}{frozen})"]
     if edit.action == "set_element":
         return [*lines, f"set_element({_text(edit.where)}, {tuple(edit.index)}, {_text(edit.argument.strip())})"]
+    if edit.action == "requires_grad":
+        return [*lines, f"requires_grad({_text(edit.where)}, {edit.argument == 'True'})"]
+    if edit.action == "tie":
+        return [*lines, f"tie({_text(edit.where)}, {_text(edit.argument)})"]
+    if edit.action == "materialise":
+        return [*lines, f"materialise({_text(edit.where)}, {_text(edit.argument)}, {edit.seed})"]
     module = f"module_at({_text(edit.where)})" if edit.where else "model"
     if edit.action == "place":
         return [*lines, f"{module}.to({_text(edit.argument)})"]

@@ -66,7 +66,7 @@ def select(where, buffers):
 
 
 def initialise(where, seed, fill=None, fills_any_dtype=False, effective=None, gain=1.0, frozen=False, scales=None):
-    """Draw the selected tensors apart, as float32 on the CPU, then copy; without `fill`, the layers' own defaults."""
+    """Draw the selected tensors apart, then copy; without `fill`, the layers' own defaults."""
     seen, resets = set(), {}
     selected = select(where, buffers=fill is None)
     frozen = frozen or any(key == where for key, _, _ in selected)
@@ -88,7 +88,7 @@ def initialise(where, seed, fill=None, fills_any_dtype=False, effective=None, ga
             continue
         if fill:
             parts, factor = scaling(layer, name, like.shape, effective, gain)
-            drawn = draw(like, here, fill, fills_any_dtype, parts, factor)
+            drawn = draw(like, here, fill, fills_any_dtype, parts, factor, as_torch=effective is None)
         else:
             drawn = default(path, layer, name, here, resets)
         if scales is not None and drawn is not None:
@@ -155,25 +155,36 @@ def scaling(layer, name, shape, effective, gain):
     return 1, gain * math.sqrt(counted / used) if used else gain
 
 
-def draw(like, seed, fill, fills_any_dtype, parts, factor):
-    """New values from `fill`; None where it does not suit the tensor."""
+def draw(like, seed, fill, fills_any_dtype, parts, factor, as_torch):
+    """New values from `fill`, drawn on a tensor as it is where torch does that; None where it does not suit it."""
     if 0 in like.shape or not (like.is_floating_point() or fills_any_dtype):
         return None
     wide = torch.float64 if like.dtype in (torch.float64, torch.complex128) else torch.float32
-    drawn = torch.empty(like.shape, dtype=wide)
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.default_generator.manual_seed(seed)
-        try:
-            for part in drawn.chunk(parts) if drawn.dim() else [drawn]:
-                fill(part)
-        except (ValueError, RuntimeError):
-            return None
-    if factor != 1:
-        drawn.mul_(factor)
-    stored = drawn.to(like.dtype)
-    if like.is_floating_point():
-        return drawn if stored.to(drawn.dtype).isfinite().all() else None
-    return drawn if like.is_complex() or (stored == drawn).all() else None
+    empty = [torch.empty(like.shape, dtype=wide)]
+    if as_torch and like.dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        device = like.device if like.is_cuda else "cpu"
+        empty.insert(0, torch.empty_strided(like.shape, like.stride(), dtype=like.dtype, device=device))
+    for drawn in empty:
+        cuda = [drawn.get_device()] if drawn.is_cuda else []
+        with torch.random.fork_rng(devices=cuda), torch.no_grad():
+            torch.default_generator.manual_seed(seed)
+            for index in cuda:
+                torch.cuda.default_generators[index].manual_seed(seed)
+            try:
+                for part in drawn.chunk(parts) if drawn.dim() else [drawn]:
+                    fill(part)
+            except (ValueError, RuntimeError):
+                continue
+        if factor != 1:
+            drawn.mul_(factor)
+        stored = drawn.to(like.dtype)
+        if like.is_floating_point():
+            suits = stored.to(drawn.dtype).isfinite().all()
+        else:
+            suits = like.is_complex() or (stored == drawn).all()
+        if suits:
+            return drawn
+    return None
 
 
 def default(path, layer, name, seed, resets):

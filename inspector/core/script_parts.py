@@ -103,3 +103,45 @@ def set_element(key, index, text):
     with torch.no_grad():
         tensor[index].copy_(torch.tensor(value, dtype=tensor.dtype))
 '''
+
+REQUIRES_GRAD = '''
+def requires_grad(where, wanted):
+    """Of the parameter at a key, or of all at or below a module."""
+    named = dict(model.named_parameters(remove_duplicate=False))
+    below = [value for key, value in named.items() if not where or key.startswith(where + ".")]
+    for value in [named[where]] if where in named else below:
+        if value.is_floating_point() or value.is_complex():
+            value.requires_grad_(wanted)
+'''
+
+MATERIALISE = '''
+def materialise(path, device, seed):
+    """Give the tensors on meta at or below a module memory, and the values that their layers draw."""
+    below = [*module_at(path).parameters(), *module_at(path).buffers()]
+    made = {id(value): blank(value, device) for value in below if value.is_meta and not is_lazy(value)}
+    kept = [(value, value.detach().clone()) for value in below if not value.is_meta]
+    for module in model.modules():
+        for registry in (module._parameters, module._buffers):
+            for name, value in registry.items():
+                registry[name] = made.get(id(value), value)
+    initialise("module:" + path, seed, frozen=True)
+    with torch.no_grad():
+        for value, former in kept:
+            value.copy_(former)
+
+
+def blank(value, device):
+    filled = torch.empty_like(value, device=device, requires_grad=False)
+    filled.fill_(torch.nan if filled.is_floating_point() or filled.is_complex() else 0)
+    return nn.Parameter(filled, requires_grad=value.requires_grad) if isinstance(value, nn.Parameter) else filled
+'''
+
+TIE = '''
+def tie(key, kept):
+    """Register the second parameter wherever the first one is."""
+    named = dict(model.named_parameters(remove_duplicate=False))
+    for module in model.modules():
+        for name, value in module._parameters.items():
+            if value is named[key]:
+                module._parameters[name] = named[kept]
+'''

@@ -10,7 +10,8 @@ import re
 from typing import Literal
 
 from inspector.core.errors import RequestError
-from inspector.core.table import Record, Row, Tensor
+from inspector.core.record import Record
+from inspector.core.table import Row, Tensor
 
 
 class Selector(Record, frozen=True, kw_only=True):
@@ -93,6 +94,9 @@ def _nothing(selector: Selector, tensors: list[Tensor], rows: list[Row]) -> str:
             below = any(tensor.key.startswith(f"{selector.text}.") for tensor in tensors)
             meant = f"{selector.text}.*" if below else f"module:{selector.text}"
             return f"{selector.text!r} is a module, not a tensor; its tensors are {meant}"
+        made_of = f"{'.'.join([*selector.text.split('.')[:-1], 'parametrizations', selector.text.split('.')[-1]])}."
+        if any(tensor.key.startswith(made_of) for tensor in tensors):
+            return f"{selector.text!r} is computed by a parametrization, from the tensors {made_of}*"
         what, known = "tensor", [tensor.key for tensor in tensors]
     elif selector.kind == "type":
         what, known = "type of module with tensors", [row.type for row in rows if row.kind != "function"]

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from inspector.core.recipe import InputSpec
-from inspector.core.table import Record
+from inspector.core.record import Record
 
 Outcome = Literal["passed", "failed", "undecided"]
 

@@ -1,7 +1,7 @@
 """How a tensor sees one axis of an input: position by position, from end to end, as a table, or nobody knows."""
 
 from inspector.core.edges import Edges, compose, fixed, listing
-from inspector.core.table import Record
+from inspector.core.record import Record
 
 
 class Seen(Record, frozen=True, kw_only=True):

@@ -3,8 +3,9 @@
 from typing import Literal
 
 from inspector.core.recipe import InputSpec
+from inspector.core.record import Record
 from inspector.core.results import OutputPreview, Statistics
-from inspector.core.table import Failure, Record, Source
+from inspector.core.table import Failure, Source
 
 Moment = Literal["before", "after"]
 StepCommand = Literal["into", "over", "row", "out", "continue", "end"]

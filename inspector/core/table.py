@@ -8,7 +8,9 @@ from typing import Literal
 
 import msgspec
 
-from inspector.core.named_globals import NamedGlobal
+from inspector.core.file_info import FileInfo
+from inspector.core.loads import Load
+from inspector.core.record import Record
 
 RowKind = Literal["module", "function", "node"]
 FieldStatus = Literal["exact", "upper_bound", "whole_input", "unknown"]
@@ -28,10 +30,6 @@ def countable(number: int) -> int | None:
 def multiply_adds(flops: int | None) -> int | None:
     """Half of the floating-point operations; None where those are not known."""
     return None if flops is None else flops // 2
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """A plain immutable record that the worker can send and JSON can print."""
 
 
 class Source(Record, frozen=True, kw_only=True):
@@ -159,6 +157,10 @@ class Row(Record, frozen=True, kw_only=True):
     dtype: str | None = None
     device: str | None = None
     """Device of its tensors, or "cpu, cuda:0" where they are spread."""
+    crossing_bytes: int | None = None
+    """Of its inputs in a pass, those that come from another device than its tensors are on; told of models that are on
+    several, None for others and for what runs wherever its inputs are."""
+    crossing_from: list[str] = []
     flops: int | None = None
     macs: int | None = None
     """Multiply-adds: half of those operations."""
@@ -189,6 +191,22 @@ class TensorPiece(Record, frozen=True, kw_only=True):
     shape: list[int]
 
 
+class Distribution(Record, frozen=True, kw_only=True):
+    """How a tensor is spread over processes."""
+
+    kind: str
+    """DTensor, or the FlatParameter of `FullyShardedDataParallel`."""
+    mesh: list[int] = []
+    """Processes along each axis of the device mesh."""
+    mesh_names: list[str] = []
+    placements: list[str] = []
+    """For each axis of the mesh: ``Shard(0)``, ``Replicate()``."""
+    local_shape: list[int] = []
+    """Of the part that this process has."""
+    holds: list[str] = []
+    """Of a FlatParameter, the parameters in it."""
+
+
 class Tensor(Record, frozen=True, kw_only=True):
     """A parameter or a buffer."""
 
@@ -205,6 +223,8 @@ class Tensor(Record, frozen=True, kw_only=True):
     tied_to: list[str] = []
     expression: str
     lazy: bool = False
+    distribution: Distribution | None = None
+    """Where it is spread over processes; `shape` is that of the whole."""
     files: list[str] = []
     """Of a checkpoint of several files, those in which it lies; empty where one file holds everything."""
     pieces: list[TensorPiece] = []
@@ -337,97 +357,6 @@ class Note(Record, frozen=True, kw_only=True):
     code: str
     message: str
     path: str = ""
-
-
-class Mismatch(Record, frozen=True, kw_only=True):
-    """A key whose shape in the file is not its shape in the model."""
-
-    key: str
-    file_shape: list[int]
-    model_shape: list[int]
-
-
-class LoadRule(Record, frozen=True, kw_only=True, rename={"from_": "from"}):
-    """A renaming that made a file's keys the model's."""
-
-    kind: str
-    from_: str
-    to: str
-    tensors: int
-    confidence: float = 1.0
-    lossy: bool = False
-    condition: str = ""
-    """For which numbers it holds: "n ≥ 3"; empty for all."""
-    keys: list[str] = []
-    """Of the model, those that it helped to fill."""
-
-
-class Load(Record, frozen=True, kw_only=True):
-    """How a file of weights fitted the model."""
-
-    matched: int
-    missing: list[str] = []
-    unexpected: list[str] = []
-    mismatched: list[Mismatch] = []
-    coverage: float
-    """Share of the model's elements that the file filled."""
-    rules: list[LoadRule] = []
-    sources: dict[str, list[str]] = {}
-    """By key of the model, the keys of the file that filled it, where it was not one of the same name as it is."""
-    ambiguous: list[str] = []
-    """Keys of the model that were not filled because what would fill them is a guess: several tensors fit
-    equally well, or shapes do not tell the layout."""
-    container: str = ""
-    """Of the file's state_dicts the one that was loaded: the keys that lead to it, joined by dots."""
-    rivals: list[str] = []
-    """Other state_dicts that would have filled as much, where it was not said which to take."""
-    refused: bool = False
-    """Whether the file is taken for another model's, so that only what has the same names was loaded."""
-    doubts: dict[str, str] = {}
-    """Why each of `ambiguous` is."""
-    python: str = ""
-    """Lines that make of the file what was loaded, as ``state``, where it is more than the file's own state_dict."""
-
-    @property
-    def fits(self) -> bool:
-        """Whether the file fills the model, and all of it that matters is used."""
-        return not (self.missing or self.unexpected or self.mismatched or self.ambiguous)
-
-
-PartKind = Literal["weights", "average", "optimizer", "other"]
-
-
-class FilePart(Record, frozen=True, kw_only=True):
-    """A part of a file of tensors that is of one use."""
-
-    name: str
-    """In words: "model weights", "EMA weights", "Adam state"."""
-    path: str
-    """Where in the file it is, "" for its top."""
-    kind: PartKind
-    """"average" is a copy of the weights: EMA, SWA, a teacher."""
-    bytes: int
-    """Of its storages, those left out that a part before it has as well."""
-    share: float | None
-    """Of the bytes of all tensors; None where there are none."""
-    tensors: int
-
-
-class FileInfo(Record, frozen=True, kw_only=True):
-    """What a file of tensors declares about itself."""
-
-    format: str
-    bytes: int
-    tensors: int
-    globals: list[str] = []
-    unsafe_globals: list[str] = []
-    global_details: list[NamedGlobal] = []
-    """What each of `globals` is."""
-    container: str = ""
-    parts: list[FilePart] = []
-    dtypes: dict[str, int] = {}
-    """Bytes by dtype, each storage once; so `devices`, by the device that was saved."""
-    devices: dict[str, int] = {}
 
 
 class ModelTable(Record, frozen=True, kw_only=True):

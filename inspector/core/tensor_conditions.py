@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from inspector.core.errors import RequestError
-from inspector.core.table import Record
+from inspector.core.record import Record
 
 NUMBERS = {
     "nan": "how many elements are NaN",

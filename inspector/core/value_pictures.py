@@ -10,7 +10,7 @@ from math import ceil, prod
 from typing import Literal
 
 from inspector.core.errors import RequestError
-from inspector.core.table import Record
+from inspector.core.record import Record
 from inspector.core.tensor_index import parse_index
 
 Kind = Literal["heat map", "kernels"]

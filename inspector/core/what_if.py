@@ -9,7 +9,8 @@ import msgspec
 from inspector.core import wording
 from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
-from inspector.core.table import Failure, FormulaLine, Record, RowKind
+from inspector.core.record import Record
+from inspector.core.table import Failure, FormulaLine, RowKind
 
 Operation = Literal["conv", "conv_transpose", "pool", "max_unpool", "adaptive_pool"]
 Value = list[int] | list[int | None] | int | bool | str | None

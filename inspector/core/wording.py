@@ -7,8 +7,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from inspector.core.results import OptimisedRun
-from inspector.core.table import FileInfo, Input, LocalField, ReceptiveField, Source, SymbolicShape, Tensor
+from inspector.core.file_info import FileInfo
+from inspector.core.results import OptimisedRun, RowRun, Timing
+from inspector.core.table import Distribution, Input, LocalField, ReceptiveField, Source, SymbolicShape, Tensor
 
 UNKNOWN = "?"
 _LONGEST_QUOTED, _KEPT_OF_LONG = 120, 40
@@ -124,6 +125,26 @@ def shape(sizes: Sequence[int] | None) -> str:
     if sizes is None:
         return UNKNOWN
     return "×".join(map(str, sizes)) or "scalar"
+
+
+def sampled(runs: Sequence[RowRun]) -> str:
+    """Of how many elements the figures are that are of a sample; "" where all are of every element."""
+    samples = [run.statistics.sample for run in runs if run.statistics is not None and run.statistics.sample]
+    if not samples:
+        return ""
+    least, most = min(samples), max(samples)
+    number = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    return f"mean, std and zeros of {things(len(samples), 'row')} are those of {number} elements spread evenly"
+
+
+def timing(of: Timing) -> str:
+    """What passes took that were run for their times alone."""
+    told = f"bare {duration(of.bare_seconds)}, the median of {of.passes} passes, {percent(of.spread)} apart at most"
+    if of.fused:
+        listed = ", ".join(map(printable, of.fused[:2]))
+        listed += f" and {len(of.fused) - 2} more" if len(of.fused) > 2 else ""
+        told += f"; there one fused operation of torch's runs in the place of {listed}, whose rows are the slower way"
+    return told
 
 
 def optimised_run(run: OptimisedRun) -> str:
@@ -244,6 +265,14 @@ def step(value: float) -> str:
     """A stride or a start: an integer as such, a fraction with up to four digits."""
     text = f"{value:.4g}" if not float(value).is_integer() else str(int(value))
     return text.replace("-", "−", 1)
+
+
+def distribution(one: Distribution) -> str:
+    """``Shard(0), Replicate() over 2×4 processes (dp, tp), 8×16 here``."""
+    if one.holds:
+        return f"{one.kind} of {things(len(one.holds), 'parameter')}, {shape(one.local_shape)} here"
+    names = f" ({', '.join(map(printable, one.mesh_names))})" if one.mesh_names else ""
+    return f"{', '.join(one.placements)} over {shape(one.mesh)} processes{names}, {shape(one.local_shape)} here"
 
 
 def source_place(source: Source) -> str:

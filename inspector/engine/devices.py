@@ -6,16 +6,14 @@ import torch
 
 from inspector.core.errors import RequestError
 from inspector.core.results import Device
+from inspector.engine.host_memory import host_memory
 
 
 def existing_devices() -> list[Device]:
     """The CPU, every CUDA device, mps where there is one, and meta."""
-    found = [Device(name="cpu", description=f"{os.cpu_count()} cores", **_cpu_memory())]
+    found = [_cpu()]
     if torch.cuda.is_available():
-        for number in range(torch.cuda.device_count()):
-            free, total = torch.cuda.mem_get_info(number)
-            name = torch.cuda.get_device_name(number)
-            found.append(Device(name=f"cuda:{number}", description=name, total_bytes=total, free_bytes=free))
+        found += map(_cuda, range(torch.cuda.device_count()))
     if torch.backends.mps.is_available():
         total = torch.mps.recommended_max_memory()
         free = total - torch.mps.driver_allocated_memory()
@@ -33,10 +31,16 @@ def existing_device(name: str) -> torch.device:
     return torch.device(wanted)
 
 
-def _cpu_memory() -> dict[str, int | None]:
-    try:
-        pages, free = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_AVPHYS_PAGES")
-        size = os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
-        return {"total_bytes": None, "free_bytes": None}
-    return {"total_bytes": pages * size, "free_bytes": free * size}
+def _cpu() -> Device:
+    total, free, limited = host_memory()
+    cores = f"{os.cpu_count()} cores"
+    description = f"{cores}, in a control group with a limit" if limited else cores
+    return Device(name="cpu", description=description, total_bytes=total, free_bytes=free)
+
+
+def _cuda(number: int) -> Device:
+    free, total = torch.cuda.mem_get_info(number)
+    # What torch keeps for later is free for tensors too.
+    free += torch.cuda.memory_reserved(number) - torch.cuda.memory_allocated(number)
+    name = torch.cuda.get_device_name(number)
+    return Device(name=f"cuda:{number}", description=name, total_bytes=total, free_bytes=free)

@@ -19,33 +19,33 @@ ARRAY_SUFFIXES = (".npy", ".npz")
 T = TypeVar("T")
 
 
-def read_input(file: str) -> torch.Tensor:
+def read_input(file: str, typed: str = "--input @") -> torch.Tensor:
     """The tensor in a `.pt`, `.npy`, `.npz`, `.pb` (a `TensorProto`) or image file.
 
     An image becomes (1, channels, height, width) in [0, 1].
     Raises RequestError naming the file where it is missing, of another kind, or broken.
     """
-    return read_file(file, _tensor_in)
+    return read_file(file, _tensor_in, typed)
 
 
-def read_file(file: str, read: Callable[[Path], T]) -> T:
-    """What `read` makes of the file that is typed after ``@``.
+def read_file(file: str, read: Callable[[Path], T], typed: str = "--input @") -> T:
+    """What `read` makes of the file that is typed after `typed`.
 
     A sentence that `read` raises as RequestError begins with the file. Raises RequestError naming the file where it is
     missing, of another kind, or broken.
     """
     path = user_path(file)
     if path.is_dir():
-        raise RequestError(f"--input @{file} is a folder; name a file in it")
+        raise RequestError(f"{typed}{file} is a folder; name a file in it")
     if not path.is_file():
-        raise RequestError(f"--input @{file}: there is no such file")
+        raise RequestError(f"{typed}{file}: there is no such file")
     try:
         return read(path)
     except RequestError as problem:
-        raise RequestError(f"--input @{problem}") from None
+        raise RequestError(f"{typed}{problem}") from None
     except Exception as problem:  # each library that reads has errors of its own
         reason = (str(problem).splitlines() or [""])[0] or type(problem).__name__
-        raise RequestError(f"--input @{file} cannot be read: {type(problem).__name__}: {reason}") from None
+        raise RequestError(f"{typed}{file} cannot be read: {type(problem).__name__}: {reason}") from None
 
 
 def array_in(path: Path, name: str = "") -> Array:
@@ -109,3 +109,15 @@ def _image_in(path: Path) -> torch.Tensor:
         pixels = numpy.asarray(image.convert("L" if image.mode in ("L", "1", "I;16") else "RGB")).copy()
     tensor = torch.from_numpy(pixels).float() / 255
     return (tensor[None] if tensor.ndim == 2 else tensor.permute(2, 0, 1))[None]
+
+
+def write_input(value: object, file: Path) -> bool:
+    """Write a tensor or an array so that `read_input` gives it back; False for anything else."""
+    import numpy
+
+    if isinstance(value, numpy.ndarray) and value.dtype.kind in "biufcV":
+        value = tensor_of(value)
+    if not isinstance(value, torch.Tensor):
+        return False
+    torch.save(value.detach().cpu().clone(), file)
+    return True

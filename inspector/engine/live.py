@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from inspector.core.ablation import AblationReport, AblationSettings
+from inspector.core.device_budgets import PlanSettings
 from inspector.core.edits import Edit
 from inspector.core.export import ExportReport, ExportSettings
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.memory import MemoryReport, MemorySettings
+from inspector.core.placement import PlacementPlan
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.repair import RepairReport, RepairSettings
 from inspector.core.results import (
@@ -26,17 +29,16 @@ from inspector.core.results import (
     SourceReport,
     ValuesReport,
 )
+from inspector.core.run_comparison import RunComparison, RunComparisonSettings
 from inspector.core.stops import StepSettings
 from inspector.core.table import ModelTable, Source
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
 
 if TYPE_CHECKING:
-    from inspector.engine.activations import Activations
     from inspector.engine.arrays import Array
-    from inspector.engine.nonfinite import Origins
-    from inspector.engine.pytorch.experiments.subject import Subject
     from inspector.engine.stepping import Stepping
+    from inspector.engine.subject import ExperimentSubject
 
 Progress = Callable[[int, int | None, str], None]
 """Called with (done, total or None, what): may raise `Cancelled` to stop the work."""
@@ -61,8 +63,12 @@ class LiveModel(ABC):
         return self.trace(inputs, progress)
 
     @abstractmethod
-    def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
-        """Run once on real values and measure every row."""
+    def forward(self, settings: ForwardSettings, progress: Progress) -> ForwardReport:
+        """Run on real values, drawn anew for each batch, and measure every row over all of them."""
+
+    @abstractmethod
+    def compare_runs(self, settings: RunComparisonSettings, progress: Progress) -> RunComparison:
+        """Run as it is, then in another state on the same input; the model is as before afterwards."""
 
     @abstractmethod
     def step_through(self, settings: StepSettings, progress: Progress) -> "Stepping":
@@ -77,16 +83,8 @@ class LiveModel(ABC):
         """Run again as the last pass ran, with and without the optimisations of the runtime."""
 
     @abstractmethod
-    def subject(self, inputs: list[InputSpec], progress: Progress) -> "Subject":
-        """The module for experiments that leave it as it is; `inputs` are worked out where there are none."""
-
-    @abstractmethod
-    def activations(self, inputs: list[InputSpec], progress: Progress) -> "Activations":
-        """What every operation puts out over many random samples."""
-
-    @abstractmethod
-    def origins(self, inputs: list[InputSpec], progress: Progress) -> "Origins":
-        """Where the first values that are not finite come from, forward and, where there is one, backward."""
+    def subject(self, inputs: list[InputSpec], progress: Progress) -> "ExperimentSubject":
+        """The model for experiments that leave it as it is; `inputs` are worked out where there are none."""
 
     @abstractmethod
     def arrays(self) -> "Iterator[tuple[str, str, Array | None]]":
@@ -99,6 +97,10 @@ class LiveModel(ABC):
     @abstractmethod
     def memory(self, settings: MemorySettings, progress: Progress) -> MemoryReport:
         """Work out how much memory inference and training take, and where most."""
+
+    @abstractmethod
+    def plan(self, settings: PlanSettings, progress: Progress) -> PlacementPlan:
+        """Which part of the model goes to which of several devices, and what crosses between them in a pass."""
 
     @abstractmethod
     def compare_clone(self, inputs: list[InputSpec], seed: int, progress: Progress) -> CloneReport:

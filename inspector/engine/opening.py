@@ -2,16 +2,21 @@
 
 from inspector.core.errors import RequestError
 from inspector.core.recipe import Recipe, parse_target
-from inspector.engine.live import LiveModel
+from inspector.engine.live import LiveModel, Progress
 
 
-def open_live(recipe: Recipe) -> LiveModel:
+def open_live(recipe: Recipe, progress: Progress = lambda *_: None) -> LiveModel:
     """Open the model that `recipe` names. Raises RequestError with what to do where it cannot be opened."""
     kind = parse_target(recipe.target).kind
     if kind == "onnx":
         from inspector.engine.onnx_model import open_onnx
 
+        progress(0, None, "reading the graph")
         return open_onnx(recipe)
+    if kind == "live":
+        raise RequestError(
+            f"{recipe.target} lives in the memory of a Python program; look at it there: inspector.explore(model)"
+        )
     if kind == "weights":
         raise RequestError(
             f"{recipe.target} is a file of tensors, with no model to run; "
@@ -19,4 +24,4 @@ def open_live(recipe: Recipe) -> LiveModel:
         )
     from inspector.engine.pytorch.model import TorchModel
 
-    return TorchModel.open(recipe)
+    return TorchModel.open(recipe, progress)

@@ -1,6 +1,6 @@
 """A live model with its history of changes."""
 
-from inspector.core.edits import Edit, Journal
+from inspector.core.edits import Edit, Journal, described
 from inspector.core.errors import RequestError
 from inspector.core.results import EditReport
 from inspector.core.stops import StepReport, StepSettings
@@ -39,6 +39,12 @@ class Session:
         if self.waiting is not None:
             self.waiting.go("end", None, lambda done, total, text: None)
 
+    def take_all_back(self) -> None:
+        """Leave a pass that waits and take every change back."""
+        self.end_stepping()
+        while self.journal.done:
+            self.undo()
+
     def apply(self, edit: Edit, progress: Progress = lambda *_: None) -> EditReport:
         """Make a change and remember how to take it back."""
         edit = self.model.settled(edit, progress)
@@ -74,11 +80,3 @@ class Session:
             can_undo=bool(self.journal.done),
             can_redo=bool(self.journal.undone),
         )
-
-
-def described(edit: Edit) -> str:
-    """An edit in a few words."""
-    where = edit.where or "the model"
-    if edit.action == "set_element":
-        return f"{where}[{', '.join(map(str, edit.index))}] = {edit.argument}"
-    return f"{edit.action} {where}: {edit.argument}"

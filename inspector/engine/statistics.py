@@ -18,8 +18,6 @@ CACHED = 1 << 15
 
 which wait for each other longer than the work takes where the machine has other work.
 """
-SAMPLE = 1 << 14
-"""Elements of a sampled histogram, about."""
 _CANCELLED = 1e4
 """Mean square against variance up to which the difference of sums keeps twelve digits."""
 DENSE_LIMIT = 1 << 26
@@ -40,18 +38,14 @@ def on_one_thread() -> Iterator[None]:
 
 
 @torch.no_grad()
-def statistics(
-    tensor: torch.Tensor, histogram: bool = True, channels: bool = False, sampled: bool = False
-) -> Statistics:
+def statistics(tensor: torch.Tensor, histogram: bool = True) -> Statistics:
     """Exact statistics over the finite values, accumulated in float64; `std` divides by n − 1 as `torch.std` does.
 
-    Complex values count by their absolute value. `zeros` is a share of all elements. With `channels`, `dead_units` is
-    the share of the channels (axis 1 of two axes or more) that are zero everywhere. The histogram has 32 bins of equal
-    width from min to max; where both are one value v, from v − ½ to v + ½. With `sampled`, that of a large tensor
-    counts evenly spread elements, and says how many. All is None for tensors without values: empty, on the meta device,
-    not yet materialised.
+    Complex values count by their absolute value. `zeros` is a share of all elements. The histogram has 32 bins of equal
+    width from min to max; where both are one value v, from v − ½ to v + ½. All is None for tensors without values:
+    empty, on the meta device, not yet materialised.
     """
-    values = _plain(tensor)
+    values = plain(tensor)
     if values is None or values.numel() == 0:
         return UNKNOWN
     flat = values.reshape(-1)
@@ -63,25 +57,23 @@ def statistics(
         low, high = _extremes(finite) if finite.numel() else (math.nan, math.nan)
     else:
         finite = flat
-    mean, std = _moments(finite)
-    zeros, dead = _zeros(values, channels)
+    mean, std = moments(finite)
     return Statistics(
-        mean=_known(mean),
-        std=_known(std),
-        min=_known(low),
-        max=_known(high),
-        zeros=zeros,
+        mean=known(mean),
+        std=known(std),
+        min=known(low),
+        max=known(high),
+        zeros=1 - sum(map(_nonzero, flat.split(CHUNK))) / flat.numel(),
         nan=nan,
         inf=inf,
-        dead_units=dead,
-        histogram=_histogram(finite, low, high, sampled) if histogram and finite.numel() else None,
+        histogram=_histogram(finite, low, high) if histogram and finite.numel() else None,
     )
 
 
 @torch.no_grad()
 def norms(tensor: torch.Tensor) -> Norms | None:
     """The norms of all elements as one vector, in float64; None for tensors without values."""
-    values = _plain(tensor)
+    values = plain(tensor)
     if values is None or values.numel() == 0:
         return None
     flat = values.reshape(-1)
@@ -96,13 +88,13 @@ def norms(tensor: torch.Tensor) -> Norms | None:
     ]
     one = total(absolute for absolute, _ in sums) * scale
     two = math.sqrt(total(square for _, square in sums)) * scale
-    return Norms(one=_known(one), two=_known(two), infinity=most)
+    return Norms(one=known(one), two=known(two), infinity=most)
 
 
 @torch.no_grad()
 def largest(tensor: torch.Tensor, count: int) -> list[Extreme]:
     """The elements of largest absolute value, largest first, of equal ones the first; none that is not finite."""
-    values = _plain(tensor)
+    values = plain(tensor)
     if values is None or values.numel() == 0:
         return []
     flat, found = values.reshape(-1), list[tuple[float, int]]()
@@ -121,9 +113,9 @@ def largest(tensor: torch.Tensor, count: int) -> list[Extreme]:
     ]
 
 
-def _plain(tensor: torch.Tensor) -> torch.Tensor | None:
+def plain(tensor: torch.Tensor) -> torch.Tensor | None:
     """The values as a dense real tensor that every reduction takes; None where there are none to read."""
-    if torch.nn.parameter.is_lazy(tensor) or tensor.is_meta:
+    if tensor.is_nested or torch.nn.parameter.is_lazy(tensor) or tensor.is_meta:
         return None
     values = tensor.detach()
     if values.is_quantized:
@@ -143,13 +135,14 @@ def _plain(tensor: torch.Tensor) -> torch.Tensor | None:
         values = values.to(torch.int64)
     elif values.dtype == torch.uint64:
         values = values.double()
+    values = values.resolve_neg()
     return values.cpu() if values.device.type == "mps" else values  # which has no float64
 
 
 def _extremes(flat: torch.Tensor) -> tuple[float, float]:
     # Both propagate NaN and show Inf: one cheap pass tells whether a dearer search is needed.
     if flat.device.type == "cpu":
-        values = flat.resolve_neg().numpy()
+        values = flat.numpy()
         return float(values.min()), float(values.max())
     low, high = flat.aminmax()
     return float(low), float(high)
@@ -159,10 +152,11 @@ def _chunks(flat: torch.Tensor, size: int = CHUNK) -> Iterator[torch.Tensor]:
     return (chunk.double() for chunk in flat.split(size))
 
 
-def _moments(finite: torch.Tensor) -> tuple[float, float]:
-    """Mean and standard deviation: by the sums of values and squares where their difference does not cancel.
+def moments(finite: torch.Tensor) -> tuple[float, float]:
+    """Mean and standard deviation, in double precision, by the sums of values and squares.
 
-    Where the mean exceeds the deviation by far it does, and the squares of the differences are added in a second pass.
+    Where the mean exceeds the deviation by far their difference cancels, and the squares of the differences are added
+    in a second pass.
     """
     number = finite.numel()
     if number == 0:
@@ -179,53 +173,25 @@ def _moments(finite: torch.Tensor) -> tuple[float, float]:
     return mean, math.sqrt(squares / (number - 1)) if math.isfinite(squares) else math.nan
 
 
-def _zeros(values: torch.Tensor, channels: bool) -> tuple[float, float | None]:
-    """The share of zeros, and that of the channels without anything else; None for the latter where there are none."""
-    by_channel = channels and values.dim() >= 2 and values.shape[1] > 0
-    units = values.shape[1] if by_channel else 1
-    grouped = values.reshape(values.shape[0], units, -1) if by_channel else values.reshape(-1, 1, 1)
-    alive = torch.zeros(units, dtype=torch.bool, device=values.device)
-    nonzero = 0
-    for part in grouped.split(max(1, CHUNK // max(1, grouped[0].numel()))):
-        count, found = _nonzero(part)
-        nonzero += count
-        alive |= found
-    share = 1 - nonzero / values.numel()
-    return share, 1 - int(alive.sum()) / units if by_channel else None
-
-
-def _nonzero(part: torch.Tensor) -> tuple[int, torch.Tensor]:
-    """How many values are not zero, and the positions along axis 1 that have one; `part` has three axes."""
-    if part.device.type != "cpu":
-        mask = part != 0
-        return int(mask.sum()), mask.any(dim=2).any(dim=0)
+def _nonzero(part: torch.Tensor) -> int:
     # NumPy compares and counts several times as fast as torch.
-    found = part.resolve_neg().numpy() != 0
-    return int(numpy.count_nonzero(found)), torch.from_numpy(found.any(axis=2).any(axis=0))
+    on_cpu = part.device.type == "cpu"
+    return int(numpy.count_nonzero(part.numpy() != 0)) if on_cpu else int(torch.count_nonzero(part))
 
 
-def _histogram(finite: torch.Tensor, low: float, high: float, sampled: bool) -> Histogram | None:
+def _histogram(finite: torch.Tensor, low: float, high: float) -> Histogram | None:
     if low == high:
         low, high = low - 0.5, high + 0.5
     width = (high - low) / BINS
     if not math.isfinite(width) or low + width <= low:
         return None
-    counted = finite[:: _stride(finite.numel())] if sampled else finite
     counts = torch.zeros(BINS, dtype=torch.float64)
-    for chunk in _chunks(counted):
+    for chunk in _chunks(finite):
         counts += torch.histc(chunk.cpu(), bins=BINS, min=low, max=high)
     edges = [low + width * at for at in range(BINS)] + [high]
-    sample = counted.numel() if counted.numel() < finite.numel() else None
-    return Histogram(edges=edges, counts=counts.long().tolist(), sample=sample)
+    return Histogram(edges=edges, counts=counts.long().tolist())
 
 
-def _stride(elements: int) -> int:
-    """Between the elements of a sample: a prime, so that it is in step with no axis."""
-    stride = elements // SAMPLE
-    while stride > 1 and any(stride % divisor == 0 for divisor in range(2, math.isqrt(stride) + 1)):
-        stride += 1
-    return max(1, stride)
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def known(value: float) -> float | None:
+    """None for what is no finite number."""
+    return float(value) if math.isfinite(value) else None

@@ -3,7 +3,8 @@
 from typing import Literal
 
 from inspector.core.named_globals import NamedGlobal
-from inspector.core.table import FormulaLine, LocalField, Note, ReceptiveField, Record
+from inspector.core.record import Record
+from inspector.core.table import FormulaLine, LocalField, Note, ReceptiveField
 
 Setting = bool | int | float | str | None | list[bool | int | float | str | None]
 

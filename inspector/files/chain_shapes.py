@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from inspector.core.errors import RequestError
 from inspector.core.recipe import InputSpec
-from inspector.core.table import FormulaLine, Input, Record, Row
+from inspector.core.record import Record
+from inspector.core.table import FormulaLine, Input, Row
 from inspector.core.wording import shape as written
 from inspector.files.catalog import Catalog, CatalogModule
 from inspector.files.field_chain import POINTWISE, SEQUENTIAL

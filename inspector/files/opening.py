@@ -62,7 +62,12 @@ def _opened(place: Path, allow_outside: bool) -> Catalog:
             raise problem
         kind = sniff(head, place)
         if kind is None:
-            raise refused(head, place)
+            from inspector.files.added_formats import open_added
+
+            added = open_added(head, place)
+            if added is None:
+                raise refused(head, place)
+            return added
         options = {"allow_outside": allow_outside} if kind.__name__.rpartition(".")[2] in NAMING_FILES else {}
         catalog: Catalog = kind.open(place, **options)
     except (OSError, ValueError) as error:

@@ -10,7 +10,8 @@ from itertools import takewhile
 
 import msgspec
 
-from inspector.core.table import FilePart, PartKind, Record
+from inspector.core.file_info import FilePart, PartKind
+from inspector.core.record import Record
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.distinct import storages
 from inspector.files.dtypes import is_floating

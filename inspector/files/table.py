@@ -5,9 +5,10 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from inspector.core.collection import no_collection
+from inspector.core.file_info import FileInfo
 from inspector.core.named_globals import refused_first
 from inspector.core.recipe import InputSpec
-from inspector.core.table import FileInfo, ModelInfo, ModelTable, Note, Tensor, Totals
+from inspector.core.table import ModelInfo, ModelTable, Note, Tensor, Totals
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.distinct import distinct, kind_of
 from inspector.files.expressions import Expressions

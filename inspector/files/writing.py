@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import glob
 import os
 import re
@@ -11,6 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from inspector.core.errors import RequestError
+
+try:
+    import fcntl
+except ImportError:
+    # On Windows, where nobody can tell a writer that was killed from one that writes.
+    fcntl = None  # type: ignore[assignment]
 
 
 def resolved(path: Path) -> Path:
@@ -42,16 +47,15 @@ def write_whole(target: Path, typed: str, write: Callable[[Path], object]) -> No
     held = -1
     try:
         # Made here, so that it has the permissions that the user's umask gives.
-        held = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-        fcntl.flock(held, fcntl.LOCK_EX)
+        held = _held(part)
         mode = (target if target.exists() else part).stat().st_mode & 0o7777
         write(part)
-        part.chmod(mode)
-        descriptor = os.open(part, os.O_RDONLY)
+        descriptor = os.open(part, os.O_RDWR)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        part.chmod(mode)
         part.replace(target)
     except RequestError:
         raise
@@ -64,8 +68,20 @@ def write_whole(target: Path, typed: str, write: Callable[[Path], object]) -> No
             os.close(held)
 
 
+def _held(part: Path) -> int:
+    """The descriptor that locks a new file; -1 where files are not locked, and an open one could not be renamed."""
+    held = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    if fcntl is None:
+        os.close(held)
+        return -1
+    fcntl.flock(held, fcntl.LOCK_EX)
+    return held
+
+
 def _remove_abandoned(target: Path) -> None:
     """Remove what writers of `target` that were killed left behind: no process holds its lock any more."""
+    if fcntl is None:
+        return
     for part in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
         if not re.fullmatch(r"\.[0-9a-f]{8}\.part", part.name[1 + len(target.name) :]):
             continue

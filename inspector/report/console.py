@@ -1,8 +1,14 @@
-"""Standard output as rich writes to it."""
+"""Where reports are printed to: standard output as rich writes to it, a text, or a list of parts."""
 
+import io
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from rich.console import Console
+from rich.text import Text
+
+from inspector.report.grid import Grid
 
 WIDTH_WITHOUT_TERMINAL = 100_000
 """Into a pipe nothing is cut; the columns are as wide as what they hold."""
@@ -13,6 +19,34 @@ class _PipedConsole(Console):
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
+
+
+def written(printing: Callable[[Console], None]) -> str:
+    """What a command prints into a pipe, as text."""
+    stream = io.StringIO()
+    printing(Console(file=stream, width=WIDTH_WITHOUT_TERMINAL, highlight=False, soft_wrap=True, color_system=None))
+    return stream.getvalue()
+
+
+def collected(printing: Callable[[Console], None]) -> list[Text | Grid]:
+    """What a command prints, in parts: lines and tables, for whoever draws them another way."""
+    console = _Collecting()
+    printing(console)
+    return console.parts
+
+
+class _Collecting(Console):
+    """A console that keeps what it is to print."""
+
+    def __init__(self) -> None:
+        super().__init__(file=io.StringIO(), force_terminal=True)
+        self.parts: list[Text | Grid] = []
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        if len(objects) == 1 and isinstance(objects[0], Grid):
+            self.parts.append(objects[0])
+        else:
+            self.parts.append(Text(" ").join(one if isinstance(one, Text) else Text(str(one)) for one in objects))
 
 
 def standard_output(soft_wrap: bool = False) -> Console:

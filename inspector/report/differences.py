@@ -68,7 +68,7 @@ def _table(changed: list[Aligned]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("tensor", "shape", "dtype"):
         table.add_column(name, no_wrap=True, overflow="ellipsis")
-    for name in ("relative", "largest", "cosine", "not finite"):
+    for name in ("relative", "largest", "1 − cosine", "not finite"):
         table.add_column(name, justify="right")
     for one in changed[:MOST_LISTED]:
         table.add_row(

@@ -11,31 +11,60 @@ from inspector.core.export import ExportReport
 from inspector.core.findings import CheckReport
 from inspector.core.graph_comparison import GraphComparison
 from inspector.core.memory import MemoryReport
+from inspector.core.placement import PlacementPlan
 from inspector.core.repair import RepairReport
 from inspector.core.repeated_blocks import repeated_blocks
-from inspector.core.results import EditReport, ForwardReport, InitPreview, KeyExplanation, SaveReport, ValuesReport
+from inspector.core.results import (
+    EditReport,
+    ForwardReport,
+    InitPreview,
+    KeyExplanation,
+    SaveReport,
+    TensorGradient,
+    ValuesReport,
+)
 from inspector.core.row_comparison import RowComparison
+from inspector.core.row_filters import FoundRows
+from inspector.core.run_comparison import RunComparison, compared_runs
 from inspector.core.self_tests import SelfTestReport
 from inspector.core.stops import StepReport, Stop
 from inspector.core.table import ModelTable
 from inspector.core.what_if import WhatIfReport
 
 
-def summary_document(table: ModelTable, memory: MemoryReport | None = None) -> str:
-    """`summary --json`; with ``--memory`` its figures under "memory", their rows aligned with the table's."""
-    more = {} if memory is None else {"memory": memory}
-    return _json({**msgspec.structs.asdict(table), "blocks": repeated_blocks(table), **more})
+def summary_document(table: ModelTable, memory: MemoryReport | None = None, found: FoundRows | None = None) -> str:
+    """`summary --json`; with ``--memory`` its figures under "memory", their rows aligned with the table's.
+
+    With ``--filter`` only the rows found and those that hold them, under their own numbers; so of the memory's.
+    """
+    document: dict[str, Any] = {**msgspec.structs.asdict(table), "blocks": repeated_blocks(table)}
+    if memory is not None:
+        document["memory"] = memory
+    if found is not None:
+        document["rows"] = [table.rows[index] for index in found.shown]
+        document["filter"] = {"text": found.filter, "matching": found.matching, "of": len(table.rows)}
+        if memory is not None:
+            rows = [memory.rows[index] for index in found.shown]
+            document["memory"] = msgspec.structs.replace(memory, rows=rows)
+    return _json(document)
 
 
-def forward_document(report: ForwardReport, values: Sequence[ValuesReport] = ()) -> str:
-    """`forward --json`: the summary, with measurements in each row and gradients in each tensor."""
+def forward_document(
+    report: ForwardReport, values: Sequence[ValuesReport] = (), comparison: RunComparison | None = None
+) -> str:
+    """`forward --json`: the summary, with measurements in each row and gradients in each tensor.
+
+    With a `comparison` all that is of the pass before, and "compared" says what the other one did.
+    """
     document: dict[str, Any] = {**msgspec.to_builtins(report.table), "blocks": repeated_blocks(report.table)}
     for row, run in zip(document["rows"], report.runs, strict=True):
         row |= msgspec.to_builtins(run)
-    gradients = {gradient.key: msgspec.to_builtins(gradient) for gradient in report.gradients}
+    gradients = {one.key: one for one in report.gradients}
     if gradients:
         for tensor in document["tensors"]:
-            tensor |= gradients.get(tensor["key"], {"gradient": None, "gradient_note": "a buffer has no gradient"})
+            key = tensor["key"]
+            one = gradients.get(key, TensorGradient(key=key, gradient_note="a buffer has no gradient"))
+            tensor |= msgspec.to_builtins(one)
     previews = {preview.name: preview for preview in report.outputs}
     for output in document["outputs"]:
         if (preview := previews.get(output["name"])) is not None:
@@ -43,9 +72,33 @@ def forward_document(report: ForwardReport, values: Sequence[ValuesReport] = ())
     document["first_nonfinite"] = msgspec.to_builtins(report.first_nonfinite)
     document["seconds"] = report.seconds
     document["seed"] = report.seed
+    document["batches"] = report.batches
+    document["timing"] = msgspec.to_builtins(report.timing)
     document["optimised"] = msgspec.to_builtins(report.optimised)
     document["values"] = msgspec.to_builtins(values)
+    if comparison is not None:
+        document["compared"] = _compared(comparison)
+    if report.placement is not None:
+        placement = msgspec.to_builtins(report.placement)
+        for row, placed in zip(document["rows"], placement.pop("rows"), strict=True):
+            row["placement"] = placed
+        document["placement"] = placement
     return _json(document)
+
+
+def _compared(comparison: RunComparison) -> dict[str, Any]:
+    """What changed most first, each row by its indices in both tables; of the pass after what is not of one row."""
+    after = comparison.after
+    return {
+        "told": comparison.told,
+        "rows": compared_runs(comparison.before, after),
+        "after": {
+            "seconds": after.seconds,
+            "first_nonfinite": after.first_nonfinite,
+            "failure": after.table.failure,
+            "outputs": after.outputs,
+        },
+    }
 
 
 def keys_document(keys: list[KeyExplanation]) -> str:
@@ -54,7 +107,7 @@ def keys_document(keys: list[KeyExplanation]) -> str:
 
 
 def init_document(reports: list[EditReport], saved: SaveReport) -> str:
-    """`init --json`: what each rule changed, and the file."""
+    """`init --json`: what each rule changed, what was made of tensors on meta before, and the file."""
     rules = [
         {
             "pattern": report.edit.where,
@@ -64,9 +117,15 @@ def init_document(reports: list[EditReport], saved: SaveReport) -> str:
             "message": report.message,
         }
         for report in reports
+        if report.edit.action == "initialise"
+    ]
+    materialised = [
+        {"device": one.edit.argument, "seed": one.edit.seed, "keys": one.keys, "message": one.message}
+        for one in reports
+        if one.edit.action == "materialise"
     ]
     written = {"written": saved.path, "files": saved.files, "tensors": saved.tensors, "bytes": saved.bytes}
-    return _json({"rules": rules, **written})
+    return _json({"rules": rules, "materialised": next(iter(materialised), None), **written})
 
 
 def init_preview_document(previews: list[InitPreview]) -> str:
@@ -77,6 +136,14 @@ def init_preview_document(previews: list[InitPreview]) -> str:
 def check_document(report: CheckReport) -> str:
     """`check --json`."""
     return _json(report)
+
+
+def check_files_document(told: Sequence[tuple[str, CheckReport | str]]) -> str:
+    """`check-files --json`: of each file what `check --json` prints, or why it could not be checked."""
+    files = [
+        {"file": file, **({"problem": one} if isinstance(one, str) else msgspec.to_builtins(one))} for file, one in told
+    ]
+    return _json({"schema_version": 1, "files": files})
 
 
 def self_test_document(report: SelfTestReport) -> str:
@@ -145,6 +212,14 @@ def graph_comparison_document(report: GraphComparison) -> str:
 def what_if_document(report: WhatIfReport) -> str:
     """`what-if --json`."""
     return _json({"schema_version": 1, **msgspec.to_builtins(report)})
+
+
+def place_document(table: ModelTable, plan: PlacementPlan) -> str:
+    """`place --json`: the plan, its rows with path, call and type."""
+    document = msgspec.to_builtins(plan)
+    for told, row in zip(document["rows"], table.rows, strict=True):
+        told |= {name: getattr(row, name) for name in ("index", "parent", "kind", "path", "call", "type", "bytes")}
+    return _json({"schema_version": 1, "fits": plan.fits, **document})
 
 
 def step_document(stops: list[Stop], report: StepReport) -> str:

@@ -1,5 +1,6 @@
 """Findings as text."""
 
+from rich.console import Console
 from rich.text import Text
 
 from inspector.core.findings import CheckReport, Finding
@@ -9,9 +10,12 @@ from inspector.report.console import standard_output
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "blue"}
 
 
-def print_findings(report: CheckReport) -> None:
-    """Each finding with its evidence, its fix and when it may be wrong; then the rules that were not applied."""
-    console = standard_output(soft_wrap=True)
+def print_findings(report: CheckReport, console: Console | None = None) -> None:
+    """Each finding with its evidence, its fix and when it may be wrong; then the rules that were not applied.
+
+    Without a `console` to standard output.
+    """
+    console = console or standard_output(soft_wrap=True)
     for finding in report.findings:
         console.print(_headline(finding))
         for label, text in finding.facts:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 _GAP = "  "
+_LEAST_NAME = 18
+_LEAST_TEXT = 14
 
 
 class Grid:
@@ -19,13 +21,23 @@ class Grid:
         self._rows: list[Sequence[Text]] = []
 
     def add_row(self, *cells: Text) -> None:
-        """One line; what does not fit a narrow terminal is cut."""
+        """One line; on a narrow terminal texts are cut, and columns left out."""
         self._rows.append(cells)
+
+    @property
+    def titles(self) -> list[tuple[str, bool]]:
+        """What stands above each column, and whether it is flush right."""
+        return [(title, title in self._right) for title in self._columns]
+
+    @property
+    def rows(self) -> list[Sequence[Text]]:
+        """The cells, line by line."""
+        return self._rows
 
     def print_to(self, console: Console) -> None:
         """Draw or write all rows."""
         if console.is_terminal:
-            console.print(self._drawn())
+            console.print(self)
         else:
             console.file.write("".join(f"{line}\n" for line in self._lines()))
 
@@ -41,17 +53,43 @@ class Grid:
             lines.append(_GAP.join(space + text if right else text + space for text, space, right in cells).rstrip())
         return lines
 
-    def _drawn(self) -> Table:
-        table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True, padding=(0, 2, 0, 0))
-        for name in self._columns:
-            # Numbers and shapes keep their width; names and hyperparameters give way on a narrow terminal.
-            table.add_column(
-                Text(name),
-                justify="right" if name in self._right else "left",
-                overflow="ellipsis",
-                no_wrap=True,
-                min_width=18 if name == "" else None,
-            )
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The columns as rich draws them, as many as there is room for, and the names of the others."""
+        widths = _fitted(self._least_and_natural(), options.max_width)
+        padding = (0, len(_GAP), 0, 0)
+        table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True, padding=padding)
+        for name, width in zip(self._columns, widths, strict=False):
+            justify: JustifyMethod = "right" if name in self._right else "left"
+            table.add_column(Text(name), justify=justify, overflow="ellipsis", no_wrap=True, width=width)
         for cells in self._rows:
-            table.add_row(*cells)
-        return table
+            table.add_row(*cells[: len(widths)])
+        yield table
+        left_out = self._columns[len(widths) :]
+        if left_out:
+            yield Text(f"no room for {', '.join(left_out)}", style="dim")
+
+    def _least_and_natural(self) -> list[tuple[int, int]]:
+        """Of each column the width below which it says nothing, and that of what it holds."""
+        sizes = []
+        for at, name in enumerate(self._columns):
+            held = max((cell_len(cells[at].plain) for cells in self._rows if at < len(cells)), default=0)
+            natural = max(cell_len(name), held)
+            # A number that is cut is another number; names and settings are known by their beginnings.
+            legible = _LEAST_NAME if at == 0 else max(_LEAST_TEXT, cell_len(name))
+            least = natural if name in self._right else min(natural, legible)
+            sizes.append((least, max(natural, _LEAST_NAME) if at == 0 else natural))
+        return sizes
+
+
+def _fitted(sizes: list[tuple[int, int]], room: int) -> list[int]:
+    """Widths of the columns that fit, from the left; what is left of the room goes to the first that want more."""
+    gaps = len(_GAP)
+    while len(sizes) > 1 and sum(least for least, _ in sizes) + gaps * (len(sizes) - 1) > room:
+        sizes = sizes[:-1]
+    widths = [least for least, _ in sizes]
+    rest = room - sum(widths) - gaps * (len(widths) - 1)
+    for at, (least, natural) in enumerate(sizes):
+        more = max(0, min(natural - least, rest))
+        widths[at] += more
+        rest -= more
+    return widths

@@ -1,5 +1,6 @@
 """Figures of memory as text."""
 
+from inspector.core.device_fit import fit_text
 from inspector.core.memory import NOT_INCLUDED, USES, MemoryReport, Peak, RowMemory, Use, place_of, setting_of
 from inspector.core.wording import exact, printable, size_in_bytes
 
@@ -28,6 +29,7 @@ def memory_lines(report: MemoryReport) -> list[str]:
         inference, training = exact(report.fitting.inference), exact(report.fitting.training)
         limit = size_in_bytes(report.fitting.limit)
         lines.append(f"  the largest batch in {limit}: {inference} in inference, {training} in training")
+    lines += [f"  on {one.device}, {size_in_bytes(one.free_bytes)} free: {fit_text(one)}" for one in report.devices]
     lines.append(NOT_INCLUDED)
     return [*lines, *(f"note: {printable(note.message)}" for note in report.notes)]
 

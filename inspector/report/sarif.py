@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from inspector.core.findings import CheckReport, Finding, Suppressed
-from inspector.report.finding_locations import location_of
+from inspector.report.finding_locations import location_of, placed
 
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -67,7 +67,7 @@ def _result(finding: Finding, target: str, order: dict[str, int]) -> dict[str, A
 
 
 def _suppression(one: Suppressed) -> dict[str, Any]:
-    place = {"artifactLocation": {"uri": _uri(one.by.file)}, "region": {"startLine": max(1, one.by.line)}}
+    place = {"artifactLocation": {"uri": _uri(placed(one.by.file))}, "region": {"startLine": max(1, one.by.line)}}
     return {"kind": "inSource", "location": {"physicalLocation": place}}
 
 

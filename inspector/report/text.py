@@ -6,28 +6,42 @@ from rich.console import Console
 from rich.text import Text
 
 from inspector.core import wording
+from inspector.core.file_info import FileInfo
+from inspector.core.gradient_flow import sum_sentences
 from inspector.core.memory import MemoryReport
 from inspector.core.named_globals import refused_first, sentence
 from inspector.core.results import ForwardReport, KeyExplanation, RowRun, ValuesReport
-from inspector.core.table import Failure, FileInfo, ModelTable
+from inspector.core.row_filters import FoundRows
+from inspector.core.run_comparison import RunComparison
+from inspector.core.table import Failure, ModelTable
 from inspector.report.console import standard_output
+from inspector.report.gradient_flow import print_flow
 from inspector.report.grid import Grid
 from inspector.report.memory_text import memory_lines
+from inspector.report.placement import plan_lines
+from inspector.report.run_comparison import print_compared, print_difference
 from inspector.report.tree import print_tree, tree_cell
 
 LISTED = 12
 """Names of a pickle, one to a line, before the rest is counted."""
 
 
-def print_table(table: ModelTable, memory: MemoryReport | None = None, full: bool = False) -> None:
+def print_table(
+    table: ModelTable,
+    memory: MemoryReport | None = None,
+    full: bool = False,
+    console: Console | None = None,
+    found: FoundRows | None = None,
+) -> None:
     """`summary`: the head, the tree, the totals, and what there is to say. With `memory` two columns and its totals.
 
     Blocks that repeat are printed once, with the first and the last of their receptive fields, unless it is to be
-    `full`; of a file its tensors are listed too.
+    `full`; of a file its tensors are listed too. Of rows that were looked for, only those are printed. Without a
+    `console` to standard output.
     """
-    console = standard_output()
+    console = console or standard_output()
     _print_head(console, table)
-    print_tree(console, table, memory, full)
+    print_tree(console, table, memory, full, found)
     _print_totals(console, table)
     if table.file is not None:
         _print_parts(console, table.file)
@@ -40,14 +54,64 @@ def print_table(table: ModelTable, memory: MemoryReport | None = None, full: boo
     _print_rest(console, table)
 
 
-def print_forward(report: ForwardReport, values: Sequence[ValuesReport] = ()) -> None:
-    """`forward`: what every row did, then the output, then the values asked for."""
-    console = standard_output()
+def print_forward(
+    report: ForwardReport,
+    values: Sequence[ValuesReport] = (),
+    comparison: RunComparison | None = None,
+    plot: bool = False,
+    console: Console | None = None,
+) -> None:
+    """`forward`: what every row did, then the output, then the values asked for.
+
+    With a `comparison` what it did in both passes; with `plot` the gradient flow as bars. Without a `console`
+    to standard output.
+    """
+    console = console or standard_output()
     table = report.table
     _print_head(console, table)
+    if comparison is None:
+        _print_runs(console, report)
+    else:
+        print_compared(console, comparison)
+    for output in report.outputs:
+        console.print(Text(f"\n{output.name}  {wording.shape(output.shape)}  {output.dtype}"))
+        console.print(Text(output.text))
+    if report.seconds is not None:
+        of_all = f", the median of {report.batches} batches" if report.batches > 1 else ""
+        console.print(Text(f"\nforward took {wording.duration(report.seconds)}{of_all}, seed {report.seed}"))
+    if sampled := wording.sampled(report.runs):
+        console.print(Text(sampled, style="dim"))
+    if report.timing is not None:
+        console.print(Text(wording.timing(report.timing)))
+    if report.optimised is not None:
+        console.print(Text(wording.optimised_run(report.optimised)))
+    for line in plan_lines(report.placement) if report.placement is not None else []:
+        console.print(Text(line))
+    if report.first_nonfinite is not None:
+        first = report.first_nonfinite
+        console.print(
+            Text(f"first NaN or Inf: {first.path or 'the model itself'}, call {first.call}", style="bold red")
+        )
+    for gradient in report.gradients:
+        if gradient.gradient_note:
+            console.print(Text(f"no gradient for {gradient.key}: {gradient.gradient_note}"))
+    for told in sum_sentences(report.gradients, table.tensors):
+        console.print(Text(told))
+    if plot:
+        print_flow(console, report)
+    if comparison is not None:
+        print_difference(console, comparison)
+    for one in values:
+        _print_values(console, one)
+    _print_rest(console, table)
+
+
+def _print_runs(console: Console, report: ForwardReport) -> None:
+    table = report.table
     backward = any(run.gradient_norm is not None for run in report.runs)
     columns = ["", "type", "output", "mean", "std", "min", "max", "zeros", "NaN", "Inf", "time"]
-    grid = Grid([*columns, "‖gradient‖"] if backward else columns, right=set(columns[3:]) | {"‖gradient‖"})
+    of_backward = ["‖gradient‖", "kept"] if backward else []
+    grid = Grid([*columns, *of_backward], right={*columns[3:], *of_backward})
     for row, run in zip(table.rows, report.runs, strict=True):
         type_ = "" if row.kind == "function" else wording.printable(row.type)
         cells = [
@@ -58,26 +122,9 @@ def print_forward(report: ForwardReport, values: Sequence[ValuesReport] = ()) ->
         cells += _run_cells(run)
         if backward:
             cells.append(Text("" if run.gradient_norm is None else wording.number(run.gradient_norm)))
+            cells.append(Text(wording.size_in_bytes(run.saved_bytes) if run.saved_bytes else ""))
         grid.add_row(*cells)
     grid.print_to(console)
-    for output in report.outputs:
-        console.print(Text(f"\n{output.name}  {wording.shape(output.shape)}  {output.dtype}"))
-        console.print(Text(output.text))
-    if report.seconds is not None:
-        console.print(Text(f"\nforward took {wording.duration(report.seconds)}, seed {report.seed}"))
-    if report.optimised is not None:
-        console.print(Text(wording.optimised_run(report.optimised)))
-    if report.first_nonfinite is not None:
-        first = report.first_nonfinite
-        console.print(
-            Text(f"first NaN or Inf: {first.path or 'the model itself'}, call {first.call}", style="bold red")
-        )
-    for gradient in report.gradients:
-        if gradient.gradient_note:
-            console.print(Text(f"no gradient for {gradient.key}: {gradient.gradient_note}"))
-    for one in values:
-        _print_values(console, one)
-    _print_rest(console, table)
 
 
 def _print_values(console: Console, values: ValuesReport) -> None:

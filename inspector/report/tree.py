@@ -9,6 +9,7 @@ from inspector.core import wording
 from inspector.core.block_differences import Facts
 from inspector.core.memory import MemoryReport
 from inspector.core.repeated_blocks import Run
+from inspector.core.row_filters import FoundRows
 from inspector.core.table import ModelTable, Row, Tensor
 from inspector.report.folded_rows import PrintedRow, every_row, folded_rows
 from inspector.report.grid import Grid
@@ -20,8 +21,10 @@ TIES = 2
 """Keys named as tied to a tensor before the rest is counted."""
 
 
-def print_tree(console: Console, table: ModelTable, memory: MemoryReport | None, full: bool) -> None:
-    """The rows, and what was left out of them."""
+def print_tree(
+    console: Console, table: ModelTable, memory: MemoryReport | None, full: bool, found: FoundRows | None = None
+) -> None:
+    """The rows, and what was left out of them; of those that a filter found, what holds them stands back."""
     columns = summary_columns(table, memory)
     right = {"parameters", *(column.title for column in columns if column.right)}
     grid = Grid(["", "type", "parameters", *(column.title for column in columns)], right)
@@ -29,7 +32,11 @@ def print_tree(console: Console, table: ModelTable, memory: MemoryReport | None,
     def compared(row: Row) -> Facts:
         return [(f"{column.title} ", column.of_row(row)) for column in columns if not column.ranges]
 
-    lines = list(every_row(table) if full else folded_rows(table, compared))
+    if found is not None:
+        lines = [PrintedRow(table.rows[index], table.rows[index].depth) for index in found.shown]
+    else:
+        lines = list(every_row(table) if full else folded_rows(table, compared))
+    standing_back = set(found.shown).difference(found.matching) if found is not None else set()
     held = _held_by(table) if table.file is not None else {}
     listed = sum(1 + len(held.get(one.row.path, ())) for one in lines if one.stands_for is None)
     with_tensors = full or listed <= MOST_LINES
@@ -44,12 +51,19 @@ def print_tree(console: Console, table: ModelTable, memory: MemoryReport | None,
         if one.differs:
             type_.append(" differs", style="yellow")
             differing.append(f"{row.path} differs: {one.differs}")
-        grid.add_row(tree_cell(row, one.depth), type_, _parameters_cell(row), *_cells(columns, one, table))
-        for tensor in held.get(row.path, ()) if with_tensors else ():
+        cells = [tree_cell(row, one.depth), type_, _parameters_cell(row), *_cells(columns, one, table)]
+        if row.index in standing_back:
+            for cell in cells:
+                cell.stylize("dim")
+        grid.add_row(*cells)
+        for tensor in held.get(row.path, ()) if with_tensors and row.index not in standing_back else ():
             grid.add_row(*_tensor_cells(tensor, row, one.depth + 1, columns))
     grid.print_to(console)
     for difference in differing:
         console.print(Text(wording.printable(difference), style="yellow"))
+    if found is not None:
+        matching = f"{len(found.matching):,} of {len(table.rows):,} rows match {wording.printable(found.filter)}"
+        console.print(Text(matching, style="bold"))
     if folded:
         console.print(
             Text(f"{wording.things(folded, 'row')} of repeated blocks left out; --full prints all", style="dim")

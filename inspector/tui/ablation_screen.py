@@ -5,35 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from msgspec.structs import replace
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from inspector.core import wording
-from inspector.core.ablation import AblatedRow, AblationReport, ablated_name
+from inspector.core.ablation import WAYS, AblatedRow, AblationReport, AblationSettings, SwitchedOff, ablated_name
+from inspector.core.drawn_bars import share_bar
 from inspector.core.wording import things
 from inspector.tui.cells import Cell, Column
+from inspector.tui.hint_line import HintLine
 from inspector.tui.page import MUTED, Page
-from inspector.tui.plots import share_bar
 from inspector.tui.row_view import RowView
 
 BAR = 12
-HINT = "enter to the row · esc back"
-METHOD = "‖output without the row − output‖ / ‖output‖; zero: its output is zeros, identity: its input goes through"
+METHOD = (
+    "‖output without the row − output‖ / ‖output‖; zero: its output is zeros, mean: each channel's mean, identity: its "
+    "input goes through"
+)
 
 
-class AblationScreen(ModalScreen[int | None]):
-    """Rows ranked; its result is the row to go to, None where the user goes back."""
+class AblationScreen(ModalScreen[int | AblationSettings | None]):
+    """Rows ranked; its result is the row to go to, how to do it again, or None where the user goes back."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss", "Back"), Binding("b", "by", "By")]
 
-    def __init__(self, report: AblationReport) -> None:
+    def __init__(self, report: AblationReport, settings: AblationSettings) -> None:
         super().__init__()
         self._report = report
+        self._settings = settings
 
     def compose(self) -> ComposeResult:
         """What was done, the rows, keys."""
@@ -41,7 +45,7 @@ class AblationScreen(ModalScreen[int | None]):
             yield Static("The output without each row", id="title")
             yield Static(self._told().content(), id="method", markup=False)
             yield AblatedList(self._report.rows, id="ablated")
-            yield Static(Content.styled(HINT, MUTED), id="hint")
+            yield HintLine(self._hint(), id="hint")
 
     def _told(self) -> Page:
         page, left_out = Page(), self._report.left_out
@@ -51,6 +55,13 @@ class AblationScreen(ModalScreen[int | None]):
                 f"{things(left_out, 'row')} more were not tried; nninspect ablate --rows chooses them", MUTED
             )
         return page
+
+    def _hint(self) -> str:
+        return f"enter to the row · b switches off by {next_way(self._settings.by) or 'what suits'} · esc goes back"
+
+    def action_by(self) -> None:
+        """Again, switched off the next way."""
+        self.dismiss(replace(self._settings, by=next_way(self._settings.by)))
 
     def on_mount(self) -> None:
         """The first row is that which matters most."""
@@ -62,6 +73,12 @@ class AblationScreen(ModalScreen[int | None]):
         """Go to the row, where the table has it."""
         event.stop()
         self.dismiss(self._report.rows[event.row].index)
+
+
+def next_way(by: SwitchedOff | None) -> SwitchedOff | None:
+    """The way after one of them; None is the one that suits each row."""
+    ways = (None, *WAYS)
+    return ways[(ways.index(by) + 1) % len(ways)]
 
 
 class AblatedList(RowView):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.binding import Binding, BindingType
+from textual.keys import format_key
 
 from inspector.tui import reasons
 
@@ -60,7 +61,7 @@ def bindings(actions: Iterable[Action], dispatch: str = "app.do") -> list[Bindin
     """The key bindings of some actions; each calls the Textual action `dispatch` with its id."""
     return [
         Binding(
-            _as_sent(action.keys),
+            as_sent(action.keys),
             f"{dispatch}('{action.id}')",
             action.title,
             show=action.in_footer,
@@ -83,7 +84,27 @@ def bindings_at_stop(actions: Iterable[Action]) -> list[BindingType]:
     ]
 
 
-def _as_sent(keys: str) -> str:
+def shown_keys(action: Action, in_ascii: bool = False) -> str:
+    """The keys of an action as a person calls them; `in_ascii` by words where their signs are none of it."""
+    keys = filter(None, f"{action.keys},{action.at_stop}".split(","))
+    return ", ".join(_shown_key(key, in_ascii) for key in keys)
+
+
+def first_key(action: Action, in_ascii: bool = False, at_stop: bool = False) -> str:
+    """The key of an action where there is room for one; `at_stop` the one that holds while a pass waits."""
+    key = ((at_stop and action.at_stop) or action.keys or action.at_stop).split(",")[0]
+    # In ASCII ^ would be the arrow.
+    if action.display and not (in_ascii and action.display.startswith("^")):
+        return action.display
+    return key if in_ascii and "+" in key else _shown_key(key, in_ascii)
+
+
+def _shown_key(key: str, in_ascii: bool) -> str:
+    shown = format_key(key)
+    return key if in_ascii and not shown.isascii() else shown
+
+
+def as_sent(keys: str) -> str:
     """Keys with what most terminals send for them: shift and a function key as the one twelve further on."""
     shifted = [key.removeprefix("shift+f") for key in keys.split(",") if key.startswith("shift+f")]
     return ",".join([keys, *(f"f{int(number) + 12}" for number in shifted if number.isdigit())])

@@ -1,6 +1,6 @@
 """Sizes as bars of a panel."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.cells import cell_len
 
@@ -13,7 +13,7 @@ SIZE = 9
 LONGEST_BAR = 30
 
 
-def bars(parts: Sequence[tuple[str, int]], most: int) -> Fitted:
+def bars(parts: Sequence[tuple[str, float]], most: float, written: Callable[..., str] = size_in_bytes) -> Fitted:
     """A line for each: size, bar and name; the bars give way where there is little room."""
 
     def lines(width: int) -> Sequence[Sequence[Part]]:
@@ -21,7 +21,7 @@ def bars(parts: Sequence[tuple[str, int]], most: int) -> Fitted:
         room = LONGEST_BAR if not width else min(LONGEST_BAR, max(4, width - LABEL - SIZE - longest - 2))
         return [
             (
-                (f"{'':<{LABEL}}{size_in_bytes(size):>{SIZE}} ", LABELLED),
+                (f"{'':<{LABEL}}{written(size):>{SIZE}} ", LABELLED),
                 (f"{_bar(size / most, room):<{room}} ", "$text-primary"),
                 (name, ""),
             )

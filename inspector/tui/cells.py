@@ -24,6 +24,8 @@ class Column:
     """One column of a `RowView`."""
 
     title: str
+    key: str = ""
+    """What a click on the title sorts by; "" where nothing is sorted."""
     width: int
     """Cells its content wants; 0 for a column that has nothing to say here."""
     least: int
@@ -34,6 +36,8 @@ class Column:
     """Aligned to the right, for numbers."""
     share: int = 0
     """Weight with which it takes what is left over."""
+    yields: bool = False
+    """Has no more than it must have until all others have what they want."""
     middle: bool = False
     """Cut in the middle, not at the end: for names, which often differ only there."""
 
@@ -54,7 +58,11 @@ def fit_columns(columns: Sequence[Column], width: int) -> list[int]:
         kept = [i for i in kept if columns[i].priority < last]
     widths = [columns[i].needed if i in kept else 0 for i in range(len(columns))]
     left = width - need(kept)
-    for _, alike in groupby(sorted(kept, key=lambda i: columns[i].priority), key=lambda i: columns[i].priority):
+
+    def turn(index: int) -> tuple[bool, int]:
+        return columns[index].yields, columns[index].priority
+
+    for _, alike in groupby(sorted(kept, key=turn), key=turn):
         # Columns of one rank, such as two sides of a comparison, get as much each; what one does not want, the others.
         group = sorted(alike, key=lambda i: columns[i].width - widths[i])
         for place, index in enumerate(group):

@@ -9,18 +9,19 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from inspector.core.findings import CheckReport, Finding, NotRun, Rule
-from inspector.core.wording import printable
-from inspector.tui.finding_list import NOT_RUN, FindingList
+from inspector.core.findings import CheckReport, Finding, NotRun, Rule, Suppressed
+from inspector.core.wording import printable, source_place
+from inspector.tui.finding_list import NOT_RUN, SUPPRESSED, FindingList, finding_in
 from inspector.tui.keys_here import with_keys
 from inspector.tui.overview import source
 from inspector.tui.page import ERROR, GOOD, LABELLED, MUTED, WARNING, Page, TextPanel
 from inspector.tui.view import View
-from inspector.worker.protocol import Request
+from inspector.worker.protocol import Check, Request
 
 STYLES = {"error": f"bold {ERROR}", "warning": f"bold {WARNING}", "info": "bold"}
 LABEL = 14
 NOT_CHECKED = "Nothing has been checked yet. Press C to look for defects."
+CHECKING = "The model is being checked; esc cancels that."
 OLD = "from before the last change; C checks again"
 
 
@@ -36,6 +37,11 @@ class CheckPanel(Vertical):
     def wanted(self, view: View) -> Request[Any] | None:
         """Nothing: the check has been asked for before."""
         return None
+
+    @property
+    def finding(self) -> Finding | None:
+        """The one under the list's cursor."""
+        return self.query_one(FindingList).finding
 
     def show_view(self, view: View, answer: Any) -> None:
         """Draw the list and what is under its cursor."""
@@ -58,11 +64,11 @@ def _outcome(report: CheckReport, is_old: bool) -> Content:
     return Content.assemble(*parts)
 
 
-def check_page(report: CheckReport | None, chosen: Finding | NotRun | None, view: View) -> Page:
+def check_page(report: CheckReport | None, chosen: Finding | Suppressed | NotRun | None, view: View) -> Page:
     """What is known about a finding, or about a rule that was not applied; without either, what was looked for."""
     page = Page()
     if report is None:
-        page.line((NOT_CHECKED, MUTED))
+        page.line((CHECKING if Check in view.under_way else NOT_CHECKED, MUTED))
         return page
     rules = {rule.id: rule for rule in report.rules}
     if chosen is None:
@@ -70,13 +76,18 @@ def check_page(report: CheckReport | None, chosen: Finding | NotRun | None, view
         for rule in report.rules:
             page.line((f"{rule.id} {rule.name}  ", ""), (rule.looks_for, MUTED), hang=2)
         return page
-    if isinstance(chosen, Finding):
-        _finding(page, chosen, view)
-    else:
+    if isinstance(chosen, NotRun):
         page.line((NOT_RUN, MUTED), ("  ", ""), (chosen.rule, "bold"))
         page.paragraph(chosen.why)
-    if chosen.rule in rules:
-        _rule(page, rules[chosen.rule])
+    elif isinstance(chosen, Suppressed):
+        page.line((f"{SUPPRESSED}, as a comment at {source_place(chosen.by)} says", MUTED))
+        _finding(page, chosen.finding, view)
+    else:
+        _finding(page, chosen, view)
+    found = finding_in(chosen)
+    id = found.rule if found is not None else chosen.rule if isinstance(chosen, NotRun) else ""
+    if id in rules:
+        _rule(page, rules[id])
     return page
 
 
@@ -85,6 +96,9 @@ def _finding(page: Page, finding: Finding, view: View) -> None:
     page.line((finding.message, "bold"))
     for label, text in (("where", view.spell(finding.path) or "the root"), *finding.facts):
         page.line((f"{label:<{LABEL}}", LABELLED), (with_keys(text), ""), hang=LABEL)
+    ways = ["a change that mends it"] * (finding.edit is not None) + ["a patch of the code"] * bool(finding.patch)
+    if ways:
+        page.line((f"{'key a':<{LABEL}}", LABELLED), (f"shows {' and '.join(ways)}", GOOD), hang=LABEL)
     if finding.source is not None:
         source(page, finding.source)
 

@@ -7,19 +7,18 @@ from typing import ClassVar, Literal
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from inspector.core.row_comparison import RowComparison
 from inspector.core.table import ModelTable
 from inspector.tui.compared_row_list import ComparedRowList
+from inspector.tui.hint_line import HintLine
 from inspector.tui.module_tree import ModuleTree
-from inspector.tui.page import MUTED, Page, TextPanel
+from inspector.tui.page import Page, TextPanel
 from inspector.tui.row_view import RowView
 
 Wish = Literal["tensors", "another"]
-KEYS = "tab other list · ↑ ↓ move, all in step · p other sizes · esc goes back"
+KEYS = "esc back · tab other list · ↑ ↓ in step · p other sizes"
 TENSORS = "t tensors · D another · "
 
 
@@ -65,7 +64,7 @@ class ComparisonScreen(ModalScreen[Wish | None]):
                 for id, table in self._tables.items():
                     if table is not None:
                         yield ModuleTree(id=id)
-            yield Static(Content.styled(self._keys, MUTED), id="hint")
+            yield HintLine(self._keys, id="hint")
 
     def on_mount(self) -> None:
         """Fill the lists, the cursor where the two part."""
@@ -98,7 +97,7 @@ class ComparisonScreen(ModalScreen[Wish | None]):
         made = self._comparison.passes[self._pass]
         self.query_one(ComparedRowList).show(made)
         at = f"pass {self._pass + 1} of {len(self._comparison.passes)} on {' '.join(made.inputs)}, {made.dtype}"
-        self.query_one("#hint", Static).update(Content.styled(f"{at} · {self._keys}", MUTED))
+        self.query_one(HintLine).say(f"{at} · {self._keys}")
 
     def on_row_view_cursor_moved(self, event: RowView.CursorMoved) -> None:
         """Let the other lists follow the one that has the keyboard."""

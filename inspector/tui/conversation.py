@@ -7,6 +7,11 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
+from inspector.core.table import ModelTable
+from inspector.tui.activity import SAID_AFTER, Activity
+from inspector.tui.mistakes import caught
+from inspector.tui.opening import trace_again
+from inspector.tui.preparing import prepare
 from inspector.worker.client import Client
 from inspector.worker.protocol import Event, Log, Open, Progress, Request, Trace, WorkerState
 
@@ -14,6 +19,11 @@ if TYPE_CHECKING:
     from inspector.tui.app import NNInspectApp
 
 R = TypeVar("R")
+
+
+def traceback_of(refused: RequestError) -> str:
+    """Where in the model's code what was refused went wrong; "" where no code is behind it."""
+    return "".join(getattr(refused, "__notes__", []))
 
 
 class Conversation:
@@ -24,8 +34,8 @@ class Conversation:
         self.client = client
         self._working = 0
         self._settled = asyncio.Event()
-        self._doing: list[str] = []
-        self._asked: list[Client] = []
+        self._doing: list[Activity] = []
+        self._under_way: list[type[Request[Any]]] = []
         self._details: dict[type[Request[Any]], Request[Any]] = {}
         """Of each kind the request for a panel that is on its way, and the last one wanted meanwhile."""
         self._next_details: dict[type[Request[Any]], Request[Any]] = {}
@@ -41,6 +51,11 @@ class Conversation:
     def can_cancel(self) -> bool:
         """Something is being done that the user asked for."""
         return bool(self._doing)
+
+    @property
+    def under_way(self) -> frozenset[type[Request[Any]]]:
+        """The kinds of requests that the user has asked for by name and that have no answer yet."""
+        return frozenset(self._under_way)
 
     async def settle(self) -> None:
         """Wait until no request is pending."""
@@ -64,9 +79,8 @@ class Conversation:
 
     async def _carry(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            await work
-        except Exception as problem:
-            self._app.tell("This is a defect of nninspect", f"{type(problem).__name__}: {problem}")
+            with caught(self._app):
+                await work
         finally:
             self._working -= 1
             if not self._working:
@@ -79,26 +93,56 @@ class Conversation:
         the request is not about the one that is open.
         """
         client = other or self.client
-        self._asked.append(client)
-        self._doing.append(doing)
-        self._app.show_doing(doing)
+        activity = Activity(doing, client)
+        self._under_way.append(type(request))
+        self._begin(activity)
+        self._app.look()
         self.refusal = None
         try:
-            return await client.request(request)
+            return await self._answer(client, request)
         except RequestError as refused:
             self.refusal = refused
             if tell:
-                self._app.tell("This could not be done", str(refused))
+                self._app.tell("This could not be done", str(refused), traceback_of(refused))
         except ModelEndedError as ended:
             self.refusal = ended
             self._lost(request, str(ended), client is self.client)
         except RequestCancelledError:
             self._app.say(f"cancelled: {doing}", "$text-warning")
         finally:
-            self._asked.remove(client)
-            self._doing.remove(doing)
-            self._app.show_doing(self._doing[-1] if self._doing else "")
+            self._under_way.remove(type(request))
+            self._end(activity)
+            self._app.look()
         return None
+
+    async def fetch(self, request: Request[R], doing: str) -> R:
+        """Send a request that nobody asked for by name; where it takes long, it is shown and can be cancelled.
+
+        Raises what `Client.request` raises.
+        """
+        activity = Activity(doing, self.client)
+        late = asyncio.get_running_loop().call_later(SAID_AFTER, self._begin, activity)
+        try:
+            return await self._answer(self.client, request)
+        finally:
+            late.cancel()
+            self._end(activity)
+
+    def _begin(self, activity: Activity) -> None:
+        self._doing.append(activity)
+        self.show_activity()
+
+    def _end(self, activity: Activity) -> None:
+        if activity in self._doing:
+            self._doing.remove(activity)
+            self.show_activity()
+
+    async def _answer(self, client: Client, request: Request[R]) -> R:
+        answer = await client.request(request)
+        table = answer if isinstance(answer, ModelTable) else getattr(answer, "table", None)
+        if client is self.client and isinstance(table, ModelTable):
+            await prepare(self._app, table)
+        return answer
 
     def _lost(self, request: Request[Any], sentence: str, is_open_model: bool) -> None:
         kept = len(self.client.journal.done) if is_open_model else 0
@@ -106,7 +150,7 @@ class Conversation:
         self._app.tell("The model's own code ended its process", f"{sentence}{changes}")
         # The new process knows the model but no pass; asking a pass that ends the process again would never stop.
         if is_open_model and not isinstance(request, Open | Trace) and self._app.table is not None:
-            self._app.trace_again()
+            trace_again(self._app)
 
     def want_detail(self, request: Request[Any]) -> None:
         """Fetch an answer for a panel; of several of one kind wanted while one is on its way only the last is sent.
@@ -125,7 +169,7 @@ class Conversation:
             request = self._details[kind] = self._next_details.pop(kind)
             answer: Any
             try:
-                answer = await self.client.request(request)
+                answer = await self.fetch(request, "working out what the panel shows")
             except (RequestError, ModelEndedError) as problem:
                 answer = problem
             except RequestCancelledError:
@@ -141,10 +185,14 @@ class Conversation:
         elif isinstance(event, WorkerState):
             self._app.show_worker(event)
         elif isinstance(event, Progress) and self._doing:
-            share = f" {event.done}/{event.total}" if event.total else ""
-            self._app.show_doing(f"{self._doing[-1]}{share}  {event.text}")
+            self._doing[-1].take(event)
+            self.show_activity()
+
+    def show_activity(self) -> None:
+        """Show what is being done, and how long it has taken; called now and then, as time goes by."""
+        self._app.show_doing(self._doing[-1].text() if self._doing else "")
 
     def cancel(self) -> None:
         """Stop the running request."""
-        client = self._asked[-1] if self._asked else self.client
+        client = self._doing[-1].client if self._doing else self.client
         self._app.run_worker(client.cancel(), exit_on_error=False)

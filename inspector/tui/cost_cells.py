@@ -1,8 +1,8 @@
 """What a row costs, as cells of the tree: a figure, and its share of the whole model as a bar where there is room."""
 
 from inspector.core import wording
+from inspector.core.drawn_bars import share_bar
 from inspector.tui.cells import Cell
-from inspector.tui.plots import share_bar
 
 FIGURE = 7
 """Cells of a figure such as ``1.81 G``."""

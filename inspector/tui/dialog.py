@@ -16,6 +16,7 @@ from textual.widgets import Button, Checkbox, Input, RadioButton, Static
 
 from inspector.core.errors import RequestError
 from inspector.core.wording import printable, shortened
+from inspector.tui.hint_line import HintLine
 
 R = TypeVar("R")
 MARK = "●"
@@ -45,7 +46,7 @@ class Dialog(ModalScreen[R | None], Generic[R]):
             with Horizontal(id="buttons"):
                 yield Button(self.button, id="accept", variant="primary", compact=True)
                 yield Button("Cancel", id="leave", compact=True)
-                yield Static("enter or ctrl+s · esc goes back", classes="hint", markup=False)
+                yield HintLine("enter or ctrl+s · esc goes back", classes="hint", wraps=False)
 
     def fields(self) -> Iterable[Widget]:
         """The widgets to fill in."""

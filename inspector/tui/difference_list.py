@@ -104,7 +104,7 @@ def _measure(rows: Sequence[Aligned]) -> list[Column]:
     shapes = [longest([_shape(sizes) for sizes in side], 5, 16) for side in
               ([row.shape_a for row in rows], [row.shape_b for row in rows])]  # fmt: skip
     dtypes = [longest(side, 5, 10) for side in ([row.dtype_a for row in rows], [row.dtype_b for row in rows])]
-    figures = (("max |Δ|", 2), ("relative", 1), ("cosine", 4))
+    figures = (("max |Δ|", 2), ("relative", 1), ("1 − cosine", 4))
     return [
         Column(title="", width=2, least=2),
         Column(title="A", width=keys[0], least=12, share=1, middle=True),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
 from textual.keys import format_key
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -20,6 +19,7 @@ from inspector.tui.action import bindings
 from inspector.tui.comparing import Difference
 from inspector.tui.difference_actions import DIFFERENCE_ACTIONS
 from inspector.tui.difference_list import STATES, DifferenceList, joined
+from inspector.tui.hint_line import HintLine
 from inspector.tui.page import HEADING, MUTED, WARNING, Page
 from inspector.tui.row_view import RowView
 
@@ -46,7 +46,7 @@ class DifferenceScreen(ModalScreen[Aligned | None]):
         yield Static(id="difference-summary", markup=False)
         yield DifferenceList(self._difference, id="difference-rows")
         yield Static(id="difference-row", markup=False)
-        yield Static(Content.styled(HINT, MUTED), id="difference-hint", markup=False)
+        yield HintLine(HINT, id="difference-hint")
 
     def on_mount(self) -> None:
         """Where it was left."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspector.core.wording import size_in_bytes
-from inspector.tui.doing import current_inputs
+from inspector.tui.inputs_chosen import current_inputs
 from inspector.tui.save_dialog import suggested_path
 from inspector.worker.protocol import Export
 

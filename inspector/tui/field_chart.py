@@ -9,12 +9,12 @@ from itertools import groupby
 from math import log
 
 from inspector.core import wording
+from inspector.core.drawn_bars import EIGHTHS
 from inspector.core.field_growth import Growth, Step
 from inspector.core.table import Row
 from inspector.tui.field_facts import axis_names
 from inspector.tui.lines import Line
 from inspector.tui.page import MUTED, WARNING
-from inspector.tui.plots import EIGHTHS
 
 SIZE, FULL = "$text-primary", "$text-primary on $text-primary"
 BEYOND, MIXED = "$text-warning", "$accent 60%"

@@ -1,8 +1,8 @@
 """What is known about a file of tensors as a whole, and what takes its bytes."""
 
 from inspector.core import wording
+from inspector.core.file_info import FileInfo
 from inspector.core.named_globals import NamedGlobal, refused_first, sentence
-from inspector.core.table import FileInfo
 from inspector.tui.bars import bars
 from inspector.tui.page import ERROR, MUTED, WARNING, Page
 

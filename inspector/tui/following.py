@@ -6,7 +6,7 @@ from typing import Any
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
 from inspector.tui.conversation import Conversation
 from inspector.tui.dialog import Dialog
-from inspector.tui.page import ERROR, Page, TextPanel
+from inspector.tui.page import ERROR, MUTED, Page, TextPanel
 from inspector.worker.protocol import Request
 
 
@@ -32,8 +32,14 @@ class Following:
             return
         self._dialog.wrong("")
         if not self._asking:
+            self._say("working it out…")
             self._asking = True
             self._conversation.spawn(self._ask())
+
+    def _say(self, sentence: str) -> None:
+        page = Page()
+        page.line((sentence, MUTED))
+        self._dialog.query_one("#preview", TextPanel).show(page)
 
     def stop(self) -> None:
         """Send nothing more."""
@@ -45,7 +51,7 @@ class Following:
                 request, self._next = self._next, None
                 answer: Any
                 try:
-                    answer = await self._conversation.client.request(request)
+                    answer = await self._conversation.fetch(request, "working out the preview")
                 except (RequestError, ModelEndedError, RequestCancelledError) as problem:
                     answer = problem
                 self.show(answer)

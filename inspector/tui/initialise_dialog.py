@@ -22,6 +22,7 @@ from inspector.tui import plots
 from inspector.tui.conversation import Conversation
 from inspector.tui.dialog import Dialog, Entry, Tick, entry, labelled
 from inspector.tui.following import Following
+from inspector.tui.hint_line import HintLine
 from inspector.tui.page import CODE, MUTED, WARNING, Page, TextPanel
 from inspector.tui.view import View
 from inspector.worker.protocol import Preview
@@ -57,7 +58,7 @@ class InitialiseDialog(Dialog[Edit]):
             with Horizontal(id="buttons"):
                 yield Button(self.button, id="accept", variant="primary", compact=True)
                 yield Button("Cancel", id="leave", compact=True)
-                yield Static("enter applies · esc goes back · u undoes", classes="hint", markup=False)
+                yield HintLine("enter in a line applies · esc goes back · u undoes", classes="hint", wraps=False)
 
     def fields(self) -> Iterable[Widget]:
         """What, how, with which parameters, from which seed."""

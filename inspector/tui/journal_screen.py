@@ -14,6 +14,8 @@ from inspector.core.edits import Edit, Journal
 from inspector.core.errors import RequestError
 from inspector.core.wording import printable, things
 from inspector.files.journals import read_journal, write_journal
+from inspector.tui.hint_line import HintLine
+from inspector.tui.lists import Options
 from inspector.tui.page import MUTED, Page
 
 HINT = "enter goes there · s saves the changes made · esc goes back"
@@ -46,9 +48,9 @@ class JournalScreen(ModalScreen[int | None]):
         ]
         with Vertical(id="dialog", classes="large"):
             yield Static(f"{things(now, 'change')} made, {len(self._edits) - now} undone", id="title", markup=False)
-            yield OptionList(*options, id="fields", compact=True)
+            yield Options(*options, id="fields", compact=True)
             yield Static("", id="of-edit", markup=False)
-            yield Static(Content.styled(HINT, MUTED), id="hint")
+            yield HintLine(HINT, id="hint")
 
     def on_mount(self) -> None:
         """Begin where the model is."""
@@ -81,7 +83,7 @@ class JournalScreen(ModalScreen[int | None]):
             said = str(problem)
         else:
             said = f"wrote {things(len(self._journal.done), 'change')} to {self._path}: --edits makes them again"
-        self.query_one("#hint", Static).update(Content(printable(said)))
+        self.query_one(HintLine).say(said)
 
 
 def _line(edit: Edit) -> str:

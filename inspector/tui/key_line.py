@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, cast
 from rich.cells import cell_len
 from textual import events
 from textual.content import Content
-from textual.keys import format_key
 from textual.widget import Widget
 
-from inspector.tui.action import Action
-from inspector.tui.actions import ACTIONS, APP_ACTIONS
+from inspector.tui.action import Action, first_key
+from inspector.tui.actions import APP_ACTIONS
 from inspector.tui.step_actions import STEP_ACTIONS
 
 if TYPE_CHECKING:
     from inspector.tui.app import NNInspectApp
 
 GAP = 2
-LAST = ACTIONS["palette"]
+LAST = "palette"
 """Stands on the right, at any width."""
 
 
@@ -32,20 +31,22 @@ class KeyLine(Widget):
 
     def _wanted(self) -> list[Action]:
         """The actions to show, the most important first; while a pass waits those that step through it."""
-        if cast("NNInspectApp", self.app).stepping.is_on:
-            return [action for action in STEP_ACTIONS if action.in_stop_footer]
-        return [action for action in APP_ACTIONS if action.in_footer]
+        app = cast("NNInspectApp", self.app)
+        stepped = [action for action in STEP_ACTIONS if action.in_stop_footer]
+        shown = stepped if app.stepping.is_on else [action for action in APP_ACTIONS if action.in_footer]
+        return [app.actions[action.id] for action in shown]
 
     def _placed(self) -> Iterator[tuple[int, Action]]:
         """The actions that fit, each with the cell it begins at."""
-        end = self.size.width - 1 - _width(LAST)
+        last = cast("NNInspectApp", self.app).actions[LAST]
+        end = self.size.width - 1 - self._width(last)
         at = 1
         for action in self._wanted():
-            if at + _width(action) + GAP > end:
+            if at + self._width(action) + GAP > end:
                 break
             yield at, action
-            at += _width(action) + GAP
-        yield max(at, end), LAST
+            at += self._width(action) + GAP
+        yield max(at, end), last
 
     def render(self) -> Content:
         """The line."""
@@ -56,26 +57,24 @@ class KeyLine(Widget):
             dim = "dim " if action.why_not(app) else ""
             parts += [
                 (" " * (at - filled), ""),
-                (_key(action), f"{dim}bold $footer-key-foreground"),
+                (self._key(action), f"{dim}bold $footer-key-foreground"),
                 (f" {_title(action)}", f"{dim}$footer-description-foreground"),
             ]
-            filled = at + _width(action)
+            filled = at + self._width(action)
         return Content.assemble(*parts)
+
+    def _key(self, action: Action) -> str:
+        return first_key(action, cast("NNInspectApp", self.app).ascii, at_stop=True)
+
+    def _width(self, action: Action) -> int:
+        return cell_len(f"{self._key(action)} {_title(action)}")
 
     def on_click(self, event: events.Click) -> None:
         """Do what is under the mouse."""
         for at, action in self._placed():
-            if at <= event.x < at + _width(action):
+            if at <= event.x < at + self._width(action):
                 cast("NNInspectApp", self.app).action_do(action.id)
-
-
-def _key(action: Action) -> str:
-    return action.display or format_key((action.at_stop or action.keys).split(",")[0])
 
 
 def _title(action: Action) -> str:
     return action.short or action.title
-
-
-def _width(action: Action) -> int:
-    return cell_len(f"{_key(action)} {_title(action)}")

@@ -4,6 +4,8 @@ import textwrap
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+from textual import events
+
 from inspector.core import wording
 from inspector.tui.cells import Cell, Column
 from inspector.tui.page import ERROR, GOOD, WARNING
@@ -30,12 +32,22 @@ class LogView(RowView):
         self._laid: list[tuple[str, str]] = []
         self.total = 0
         """Lines that came, also those no longer kept."""
+        self._unfinished = ""
+        """The line that is being printed in this process."""
         self._drawn = (0, 0)
         """Total and width when the lines were laid out last."""
 
     def on_mount(self) -> None:
-        """Draw at intervals."""
+        """Draw at intervals, and take what is printed in this process: a live object's code prints here."""
         self.set_interval(REDRAWN_EVERY, self.draw)
+        self.begin_capture_print()
+
+    def on_print(self, event: events.Print) -> None:
+        """Keep the lines that were printed; a line may come in pieces."""
+        event.stop()
+        *whole, self._unfinished = (self._unfinished + event.text).split("\n")
+        for line in whole:
+            self.add(line)
 
     def add(self, line: str) -> None:
         """Take a line that was printed; cheap, for it is called for each of a flood."""
@@ -63,6 +75,13 @@ class LogView(RowView):
     def on_resize(self) -> None:
         """Lay the lines out for the new width."""
         self.draw()
+
+    def open(self) -> None:
+        """Come on show at the end, with the keyboard."""
+        self.display = True
+        self.draw()
+        self.go_to_end()
+        self.focus()
 
     def go_to_end(self) -> None:
         """To the line that came last."""

@@ -23,10 +23,33 @@ def suspend(app: NNInspectApp) -> None:
 
 
 def show_help(app: NNInspectApp) -> None:
-    """Show all keys and marks."""
+    """Show all keys and marks, those of where the keyboard is first."""
     from inspector.tui.help_screen import HelpScreen
+    from inspector.tui.here import where_is
 
-    app.push_screen(HelpScreen())
+    app.push_screen(HelpScreen(where_is(app), list(app.actions.values())))
+
+
+def menu(app: NNInspectApp) -> None:
+    """Offer every action that can be done where the keyboard is."""
+    from inspector.tui.here import actions_here, where_is
+    from inspector.tui.menu_screen import MenuScreen
+
+    row = app.row
+    about = f" · {row.path or row.type}" if row is not None else ""
+    title = f"{where_is(app).title}{about}"
+    app.push_screen(MenuScreen(title, actions_here(app)), lambda id: app.action_do(id) if id else None)
+
+
+def choose_theme(app: NNInspectApp) -> None:
+    """Choose other colours, seen at once."""
+    from inspector.tui.theme_dialog import ThemeDialog
+
+    def wear(name: str | None) -> None:
+        if name is not None:
+            app.theme_name = name
+
+    app.push_screen(ThemeDialog(app.available_themes, app.theme_name), wear)
 
 
 def palette(app: NNInspectApp) -> None:
@@ -128,9 +151,21 @@ def toggle_functions(app: NNInspectApp) -> None:
     app.say(f"functions between modules are {'shown' if app.module_tree.show_functions else 'hidden'}")
 
 
+def toggle_sparklines(app: NNInspectApp) -> None:
+    """Draw what every row put out in the tree, or not."""
+    drawn = app.module_tree.toggle_sparklines()
+    app.say(f"the distributions of the outputs are {'drawn' if drawn else 'hidden'} in the tree")
+
+
 def toggle_blocks(app: NNInspectApp) -> None:
     """Fold blocks that repeat, or show all of them."""
+    app.conversation.spawn(_toggle_blocks(app))
+
+
+async def _toggle_blocks(app: NNInspectApp) -> None:
     tree = app.module_tree
+    if tree.table is not None:
+        await tree.look_for_blocks(tree.table)
     found = tree.toggle_blocks()
     if not tree.fold_blocks:
         app.say("every block is shown")
@@ -150,35 +185,13 @@ def change_spelling(app: NNInspectApp) -> None:
     app.say(f"keys are written {how[app.spelling]}")
 
 
-def copy(app: NNInspectApp) -> None:
-    """Copy the expression of the chosen tensor, else the row's path."""
-    view = app.view()
-    if view is None:
-        return
-    in_tree = app.focused is app.module_tree
-    text = view.row.path if in_tree or view.tensor is None else view.tensor.expression
-    if app.side.current == "names" and view.tensor is not None and not in_tree:
-        text = view.spell(view.tensor.key)
-    # A terminal takes text, and a name may hold half a surrogate pair, which is none.
-    app.copy_to_clipboard(text.encode(errors="replace").decode())
-    app.say(f"copied {text}" if text else "the root has no path to copy")
-
-
 def toggle_log(app: NNInspectApp) -> None:
     """Show or hide what the model printed and what was said."""
     if app.log_view.display:
         app.log_view.display = False
         app.module_tree.focus()
     else:
-        show_log(app)
-
-
-def show_log(app: NNInspectApp) -> None:
-    """Show the end of what the model printed and what was said."""
-    app.log_view.display = True
-    app.log_view.draw()
-    app.log_view.go_to_end()
-    app.log_view.focus()
+        app.log_view.open()
 
 
 def back(app: NNInspectApp) -> None:
@@ -188,9 +201,13 @@ def back(app: NNInspectApp) -> None:
         app.say("cancelling…", "$text-warning")
     elif app.search_bar.display:
         app.search_bar.leave()
+    elif app.filter_bar.has_focus_within:
+        app.filter_bar.clear()
     elif app.log_view.display:
         toggle_log(app)
     elif app.zoomed:
         _zoom(app, None)
+    elif app.filter_bar.display and app.focused is app.module_tree:
+        app.filter_bar.clear()
     else:
         app.module_tree.focus()

@@ -12,6 +12,7 @@ from inspector.core.recipe import Recipe, with_arguments
 from inspector.core.repair import RepairReport, RepairSettings
 from inspector.core.repair_wording import not_written
 from inspector.core.typed_command import typed_command
+from inspector.tui.opening import open_model
 from inspector.worker.protocol import Repair
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class _Mending:
         return replace(recipe, arguments=with_arguments(recipe.arguments, report.arguments))
 
     async def _open(self, recipe: Recipe) -> None:
-        await self._app.open_model(recipe)
+        await open_model(self._app, recipe)
         if self._app.recipe is not recipe:
             # The worker gave the former model up.
-            await self._app.open_model()
+            await open_model(self._app)

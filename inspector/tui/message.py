@@ -9,34 +9,80 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from inspector.core.traceback_text import own_frame
 from inspector.core.wording import printable
-from inspector.tui.page import MUTED, Page
+from inspector.tui.hint_line import HintLine
+from inspector.tui.page import Page, TextPanel
+from inspector.tui.source_editor import open_source
+from inspector.tui.traceback_page import traceback_page
 
 
 class MessageScreen(ModalScreen[bool | None]):
-    """A sentence in full, until any of the keys to go on is pressed; its result is whether to go to the log."""
+    """A sentence in full, until any of the keys to go on is pressed; its result is whether to go to the log.
+
+    Where code of the user's is behind it, its traceback follows: the frames of their own files, or all.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q,space", "dismiss", "Go on"),
         Binding("L", "dismiss(True)", "Log"),
+        Binding("t", "all_frames", "All frames"),
+        Binding("y", "copy", "Copy"),
+        Binding("e", "edit", "Edit the source"),
     ]
 
-    def __init__(self, title: str, sentence: str) -> None:
+    def __init__(self, title: str, sentence: str, traceback: str = "") -> None:
         super().__init__()
         self._title = title
         self.sentence = sentence
+        self._traceback = traceback
+        self._everything = False
 
     def compose(self) -> ComposeResult:
         """Title, text and a button."""
-        page = Page()
-        page.paragraph(self.sentence)
-        with Vertical(id="dialog", classes="message"):
+        with Vertical(id="dialog", classes="large" if self._traceback else "message"):
             yield Static(Content(printable(self._title)), id="title")
-            with VerticalScroll(id="fields"):
-                yield Static(page.content(), markup=False)
+            yield TextPanel(id="fields")
             with Horizontal(id="buttons"):
                 yield Button("Go on", id="accept", variant="primary", compact=True)
-                yield Static("L opens the log: what the model printed, and this", classes="hint", markup=False)
+                yield HintLine(self._hint(), id="hint")
+
+    def on_mount(self) -> None:
+        """Fill the page."""
+        self._draw()
+
+    def _hint(self) -> str:
+        if not self._traceback:
+            return "L opens the log · y copies"
+        frames = "t own frames" if self._everything else "t all frames"
+        return f"{frames} · y copies · e edits the source · L opens the log"
+
+    def _draw(self) -> None:
+        page = Page()
+        page.paragraph(self.sentence)
+        if self._traceback:
+            page.line()
+            traceback_page(page, self._traceback, self._everything)
+        self.query_one(TextPanel).show(page)
+        self.query_one(HintLine).say(self._hint())
+
+    def action_all_frames(self) -> None:
+        """All frames of the traceback, or those of the user's own files."""
+        if self._traceback:
+            self._everything = not self._everything
+            self._draw()
+
+    def action_copy(self) -> None:
+        """Copy the sentence and the whole traceback."""
+        self.app.copy_to_clipboard("\n".join(filter(None, [self.sentence, self._traceback])))
+        self.query_one(HintLine).say(f"copied · {self._hint()}")
+
+    def action_edit(self) -> None:
+        """Open the innermost of the user's own lines in their editor."""
+        frame = own_frame(self._traceback)
+        if frame is not None:
+            problem = open_source(self.app, frame.file, frame.line)
+            self.query_one(HintLine).say(f"{problem} · {self._hint()}" if problem else self._hint())
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """The button goes on."""
@@ -65,9 +111,9 @@ class ScriptScreen(ModalScreen[None]):
             yield Static("The changes so far as a Python script", id="title")
             with VerticalScroll(id="fields"):
                 yield Static(highlight(code, language="python"), markup=False)
-            yield Static(Content.styled("y copies · esc goes back", MUTED), id="hint")
+            yield HintLine("y copies · esc goes back", id="hint")
 
     def action_copy(self) -> None:
         """Copy the script."""
         self.app.copy_to_clipboard(self._script)
-        self.query_one("#hint", Static).update("copied · esc goes back")
+        self.query_one(HintLine).say("copied · y copies · esc goes back")

@@ -3,12 +3,17 @@
 from pathlib import Path
 
 from inspector.core import wording
+from inspector.core.loads import Load
 from inspector.core.memory import MemoryReport
-from inspector.core.table import Failure, Fix, FormulaLine, Load, ModelTable, Row, Source
+from inspector.core.placement import PlacementPlan
+from inspector.core.row_facts import failed_row, has_parts_that_ran
+from inspector.core.table import Failure, Fix, FormulaLine, ModelTable, Row, Source
 from inspector.tui.file_page import file_facts
 from inspector.tui.keys_here import with_keys
 from inspector.tui.memory_page import model_memory, row_memory
 from inspector.tui.page import CODE, ERROR, GOOD, LABELLED, MUTED, WARNING, Page
+from inspector.tui.placement_page import crossing, model_placement, row_placement
+from inspector.tui.share_bars import parameter_and_operation_shares
 
 LISTED = 12
 """Keys named one by one before the rest is counted."""
@@ -18,7 +23,12 @@ _RENAMINGS = ("container", "drop_wrapper", "add_wrapper", "prefix", "renamed", "
 
 
 def overview(
-    table: ModelTable, row: Row, failed: bool, memory: MemoryReport | None = None, repetition: str = ""
+    table: ModelTable,
+    row: Row,
+    failed: bool,
+    memory: MemoryReport | None = None,
+    repetition: str = "",
+    plan: PlacementPlan | None = None,
 ) -> Page:
     """What is known about a row; `failed` where the model's failure belongs to it."""
     page = Page()
@@ -35,11 +45,15 @@ def overview(
         if table.model.framework == "torch":
             page.line()
             page.line((TO_FAILURE, MUTED))
+    if plan is not None and row.parent is None:
+        model_placement(page, plan)
     if memory is not None and row.parent is None:
         # First, since it was asked for.
         model_memory(page, memory, table)
     _shapes(page, table, row, failed)
     _tensors(page, row, table.model.framework)
+    if plan is not None and row.parent is not None:
+        row_placement(page, plan.rows[row.index])
     if table.load is not None and row.parent is not None and row.kind == "module":
         _loaded(page, table.load, row.path)
     if memory is not None and row.parent is not None:
@@ -57,6 +71,7 @@ def overview(
     if notes:
         page.heading("Notes")
         page.bullets(notes)
+    parameter_and_operation_shares(page, table, row)
     return page
 
 
@@ -70,10 +85,8 @@ def _shapes(page: Page, table: ModelTable, row: Row, failed: bool) -> None:
             page.fact("", ", ".join(map(wording.symbolic_shape, row.symbolic_shapes)))
         if row.output_bytes:
             page.fact("", f"{wording.size_in_bytes(row.output_bytes)}{_newly_taken(row)}", MUTED)
-    elif any(one.reached for one in table.rows) and not row.reached:
-        page.fact(
-            "output", "none: the pass failed here" if failed else "none: the pass did not finish this row", WARNING
-        )
+    elif not row.reached and table.model.framework != "file" and any(one.reached for one in table.rows):
+        page.fact("output", *_why_no_output(table, row, failed))
     formula(page, row.formula or [])
     if row.receptive_field is not None:
         page.fact("sees", wording.receptive_field_sentence(row.receptive_field))
@@ -83,6 +96,19 @@ def _shapes(page: Page, table: ModelTable, row: Row, failed: bool) -> None:
         page.fact("sees", f"{wording.local_field(local, row.path)}, in steps of {steps}")
     if row.flops is not None:
         page.fact("operations", f"{wording.count(row.flops)} floating-point operations")
+
+
+def _why_no_output(table: ModelTable, row: Row, failed: bool) -> tuple[str, str]:
+    if failed:
+        return "none: the pass failed here", WARNING
+    at = failed_row(table)
+    if at is not None and row.index < at < row.index + row.subtree:
+        return "none: the pass failed inside it", WARNING
+    if has_parts_that_ran(table, row):
+        return "none of its own: its parts ran", MUTED
+    if at is not None and row.index > at:
+        return "none: the pass failed before it", WARNING
+    return "none: it was never called", WARNING
 
 
 def _newly_taken(row: Row) -> str:
@@ -120,6 +146,8 @@ def _tensors(page: Page, row: Row, framework: str) -> None:
         page.fact("mode", "train" if row.training else "eval")
     if row.device:
         page.fact("device", row.device)
+    if row.crossing_bytes:
+        crossing(page, row.crossing_bytes, row.crossing_from)
 
 
 def _model(page: Page, table: ModelTable) -> None:

@@ -2,13 +2,17 @@
 
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar
 
 from rich.cells import cell_len
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
 from inspector.core.wording import printable
+from inspector.tui.action import bindings
+from inspector.tui.text_actions import TEXT_ACTIONS
 
 LABEL = 12
 Part = str | tuple[str, str]
@@ -16,7 +20,7 @@ Part = str | tuple[str, str]
 Fitted = Callable[[int], Sequence[Sequence[Part]]]
 """Makes lines for a width in cells; 0 is no limit."""
 
-HEADING, LABELLED, MUTED = "bold $text-primary", "$foreground 60%", "$foreground 60%"
+HEADING, LABELLED, MUTED = "bold $text-primary", "$muted", "$muted"
 GOOD, WARNING, ERROR, CODE = "$text-success", "$text-warning", "$text-error", "$text-accent"
 
 
@@ -73,16 +77,15 @@ def _styled(parts: Iterable[Part]) -> list[tuple[str, str]]:
 def _wrapped(line: list[tuple[str, str]], hang: int, width: int) -> list[tuple[str, str]]:
     *before, (text, style) = line
     used = sum(cell_len(part) for part, _ in before)
-    if used + cell_len(text) <= width or width < 2 * hang:
+    if used + cell_len(text) <= width or width < 2 * hang or used > hang:
         return line
-    pieces = textwrap.wrap(text, width - hang, initial_indent=" " * max(0, used - hang))
-    if not pieces or used > hang:
-        return line
-    return [*before, (("\n" + " " * hang).join([pieces[0].lstrip(), *pieces[1:]]), style)]
+    return [*before, (("\n" + " " * hang).join(textwrap.wrap(text, width - hang)), style)]
 
 
 class TextPanel(VerticalScroll):
     """A page of text that scrolls."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(TEXT_ACTIONS, dispatch="text")
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
@@ -97,6 +100,18 @@ class TextPanel(VerticalScroll):
         self._shown = text
         self._draw()
         self.scroll_home(animate=False)
+
+    def action_text(self, id: str) -> None:
+        """Carry out one of `TEXT_ACTIONS`."""
+        moves: dict[str, Callable[..., None]] = {
+            "text_up": self.scroll_up,
+            "text_down": self.scroll_down,
+            "text_page_up": self.scroll_page_up,
+            "text_page_down": self.scroll_page_down,
+            "text_first": self.scroll_home,
+            "text_last": self.scroll_end,
+        }
+        moves[id](animate=False)
 
     def on_resize(self) -> None:
         """Wrap anew."""

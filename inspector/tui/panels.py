@@ -11,18 +11,30 @@ from textual.widgets import Static
 
 from inspector.core import wording
 from inspector.core.results import KeyExplanation, SourceReport
+from inspector.core.run_comparison import change_text, compared_name
 from inspector.core.table import Row
-from inspector.core.wording import printable
+from inspector.core.wording import UNKNOWN, printable
 from inspector.tui import plots
+from inspector.tui.depth_plot import depth_part
+from inspector.tui.gradient_plot import gradient_flow_part, own_gradients
 from inspector.tui.names import names
 from inspector.tui.overview import overview
 from inspector.tui.page import ERROR, MUTED, WARNING, Page, TextPanel
-from inspector.tui.run_list import RunList, run_of
+from inspector.tui.run_columns import pair
+from inspector.tui.run_list import RunList
+from inspector.tui.run_of_row import index_in, run_in
+from inspector.tui.share_bars import time_shares
 from inspector.tui.source_page import caller_or_own, caption, line_to_mark, source_page
 from inspector.tui.tensor_list import TensorList, tensor_page
 from inspector.tui.view import LISTED_BELOW, View
 from inspector.tui.waiting import waiting
-from inspector.worker.protocol import Explain, Request, SourceOf
+from inspector.worker.protocol import Explain, Forward, Request, SourceOf
+
+EXPLAINED = 40
+"""Keys whose parts are told at once: of more it takes longer than a frame to set their lines."""
+
+
+NO_PASS = "No pass has run on real values yet. Press f to run one."
 
 
 class Panel(Protocol):
@@ -44,7 +56,7 @@ class OverviewPanel(TextPanel):
 
     def show_view(self, view: View, answer: Any) -> None:
         """Draw the overview."""
-        self.show(overview(view.table, view.row, view.failed, view.memory, view.repetition))
+        self.show(overview(view.table, view.row, view.failed, view.memory, view.repetition, view.plan))
 
 
 class NamesPanel(TextPanel):
@@ -52,13 +64,17 @@ class NamesPanel(TextPanel):
 
     def wanted(self, view: View) -> Request[Any] | None:
         """The explanations of the row's own keys, else of those below it."""
-        keys = [tensor.key for tensor in view.own_tensors or view.tensors][:LISTED_BELOW]
+        keys = [tensor.key for tensor in view.own_tensors or view.tensors][:EXPLAINED]
         return Explain(keys=keys) if keys else None
 
     def show_view(self, view: View, answer: Any) -> None:
         """Draw the explanations."""
         explanations: list[KeyExplanation] = answer if isinstance(answer, list) else []
-        self.show(names(explanations, view) if explanations else waiting(answer, "no tensor here has a key"))
+        if explanations:
+            self.show(names(explanations, view))
+        else:
+            meanwhile = "working out what each part of the keys means…" if self.wanted(view) else ""
+            self.show(waiting(answer, "no tensor here has a key", meanwhile))
 
 
 class SourcePanel(Vertical):
@@ -86,7 +102,9 @@ class SourcePanel(Vertical):
             code.show(content)
             code.scroll_to(y=max(0, line - 4), animate=False)
         else:
-            code.show(waiting(answer, "a file of tensors has no source"))
+            code.show(
+                waiting(answer, "a file of tensors has no source", "reading the source…" if self.wanted(view) else "")
+            )
 
 
 class ParametersPanel(Vertical):
@@ -130,27 +148,68 @@ class RunPanel(Vertical):
         page = Page()
         report = view.report
         if report is None and view.clone is None:
-            page.line(("No pass has run on real values yet. Press f to run one.", MUTED))
+            runs = Forward in view.under_way
+            page.line(("A pass runs; esc cancels it." if runs else NO_PASS, MUTED))
             return page
         if report is not None and view.report_is_old:
             page.line(("from before the last change; f runs it again", WARNING))
-        run = run_of(view)
+        if report is not None and view.kept is report:
+            page.line(("kept as before: the next run is compared with it; U drops it", MUTED))
+        run = run_in(report, view.row)
         if run is not None and run.statistics is not None:
             page.line((_called(view.row), "bold"), f"  {wording.shapes(view.row.output_shapes)}")
+            if report is not None and report.batches > 1:
+                page.line((f"over {report.batches} batches; times are medians", MUTED))
             page.fact("time", f"{wording.duration(run.seconds)}, {wording.duration(run.self_seconds)} of its own")
             page.fact("output", wording.size_in_bytes(run.output_bytes))
             if run.gradient_norm is not None:
                 page.fact("gradient", f"norm {wording.number(run.gradient_norm)}")
+            if run.saved_bytes:
+                page.fact("kept", f"{wording.size_in_bytes(run.saved_bytes)} for the backward pass, in train mode")
+            _compared(page, view)
+            _gradients(page, view)
+            if view.two_runs is not None or (report is not None and report.gradients):
+                page.heading("Values")
             plots.statistics(page, run.statistics)
         elif report is not None:
             page.line((f"{_called(view.row)}: not measured in this pass", MUTED))
         if view.row.parent is None:
             _outcome(page, view)
+            if report is not None:
+                depth_part(page, report)
+        if report is not None:
+            time_shares(page, view.table, view.row, report)
         return page
 
 
 def _called(row: Row) -> str:
     return row.type if row.kind == "function" else row.path or row.type
+
+
+def _compared(page: Page, view: View) -> None:
+    """This row before and after; at the root also which rows changed most."""
+    runs, at = view.two_runs, index_in(view.report, view.row)
+    one = runs.by_row.get(at) if runs is not None and at is not None else None
+    if runs is None or one is None:
+        return
+    page.heading("Before | after", change_text(one) or "as before")
+    for quantity in one.quantities:
+        before, after = pair(quantity)
+        page.fact(quantity.name, f"{before or UNKNOWN} | {after or UNKNOWN}")
+    if view.row.parent is None:
+        page.heading("Changed most")
+        page.bullets([f"{compared_name(row)}: {change_text(row)}" for row in runs.most] or ["no row by 5 % or more"])
+        alone = [compared_name(row) for row in runs.rows if row.after_row is None]
+        if alone:
+            page.heading("Only in the run before")
+            page.bullets(alone[:LISTED_BELOW])
+
+
+def _gradients(page: Page, view: View) -> None:
+    """After a backward pass: how gradients fare over depth, then those of the row's own parameters."""
+    if view.report is not None and view.report.gradients:
+        gradient_flow_part(page, view, view.report)
+        own_gradients(page, view, view.report)
 
 
 def _outcome(page: Page, view: View) -> None:
@@ -161,6 +220,9 @@ def _outcome(page: Page, view: View) -> None:
             page.line((f"{first.path}, call {first.call + 1}", ERROR))
             if first.source:
                 page.line(f"{wording.source_place(first.source)}  {first.source.text.strip()}")
+        if view.report.timing is not None:
+            page.heading("Timed")
+            page.paragraph(wording.timing(view.report.timing))
         if view.report.optimised is not None:
             page.heading("Optimised")
             page.paragraph(wording.optimised_run(view.report.optimised))

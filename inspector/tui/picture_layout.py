@@ -177,7 +177,8 @@ def _gallery(
         fitting = [
             max(1, (most + step - count * size) // step) for most, step, count in zip(room, pitch, cells, strict=True)
         ]
-        if size == 1 or all(fits >= count for fits, count in zip(fitting, planes.counts, strict=True)):
+        one_fits = all(count * size <= most for most, count in zip(room, cells, strict=True))
+        if size == 1 or (one_fits and all(fits >= count for fits, count in zip(fitting, planes.counts, strict=True))):
             break
     shown = _least(fitting, planes.counts)
     begin = _least(first, [count - fits for count, fits in zip(planes.counts, shown, strict=True)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.core.recipe import parse_target
+
 if TYPE_CHECKING:
     from inspector.tui.app import NNInspectApp
 
@@ -16,6 +18,16 @@ def none(app: NNInspectApp) -> str:
 def nothing_open(app: NNInspectApp) -> str:
     """Without a table there is nothing to look at."""
     return "" if app.table is not None else "no model is open yet"
+
+
+def nothing_to_resume(app: NNInspectApp) -> str:
+    """A live object is in no file that a later program could open."""
+    return nothing_open(app) or _only_named(app, "no later program can open it")
+
+
+def nothing_to_repeat(app: NNInspectApp) -> str:
+    """A script opens the model anew, which only the program that has it can."""
+    return nothing_open(app) or _only_named(app, "its changes are made there already")
 
 
 def nothing_open_or_waiting(app: NNInspectApp) -> str:
@@ -54,6 +66,13 @@ def nothing_failed(app: NNInspectApp) -> str:
     return nothing_to_run(app) or ("" if failed else "the last pass did not fail; S steps through one")
 
 
+def no_text_in_focus(app: NNInspectApp) -> str:
+    """A text scrolls where the keyboard is."""
+    from inspector.tui.page import TextPanel
+
+    return "" if isinstance(app.focused, TextPanel) else "no text has the keyboard; tab goes to the panel"
+
+
 def no_field_on_show(app: NNInspectApp) -> str:
     """A unit is moved where it is seen."""
     return nothing_open(app) or ("" if app.side.current == "field" else "the panel of the receptive field is not open")
@@ -87,6 +106,16 @@ def no_picture_on_show(app: NNInspectApp) -> str:
     """Planes are moved where they are seen."""
     on_show = app.table is not None and app.side.current == "values" and app.side.picture.display
     return nothing_open(app) or ("" if on_show else "no picture of values is on show; V shows one")
+
+
+def no_run(app: NNInspectApp) -> str:
+    """There has to be a pass to keep or to draw."""
+    return nothing_open(app) or ("" if app.report is not None else "no pass has run on real values yet; f runs one")
+
+
+def nothing_kept(app: NNInspectApp) -> str:
+    """Only what is kept is dropped."""
+    return nothing_open(app) or ("" if app.kept is not None else "no run is kept as before; K keeps the last one")
 
 
 def nothing_to_run(app: NNInspectApp) -> str:
@@ -175,6 +204,20 @@ def no_other_input(app: NNInspectApp) -> str:
     return "no other input shape is known to work; press t to write one"
 
 
+def no_fix(app: NNInspectApp) -> str:
+    """A fix belongs to a finding, and to the model as it was when it was found."""
+    if app.check is None or nothing_open_or_waiting(app):
+        return nothing_open_or_waiting(app) or "nothing has been checked yet; C checks"
+    finding = app.side.finding
+    if finding is None:
+        return "choose a finding in panel 8"
+    if finding.edit is None and not finding.patch:
+        return f"no single change mends this {finding.rule}; the panel says what does"
+    if app.check_is_old:
+        return "the findings are from before the last change; C checks again"
+    return ""
+
+
 def nothing_changed(app: NNInspectApp) -> str:
     """There has to be a change, made or undone."""
     return nothing_open_or_waiting(app) if app.can_undo or app.can_redo else "there is no change yet"
@@ -193,3 +236,8 @@ def nothing_to_redo(app: NNInspectApp) -> str:
 def nothing_sought(app: NNInspectApp) -> str:
     """Matches are those of the last search."""
     return nothing_open(app) or ("" if app.search_bar.sought else "nothing was searched for yet; press / to search")
+
+
+def _only_named(app: NNInspectApp, why: str) -> str:
+    live = parse_target(app.recipe.target).kind == "live"
+    return f"the model lives in your own program; {why}" if live else ""

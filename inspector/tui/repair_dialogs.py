@@ -12,6 +12,7 @@ from inspector.core.repair import RepairReport, RepairSettings
 from inspector.core.repair_wording import container_line, containers
 from inspector.files.matching import LOSSY
 from inspector.tui.dialog import Choice, Dialog, Tick, entry, labelled
+from inspector.tui.lists import Choices
 from inspector.tui.overwriting import Overwriting
 
 ALLOW = "allow-"
@@ -61,7 +62,7 @@ class ContainerDialog(Dialog[str]):
     def fields(self) -> Iterable[Widget]:
         """All of them, the one that was taken first."""
         lines = [container_line(self._report, one) for one in self._containers]
-        yield RadioSet(*(Choice(line, not at) for at, line in enumerate(lines)), id="container", compact=True)
+        yield Choices(*(Choice(line, not at) for at, line in enumerate(lines)), id="container", compact=True)
         yield Static("space chooses; the same as --container of the command", classes="hint", markup=False)
 
     def result(self) -> str:

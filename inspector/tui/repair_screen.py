@@ -12,6 +12,7 @@ from textual.widgets import Button, Static
 from inspector.core.repair import RepairReport
 from inspector.core.repair_wording import containers, python
 from inspector.core.wording import printable
+from inspector.tui.hint_line import HintLine
 from inspector.tui.page import TextPanel
 from inspector.tui.repair_page import repair_page
 
@@ -54,7 +55,7 @@ class RepairScreen(ModalScreen[Next | None]):
                     yield Button("a With --args", id="build", compact=True)
                 if containers(self._report)[1:]:
                     yield Button("c Other part", id="choose", compact=True)
-                yield Static(HINT, id="hint", markup=False)
+                yield HintLine(HINT, id="hint")
 
     def on_mount(self) -> None:
         """Fill the page."""
@@ -72,7 +73,7 @@ class RepairScreen(ModalScreen[Next | None]):
         if lines:
             # A terminal takes text, and a key may hold half a surrogate pair, which is none.
             self.app.copy_to_clipboard("\n".join(lines).encode(errors="replace").decode())
-        self.query_one("#hint", Static).update("copied" if lines else "nothing to copy")
+        self.query_one(HintLine).say("copied" if lines else "nothing to copy")
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """One of the ways to go on."""

@@ -6,13 +6,17 @@ from functools import cached_property
 from inspector.core.finding_places import FindingPlaces
 from inspector.core.findings import Finding
 from inspector.core.load_states import load_states
+from inspector.core.placement import PlacementPlan
+from inspector.core.row_facts import failed_row
 from inspector.core.table import ModelTable, Row
+from inspector.tui.placement_page import crossing_mark, placement_marks
 
 
 class RowMarks:
     """The marks of one table's rows."""
 
-    def __init__(self, table: ModelTable, findings: Sequence[Finding] = ()) -> None:
+    def __init__(self, table: ModelTable, findings: Sequence[Finding] = (), plan: PlacementPlan | None = None) -> None:
+        self._plan = plan
         self._table = table
         self.failed = failed_row(table)
         self._loaded = load_states(table)
@@ -35,6 +39,10 @@ class RowMarks:
         marks = ["failed"] if row.index == self.failed else []
         if row.index in self._found:
             marks.append(str(self._found[row.index]))
+        if self._plan is not None:
+            marks += placement_marks(self._plan, row.index, row.parent)
+        elif row.crossing_bytes:
+            marks.append(crossing_mark(row.crossing_bytes))
         if with_load and row.path in self._loaded and row.kind != "function" and not row.call:
             marks.append(str(self._loaded[row.path]))
         if row.call and row.kind != "function":
@@ -49,12 +57,3 @@ class RowMarks:
         if is_module and row.training != model.training:
             marks.append("train" if row.training else "eval")
         return marks
-
-
-def failed_row(table: ModelTable) -> int | None:
-    """The row whose pass failed: the last one with the failure's path that has no output."""
-    if table.failure is None:
-        return None
-    there = [row for row in table.rows if row.path == table.failure.path and row.kind != "function"]
-    without_output = [row for row in there if not row.output_shapes]
-    return (without_output or there or table.rows[:1])[-1].index if table.rows else None

@@ -21,9 +21,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from inspector.tui.action import bindings
-from inspector.tui.cells import Cell, Column, fit_columns, strip_of
+from inspector.tui.cells import GAP, Cell, Column, fit_columns, strip_of
 from inspector.tui.row_actions import ROW_ACTIONS
 
+ASCENDING, DESCENDING = "▲", "▼"
 STYLES = ("title", "cursor", "match", "muted", "name", "kind", "number", "good", "warning", "error", "mark")
 
 
@@ -59,6 +60,21 @@ class RowView(ScrollView, can_focus=True):
         def control(self) -> RowView:
             """The view it comes from."""
             return self.view
+
+    @dataclass
+    class TitleClicked(Message):
+        """A click on the title of a column that rows are sorted by."""
+
+        view: RowView
+        key: str
+
+        @property
+        def control(self) -> RowView:
+            """The view it comes from."""
+            return self.view
+
+    descending = False
+    """Whether the largest come first, where rows are sorted."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -100,6 +116,27 @@ class RowView(ScrollView, can_focus=True):
     def parent_of(self, row: int) -> int | None:
         """The row above `row` in the nesting."""
         return None
+
+    def sibling_of(self, row: int, by: int) -> int | None:
+        """The next row in the same place of the nesting (`by` 1), or the one before (-1)."""
+        return None
+
+    @property
+    def sorted_by(self) -> str:
+        """The `key` of the column that rows are sorted by, "" where they are in their own order."""
+        return ""
+
+    def sort_by_next(self) -> None:
+        """By the column after the one that rows are sorted by; behind the last they are in their own order."""
+        keys = [
+            "",
+            *(column.key for column, width in zip(self._columns, self._widths, strict=True) if column.key and width),
+        ]
+        self.sort_by(keys[(keys.index(self.sorted_by) + 1) % len(keys)] if self.sorted_by in keys else "")
+
+    def sort_by(self, key: str) -> bool:
+        """Sort the rows by a column, by the same once more the other way round; False where others do it."""
+        return False
 
     @property
     def widths(self) -> Sequence[int]:
@@ -169,7 +206,7 @@ class RowView(ScrollView, can_focus=True):
         width = self.size.width
         if y == 0:
             style = self.get_component_rich_style("rows--title")
-            titles = [[(column.title, "")] for column in self._columns]
+            titles = [[(self._title(column), "")] for column in self._columns]
             return strip_of(self._columns, self._widths, titles, {}, style).adjust_cell_length(width, style)
         line = self.scroll_offset.y + y - 1
         lines = self.lines()
@@ -177,11 +214,29 @@ class RowView(ScrollView, can_focus=True):
             return Strip.blank(width, self.rich_style)
         return self._strip(lines[line], line == self.cursor).adjust_cell_length(width)
 
+    def _title(self, column: Column) -> str:
+        """With a mark at the column that rows are sorted by, in place of the gap before it where it is narrow."""
+        if not column.key or column.key != self.sorted_by:
+            return column.title
+        return f"{DESCENDING if self.descending else ASCENDING}{column.title.removeprefix(' ')}"
+
+    def _column_at(self, x: int) -> Column | None:
+        left = 0
+        for column, width in zip(self._columns, self._widths, strict=True):
+            if width:
+                left += width + GAP
+                if x < left:
+                    return column
+        return None
+
     def _strip(self, row: int, under_cursor: bool) -> Strip:
         key = (row, under_cursor, self.has_focus)
         strip = self._strips.get(key)
         if strip is None:
             base = self._style("cursor" if self.has_focus else "cursor-blurred") if under_cursor else self.rich_style
+            if under_cursor and self.app.no_color:
+                # Greys that differ a little are no sign.
+                base += Style(reverse=self.has_focus, underline=not self.has_focus)
             whole = self.row_style(row)
             styles = {name: self._foreground(whole or name) for name in STYLES}
             strip = strip_of(self._columns, self._widths, self.cells(row, self._widths), styles, base)
@@ -198,6 +253,11 @@ class RowView(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """One click puts the cursor, on the mark it folds; two choose the row."""
+        if event.y == 0:
+            column = self._column_at(event.x)
+            if column is not None and column.key and not self.sort_by(column.key):
+                self.post_message(self.TitleClicked(self, column.key))
+            return
         line = self.scroll_offset.y + event.y - 1
         lines = self.lines()
         if event.y < 1 or line >= len(lines):
@@ -234,6 +294,10 @@ class RowView(ScrollView, can_focus=True):
                 self._go_to_row(self.parent_of(row))
         elif id == "toggle":
             _ = self.unfold(row) or self.fold(row)
+        elif id == "parent":
+            self._go_to_row(self.parent_of(row))
+        elif id in ("next_sibling", "previous_sibling"):
+            self._go_to_row(self.sibling_of(row, 1 if id == "next_sibling" else -1))
         elif id in ("open_all", "close_all"):
             self.fold_all(row, folded=id == "close_all")
         elif id == "choose":

@@ -1,4 +1,4 @@
-"""The panels beside the tree: one on show, a line of tabs above, their answers fetched and kept."""
+"""The panels beside the tree: one on show, two where there is room; a line of tabs above, answers fetched and kept."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Any, cast
 from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
-from textual.widgets import ContentSwitcher
 
+from inspector.core.findings import Finding
 from inspector.core.results import ValuesReport
 from inspector.tui.check_panel import CheckPanel
+from inspector.tui.dressed_app import DressedApp
 from inspector.tui.field_panel import FieldPanel
 from inspector.tui.page import MUTED
 from inspector.tui.panels import (
@@ -65,11 +66,12 @@ class Side(Vertical):
         super().__init__(id=id)
         self.view: View | None = None
         self._answers: dict[str, Any] = {}
+        self._current, self._before = "overview", "parameters"
 
     def compose(self) -> ComposeResult:
         """Tabs above the panels."""
         yield PanelTabs(id="tabs")
-        with ContentSwitcher(initial="overview", id="panels"):
+        with Container(id="panels"):
             yield OverviewPanel(id="overview")
             yield ParametersPanel(id="parameters")
             yield NamesPanel(id="names")
@@ -79,6 +81,17 @@ class Side(Vertical):
             yield FieldPanel(id="field")
             yield CheckPanel(id="check")
             yield StepPanel(id="step")
+
+    def on_mount(self) -> None:
+        """Show the first panel."""
+        for number, (panel, title) in enumerate(TITLES.items(), 1):
+            self.query_one(f"#{panel}").border_title = f"{number} {title}"
+        self._lay()
+
+    def on_resize(self) -> None:
+        """There may be room for a second panel, or none any more."""
+        self._lay()
+        self.redraw()
 
     @property
     def field(self) -> FieldPanel:
@@ -96,20 +109,40 @@ class Side(Vertical):
         return self.query_one(PictureView)
 
     @property
+    def finding(self) -> Finding | None:
+        """The one chosen in the panel of findings."""
+        return self.query_one(CheckPanel).finding
+
+    @property
     def step(self) -> StepPanel:
         """The panel of a pass that is stepped through."""
         return self.query_one(StepPanel)
 
     @property
     def current(self) -> str:
-        """The id of the panel on show."""
-        return self.query_one(ContentSwitcher).current or "overview"
+        """The id of the panel that was opened last."""
+        return self._current
+
+    @property
+    def shown_panels(self) -> list[str]:
+        """The ids of the panels on show: where there is room the one before stays."""
+        roomy = cast(DressedApp, self.app).is_roomy
+        return [self._current, self._before] if roomy else [self._current]
 
     def open(self, panel: str) -> None:
         """Put a panel on show."""
-        self.query_one(ContentSwitcher).current = panel
+        if panel != self._current:
+            self._current, self._before = panel, self._current
         self.query_one(PanelTabs).current = panel
+        self._lay()
         self.redraw()
+
+    def _lay(self) -> None:
+        """Show the panels there is room for; two of them have their titles above them."""
+        shown = self.shown_panels
+        for panel in TITLES:
+            self.query_one(f"#{panel}").display = panel in shown
+        self.set_class(len(shown) > 1, "-two")
 
     def look_at(self, view: View) -> None:
         """Draw the panel on show for another view."""
@@ -137,15 +170,16 @@ class Side(Vertical):
         return answer if isinstance(answer, ValuesReport) else None
 
     def redraw(self) -> None:
-        """Draw the panel on show, and ask for what it lacks."""
+        """Draw the panels on show, and ask for what they lack."""
         if self.view is None:
             return
-        panel = cast(Panel, self.query_one(f"#{self.current}"))
-        request = panel.wanted(self.view)
-        answer = self._answers.get(repr(request)) if request is not None else None
-        panel.show_view(self.view, answer)
-        if request is not None and answer is None:
-            self.post_message(self.Wanted(request))
+        for id in self.shown_panels:
+            panel = cast(Panel, self.query_one(f"#{id}"))
+            request = panel.wanted(self.view)
+            answer = self._answers.get(repr(request)) if request is not None else None
+            panel.show_view(self.view, answer)
+            if request is not None and answer is None:
+                self.post_message(self.Wanted(request))
 
     def on_values_panel_asked(self, event: ValuesPanel.Asked) -> None:
         """Another index was typed, or other planes chosen."""
@@ -156,7 +190,7 @@ class Side(Vertical):
 class PanelTabs(Widget):
     """One line with the panels' numbers and titles.
 
-    Where it is narrow, other titles than that of the current one give way, the longest first.
+    Where it is narrow, other titles than that of the current one are cut to as many letters each.
     """
 
     current: reactive[str] = reactive("overview")
@@ -180,10 +214,11 @@ class PanelTabs(Widget):
             if sum(cell_len(number + title) + 1 for number, title in labels) <= self.size.width:
                 return labels
         at = self._panels().index(self.current)
-        labels = [label if place == at else titles[place] for place, label in enumerate(spaced)]
-        for place in sorted(range(len(labels)), key=lambda place: -len(titles[place][1])):
-            if place != at and sum(cell_len(number + title) + 1 for number, title in labels) > self.size.width:
-                labels[place] = (titles[place][0], "")
+        for letters in (6, 5, 4, 3, 2, 0):
+            labels = [(number, title[:letters]) for number, title in titles]
+            labels[at] = spaced[at]
+            if sum(cell_len(number + title) + 1 for number, title in labels) <= self.size.width:
+                break
         return labels
 
     def render(self) -> Content:

@@ -59,7 +59,7 @@ def numbered(text: str, first_line: int, marked: int | None, columns: Sequence[i
             first, last = (len(_spaced(written[number - first_line][:column])) for column in columns)
             line = line.stylize("bold underline", first, last)
         whole = prefix + line
-        parts += [whole.stylize("on $warning-muted") if here else whole, Content("\n")]
+        parts += [whole.stylize("on $primary-muted") if here else whole, Content("\n")]
     return Content("").join(parts).rstrip()
 
 

@@ -1,8 +1,12 @@
 """The two lines of state: the model above, what is going on below."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
+from textual import events
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -13,7 +17,11 @@ from inspector.core.table import ModelTable
 from inspector.core.wording import printable
 from inspector.tui.page import MUTED
 
+if TYPE_CHECKING:
+    from inspector.tui.app import NNInspectApp
+
 SEPARATOR = " · "
+CANCELS = "x cancels"
 WAITS = "a pass waits · E ends it"
 IN_FULL = "L: in full"
 """Behind a message that does not fit: the log has all of it."""
@@ -79,17 +87,31 @@ class ActivityLine(Widget):
     worker: reactive[str] = reactive("")
     """The worker's state, where it is worth saying."""
 
+    hint: reactive[str] = reactive("")
+    """What a key does, for a person who has not used it yet; shown where there is room."""
+
     waits: reactive[bool] = reactive(False)
     """A pass waits at a stop."""
 
     def render(self) -> Content:
         """The line."""
-        text, style = (f"{self.doing}  — esc cancels", "$text-warning") if self.doing else self.message
+        text, style = (self.doing, "$text-warning") if self.doing else self.message
         text, _, more = text.partition("\n")
         right = printable(self.worker) or (WAITS if self.waits and not self.doing else "")
+        if self.doing:
+            right = f"{CANCELS} · {right}" if right else CANCELS
         if not right and not self.doing and (more or cell_len(printable(text)) > self.size.width - 3):
             right = IN_FULL
-        room = max(0, self.size.width - cell_len(right) - 3)
+        if not right and not self.doing and cell_len(printable(text)) + cell_len(self.hint) < self.size.width - 6:
+            right = self.hint
+        # A command that starts a worker elsewhere may have much to say, and is in the log in full.
+        told = Content.styled(right, MUTED).truncate(self.size.width // 2, ellipsis=True)
+        room = max(0, self.size.width - told.cell_length - 3)
         left = Content.styled(printable(text), style).truncate(room, ellipsis=True)
-        gap = " " * max(1, self.size.width - left.cell_length - cell_len(right) - 2)
-        return Content.assemble(" ", left, gap, (right, MUTED), " ")
+        gap = " " * max(1, self.size.width - left.cell_length - told.cell_length - 2)
+        return Content.assemble(" ", left, gap, told, " ")
+
+    def on_click(self, event: events.Click) -> None:
+        """Cancel what is being done, else show the log: what the right end of the line offers."""
+        if event.button == 1:
+            cast("NNInspectApp", self.app).action_do("cancel" if self.doing else "log")

@@ -97,7 +97,7 @@ class StepPanel(Vertical):
             lines = len(answer.text.splitlines())
             source.show(numbered(answer.text, answer.first_line, None))
         else:
-            source.show(waiting(answer, ""))
+            source.show(waiting(answer, meanwhile="reading the source…"))
         source.styles.height = lines
 
     def _centre(self, line: int) -> None:

@@ -46,7 +46,7 @@ def breakpoints(app: NNInspectApp) -> None:
 
 def restart(app: NNInspectApp) -> None:
     """Ask for input and seed; step through another pass."""
-    from inspector.tui.doing import current_inputs
+    from inspector.tui.inputs_chosen import current_inputs
     from inspector.tui.step_dialogs import RestartDialog
 
     def use(chosen: StepSettings | None) -> None:

@@ -1,19 +1,21 @@
 """The second panel: the tensors at or below a row."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from inspector.core import wording
+from inspector.core.natural_order import natural_key
 from inspector.core.table import ModelTable, Tensor
 from inspector.tui.cells import Cell, Column
 from inspector.tui.page import CODE, MUTED, WARNING, Page
-from inspector.tui.row_view import RowView
+from inspector.tui.sorted_rows import SortedRows
 from inspector.tui.view import View
 
 PIECES = 8
 """Files of a tensor named before the rest is counted."""
 
 
-class TensorList(RowView):
+class TensorList(SortedRows):
     """Parameters and buffers with shape, dtype and what is special about them."""
 
     def __init__(self, *, id: str) -> None:
@@ -32,7 +34,16 @@ class TensorList(RowView):
         self._tensors = tensors
         self._marked = any(_remark(tensor, view.table) for tensor in tensors[:2000])
         chosen = view.tensor.key if view.tensor else None
-        self.rebuild(next((i for i, tensor in enumerate(tensors) if tensor.key == chosen), 0))
+        self.lay(next((row for row, tensor in enumerate(tensors) if tensor.key == chosen), None))
+
+    def own_order(self) -> Sequence[int]:
+        """Every tensor, in the order of the state_dict."""
+        return range(len(self._tensors))
+
+    def sort_value(self, key: str, row: int) -> Any:
+        """Of its name, its dtype, or how many elements it has."""
+        tensor = self._tensors[row]
+        return {"name": natural_key(tensor.key), "dtype": tensor.dtype, "shape": tensor.elements}[key]
 
     @property
     def current(self) -> Tensor | None:
@@ -40,16 +51,12 @@ class TensorList(RowView):
         at = self.row_at
         return None if at is None else self._tensors[at]
 
-    def lines(self) -> Sequence[int]:
-        """Every tensor, in the order of the state_dict."""
-        return range(len(self._tensors))
-
     def columns(self) -> Sequence[Column]:
         """Key, shape, dtype, remark."""
         return [
-            Column(title="tensor", width=40, least=16, share=1, middle=True),
-            Column(title="shape", width=16, least=8, priority=1),
-            Column(title="dtype", width=8, least=7, priority=3),
+            Column(title="tensor", key="name", width=40, least=16, share=1, middle=True),
+            Column(title="shape", key="shape", width=16, least=8, priority=1),
+            Column(title="dtype", key="dtype", width=8, least=7, priority=3),
             Column(title="remark", width=24 if self._marked else 0, least=8, priority=2),
         ]
 
@@ -83,6 +90,8 @@ def tensor_page(view: View) -> Page:
     else:
         page.fact("shape", f"{wording.shape(tensor.shape)}  {tensor.dtype}  on {tensor.device}")
         page.fact("size", f"{wording.exact(tensor.elements)} elements, {wording.size_in_bytes(tensor.bytes)}")
+    if tensor.distribution is not None:
+        page.fact("spread", wording.distribution(tensor.distribution))
     if _is_frozen(tensor, view.table):
         page.fact("frozen", "requires_grad is False", WARNING)
     if tensor.tied_to:

@@ -26,16 +26,16 @@ def tree_columns(rows: Sequence[Row], name: int, least_name: int, marks: int, te
     field = longest((wording.receptive_field(row.receptive_field) for row in rows), 0, 18)
     where = longest((place(row) for row in rows), 4, 22)
     flops = WITH_SHARE if any(row.flops for row in rows) else 0
-    mark = max(5, min(marks, 14))
+    mark = max(5, min(marks, 8))
     # A title wider than everything below it would only take room from the name.
     return [
-        Column(title="  name", width=name, least=least_name, share=1, middle=True),
-        Column(title="module", width=module, least=12, priority=3, share=3),
+        Column(title="  name", key="name", width=name, least=least_name, share=1, middle=True),
+        Column(title="module", width=module, least=12, priority=3, share=3, yields=True),
         Column(title="marks", width=max(marks, 5) if marks else 0, least=mark, priority=4 if telling else 7),
-        Column(title="params", width=7, least=7, priority=2, right=True),
+        Column(title="params", key="params", width=7, least=7, priority=2, right=True),
         Column(title="output", width=output if traced else 0, least=min(output, 14), priority=1),
         Column(title="field", width=max(field, 5) if field else 0, least=max(5, min(field, 12)), priority=5),
-        Column(title="  flops", width=flops, least=min(flops, FIGURE), priority=6),
+        Column(title="  flops", key="flops", width=flops, least=min(flops, FIGURE), priority=6),
         Column(title="where", width=where, least=min(where, 11), priority=8),
     ]
 

@@ -4,49 +4,86 @@ A line is a row of the table by its number, or, from the number of rows on, one 
 """
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
 
 from inspector.core.repeated_blocks import Run
 from inspector.core.table import Row
+from inspector.core.workspace import RowPlace, place_of
 
 SHOWN_AT_FIRST = 1000
 """Larger models open folded, as deep as leaves at most so many rows on show."""
-Identity = tuple[str, str, int, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folded:
+    """What is folded, by rows that another table of the same model has as well."""
+
+    rows: frozenset[RowPlace]
+    open_runs: frozenset[RowPlace]
+    """The first rows of runs that are unfolded."""
 
 
 class TreeFolds:
     """The lines of one table, and which of them hide what is below."""
 
     def __init__(
-        self, rows: Sequence[Row], runs: Sequence[Run], show_functions: bool, like: "TreeFolds | None"
+        self,
+        rows: Sequence[Row],
+        runs: Sequence[Run],
+        show_functions: bool,
+        like: Folded | None,
     ) -> None:
         self.rows, self.runs = rows, runs
         self.show_functions = show_functions
+        self.order: Sequence[int] | None = None
+        """A preorder of the rows in which they are shown; None for their own."""
+        self._left_out = bytes(len(rows))
         self.run_of: dict[int, int] = {}
         """Lines of runs by the rows that they stand for."""
         for line, run in enumerate(runs, len(rows)):
             self.run_of.update(dict.fromkeys(run.alike, line))
-        self.deeper = self._levels_added() if runs else bytearray(len(rows))
-        """Levels by which rows stand deeper than in the table: as many as runs are around them."""
         self._folded = bytearray(len(rows) + len(runs))
         self._has_module_below = bytearray(len(rows))
         for row in rows:
             if row.parent is not None and row.kind != "function":
                 self._has_module_below[row.parent] = 1
+        self._functions = bytes(row.kind == "function" for row in rows)
+        self._run_members = bytearray(len(rows))
+        for index in self.run_of:
+            self._run_members[index] = 1
         self._start(like)
-        self.lines: list[int] = []
-        self.lay()
+        self._lines: list[int] | None = None
 
-    def _start(self, like: "TreeFolds | None") -> None:
+    def filtered(self, kept: bytes) -> "TreeFolds":
+        """The same rows, unfolded and without runs, of which only those are shown that `kept` marks by 1.
+
+        What holds a row that is kept has to be kept too.
+        """
+        made = copy(self)
+        made.runs, made.run_of = [], {}
+        made._run_members, made._folded = bytearray(len(self.rows)), bytearray(len(self.rows))
+        made._left_out = kept.translate(_SWAPPED)
+        made._lines = None
+        return made
+
+    def _start(self, like: Folded | None) -> None:
         """Fold what was folded in the lines before; else runs, and what is deep in a large model."""
         if like is None:
             self._folded[: len(self.rows)] = first_folds(self.rows)
         else:
-            was_folded = {identity(row) for row in like.rows if like._folded[row.index]}
             for row in self.rows:
-                self._folded[row.index] = row.subtree > 1 and identity(row) in was_folded
-        were_open = {like._run_identity(line) for line in like.run_lines() if not like._folded[line]} if like else ()
+                self._folded[row.index] = bool(like.rows) and row.subtree > 1 and place_of(row) in like.rows
         for line in self.run_lines():
-            self._folded[line] = self._run_identity(line) not in were_open
+            self._folded[line] = like is None or place_of(self.row_at(line)) not in like.open_runs
+
+    @property
+    def state(self) -> Folded:
+        """What is folded now."""
+        return Folded(
+            rows=frozenset(place_of(row) for row in self.rows if self._folded[row.index]),
+            open_runs=frozenset(place_of(self.row_at(line)) for line in self.run_lines() if not self._folded[line]),
+        )
 
     def run_lines(self) -> range:
         """The lines that stand for runs."""
@@ -62,9 +99,11 @@ class TreeFolds:
         return self.rows[run.alike[0] if run else line]
 
     def depth(self, line: int) -> int:
-        """How deep a line stands."""
-        row = self.row_at(line)
-        return row.depth + self.deeper[row.index] - (line >= len(self.rows))
+        """How deep a line stands: deeper than its row by as many as runs are around it."""
+        depth, above = 0, self.above(line)
+        while above is not None:
+            depth, above = depth + 1, self.above(above)
+        return depth
 
     def above(self, line: int) -> int | None:
         """The line that a line is folded by: the run that a row belongs to, else the row that holds it."""
@@ -114,40 +153,91 @@ class TreeFolds:
         """The line itself, or where it is hidden the one that hides it."""
         shown, above = line, self.above(line)
         while above is not None:
-            if self._folded[above] or self._is_hidden_function(shown):
+            if self._folded[above] or self.is_left_out(shown):
                 shown = above
             above = self.above(above)
         return shown
 
-    def _is_hidden_function(self, line: int) -> bool:
-        return not self.show_functions and line < len(self.rows) and self.rows[line].kind == "function"
+    def is_left_out(self, line: int) -> bool:
+        """Whether no fold but a filter hides a line, or that functions are hidden."""
+        if line >= len(self.rows):
+            return False
+        return bool(self._left_out[line]) or (not self.show_functions and bool(self._functions[line]))
+
+    def sibling(self, line: int, by: int) -> int | None:
+        """The next line (`by` 1) or the one before (-1) that stands as deep below the same line; None at the ends."""
+        above, at = self.above(line), self.lines.index(line) + by
+        while 0 <= at < len(self.lines) and self.lines[at] != above:
+            if self.above(self.lines[at]) == above:
+                return self.lines[at]
+            at += by
+        return None
+
+    def fold_to(self, depth: int) -> None:
+        """Show the lines down to a depth, and none below."""
+        for row in self.rows:
+            self._folded[row.index] = row.subtree > 1 and row.depth >= depth
+        for line in self.run_lines():
+            self._folded[line] = self.depth(line) >= depth
+
+    @property
+    def lines(self) -> list[int]:
+        """The lines on show, from the top."""
+        if self._lines is None:
+            self._lines = self._laid()
+        return self._lines
 
     def lay(self) -> None:
-        """Work out the lines on show."""
-        rows, folded, functions, run_of = self.rows, self._folded, self.show_functions, self.run_of
-        first_of = {run.alike[0]: line for line, run in zip(self.run_lines(), self.runs, strict=True)}
-        lines, index, total = [], 0, len(rows)
-        while index < total:
-            row = rows[index]
-            run = run_of.get(index) if run_of else None
-            if run is not None and index in first_of:
+        """Work out the lines on show anew."""
+        self._lines = self._laid()
+
+    def _laid(self) -> list[int]:
+        rows, folded, run_of = self.rows, self._folded, self.run_of
+        order = range(len(rows)) if self.order is None else self.order
+        left_out = self._left_out if self.show_functions else _either(self._left_out, self._functions)
+        # Between rows that stand out all are on show: of a large tree most are not looked at one by one.
+        special = _either(left_out, self._run_members, folded[: len(rows)])
+        standing_out, leaving_out = special, left_out
+        if self.order is not None:
+            standing_out, leaving_out = (bytes(map(marks.__getitem__, order)) for marks in (special, left_out))
+        lines: list[int] = []
+        told: set[int] = set()
+        at, total = 0, len(rows)
+        while at < total:
+            following = standing_out.find(1, at)
+            if following < 0:
+                following = total
+            lines += order[at:following]
+            if following == total:
+                break
+            index = order[following]
+            run = run_of.get(index)
+            if run is not None and run not in told:
+                told.add(run)
                 lines.append(run)
-            if (run is not None and folded[run]) or (row.kind == "function" and not functions):
-                index += row.subtree
+            if left_out[index]:
+                # None of those that follow is below a row on show before the next that is kept.
+                at = following + rows[index].subtree
+                at = leaving_out.find(0, at) if at < total and leaving_out[at] else at
+                at = total if at < 0 else at
+            elif run is not None and folded[run]:
+                at = following + rows[index].subtree
             else:
                 lines.append(index)
-                index += row.subtree if folded[index] else 1
-        self.lines = lines
+                at = following + (rows[index].subtree if folded[index] else 1)
+        return lines
 
-    def _levels_added(self) -> bytearray:
-        added = bytearray(len(self.rows))
-        for row in self.rows:
-            around = 0 if row.parent is None else added[row.parent]
-            added[row.index] = min(255, around + (row.index in self.run_of))
-        return added
 
-    def _run_identity(self, line: int) -> Identity:
-        return identity(self.row_at(line))
+_SWAPPED = bytes([1, 0]) + bytes(254)
+"""Kept is not left out."""
+
+
+def _either(*marks: bytes | bytearray) -> bytes:
+    """Where any of the marks is, each 0 or 1."""
+    together = 0
+    for one in marks:
+        together |= int.from_bytes(one, "big")
+    return together.to_bytes(len(marks[0]), "big")
 
 
 def first_folds(rows: Sequence[Row]) -> bytearray:
@@ -167,8 +257,3 @@ def first_folds(rows: Sequence[Row]) -> bytearray:
     for row in rows:
         folded[row.index] = row.subtree > 1 and row.depth >= deepest
     return folded
-
-
-def identity(row: Row) -> Identity:
-    """What tells a row from all others, also in another table of the same model."""
-    return row.kind, row.path, row.call, row.type if row.kind == "function" else ""

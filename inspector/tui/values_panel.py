@@ -89,12 +89,13 @@ class ValuesPanel(Vertical):
         elif tensor is not None and drawn:
             # While another part of the tensor is on its way, the one before stays: no flicker.
             if answer is not None or not picture.shows(tensor):
-                picture.say(waiting(answer, ""))
+                picture.say(waiting(answer, meanwhile="drawing the values…"))
         elif isinstance(answer, ValuesReport):
             text.show(self._page(answer, view))
         else:
             nothing = "no pass has given this tensor a shape yet" if tensor else "no tensor here"
-            text.show(waiting(answer, nothing))
+            has_values = tensor is not None and not tensor.lazy
+            text.show(waiting(answer, nothing, "reading the values…" if has_values else ""))
 
     def form_of(self, tensor: Tensor) -> Form:
         """What is shown of a tensor: the form chosen, where it has that."""

@@ -3,17 +3,20 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
-from typing import Literal
+from typing import Any
 
 from inspector.core import key_spelling
 from inspector.core.findings import CheckReport
 from inspector.core.memory import MemoryReport
+from inspector.core.placement import PlacementPlan
 from inspector.core.results import CloneReport, ForwardReport
+from inspector.core.settings import Spelling
 from inspector.core.table import ModelTable, Row, Tensor
+from inspector.core.tensor_places import TensorPlaces
+from inspector.tui.kept_run import TwoRuns
 from inspector.tui.stepping import SteppedPass
+from inspector.worker.protocol import Request
 
-Spelling = Literal["here", "plain", "saved"]
-"""Keys as they are in this model, without wrappers, or as saved from DataParallel."""
 LISTED_BELOW = 200
 """Tensors explained or listed of those below a module that has none of its own."""
 
@@ -24,6 +27,8 @@ class View:
 
     table: ModelTable
     row: Row
+    places: TensorPlaces | None = None
+    """Of the table; where they are kept, large tables are gone through once."""
     failed: bool = False
     """The model's failure belongs to this row."""
     repetition: str = ""
@@ -34,12 +39,19 @@ class View:
     report: ForwardReport | None = None
     report_is_old: bool = False
     """The model was changed after that pass."""
+    kept: ForwardReport | None = None
+    """The pass that the next one is compared with."""
+    two_runs: TwoRuns | None = None
+    """That pass and the last one, where they are not the same."""
     clone: CloneReport | None = None
     memory: MemoryReport | None = None
+    plan: PlacementPlan | None = None
     check: CheckReport | None = None
     check_is_old: bool = False
     """The model was changed after that check."""
     stepped: SteppedPass | None = None
+    under_way: frozenset[type[Request[Any]]] = frozenset()
+    """The kinds of requests that the user has asked for and that have no answer yet."""
     spelling: Spelling = "here"
     wrapped: frozenset[str] = frozenset()
     """Paths that end in a wrapper's token."""
@@ -65,14 +77,16 @@ class View:
     @cached_property
     def tensors(self) -> list[Tensor]:
         """The tensors at or below the row."""
-        return tensors_below(self.table, self.row)
+        return self._tensors_by_row.below(self.row)
 
     @cached_property
     def own_tensors(self) -> list[Tensor]:
         """The row's own tensors."""
-        if self.row.kind == "node":
-            return self.tensors
-        return [tensor for tensor in self.tensors if tensor.key.rpartition(".")[0] == self.row.path]
+        return self._tensors_by_row.own(self.row)
+
+    @property
+    def _tensors_by_row(self) -> TensorPlaces:
+        return self.places or TensorPlaces(self.table)
 
 
 def output_of(row: Row) -> Tensor | None:
@@ -92,31 +106,6 @@ def output_of(row: Row) -> Tensor | None:
         bytes=row.output_bytes,
         expression="",
     )
-
-
-def tensors_below(table: ModelTable, row: Row) -> list[Tensor]:
-    """The tensors at or below a row, by their keys; for a function those that its caller holds itself."""
-    if row.kind == "function":
-        return [tensor for tensor in table.tensors if tensor.key.rpartition(".")[0] == row.path]
-    if not row.path:
-        return table.tensors
-    if table.model.framework == "onnx":
-        return _by_scope(table, row)
-    inside = row.path + "."
-    return [tensor for tensor in table.tensors if tensor.key.startswith(inside) or tensor.key == row.path]
-
-
-def _by_scope(table: ModelTable, row: Row) -> list[Tensor]:
-    """An ONNX node's initializers, where their names follow its scope as exporters write them, or lie in its body.
-
-    Nothing in the file says so; whether the guess holds is checked by the number of elements.
-    """
-    scope = row.path.strip("/") if row.kind != "node" else row.path.strip("/").rpartition("/")[0]
-    around = row.path.rpartition("/")[0] if row.kind == "node" and row.subtree == 1 else row.path
-    inside = (scope.replace("/", ".") + ".", around + "/")
-    found = [tensor for tensor in table.tensors if tensor.key.startswith(inside)]
-    elements = sum(tensor.elements or 0 for tensor in found if tensor.kind == "parameter")
-    return found if (scope or around) and row.parameters and elements == row.parameters else []
 
 
 def spell(name: str, wrapped: frozenset[str], spelling: Spelling) -> str:

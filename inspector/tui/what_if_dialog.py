@@ -30,6 +30,7 @@ from inspector.core.wording import printable
 from inspector.tui.conversation import Conversation
 from inspector.tui.dialog import Dialog, Entry, Tick, entry, labelled
 from inspector.tui.following import Following
+from inspector.tui.hint_line import HintLine
 from inspector.tui.page import TextPanel
 from inspector.tui.what_if_page import what_if_page
 from inspector.worker.protocol import WhatIf
@@ -69,7 +70,7 @@ class WhatIfDialog(Dialog[None]):
                 yield Button("^k Keep size", id="keep", compact=True)
                 two = "×2" if self._first.operation in ("conv_transpose", "max_unpool") else "/2"
                 yield Button(f"^t {two}", id="two", compact=True)
-                yield Static(HINT, classes="hint", markup=False)
+                yield HintLine(HINT, classes="hint", wraps=False)
 
     def fields(self) -> Iterable[Widget]:
         """A line for each setting that the operation has, and the model's input."""

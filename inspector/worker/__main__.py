@@ -2,4 +2,4 @@
 
 from inspector.worker.child import main
 
-main()
+main(as_rank=True)

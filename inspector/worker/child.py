@@ -10,79 +10,172 @@ import queue
 import signal
 import sys
 import threading
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from inspector.engine.ranks import Ranks
+    from inspector.worker import protocol
+    from inspector.worker.serving import Server
 
 
-def main(onnx: bool = False) -> None:
-    """Serve until standard input ends; `onnx` says that the model will be an ONNX file."""
+def main(onnx: bool = False, as_rank: bool = False) -> None:
+    """Serve until standard input ends; `onnx` says that the model will be an ONNX file.
+
+    `as_rank`: this may be one of the processes of a torchrun, of which only rank 0 serves, and the others do what it
+    does. What a front end starts by itself is not, whatever variables it was started with.
+    """
     reading = os.fdopen(os.dup(0), "rb")
     writing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    _serve(reading, writing, onnx)
+    # It is how a pass is interrupted; shells have what they start in the background ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    ranks = int(os.environ.get("WORLD_SIZE", "1")) if as_rank else 1
+    if ranks > 1 and os.environ.get("RANK", "0") != "0":
+        # Standard input is shared, and rank 0 reads it.
+        reading.close()
+        writing.close()
+        from inspector.worker.following import follow
+
+        follow()
+    else:
+        _Serving(reading, writing, has_followers=ranks > 1).run(onnx)
 
 
-def _serve(reading: BinaryIO, writing: BinaryIO, onnx: bool) -> None:
-    import platform
+class _Serving:
+    """Requests in, answers out: one thread reads, the main thread carries out."""
 
-    import msgspec
+    def __init__(self, reading: BinaryIO, writing: BinaryIO, has_followers: bool) -> None:
+        self._reading = reading
+        self._writing = writing
+        self._sending = threading.Lock()
+        self._turn = threading.Lock()
+        """Held while the call that runs is changed or interrupted: an interrupt never meets the next one."""
+        self._running: int | None = None
+        self._calls: queue.SimpleQueue[protocol.Call] = queue.SimpleQueue()
+        self._cancelled: set[int] = set()
+        self._has_followers = has_followers
+        self._ranks: Ranks | None = None
 
-    from inspector.core.errors import RequestCancelledError
-    from inspector.worker import protocol
-    from inspector.worker.framing import LENGTH_BYTES, frame, length_of
-    from inspector.worker.serving import Server
+    def run(self, onnx: bool) -> None:
+        """Greet, import the engine, carry out calls."""
+        import platform
 
-    calls: queue.SimpleQueue[protocol.Call] = queue.SimpleQueue()
-    cancelled: set[int] = set()
-    lock = threading.Lock()
-    decoder = msgspec.msgpack.Decoder(protocol.Call)
+        from inspector.core.version import installed_version
+        from inspector.worker.greeting import Greeting, greeting_line
+        from inspector.worker.protocol import PROTOCOL_VERSION
+        from inspector.worker.serving import Server
 
-    def send(message: protocol.Message) -> None:
+        greeting = Greeting(PROTOCOL_VERSION, installed_version(), platform.python_version(), os.getpid())
+        self._write(greeting_line(greeting))
+        threading.Thread(target=self._read, daemon=True, name="requests").start()
+        _import_engine(onnx)
+        if self._has_followers:
+            from inspector.engine.ranks import Ranks
+
+            self._ranks = Ranks()
+        server = Server()
+        while True:
+            # An interrupt meant for a call that had just ended is nothing to stop at.
+            with contextlib.suppress(KeyboardInterrupt):
+                self._carry_out(server, self._calls.get())
+
+    def _carry_out(self, server: "Server", call: "protocol.Call") -> None:
+        from inspector.core.errors import RequestCancelledError
+        from inspector.worker import protocol
+        from inspector.worker.framing import encode
+        from inspector.worker.pieces import in_pieces
+
+        def progress(done: int, total: int | None, text: str) -> None:
+            if call.id in self._cancelled:
+                raise RequestCancelledError
+            self._send(protocol.Progress(call.id, done, total, text))
+
+        if self._ranks is not None:
+            self._ranks.tell(bytes(encode(call)))
+        with self._turn:
+            self._running = call.id
         try:
-            with lock:
-                writing.write(frame(message))
-                writing.flush()
-        except OSError:
-            # The client is gone, or the model's code has closed files that it did not open.
-            os._exit(protocol.PIPES_CLOSED)
+            answer = server.answer(call, progress)
+            if self._ranks is not None:
+                from inspector.worker.rank_words import with_words
 
-    def read() -> None:
+                answer = with_words(call, answer, self._ranks)
+            with self._turn:
+                self._running = None
+        except KeyboardInterrupt:
+            self._running = None
+            answer = protocol.Refused(call.id, "cancelled", "cancelled")
+        # What the model printed appears before what it returned.
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        for message in in_pieces(answer) if isinstance(answer, protocol.Reply) else [answer]:
+            self._send(message)
+
+    def _read(self) -> None:
+        import msgspec
+
+        from inspector.worker import protocol
+        from inspector.worker.framing import LENGTH_BYTES, length_of
+
+        decoder: msgspec.msgpack.Decoder[protocol.FromClient] = msgspec.msgpack.Decoder(protocol.FromClient)
         try:
-            while head := reading.read(LENGTH_BYTES):
-                call = decoder.decode(reading.read(length_of(head)))
-                if call.request is None:
-                    cancelled.add(call.id)
+            while head := self._reading.read(LENGTH_BYTES):
+                message = decoder.decode(self._reading.read(length_of(head)))
+                if isinstance(message, protocol.Interrupt):
+                    self._interrupt(message.id)
+                elif message.request is not None:
+                    self._calls.put(message)
+                elif self._has_followers:
+                    # Ranks that stop at different places would wait for each other for ever.
+                    break
                 else:
-                    calls.put(call)
+                    self._cancelled.add(message.id)
         except OSError:
             os._exit(protocol.PIPES_CLOSED)
         finally:
             # The client is gone: no orphans, also where the model's code does not listen.
-            _end_all()
+            self._end_all()
 
-    send(protocol.Hello(protocol.PROTOCOL_VERSION, platform.python_version(), os.getpid()))
-    threading.Thread(target=read, daemon=True, name="requests").start()
-    _import_engine(onnx)
-    server = Server()
-    while True:
+    def _interrupt(self, number: int) -> None:
+        with self._turn:
+            if self._running != number:
+                return
+            if hasattr(signal, "pthread_kill"):
+                main = threading.main_thread().ident
+                assert main is not None
+                signal.pthread_kill(main, signal.SIGINT)
+            else:
+                import _thread
+
+                _thread.interrupt_main()
+
+    def _send(self, message: "protocol.Message") -> None:
+        from inspector.worker.framing import frame
+
+        self._write(frame(message))
+
+    def _write(self, data: bytes) -> None:
+        from inspector.worker.protocol import PIPES_CLOSED
+
         try:
-            call = calls.get()
+            with self._sending:
+                self._writing.write(data)
+                self._writing.flush()
+        except OSError:
+            # The client is gone, or the model's code has closed files that it did not open.
+            os._exit(PIPES_CLOSED)
 
-            def progress(done: int, total: int | None, text: str, number: int = call.id) -> None:
-                if number in cancelled:
-                    raise RequestCancelledError
-                send(protocol.Progress(number, done, total, text))
-
-            answer: protocol.Message = server.answer(call, progress)
-            # What the model printed appears before what it returned.
-            with contextlib.suppress(OSError, ValueError):
-                sys.stdout.flush()
-            send(answer)
-        except KeyboardInterrupt:
-            # An interrupt meant for a call that had just ended.
-            continue
+    def _end_all(self) -> None:
+        if self._ranks is not None:
+            # One that was killed would be a failure to torchrun, which prints a report of it.
+            with contextlib.suppress(Exception):  # whatever happens to the others, this one ends
+                self._ranks.end()
+        elif hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(0)
 
 
 def _import_engine(onnx: bool) -> None:
@@ -95,9 +188,3 @@ def _import_engine(onnx: bool) -> None:
     except BaseException as problem:
         name = "onnx" if onnx else "torch"
         print(f"importing {name} failed: {type(problem).__name__}: {problem}", file=sys.stderr, flush=True)
-
-
-def _end_all() -> None:
-    if os.getpgrp() == os.getpid():
-        os.killpg(0, signal.SIGKILL)
-    os._exit(0)

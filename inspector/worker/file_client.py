@@ -10,10 +10,12 @@ from inspector.core.edits import Journal
 from inspector.core.errors import RequestCancelledError, RequestError
 from inspector.core.table import ModelTable
 from inspector.worker import protocol
+from inspector.worker.conversing import at_once
 from inspector.worker.progress import ProgressSink, Rarely
 
 if TYPE_CHECKING:
     from inspector.core.recipe import Recipe
+    from inspector.core.results import KeyExplanation
     from inspector.files.catalog import Catalog
     from inspector.files.explaining_keys import FileKeys
     from inspector.worker.client import Client
@@ -43,6 +45,8 @@ class FileClient:
     async def request(self, request: protocol.Request[Any]) -> Any:
         """Carry out a request; see `Client.request`."""
         if isinstance(request, protocol.Open):
+            from inspector.core.collection import no_collection
+            from inspector.core.sharing import Sharing
             from inspector.files import open_catalog, table_of
 
             recipe, target = request.recipe, request.recipe.target
@@ -56,8 +60,18 @@ class FileClient:
                     f"--args are for the class of a model, and {target} is a file of tensors; leave them out, or name "
                     f"the class: nninspect MODEL.py:NAME --weights {target}"
                 )
-            self._catalog = await self._work(lambda progress: open_catalog(target, recipe.allow_outside))
-            self._table = table_of(self._catalog, target, recipe.inputs)
+
+            def read(progress: ProgressSink) -> tuple[Catalog, ModelTable]:
+                with no_collection():
+                    catalog = open_catalog(target, recipe.allow_outside)
+                    sharing = Sharing()
+                    sharing.share(catalog.tensors)
+                    table = table_of(catalog, target, recipe.inputs)
+                    sharing.share(table.rows)
+                    sharing.share(table.tensors)
+                return catalog, table
+
+            self._catalog, self._table = await self._work(read)
             self._keys = None
             return self._table
         if isinstance(request, protocol.Trace) and self._table is not None:
@@ -74,11 +88,8 @@ class FileClient:
             settings = request.settings
             return await self._work(lambda progress: values_picture(catalog, settings))
         if isinstance(request, protocol.Explain) and catalog is not None and self._table is not None:
-            if self._keys is None:
-                from inspector.files.explaining_keys import FileKeys
-
-                self._keys = FileKeys(catalog, self._table)
-            return self._keys.explain(request.keys)
+            asked = request.keys
+            return await self._work(lambda progress: self._explained(catalog, asked))
         if isinstance(request, protocol.Check) and catalog is not None:
             from inspector.checks.running import check_file
 
@@ -95,6 +106,24 @@ class FileClient:
         raise RequestError(
             "a file of tensors has no model to run or change; open it with its model: nninspect MODEL.py --weights FILE"
         )
+
+    def answer(self, request: protocol.Request[Any], progress: ProgressSink) -> Any:
+        """The same at once, without an event loop; of a client that uses no threads."""
+
+        def tell(event: protocol.Event) -> None:
+            if isinstance(event, protocol.Progress):
+                progress(event.done, event.total, event.text)
+
+        self.listeners[:] = [tell]
+        return at_once(self.request(request))
+
+    def _explained(self, catalog: Catalog, keys: list[str]) -> list[KeyExplanation]:
+        if self._keys is None:
+            from inspector.files.explaining_keys import FileKeys
+
+            assert self._table is not None
+            self._keys = FileKeys(catalog, self._table)
+        return self._keys.explain(keys)
 
     async def _work(self, work: Callable[[ProgressSink], R]) -> R:
         """Do what reads files; in a thread it is cancelled where it next says how far it is."""

@@ -9,9 +9,10 @@ import contextlib
 import os
 import signal
 import subprocess
-from typing import IO
+from collections.abc import Callable
 
 from inspector.core.errors import RequestError
+from inspector.worker.pipes import PipeWriter, pipe_reader, pipe_writer
 
 
 class WorkerProcess:
@@ -25,61 +26,58 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE if capture_output else None,
-                start_new_session=True,
+                # What ctrl+c in the terminal means is for the front end to say, where there are no sessions too.
+                start_new_session=hasattr(os, "setsid"),
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
                 env=environment,
             )
         except OSError as problem:
             raise RequestError(f"the worker {arguments[0]!r} does not start: {problem.strerror}") from None
-        self._writer: asyncio.WriteTransport | None = None
-        self._transports: list[asyncio.BaseTransport] = []
+        self._input: PipeWriter | None = None
+        self._let_go: list[Callable[[], None]] = []
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamReader | None]:
         """Readers of its replies and of what it prints, on the running event loop."""
-        loop = asyncio.get_running_loop()
-        self._writer, _ = await loop.connect_write_pipe(asyncio.Protocol, self._popen.stdin)
-        self._transports.append(self._writer)
-        replies = await self._reader(self._popen.stdout)
-        assert replies is not None
-        return replies, await self._reader(self._popen.stderr)
-
-    async def _reader(self, pipe: IO[bytes] | None) -> asyncio.StreamReader | None:
-        if pipe is None:
-            return None
-        reader = asyncio.StreamReader(limit=1 << 20)
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-        self._transports.append(transport)
-        return reader
+        assert self._popen.stdin is not None
+        assert self._popen.stdout is not None
+        self._input = await pipe_writer(self._popen.stdin)
+        replies, let_go = await pipe_reader(self._popen.stdout)
+        self._let_go.append(let_go)
+        if self._popen.stderr is None:
+            return replies, None
+        log, let_go = await pipe_reader(self._popen.stderr)
+        self._let_go.append(let_go)
+        return replies, log
 
     def send(self, data: bytes) -> None:
         """Write to its standard input; a process that is gone is noticed by who reads from it."""
-        if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(data)
+        if self._input is not None:
+            self._input.write(data)
 
-    def is_alive(self) -> bool:
-        """Whether it still runs."""
-        return self._popen.poll() is None
+    def end_input(self) -> None:
+        """Close its standard input, by which it knows that it is no longer wanted."""
+        if self._input is not None:
+            self._input.close()
+            self._input = None
 
     async def wait(self) -> int:
         """Its exit status; negative for a signal."""
         return await asyncio.to_thread(self._popen.wait)
 
-    def interrupt(self) -> None:
-        """What ctrl-c would send it."""
-        with contextlib.suppress(ProcessLookupError):
-            self._popen.send_signal(signal.SIGINT)
-
     def kill(self) -> None:
         """End it and all its children at once, whether or not it listens."""
-        if self.is_alive():
+        if self._popen.poll() is None:
             self.kill_group()
 
     def kill_group(self) -> None:
-        """End what is left of it and its children."""
+        """End what is left of it and its children; where there are no process groups, it alone."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._popen.pid, signal.SIGKILL)
+            if hasattr(os, "killpg"):
+                os.killpg(self._popen.pid, signal.SIGKILL)
+            else:
+                self._popen.kill()
 
     def close(self) -> None:
         """Let go of the pipes."""
-        for transport in self._transports:
-            transport.close()
+        for let_go in self._let_go:
+            let_go()

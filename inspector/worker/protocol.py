@@ -1,7 +1,8 @@
 """What the front ends and the worker say to each other: one request type for each engine operation.
 
-On the wire a message is four bytes of length, big-endian, and that many bytes of msgpack: from the client a `Call`,
-from the worker one `Message`.
+On the wire the worker begins with a line of text, its greeting (see `inspector.worker.greeting`). After it a message is
+four bytes of length, big-endian, and that many bytes of msgpack: from the client a `FromClient`, from the worker a
+`Message`.
 """
 
 from typing import Any, ClassVar, Generic, Literal, TypeVar
@@ -9,12 +10,15 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 import msgspec
 
 from inspector.core.ablation import AblationReport, AblationSettings
+from inspector.core.device_budgets import PlanSettings
 from inspector.core.differences import DiffReport
 from inspector.core.edits import Edit
 from inspector.core.export import ExportReport, ExportSettings
 from inspector.core.findings import CheckReport, CheckSettings
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.graph_comparison import GraphComparison
 from inspector.core.memory import MemoryReport, MemorySettings
+from inspector.core.placement import PlacementPlan
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.repair import RepairReport, RepairSettings
 from inspector.core.results import (
@@ -28,13 +32,14 @@ from inspector.core.results import (
     SourceReport,
     ValuesReport,
 )
+from inspector.core.run_comparison import RunComparison, RunComparisonSettings
 from inspector.core.self_tests import SelfTestReport, SelfTestSettings
 from inspector.core.stops import Evaluation, StepCommand, StepReport, StepSettings
 from inspector.core.table import ModelTable, Source
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 3
 PIPES_CLOSED = 74
 """Exit status of a worker that can no longer write to its client (EX_IOERR of sysexits.h)."""
 R = TypeVar("R")
@@ -61,14 +66,19 @@ class Trace(Request[ModelTable], frozen=True, kw_only=True):
 
 
 class Forward(Request[ForwardReport], frozen=True, kw_only=True):
-    """One real pass. Without inputs: those of the last trace."""
+    """A real pass, or several on batches drawn anew."""
 
-    inputs: list[InputSpec] = []
-    seed: int = 0
-    backward: bool = False
+    settings: ForwardSettings = ForwardSettings()
     optimised: bool = False
     """Afterwards once more, with the runtime's optimisations; of ONNX models only."""
     answer: ClassVar[Any] = ForwardReport
+
+
+class CompareRuns(Request[RunComparison], frozen=True, kw_only=True):
+    """Two real passes on the same input: as the model is, and in another state that is put back afterwards."""
+
+    settings: RunComparisonSettings
+    answer: ClassVar[Any] = RunComparison
 
 
 class StartStepping(Request[StepReport], frozen=True, kw_only=True):
@@ -124,6 +134,13 @@ class Memory(Request[MemoryReport], frozen=True, kw_only=True):
 
     settings: MemorySettings = MemorySettings()
     answer: ClassVar[Any] = MemoryReport
+
+
+class Plan(Request[PlacementPlan], frozen=True, kw_only=True):
+    """Which part of the model goes to which of several devices; nothing is moved."""
+
+    settings: PlanSettings = PlanSettings()
+    answer: ClassVar[Any] = PlacementPlan
 
 
 class Check(Request[CheckReport], frozen=True, kw_only=True):
@@ -263,6 +280,7 @@ AnyRequest = (
     Open
     | Trace
     | Forward
+    | CompareRuns
     | StartStepping
     | Step
     | LookAtStop
@@ -270,6 +288,7 @@ AnyRequest = (
     | ChangeAtStop
     | Ablate
     | Memory
+    | Plan
     | Check
     | SelfTests
     | CompareClone
@@ -303,12 +322,16 @@ class Call(msgspec.Struct, frozen=True, tag=True):
     """None: cancel call `id`."""
 
 
-class Hello(msgspec.Struct, frozen=True, tag=True):
-    """The worker's first message, sent before torch is imported."""
+class Interrupt(msgspec.Struct, frozen=True, tag=True):
+    """Raise KeyboardInterrupt in the call with this number, where it still runs.
 
-    protocol: int
-    python: str
-    pid: int
+    A message and not a signal: a signal to ssh or srun would end them, and does not arrive where the worker is.
+    """
+
+    id: int
+
+
+FromClient = Call | Interrupt
 
 
 class Reply(msgspec.Struct, frozen=True, tag=True):
@@ -318,6 +341,15 @@ class Reply(msgspec.Struct, frozen=True, tag=True):
     answer: msgspec.Raw
 
 
+class Items(msgspec.Struct, frozen=True, tag=True):
+    """Records of a long list inside an answer, sent before its `Reply`, where that list is empty."""
+
+    id: int
+    path: list[str]
+    """The fields that lead to the list: ``["table", "rows"]``."""
+    items: msgspec.Raw
+
+
 class Refused(msgspec.Struct, frozen=True, tag=True):
     """The call could not be carried out."""
 
@@ -325,6 +357,8 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     kind: Literal["request", "cancelled", "ended", "internal"]
     message: str
     traceback: str = ""
+    models: list[str] | None = None
+    """Of a target that names no single model: those in its file."""
 
 
 class Progress(msgspec.Struct, frozen=True, tag=True):
@@ -336,7 +370,7 @@ class Progress(msgspec.Struct, frozen=True, tag=True):
     text: str
 
 
-Message = Hello | Reply | Refused | Progress
+Message = Items | Reply | Refused | Progress
 
 
 class Log(msgspec.Struct, frozen=True):

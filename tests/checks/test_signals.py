@@ -178,7 +178,7 @@ def test_an_onnx_graph_tells_the_same_as_the_module(tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     torch.onnx.export(model, (torch.randn(2, 16),), path, dynamo=False, input_names=["x"], dynamic_axes={"x": {0: "n"}})
     live = open_live(Recipe(target=str(path)))
-    found = live.activations([], lambda *_: None)
+    found = live.subject([], lambda *_: None).activations()
     here = activations(subject(model, "2x16"))
     assert [one.role for one in found.operations] == [one.role for one in here.operations]
     for graph, module in zip(found.operations, here.operations, strict=True):

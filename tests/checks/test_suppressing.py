@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from inspector.checks.running import check_model
 from inspector.core.check_configuration import configuration_for
@@ -139,6 +140,35 @@ def test_workflow_commands_are_escaped_as_github_reads_them() -> None:
     command, _, message = line.removeprefix("::").partition("::")
     assert command == "error file=/models/a net%2C1%3A2.py,line=7,title=NN301 nonfinite-origin"
     assert message == "50%25 of it, all: NaN%0Aevidence: a%0Afix: add%0Aeps"
+
+
+def test_what_has_no_line_of_its_own_is_shown_at_the_class(tmp_path: Path) -> None:
+    target = tmp_path / "net.py"
+    target.write_text(
+        "import torch\nfrom torch import nn\n\n\nclass Net(nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)\n"
+        "        setattr(self, 'scale', torch.ones(4))\n\n"
+        "    def forward(self, x):\n        return self.b(self.a(x)) * self.scale\n"
+    )
+    model = open_live(Recipe(target=str(target)))
+    report = check_model(model, CheckSettings(select=["NN101", "NN502"]), lambda *_: None)
+    assert {one.rule: one.source.line for one in report.findings if one.source} == {"NN101": 5, "NN502": 5}
+
+
+@pytest.mark.parametrize("root", ["workspace", "repository"])
+def test_files_are_named_from_the_root_of_the_repository(tmp_path: Path, root: str, monkeypatch) -> None:
+    (tmp_path / "part" / "models").mkdir(parents=True)
+    if root == "workspace":
+        monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
+    else:
+        monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
+        (tmp_path / ".git").mkdir()
+    monkeypatch.chdir(tmp_path / "part")
+    at_line = replace(FINDING, source=Source(file=str(tmp_path / "part/models/net.py"), line=7, text="x"))
+    report = CheckReport(findings=[at_line, replace(FINDING, source=None)])
+    first, second = github_commands(report, "../other.py")
+    assert first.startswith("::error file=part/models/net.py,line=7,")
+    assert second.startswith("::error file=other.py,title=")
 
 
 def test_sarif_has_what_its_schema_requires() -> None:

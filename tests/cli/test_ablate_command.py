@@ -6,21 +6,22 @@ import sys
 from pathlib import Path
 
 import pytest
+from at_hand import called
 
 pytestmark = pytest.mark.slow
 COMMAND = str(Path(sys.executable).with_name("nninspect"))
 SAMPLES = Path(__file__).parents[2] / "sample_models"
 
 
-def ablate(*arguments: str, status: int) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([COMMAND, "ablate", *arguments], cwd=SAMPLES, capture_output=True, text=True, check=False)
+def ablate(*arguments: str, status: int, in_a_shell: bool = False) -> subprocess.CompletedProcess[str]:
+    done = called("ablate", *arguments, cwd=SAMPLES, in_a_shell=in_a_shell)
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
     return done
 
 
 def test_a_document_ranks_the_rows() -> None:
-    document = json.loads(ablate("lenet.py", "--weights", "lenet.params", "--json", status=0).stdout)
+    document = json.loads(ablate("lenet.py", "--weights", "lenet.params", "--json", status=0, in_a_shell=True).stdout)
     rows = document["rows"]
     assert {row["path"] for row in rows} == {"conv1", "conv2", "fc1", "fc2", "fc3"}
     # Without its last layer the output is all zeros: it changes by as much as it is.

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from at_hand import called
 from safetensors.torch import save_file
 from torch import nn
 
 COMMAND = str(Path(sys.executable).with_name("nninspect"))
 
 
-def check(*arguments: str, status: int) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([COMMAND, "check", *arguments], capture_output=True, text=True, check=False)
+def check(*arguments: str, status: int, in_a_shell: bool = False) -> subprocess.CompletedProcess[str]:
+    done = called("check", *arguments, in_a_shell=in_a_shell)
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
     return done
@@ -33,7 +34,7 @@ def broken(tmp_path: Path) -> Path:
 
 
 def test_findings_of_a_file(broken: Path) -> None:
-    document = json.loads(check(str(broken), "--json", status=1).stdout)
+    document = json.loads(check(str(broken), "--json", status=1, in_a_shell=True).stdout)
     (finding,) = document["findings"]
     assert (finding["rule"], finding["name"], finding["severity"]) == ("NN402", "nonfinite-weights", "error")
     assert finding["path"] == "state_dict.weight"

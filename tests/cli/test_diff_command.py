@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from at_hand import called
 
 COMMAND = str(Path(sys.executable).with_name("nninspect"))
 SAMPLES = Path(__file__).parents[2] / "sample_models"
 
 
-def diff(*arguments: str | Path, status: int) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([COMMAND, "diff", *map(str, arguments)], capture_output=True, text=True, check=False)
+def diff(*arguments: str | Path, status: int, in_a_shell: bool = False) -> subprocess.CompletedProcess[str]:
+    done = called("diff", *arguments, in_a_shell=in_a_shell)
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
     return done
@@ -23,7 +24,7 @@ def test_two_files(tmp_path: Path) -> None:
     state = {"layer.weight": torch.randn(4, 3), "layer.bias": torch.zeros(4)}
     torch.save(state, tmp_path / "a.pt")
     torch.save({f"module.{key}": value + 1 for key, value in state.items()}, tmp_path / "b.pt")
-    document = json.loads(diff(tmp_path / "a.pt", tmp_path / "b.pt", "--json", status=1).stdout)
+    document = json.loads(diff(tmp_path / "a.pt", tmp_path / "b.pt", "--json", status=1, in_a_shell=True).stdout)
     assert (document["same"], document["only_a"], document["only_b"]) == (False, [], [])
     assert {"a": "layer.bias", "b": "module.layer.bias"} in document["renamed"]
     assert [one["max_abs"] for one in document["changed"]] == pytest.approx([1, 1])

@@ -2,20 +2,19 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import onnx
 import pytest
+from at_hand import called
 
 pytest.importorskip("onnxscript")
 pytestmark = pytest.mark.slow
 SAMPLES = Path(__file__).parents[2] / "sample_models"
 
 
-def nninspect(*arguments: str | Path, status: int) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "inspector", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=SAMPLES)
+def nninspect(*arguments: str | Path, status: int, in_a_shell: bool = False) -> subprocess.CompletedProcess[str]:
+    done = called(*arguments, cwd=SAMPLES, in_a_shell=in_a_shell)
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
     return done
@@ -59,7 +58,7 @@ def test_the_document_tells_rows_outputs_and_that_none_parts(lenet: tuple[Path, 
 
 
 def test_diff_of_the_model_and_its_file_and_of_a_changed_one(lenet: tuple[Path, dict], tmp_path: Path) -> None:
-    same = json.loads(nninspect("diff", "lenet.py", lenet[0], "--json", status=0).stdout)
+    same = json.loads(nninspect("diff", "lenet.py", lenet[0], "--json", status=0, in_a_shell=True).stdout)
     assert (same["same"], same["unchanged"], same["comparison"]["matched"]) == (True, 10, 5)
     model = onnx.load(lenet[0])
     weight = next(one for one in model.graph.initializer if one.name == "fc2.weight")

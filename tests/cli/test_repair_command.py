@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from at_hand import called
 from safetensors.torch import load_file
 
 pytestmark = pytest.mark.slow
@@ -15,8 +16,8 @@ SAMPLES = Path(__file__).parents[2] / "sample_models"
 LENET = str(SAMPLES / "lenet.py")
 
 
-def repair(*arguments: str | Path, status: int) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([COMMAND, "repair", *map(str, arguments)], capture_output=True, text=True, check=False)
+def repair(*arguments: str | Path, status: int, in_a_shell: bool = False) -> subprocess.CompletedProcess[str]:
+    done = called("repair", *arguments, in_a_shell=in_a_shell)
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
     return done
@@ -31,7 +32,7 @@ def wrapped(tmp_path: Path) -> Path:
 
 def test_a_mended_file(wrapped: Path, tmp_path: Path) -> None:
     out = tmp_path / "mended.safetensors"
-    document = json.loads(repair(wrapped, "--for", LENET, "-o", out, "--json", status=0).stdout)
+    document = json.loads(repair(wrapped, "--for", LENET, "-o", out, "--json", status=0, in_a_shell=True).stdout)
     assert (document["loads"], document["coverage"], document["written"]) == (True, 1.0, str(out))
     assert {(rule["kind"], rule["from"], rule["to"]) for rule in document["rules"]} == {
         ("container", "net", ""), ("drop_wrapper", "module.", ""),

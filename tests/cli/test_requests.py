@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from at_hand import called
 from torch import nn
 
 from inspector.engine.pytorch import torchvision_operators
@@ -186,12 +187,18 @@ REFUSED = {
 }
 
 
+THROUGH_A_SHELL = {"no such file", "several models", "device", "a picture of nothing", "no such command", "no target"}
+"""Refusals that are asked for as users do; the others come from a server in this process."""
+
+
 @pytest.mark.parametrize("reason", REFUSED)
 def test_what_cannot_be_done_is_refused_in_one_message(folder: Path, reason: str) -> None:
     arguments, words = REFUSED[reason]
     before = sorted(folder.iterdir())
-    done = nninspect(folder, *arguments, status=2)
+    done = called(*arguments, cwd=folder, in_a_shell=reason in THROUGH_A_SHELL)
+    assert done.returncode == 2
     assert done.stdout == ""
+    assert "Traceback" not in done.stderr
     assert all(word in done.stderr for word in words), done.stderr
     assert [path for path in sorted(folder.iterdir()) if path.name != "__pycache__"] == before
 
@@ -362,3 +369,16 @@ def test_saved_edits_are_made_again_to_the_same_bits(folder: Path) -> None:
     assert (
         "not a model for --edits" in nninspect(folder, "summary", "first.pt", "--edits", "edits.json", status=2).stderr
     )
+
+
+def test_what_lies_on_meta_is_given_values_before_the_rules(folder: Path) -> None:
+    made = "import torch\nfrom m import Net\ndef net():\n    with torch.device('meta'):\n        return Net()\n"
+    (folder / "meta.py").write_text(made)
+    document_ = document(folder, "init", "meta.py:net", "--materialise", "--rule", "*.bias=ones_", "-o", "made.pt")
+    assert document_["materialised"]["device"] == "cpu"
+    assert [rule["pattern"] for rule in document_["rules"]] == ["*.bias"]
+    state = torch.load(folder / "made.pt", weights_only=True)
+    assert all(value.isfinite().all() for value in state.values())
+    assert "--materialise" in nninspect(folder, "summary", "meta.py:net", "--device", "cpu", status=2).stderr
+    assert "no tensors on meta" in nninspect(folder, "init", "m.py", "--materialise", "-o", "x.pt", status=2).stderr
+    assert "Missing option '--rule'" in nninspect(folder, "init", "m.py", "-o", "x.pt", status=2).stderr

@@ -6,21 +6,22 @@ import sys
 from pathlib import Path
 
 import pytest
+from at_hand import called
 
 pytestmark = pytest.mark.slow
 COMMAND = str(Path(sys.executable).with_name("nninspect"))
 LENET = str(Path(__file__).parents[2] / "sample_models" / "lenet.py")
 
 
-def what_if(*arguments: str, status: int) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([COMMAND, "what-if", LENET, *arguments], capture_output=True, text=True, check=False)
+def what_if(*arguments: str, status: int, in_a_shell: bool = False) -> subprocess.CompletedProcess[str]:
+    done = called("what-if", LENET, *arguments, in_a_shell=in_a_shell)
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
     return done
 
 
 def test_a_document_of_what_would_change() -> None:
-    document = json.loads(what_if("--at", "conv2", "--set", "padding=1", "--json", status=1).stdout)
+    document = json.loads(what_if("--at", "conv2", "--set", "padding=1", "--json", status=1, in_a_shell=True).stdout)
     assert document["settings"]["padding"] == [1, 1]
     assert (document["before"], document["after"]) == ([1, 16, 10, 10], [1, 16, 12, 12])
     assert [line["output"] for line in document["formula"]] == [12, 12]

@@ -98,6 +98,7 @@ def test_breakpoints_that_do_not_read(text):
         ("noise(0.5, 3)", "noise", [0.5, 3], [], "", None),
         ("[0, -1] = 1e3 @0", "element", [1e3], [0, -1], "", 0),
         ("[] = 2", "element", [2], [], "", None),
+        ("[0] = inf", "element", [float("inf")], [0], "", None),
         ("file(a b/c.pt)", "file", [], [], "a b/c.pt", None),
         ("other", "other", [], [], "", None),
         ("= output @ w", "expression", [], [], "output @ w", None),
@@ -110,7 +111,11 @@ def test_what_a_change_is(text, kind, numbers, index, argument, tensor):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "none", "zero(1)", "clamp(1)", "scale()", "scale(x)", "noise(-1)", "noise(1, 0.5)", "[a] = 1", "="]
+    "text",
+    [
+        *("", "none", "zero(1)", "clamp(1)", "scale()", "scale(x)", "noise(-1)", "noise(1, 0.5)", "[a] = 1", "="),
+        *("noise(nan)", "noise(inf)", "scale(1e400)", "clamp(nan, 1)"),
+    ],
 )
 def test_changes_that_do_not_read(text):
     with pytest.raises(RequestError):

@@ -3,8 +3,8 @@
 import shlex
 
 from inspector.core.load_notes import load_notes
+from inspector.core.loads import Load
 from inspector.core.recipe import Recipe
-from inspector.core.table import Load
 
 RECIPE = Recipe(target="net.py:Net", weights="my weights.pt", arguments="width=3, name='a'")
 

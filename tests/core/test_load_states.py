@@ -3,7 +3,8 @@
 from msgspec.structs import replace
 
 from inspector.core.load_states import load_states
-from inspector.core.table import Load, LoadRule, Mismatch, ModelInfo, ModelTable, Row, Tensor
+from inspector.core.loads import Load, LoadRule, Mismatch
+from inspector.core.table import ModelInfo, ModelTable, Row, Tensor
 
 
 def table(load: Load | None) -> ModelTable:

@@ -1,9 +1,9 @@
 """What a report on a checkpoint says in words; the command and the interface print the same."""
 
+from inspector.core.loads import LoadRule, Mismatch
 from inspector.core.recipe import Recipe, with_arguments
 from inspector.core.repair import RepairReport, Unsure
 from inspector.core.repair_wording import filled, not_written, python, sections
-from inspector.core.table import LoadRule, Mismatch
 from inspector.core.typed_command import typed_command
 
 

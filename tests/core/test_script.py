@@ -15,6 +15,7 @@ from inspector.engine.pytorch.editing import apply_initialise, apply_set_element
 from inspector.engine.pytorch.opening import open_module
 from inspector.engine.pytorch.structure import static_rows
 from inspector.engine.pytorch.tensors import tensors_of
+from inspector.engine.pytorch.tying import apply_requires_grad, apply_tie
 from inspector.engine.pytorch.weights import load_weights
 
 MODEL = """
@@ -74,11 +75,21 @@ JOURNAL = [
     ("initialise", "frozen.weight", "orthogonal_(fan=torch)", [], 17),
     ("initialise", "double.weight", "sparse_(sparsity=0.5)", [], 9),
     ("initialise", "half.*", "uniform_dead_zone(low=-10, high=10, dead=5)", [], 10),
+    ("initialise", "half.weight", "xavier_uniform_(fan=torch)", [], 22),
+    ("initialise", "half.bias", "trunc_normal_", [], 23),
+    ("initialise", "conv.weight", "kaiming_uniform_(nonlinearity=gelu, fan=torch)", [], 24),
     ("initialise", "blocks.block 1.norm.num_batches_tracked", "constant_(val=7)", [], 0),
     ("set_element", "blocks.block 1.fc.weight", "-2.5", [0, 3], 0),
     ("set_element", "double.bias", "0.1", [1], 0),
     ("mode", "blocks.block 1", "train", [], 0),
     ("place", "rnn", "cpu", [], 0),
+    ("requires_grad", "frozen.weight", "True", [], 0),
+    ("requires_grad", "blocks.block 0", "False", [], 0),
+    ("initialise", "frozen.*", "normal_", [], 18),
+    ("initialise", "blocks.*", "normal_", [], 19),
+    ("initialise", "blocks.block 1.fc.weight", "normal_", [], 20),
+    ("tie", "blocks.block 0.fc.weight", "blocks.block 1.fc.weight", [], 0),
+    ("initialise", "blocks.block 1.fc.weight", "xavier_normal_", [], 21),
 ]
 pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),
@@ -95,6 +106,8 @@ def edited(recipe, journal):
             apply_initialise(model, edit, tensors_of(model), static_rows(model))
         elif edit.action == "set_element":
             apply_set_element(model, edit, tensors_of(model))
+        elif edit.action in ("requires_grad", "tie"):
+            (apply_tie if edit.action == "tie" else apply_requires_grad)(model, edit)
     return model.state_dict()
 
 

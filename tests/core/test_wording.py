@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.core import wording
+from inspector.core.results import RowRun, Statistics
 from inspector.core.table import ReceptiveField, Source
 
 
@@ -154,3 +155,14 @@ def test_a_source_below_the_current_folder_is_told_from_there(tmp_path, monkeypa
     inside = Source(file=str(tmp_path / "models" / "net.py"), line=12, text="")
     assert wording.source_place(inside) == os.path.join("models", "net.py:12")
     assert wording.source_place(Source(file="/elsewhere/net.py", line=3, text="")) == "/elsewhere/net.py:3"
+
+
+def test_samples_are_told_by_their_sizes():
+    def run(sample):
+        return RowRun(statistics=Statistics(mean=0, std=1, min=-1, max=1, zeros=0, sample=sample))
+
+    assert wording.sampled([run(None), RowRun()]) == ""
+    assert wording.sampled([run(None), run(32_752)]) == (
+        "mean, std and zeros of 1 row are those of 32,752 elements spread evenly"
+    )
+    assert "of 2 rows are those of 32,752 to 32,768 elements" in wording.sampled([run(32_768), run(32_752)])

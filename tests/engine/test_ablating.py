@@ -165,3 +165,54 @@ def test_rows_that_are_none_are_refused(tower):
     for rows, sentence in {("heat",): "did you mean head", ("type:Conv2d",): "no row that ran"}.items():
         with pytest.raises(RequestError, match=sentence):
             ablated(tower, [4, 6], rows=list(rows))
+
+
+class Sequences(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(2, 6, 3, padding=1)
+        self.fc = nn.Linear(6, 5)
+        self.rnn = nn.GRU(5, 4, batch_first=True)
+        self.pick = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.pick(self.rnn(self.fc(self.conv(x).transpose(1, 2)))[0])[:, -1]
+
+
+def means(channels):
+    """A hook that puts the mean of each channel in the place of an output, or of each of several."""
+
+    def mean(one):
+        axis = channels if one.dim() == 3 else 1
+        return torch.stack([part.mean().expand_as(part) for part in one.unbind(axis)], axis)
+
+    return lambda module, given, output: tuple(map(mean, output)) if isinstance(output, tuple) else mean(output)
+
+
+def test_by_its_mean_each_channel_is_the_same_for_every_sample_and_position():
+    torch.manual_seed(0)
+    model = Sequences().eval()
+    report, x = ablated(model, [3, 2, 7], by="mean")
+    for row in report.rows:
+        relative, largest = by_hand(model, row.path, means(1 if row.path == "conv" else 2), x)
+        assert row.by == "mean"
+        assert row.relative == pytest.approx(relative, rel=1e-5)
+        assert row.max_abs == pytest.approx(largest, rel=1e-5)
+    assert {row.path for row in report.rows} == {"conv", "fc", "rnn", "pick"}
+
+
+def test_by_its_mean_a_picture_keeps_no_positions():
+    model = loaded("lenet")
+    report, x = ablated(model, [2, 3, 32, 32], by="mean")
+    for row in report.rows:
+        relative, _ = by_hand(model, row.path, means(1), x)
+        assert row.relative == pytest.approx(relative, rel=1e-5)
+
+
+def test_what_has_no_mean_says_so():
+    class Picks(nn.Module):
+        def forward(self, x):
+            return torch.take_along_dim(x, x.argmax(1, keepdim=True), 1)
+
+    report, _ = ablated(Picks(), [2, 5], rows=["type:*argmax"], by="mean")
+    assert report.rows[0].problem == "it puts out no numbers of floating point, so there is no mean"

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.engine.pytorch.model import TorchModel
 from inspector.engine.pytorch.opening import Opened
@@ -175,8 +176,8 @@ def test_a_measured_pass_tells_the_operations_counted_before():
     model = live(Twice())
     model.trace([InputSpec(shape=[3, 6])], lambda *_: None)
     traced = [row.flops for row in model.table().rows]
-    assert [row.flops for row in model.forward([], 0, False, lambda *_: None).table.rows] == traced
-    other = model.forward([InputSpec(shape=[5, 6])], 0, False, lambda *_: None).table
+    assert [row.flops for row in model.forward(ForwardSettings(), lambda *_: None).table.rows] == traced
+    other = model.forward(ForwardSettings(inputs=[InputSpec(shape=[5, 6])]), lambda *_: None).table
     assert {row.flops for row in other.rows} == {None}
 
 

@@ -80,8 +80,10 @@ def test_tensors_get_the_values_torch_draws_and_undo_gives_every_bit_back(make):
     keys, _, undo = initialise(model, "*", "normal_(std=0.5)", seed=3)
     assert keys == [name for name, _ in model.named_parameters()]
     for position, (_, value) in enumerate(model.named_parameters()):
-        drawn = expected(value.shape, tensor_seed(3, position), init.normal_, std=0.5)
-        assert torch.equal(value.detach(), drawn.to(value.dtype))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(tensor_seed(3, position))
+            drawn = init.normal_(torch.empty_like(value), std=0.5)
+        assert torch.equal(value.detach(), drawn)
     assert {name: value.stride() for name, value in model.named_parameters()} == strides
     undo()
     assert bits(model) == before
@@ -193,11 +195,21 @@ def test_what_does_not_suit_is_skipped_with_a_reason_and_the_rest_is_done():
         (lambda: nn.BatchNorm1d(2), "num_batches_tracked", "normal_", "int64"),
         (lambda: nn.BatchNorm1d(2), "num_batches_tracked", "constant_(0.5)", "int64 cannot hold 0.5"),
         (lambda: nn.LazyLinear(2), "weight", "normal_", "run a pass first"),
-        (lambda: nn.Linear(3, 2, device="meta"), "weight", "normal_", "meta"),
+        (lambda: nn.Linear(3, 2, device="meta"), "weight", "normal_", "--materialise"),
         (lambda: nn.Linear(3, 2).half(), "weight", "constant_(1e6)", "float16 cannot hold"),
         (lambda: nn.Linear(0, 2), "weight", "normal_", "no elements"),
         (lambda: nn.Linear(3, 2), "wieght", "normal_", "did you mean weight"),
         (lambda: nn.Linear(3, 2), "weight", "nomral_", "did you mean normal_"),
+        (
+            lambda: parametrizations.weight_norm(nn.Linear(3, 2)),
+            *("weight", "normal_"),
+            r"computed by a parametrization, from the tensors parametrizations\.weight\.\*",
+        ),
+        (
+            lambda: nn.Sequential(parametrizations.orthogonal(nn.Linear(3, 2))),
+            *("0.weight", "normal_"),
+            r"from the tensors 0\.parametrizations\.weight\.\*",
+        ),
     ],
 )
 def test_nothing_to_do_is_an_error_with_the_reasons(make, where, argument, says):

@@ -6,6 +6,7 @@ from live_models import live, silent
 from torch import nn
 
 from inspector.core.errors import RequestError
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import InputSpec
 
 
@@ -79,7 +80,9 @@ def test_whatever_a_forward_raises_is_its_failure(work):
 
     given = [InputSpec(shape=[1, 4])]
     model = live(Odd())
-    table = model.trace(given, silent) if work == "trace" else model.forward(given, 0, False, silent).table
+    table = (
+        model.trace(given, silent) if work == "trace" else model.forward(ForwardSettings(inputs=given), silent).table
+    )
     assert table.failure.type == "Leaving"
     assert [row.output_shapes for row in table.rows if row.path == "fc"] == [[[1, 4]]]
 
@@ -97,7 +100,7 @@ def test_an_exception_that_cannot_be_printed_is_a_failure_like_others():
             raise SilentError
 
     model = live(Net())
-    assert model.forward([InputSpec(shape=[1, 4])], 0, False, silent).table.failure.type == "SilentError"
+    assert model.forward(ForwardSettings(inputs=[InputSpec(shape=[1, 4])]), silent).table.failure.type == "SilentError"
     assert model.trace([InputSpec(shape=[1, 4])], silent).failure.type == "SilentError"
 
 
@@ -112,4 +115,4 @@ def test_a_model_without_forward_is_shown_and_not_run(module):
     assert table.failure is None
     assert not any(row.reached for row in table.rows)
     with pytest.raises(RequestError, match="defines no forward"):
-        live(module).forward([InputSpec(shape=[2])], 0, False, silent)
+        live(module).forward(ForwardSettings(inputs=[InputSpec(shape=[2])]), silent)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import Recipe, parse_input
 from inspector.engine.pytorch.model import TorchModel
 from inspector.engine.pytorch.opening import Opened
@@ -122,6 +123,21 @@ def test_the_input_is_solved_for_whatever_size_the_model_was_made_for(module, si
 
 
 @pytest.mark.slow
+class SixteenSamples(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(1, 6, 5), nn.Linear(6 * 12 * 12, 10)
+
+    def forward(self, x):
+        return self.head(torch.max_pool2d(self.conv(x), 2).view(16, -1))
+
+
+def test_a_number_of_samples_that_is_written_into_the_code_is_given():
+    table = live(SixteenSamples()).trace([], silent)
+    assert table.failure is None
+    assert table.inputs[0].shape == [16, 1, 28, 28]
+
+
 def test_sides_of_different_length_are_solved_for_too():
     # 6·5·23 = 690 features: no square gives as many.
     module = made_for(3, 30, 102)
@@ -131,7 +147,7 @@ def test_sides_of_different_length_are_solved_for_too():
 
 
 def test_a_forward_without_a_trace_works_the_input_out_too():
-    report = live(Optional()).forward([], 0, False, silent)
+    report = live(Optional()).forward(ForwardSettings(), silent)
     assert report.table.failure is None
     assert report.table.inputs[0].name == "pixels"
 

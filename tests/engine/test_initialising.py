@@ -149,6 +149,71 @@ def test_exactly_as_torch_gives_the_bits_of_torch_in_every_layer(layer, name):
     assert torch.equal(after(made, f"{name}(fan=torch)"), by_torch(weight_of(made)[1].shape, name))
 
 
+AS_THEY_ARE = {
+    "float16": lambda: nn.Linear(40, 30).half(),
+    "bfloat16": lambda: nn.Linear(40, 30).bfloat16(),
+    "float64": lambda: nn.Linear(40, 30).double(),
+    "channels_last": lambda: nn.Conv2d(8, 12, 3).to(memory_format=torch.channels_last),
+    "channels_last bfloat16": lambda: nn.Conv2d(8, 12, 3).bfloat16().to(memory_format=torch.channels_last),
+    "transposed": lambda: turned(nn.Linear(40, 30)),
+}
+PLAIN = ["normal_(std=0.3)", "uniform_(a=-2, b=3)", "trunc_normal_(std=0.5, a=-1, b=0.25)"]
+OF_TORCH = [*PLAIN, *(f"{name}(fan=torch)" for name in SCALING if name != "orthogonal_")]
+
+
+def turned(layer):
+    layer.weight = nn.Parameter(torch.empty(layer.weight.shape[::-1]).t())
+    return layer
+
+
+@pytest.mark.parametrize("text", OF_TORCH)
+@pytest.mark.parametrize("layer", AS_THEY_ARE)
+def test_the_bits_of_torch_are_those_for_the_dtype_and_the_strides_of_the_tensor(layer, text):
+    made, theirs = AS_THEY_ARE[layer](), AS_THEY_ARE[layer]().weight
+    drawn = after(made, text)
+    call = parse_initialiser(text)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        getattr(init, call.name)(theirs, **{name: v for name, v in call.arguments.items() if name != "fan"})
+    assert torch.equal(drawn, theirs)
+    assert (drawn.dtype, drawn.stride()) == (theirs.dtype, theirs.stride())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="a CUDA device has a generator of its own")
+@pytest.mark.parametrize("text", OF_TORCH)
+def test_on_a_cuda_device_the_bits_are_those_of_its_generator(text):
+    made, theirs = nn.Linear(40, 30).cuda(), torch.empty(30, 40, device="cuda")
+    before = torch.cuda.get_rng_state()
+    drawn = after(made, text)
+    assert torch.equal(torch.cuda.get_rng_state(), before)
+    call = parse_initialiser(text)
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        getattr(init, call.name)(theirs, **{name: v for name, v in call.arguments.items() if name != "fan"})
+    assert torch.equal(drawn, theirs)
+
+
+@pytest.mark.parametrize("layer", ["float16", "bfloat16", "channels_last"])
+def test_where_torch_refuses_the_tensor_the_values_are_drawn_in_float32(layer):
+    made = AS_THEY_ARE[layer]()
+    with pytest.raises(RuntimeError):
+        init.orthogonal_(AS_THEY_ARE[layer]().weight)
+    expected = by_torch(weight_of(made)[1].shape, "orthogonal_").to(made.weight.dtype)
+    assert torch.equal(after(made, "orthogonal_(fan=torch)"), expected)
+
+
+@pytest.mark.parametrize("layer", ["float16", "bfloat16"])
+def test_with_effective_fans_low_precision_is_rounded_from_float32(layer):
+    made = AS_THEY_ARE[layer]()
+    expected = by_torch((30, 40), "xavier_uniform_").to(made.weight.dtype)
+    assert torch.equal(after(made, "xavier_uniform_"), expected)
+
+
+def test_values_too_large_for_the_dtype_are_refused_in_words():
+    with pytest.raises(RequestError, match="float16 cannot hold values this large"):
+        after(nn.Linear(4, 4).half(), "uniform_(a=-1e6, b=1e6)")
+
+
 @pytest.mark.parametrize("name", SCALING)
 @pytest.mark.parametrize("layer", ["Linear", "Conv1d", "Conv2d", "Conv3d", "Embedding", "Bilinear"])
 def test_effective_fans_change_no_bit_where_torch_counts_right(layer, name):

@@ -11,6 +11,7 @@ from onnx_graphs import BOOL, INT64, array, model_of, normal, opened, quiet, sav
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.engine.onnx_model import open_onnx
 from inspector.engine.onnx_model.functions import MOST_INLINED
@@ -39,7 +40,7 @@ def run(folder, model, **feeds):
     for name, values in feeds.items():
         numpy.save(folder / f"{name}.npy", values)
         specs.append(InputSpec(name=name, file=str(folder / f"{name}.npy")))
-    report = open_onnx(Recipe(target=path)).forward(specs, 0, False, quiet)
+    report = open_onnx(Recipe(target=path)).forward(ForwardSettings(inputs=specs), quiet)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     return report, dict(zip([one.name for one in session.get_outputs()], session.run(None, feeds), strict=True))
 
@@ -347,7 +348,7 @@ def test_a_failure_inside_a_body_names_the_inner_node_and_what_reached_it(tmp_pa
         numpy.save(tmp_path / f"{name}.npy", values)
     specs = [InputSpec(name=name, file=str(tmp_path / f"{name}.npy")) for name in feeds]
     live = opened(tmp_path, model)
-    for table in (live.forward(specs, 0, False, quiet).table, live.trace(specs, quiet)):
+    for table in (live.forward(ForwardSettings(inputs=specs), quiet).table, live.trace(specs, quiet)):
         assert table.failure.path == "outer/then_branch/inner/then_branch/reshape"
         assert table.failure.input_shapes[0] == [2]
         assert row(table, "outer/then_branch/inner/then_branch/half").output_shapes == [[2]]

@@ -48,6 +48,8 @@ def unary(*nodes, outputs=("y",), weights=()):
         (unary(node("Gemm", ["x", ""], ["y"], name="fc")), r"node fc \(Gemm\).*input 1"),
         (unary(node("Concat", ["x"], ["y"], name="join")), r"node join \(Concat\).*'axis' is missing"),
         (unary(node("Relu", ["x"], ["y"], name="act", speed=3)), r"node act \(Relu\).*speed"),
+        (unary(node("Einsum", ["x"], ["y"], equation="ij-")), r"node Einsum_0 \(Einsum\) has the equation 'ij-'"),
+        (unary(node("Einsum", ["x"], ["y"], equation="i.j->ji")), r"has the equation 'i\.j->ji'"),
         (unary(node("Frobnicate", ["x"], ["y"])), r"node Frobnicate_0 \(Frobnicate\)"),
         (unary(node("Add", ["x", "w"], ["y"]), weights=[normal("w", 3), normal("w", 3)]), "w initializer name"),
     ],

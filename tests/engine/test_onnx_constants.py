@@ -8,6 +8,7 @@ from onnx import TensorProto, helper
 from onnx_graphs import array, model_of, normal, opened, quiet, value
 
 from inspector.core.edits import Edit
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import Recipe
 from inspector.engine.onnx_model import open_onnx
 from inspector.engine.onnx_model.skeleton import skeleton_of
@@ -125,4 +126,4 @@ def test_weights_inside_branches_go_beside_the_model_too(tmp_path):
     live.save(str(tmp_path / "new.onnx"), overwrite=False, external_data=True)
     assert (tmp_path / "new.onnx.data").stat().st_size == 2 * 64 * 64 * 4
     again = open_onnx(Recipe(target=str(tmp_path / "new.onnx")))
-    assert again.forward([], 0, False, quiet).outputs == live.forward([], 0, False, quiet).outputs
+    assert again.forward(ForwardSettings(), quiet).outputs == live.forward(ForwardSettings(), quiet).outputs

@@ -10,6 +10,7 @@ from onnx_graphs import array, mlp, model_of, normal, opened, quiet, saved, valu
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import Recipe
 from inspector.engine.onnx_model import open_onnx
 
@@ -105,14 +106,14 @@ def test_each_gate_of_each_direction_is_drawn_by_itself(tmp_path):
 def test_undo_brings_the_bits_back_and_a_run_uses_the_new_ones(tmp_path):
     live = opened(tmp_path, mlp())
     before = live.graph.model.SerializeToString()
-    output = live.forward([], 0, False, quiet).outputs
+    output = live.forward(ForwardSettings(), quiet).outputs
     keys, message, undo = live.apply(initialise("module:/hidden", "constant_(val=0.5)"))
     assert keys == ["hidden.weight", "hidden.bias"]
     assert "2 initializers" in message
-    assert live.forward([], 0, False, quiet).outputs != output
+    assert live.forward(ForwardSettings(), quiet).outputs != output
     undo()
     assert live.graph.model.SerializeToString() == before
-    assert live.forward([], 0, False, quiet).outputs == output
+    assert live.forward(ForwardSettings(), quiet).outputs == output
 
 
 def test_selecting_by_place_type_and_pattern(tmp_path):
@@ -245,13 +246,13 @@ def test_a_model_with_data_beside_it_is_saved_the_same_way_also_over_itself(tmp_
     )
     path = saved(tmp_path, model, save_as_external_data=True, location="w.bin")
     live = open_onnx(Recipe(target=path))
-    before = live.forward([], 0, False, quiet).outputs
+    before = live.forward(ForwardSettings(), quiet).outputs
     live.save(path, overwrite=True)
     live.save(path, overwrite=True)
     # The model that is open still reads its own data, and so does the file.
-    assert live.forward([], 0, False, quiet).outputs == before
+    assert live.forward(ForwardSettings(), quiet).outputs == before
     again = open_onnx(Recipe(target=path))
-    assert again.forward([], 0, False, quiet).outputs == before
+    assert again.forward(ForwardSettings(), quiet).outputs == before
     assert onnx.load(path, load_external_data=False).graph.initializer[0].data_location == TensorProto.EXTERNAL
     assert again.compare_clone([], 0, quiet).equal
 

@@ -7,6 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_graphs import FLOAT, INT64, array, model_of, normal, opened, quiet, value
 
 from inspector.core.errors import RequestError
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import InputSpec, parse_input
 
 
@@ -17,7 +18,7 @@ def forwarded(folder, node, inputs, weights=(), opset=17, given=(), kind=FLOAT):
     names = [name for name in nodes[-1].output if name]
     model.graph.output.extend(value(name, None, kind) for name in names)
     live = opened(folder, model)
-    return live.forward([parse_input(text) for text in given], 0, False, quiet)
+    return live.forward(ForwardSettings(inputs=[parse_input(text) for text in given]), quiet)
 
 
 X = value("x", [2, 3, 8, 6])
@@ -112,10 +113,10 @@ def test_a_sequence_is_given_as_a_file_or_as_a_list(tmp_path):
     (tmp_path / "s.pb").write_bytes(numpy_helper.from_list(parts, "s").SerializeToString())
     live = opened(tmp_path, sequence_model())
     for text in (f"s=@{tmp_path}/s.pb", "s==[[1.0, 2.0], [6.0]]"):
-        shown = live.forward([parse_input(text)], 0, False, quiet).outputs[0]
+        shown = live.forward(ForwardSettings(inputs=[parse_input(text)]), quiet).outputs[0]
         assert (shown.shape, shown.statistics.mean, shown.statistics.max) == ([3], 3.0, 6.0)
     with pytest.raises(RequestError, match=r"no sequence of float32"):
-        live.forward([parse_input("s==5")], 0, False, quiet)
+        live.forward(ForwardSettings(inputs=[parse_input("s==5")]), quiet)
 
 
 def test_a_sequence_that_nobody_gives_is_asked_for(tmp_path):
@@ -132,16 +133,21 @@ def test_an_optional_may_be_empty(tmp_path):
     model.graph.output.append(value("y", None, TensorProto.BOOL))
     live = opened(tmp_path, model)
     for text, there in (("o==None", 0.0), ("o==[1.0, 2.0]", 1.0)):
-        assert live.forward([parse_input(text)], 0, False, quiet).outputs[0].statistics.mean == there
+        assert live.forward(ForwardSettings(inputs=[parse_input(text)]), quiet).outputs[0].statistics.mean == there
 
 
 def test_of_an_archive_the_array_named_like_the_input_is_taken(tmp_path):
     numpy.savez(tmp_path / "both.npz", x=numpy.full((2, 3), 5.0, numpy.float32), other=numpy.zeros(1))
     numpy.savez(tmp_path / "neither.npz", a=numpy.zeros(1), b=numpy.zeros(1))
     live = opened(tmp_path, model_of([helper.make_node("Neg", ["x"], ["y"])], [value("x", [2, 3])], ["y"]))
-    assert live.forward([InputSpec(file=str(tmp_path / "both.npz"))], 0, False, quiet).outputs[0].statistics.max == -5.0
+    assert (
+        live.forward(ForwardSettings(inputs=[InputSpec(file=str(tmp_path / "both.npz"))]), quiet)
+        .outputs[0]
+        .statistics.max
+        == -5.0
+    )
     with pytest.raises(RequestError, match="2 arrays, and none is named 'x'"):
-        live.forward([InputSpec(file=str(tmp_path / "neither.npz"))], 0, False, quiet)
+        live.forward(ForwardSettings(inputs=[InputSpec(file=str(tmp_path / "neither.npz"))]), quiet)
 
 
 def test_a_file_that_points_to_yet_another_file_is_not_followed(tmp_path):
@@ -151,14 +157,14 @@ def test_a_file_that_points_to_yet_another_file_is_not_followed(tmp_path):
     (tmp_path / "x.pb").write_bytes(proto.SerializeToString())
     live = opened(tmp_path, model_of([helper.make_node("Neg", ["x"], ["y"])], [value("x", [2, 3])], ["y"]))
     with pytest.raises(RequestError, match="yet another file"):
-        live.forward([InputSpec(file=str(tmp_path / "x.pb"))], 0, False, quiet)
+        live.forward(ForwardSettings(inputs=[InputSpec(file=str(tmp_path / "x.pb"))]), quiet)
 
 
 def test_what_is_no_tensor_at_all_is_named(tmp_path):
     (tmp_path / "x.pb").write_bytes(b"\xff\xff not a message")
     live = opened(tmp_path, model_of([helper.make_node("Neg", ["x"], ["y"])], [value("x", [2, 3])], ["y"]))
     with pytest.raises(RequestError, match=r"x\.pb cannot be read"):
-        live.forward([InputSpec(file=str(tmp_path / "x.pb"))], 0, False, quiet)
+        live.forward(ForwardSettings(inputs=[InputSpec(file=str(tmp_path / "x.pb"))]), quiet)
 
 
 def test_recurrent_layers_get_the_whole_length(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from onnx import TensorProto, helper
 from onnx_graphs import BOOL, INT64, array, model_of, opened, quiet, value
 
+from inspector.core.forward_settings import ForwardSettings
 from inspector.engine.onnx_model import stopping
 
 _DOUBLING = helper.make_node("Add", ["v", "v"], ["doubled"], name="double")
@@ -36,14 +37,14 @@ def test_a_loop_that_never_ends_is_not_begun(tmp_path: Path, count: int | None, 
     table = live.trace([], quiet)
     assert table.failure is None
     assert "goes round" in next(note.message for note in table.notes if note.code == "not-run")
-    failure = live.forward([], 0, False, quiet).table.failure
+    failure = live.forward(ForwardSettings(), quiet).table.failure
     assert failure is not None
     assert (failure.path, failure.type) == ("L", "EndlessLoop")
     assert not any("input sizes" in text for text in failure.suggestions)
 
 
 def test_a_loop_of_many_rounds_that_ends_is_run(tmp_path: Path) -> None:
-    report = opened(tmp_path, loop(20_000, _UNCHANGED)).forward([], 0, False, quiet)
+    report = opened(tmp_path, loop(20_000, _UNCHANGED)).forward(ForwardSettings(), quiet)
     assert report.table.failure is None
     assert report.runs[0].seconds is not None
 
@@ -52,11 +53,11 @@ def test_the_nodes_of_a_short_loop_are_timed_and_those_of_a_long_one_are_said_no
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live = opened(tmp_path, loop(3, _UNCHANGED))
-    short = live.forward([], 0, False, quiet)
+    short = live.forward(ForwardSettings(), quiet)
     assert [run.seconds is not None for row, run in zip(short.table.rows, short.runs, strict=True) if row.path == "L"]
     assert "not-timed" not in [note.code for note in short.table.notes]
     monkeypatch.setattr("inspector.engine.onnx_model.runtime._PROFILED", 0.0)
-    long = live.forward([], 0, False, quiet)
+    long = live.forward(ForwardSettings(), quiet)
     assert [run.seconds for row, run in zip(long.table.rows, long.runs, strict=True) if row.path == "L"] == [None]
     assert "not-timed" in [note.code for note in long.table.notes]
 
@@ -77,7 +78,7 @@ def test_a_loop_that_takes_long_does_not_hold_up_the_shapes(tmp_path: Path, monk
 def test_a_loop_that_uses_up_the_memory_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It keeps what it makes in every round."""
     monkeypatch.setattr(stopping, "free_memory", lambda: 0)
-    failure = opened(tmp_path, until_far()).forward([], 0, False, quiet).table.failure
+    failure = opened(tmp_path, until_far()).forward(ForwardSettings(), quiet).table.failure
     assert failure is not None
     assert failure.type == "MemoryError"
 
@@ -85,7 +86,7 @@ def test_a_loop_that_uses_up_the_memory_is_stopped(tmp_path: Path, monkeypatch: 
 def test_types_that_do_not_fit_are_no_matter_of_input_sizes(tmp_path: Path) -> None:
     node = helper.make_node("Add", ["x", "whole"], ["y"], name="add")
     model = model_of([node], [value("x", [2])], ["y"], [array("whole", np.int64([1, 2]))])
-    failure = opened(tmp_path, model).forward([], 0, False, quiet).table.failure
+    failure = opened(tmp_path, model).forward(ForwardSettings(), quiet).table.failure
     assert failure is not None
     assert failure.path == "add"
     assert failure.suggestions

@@ -12,6 +12,7 @@ from onnx.backend.test.case.node import collect_testcases
 from onnx.backend.test.runner import Runner
 from onnx_graphs import quiet
 
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.engine.onnx_model import forwarding, open_onnx
 from inspector.engine.onnx_model.held import as_numpy
@@ -67,7 +68,7 @@ def forwarded(folder, model, inputs, runs):
         write(folder / f"{number}.pb", found, declared)
         specs.append(InputSpec(name=declared.name, file=str(folder / f"{number}.pb")))
     runs.clear()
-    report = open_onnx(Recipe(target=str(folder / "case.onnx"))).forward(specs, 0, False, quiet)
+    report = open_onnx(Recipe(target=str(folder / "case.onnx"))).forward(ForwardSettings(inputs=specs), quiet)
     return report, [as_numpy(runs[0].values.get(output.name)) for output in model.graph.output]
 
 
@@ -170,7 +171,7 @@ def test_the_packaged_models_give_the_outputs_stored_with_them(tmp_path, runs, k
         names = [one for one in model.graph.input if one.name not in held]
         specs = [InputSpec(name=one.name, file=str(data / f"input_{at}.pb")) for at, one in enumerate(names)]
         runs.clear()
-        report = open_onnx(Recipe(target=str(folder / "model.onnx"))).forward(specs, 0, False, quiet)
+        report = open_onnx(Recipe(target=str(folder / "model.onnx"))).forward(ForwardSettings(inputs=specs), quiet)
         if folder.name.startswith(GRADIENTS):
             assert "Gradient" in report.table.failure.message
             continue
@@ -202,7 +203,7 @@ def test_the_light_models_give_the_outputs_stored_with_them(tmp_path, runs, path
         made = Runner.generate_dummy_data(one, seed=0, name=path.stem, random=False)
         write(tmp_path / "x.pb", made, one)
         specs.append(InputSpec(name=one.name, file=str(tmp_path / "x.pb")))
-    report = open_onnx(Recipe(target=str(path))).forward(specs, 0, False, quiet)
+    report = open_onnx(Recipe(target=str(path))).forward(ForwardSettings(inputs=specs), quiet)
     assert report.table.failure is None
     (found,) = (as_numpy(runs[0].values[one.name]) for one in model.graph.output)
     stored_output = path.with_name(f"{path.stem}_output_0.pb").read_bytes()

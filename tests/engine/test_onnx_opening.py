@@ -4,6 +4,7 @@ from onnx import TensorProto, helper
 from onnx_graphs import array, mlp, model_of, normal, opened, quiet, saved, value
 
 from inspector.core.errors import RequestError
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import Recipe
 from inspector.engine.onnx_model import open_onnx
 
@@ -77,7 +78,7 @@ def test_values_beside_the_model_are_read_when_asked_for(tmp_path):
     live = open_onnx(Recipe(target=path))
     expected = onnx.numpy_helper.to_array(mlp().graph.initializer[0])
     assert live.values("hidden.weight", "", 9).rows == expected.tolist()
-    assert live.forward([], 0, False, quiet).first_nonfinite is None
+    assert live.forward(ForwardSettings(), quiet).first_nonfinite is None
 
 
 def test_a_missing_data_file_leaves_the_structure_readable(tmp_path):

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper
 from onnx_graphs import FLOAT, INT64, array, mlp, model_of, normal, opened, quiet, saved, value
 
 from inspector.core.errors import RequestError
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import Recipe, parse_input
 from inspector.core.value_pictures import PictureSettings
 from inspector.engine.onnx_model import open_onnx, reference
@@ -37,7 +38,7 @@ def test_what_onnxruntime_lacks_is_run_by_the_reference_evaluator_and_said_so(tm
         onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     live = open_onnx(Recipe(target=path))
     assert live.trace([], quiet).outputs[0].shape == [4, 3]
-    report = live.forward([parse_input("x==[[1.0, 0.0, -4.0]]")], 0, False, quiet)
+    report = live.forward(ForwardSettings(inputs=[parse_input("x==[[1.0, 0.0, -4.0]]")]), quiet)
     assert report.table.failure is None
     assert "implementation for Expand" in notes(report, "reference-evaluator")[0]
     runs = {row.path: run for row, run in zip(report.table.rows, report.runs, strict=True)}
@@ -52,20 +53,20 @@ def test_what_onnxruntime_lacks_is_run_by_the_reference_evaluator_and_said_so(tm
 def test_what_the_standard_does_not_allow_is_not_run_at_all(tmp_path):
     node = helper.make_node("Add", ["x", "z"], ["y"])
     model = model_of([node], [value("x", [2]), value("z", [2], TensorProto.DOUBLE)], ["y"])
-    report = opened(tmp_path, model).forward([], 0, False, quiet)
+    report = opened(tmp_path, model).forward(ForwardSettings(), quiet)
     assert report.table.failure is not None
     assert notes(report, "reference-evaluator") == []
 
 
 def test_a_graph_too_large_for_numpy_is_not_begun(tmp_path, monkeypatch):
     monkeypatch.setattr(reference, "MOST_ELEMENTS", 10)
-    report = opened(tmp_path, half_precision_bits()).forward([], 0, False, quiet)
+    report = opened(tmp_path, half_precision_bits()).forward(ForwardSettings(), quiet)
     assert "too many to compute in NumPy" in report.table.failure.message
 
 
 def test_operators_of_nobody_stay_a_failure_with_both_reasons(tmp_path):
     node = helper.make_node("Mystery", ["x"], ["y"], domain="com.example", name="mystery")
-    report = opened(tmp_path, model_of([node], [value("x", [2])], ["y"])).forward([], 0, False, quiet)
+    report = opened(tmp_path, model_of([node], [value("x", [2])], ["y"])).forward(ForwardSettings(), quiet)
     assert "reference evaluator does not run it either" in report.table.failure.message
 
 
@@ -78,7 +79,7 @@ def test_a_node_that_fails_in_the_evaluator_is_named(tmp_path):
     model.graph.node.insert(2, helper.make_node("Cast", ["y"], ["f"], to=FLOAT))
     model.graph.node[3].input[0] = "f"
     model.graph.output[0].type.tensor_type.elem_type = TensorProto.BFLOAT16
-    report = opened(tmp_path, model).forward([parse_input("asked==[7]")], 0, False, quiet)
+    report = opened(tmp_path, model).forward(ForwardSettings(inputs=[parse_input("asked==[7]")]), quiet)
     assert report.table.failure is not None
     assert report.table.failure.path == "read"
 
@@ -91,7 +92,7 @@ def test_draws_of_the_evaluator_follow_the_seed(tmp_path):
     ]
     model = model_of(nodes, [value("x", [1, 50], TensorProto.BFLOAT16)], ["y"], [array("shape", [2, 50])], opset=22)
     live = opened(tmp_path, model)
-    first, again, other = (live.forward([], seed, False, quiet).outputs[0] for seed in (3, 3, 4))
+    first, again, other = (live.forward(ForwardSettings(seed=seed), quiet).outputs[0] for seed in (3, 3, 4))
     assert first == again
     assert first.statistics.mean != other.statistics.mean
 
@@ -99,7 +100,7 @@ def test_draws_of_the_evaluator_follow_the_seed(tmp_path):
 def test_values_of_any_node_are_those_of_a_computation_in_numpy(tmp_path):
     numpy.save(tmp_path / "x.npy", numpy.random.default_rng(5).normal(size=(4, 3)).astype(numpy.float32))
     live = opened(tmp_path, mlp())
-    live.forward([parse_input(f"@{tmp_path / 'x.npy'}")], 0, False, quiet)
+    live.forward(ForwardSettings(inputs=[parse_input(f"@{tmp_path / 'x.npy'}")]), quiet)
     weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in mlp().graph.initializer}
     hidden = numpy.load(tmp_path / "x.npy") @ weights["hidden.weight"].T + weights["hidden.bias"]
     assert live.values("h", "", 64).rows == [pytest.approx(row, rel=1e-4) for row in hidden.tolist()]
@@ -117,7 +118,7 @@ def test_values_are_those_of_the_last_passs_seed(tmp_path):
     nodes = [helper.make_node("RandomNormalLike", ["x"], ["r"]), helper.make_node("Add", ["x", "r"], ["y"])]
     live = opened(tmp_path, model_of(nodes, [value("x", [1, 6])], ["y"]))
     for seed in (3, 4):
-        report = live.forward([], seed, False, quiet)
+        report = live.forward(ForwardSettings(seed=seed), quiet)
         assert live.values("y", "", 64).statistics.mean == report.outputs[0].statistics.mean
 
 
@@ -131,7 +132,7 @@ def test_values_inside_a_branch_are_there_where_it_is_taken(tmp_path):
     ]
     weights = [array("one", numpy.float32(1)), array("zero", numpy.float32(0))]
     live = opened(tmp_path, model_of(nodes, [value("x", [2])], ["y"], weights))
-    live.forward([parse_input("x==[1.0, 2.0]")], 0, False, quiet)
+    live.forward(ForwardSettings(inputs=[parse_input("x==[1.0, 2.0]")]), quiet)
     row = next(row for row in live.table().rows if row.path == "if/then_branch/Add_0")
     assert live.values(row.values[0], "", 9).rows == [[2.0, 3.0]]
     with pytest.raises(RequestError, match="does not go through if/else_branch"):
@@ -145,7 +146,7 @@ def test_optimisations_leave_fewer_nodes_and_the_same_outputs(tmp_path):
         helper.make_node("Softmax", ["i"], ["y"]),
     ]
     live = opened(tmp_path, model_of(nodes, [value("x", [1, 3])], ["y"], [normal("w", 3, 4)]))
-    live.forward([], 0, False, quiet)
+    live.forward(ForwardSettings(), quiet)
     run = live.optimised(quiet)
     # The Identity goes.
     assert (run.unoptimised_nodes, run.nodes) == (3, 2)
@@ -156,7 +157,7 @@ def test_optimisations_leave_fewer_nodes_and_the_same_outputs(tmp_path):
 
 
 def test_each_node_tells_the_provider_that_the_profiler_saw(tmp_path):
-    report = opened(tmp_path, mlp()).forward([], 0, False, quiet)
+    report = opened(tmp_path, mlp()).forward(ForwardSettings(), quiet)
     assert {row.device for row in report.table.rows} == {"cpu"}
     events = [
         {"name": f"nninspect_node_{at}_kernel_time", "dur": 2, "args": {"provider": provider}}

@@ -9,8 +9,9 @@ from onnx import TensorProto, helper, numpy_helper
 from zoo_samples import FOLDER
 
 from inspector.core.errors import RequestError
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import InputSpec, Recipe
-from inspector.core.stops import StepSettings
+from inspector.core.stops import OtherRun, StepSettings
 from inspector.engine.drawing_inputs import draw_inputs
 from inspector.engine.onnx_model.model import open_onnx
 
@@ -97,7 +98,84 @@ def test_a_graph_that_fails_stops_at_the_node_that_does(tmp_path):
 
 
 def test_what_a_graph_cannot_do_is_said():
-    with pytest.raises(RequestError, match="nothing can be changed"):
-        stops_of(LENET, changes=["/conv1/Conv: zero"])
+    with pytest.raises(RequestError, match="no Python variables"):
+        stops_of(LENET, changes=["/conv1/Conv: = output * 2"])
     with pytest.raises(RequestError, match="no module of this model"):
         stops_of(LENET, breakpoints=["conv9"])
+
+
+def outputs_with(change):
+    """onnxruntime's output where what conv1 puts out is changed by hand: the graph cut there, the rest fed with it."""
+    proto = onnx.load(LENET)
+    at = next(number for number, node in enumerate(proto.graph.node) if node.op_type == "Conv")
+    cut = proto.graph.node[at].output[0]
+    spec = InputSpec(name=proto.graph.input[0].name, shape=[1, 3, 32, 32])
+    value = change(values_by_onnxruntime(spec)[cut].copy())
+    del proto.graph.node[: at + 1]
+    del proto.graph.input[:]
+    proto.graph.input.append(helper.make_tensor_value_info(cut, TensorProto.FLOAT, value.shape))
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
+    return session.run(None, {cut: value})[0]
+
+
+def with_element(value):
+    value[0, 2, 3, 4] = 7
+    return value
+
+
+CHANGES = {
+    "zero": lambda value: value * 0,
+    "scale(-2)": lambda value: value * -2,
+    "clamp(-0.1, 0.2)": lambda value: value.clip(-0.1, 0.2),
+    "[0, 2, 3, 4] = 7": with_element,
+}
+
+
+def first_convolution():
+    return next(row.path for row in open_onnx(Recipe(target=str(LENET))).table().rows if row.type == "Conv")
+
+
+@pytest.mark.parametrize("text", CHANGES)
+@pytest.mark.parametrize("when", ["at the stop", "on the way"])
+def test_a_change_does_what_a_cut_graph_does(text, when):
+    spec = InputSpec(name=onnx.load(LENET).graph.input[0].name, shape=[1, 3, 32, 32])
+    model, path = open_onnx(Recipe(target=str(LENET))), first_convolution()
+    settings = StepSettings(inputs=[spec], command="continue", breakpoints=[path])
+    if when == "on the way":
+        settings = StepSettings(inputs=[spec], command="continue", changes=[f"{path}: {text}"])
+    stepping = model.step_through(settings, silent)
+    report = stepping.start()
+    if when == "at the stop":
+        stop = stepping.change(text).stop
+        assert stop.changes == [text]
+        report = stepping.go("continue", None, silent)
+    assert report.state == "finished"
+    assert report.changes == [f"{path} (Conv): {text}"]
+    expected = outputs_with(CHANGES[text])
+    [output] = report.outputs
+    assert output.statistics.max == pytest.approx(expected.max(), rel=1e-5)
+    assert output.statistics.mean == pytest.approx(expected.mean(dtype=numpy.float64), rel=1e-4, abs=1e-6)
+
+
+def test_a_value_of_another_run_takes_the_place():
+    spec = InputSpec(name=onnx.load(LENET).graph.input[0].name, shape=[1, 3, 32, 32])
+    model, path = open_onnx(Recipe(target=str(LENET))), first_convolution()
+    settings = StepSettings(inputs=[spec], command="continue", changes=[f"{path}: other"], other=OtherRun(seed=5))
+    changed = model.step_through(settings, silent).start()
+    # All that follows hangs on the first convolution alone.
+    other = model.forward(ForwardSettings(inputs=[spec], seed=5), silent)
+    assert changed.outputs[0].text == other.outputs[0].text
+
+
+def test_changes_that_do_not_fit_are_refused_and_change_nothing():
+    model, path = open_onnx(Recipe(target=str(LENET))), first_convolution()
+    stepping = model.step_through(StepSettings(command="continue", breakpoints=[path]), silent)
+    before = stepping.start().stop
+    for text in ("= output * 2", "[9, 9] = 1", "other", "zero @3"):
+        with pytest.raises(RequestError):
+            stepping.change(text)
+    assert stepping.look().stop == before
+    with pytest.raises(RequestError, match="no module of this model"):
+        model.step_through(StepSettings(changes=["nowhere: zero"]), silent)

@@ -8,6 +8,7 @@ from onnx import TensorProto, helper
 from onnx_graphs import FLOAT, INT64, array, mlp, model_of, normal, opened, quiet, saved, value
 
 from inspector.core.errors import RequestError
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.memory import MemorySettings
 from inspector.core.recipe import Recipe, parse_input
 from inspector.engine.onnx_model import open_onnx
@@ -220,7 +221,9 @@ def test_one_symbol_is_one_size_in_all_inputs(tmp_path):
     assert shapes[0] == shapes[1]
     with pytest.raises(RequestError, match="mask"):
         live.trace([parse_input("ids=2x5:int64"), parse_input("mask=2x6:int64")], quiet)
-    report = live.forward([parse_input("ids=400x5:int64"), parse_input("mask=400x5:int64")], 0, False, quiet)
+    report = live.forward(
+        ForwardSettings(inputs=[parse_input("ids=400x5:int64"), parse_input("mask=400x5:int64")]), quiet
+    )
     assert report.table.failure is None
     gathered = next(run for run, one in zip(report.runs, report.table.rows, strict=True) if one.type == "Gather")
     largest = onnx.numpy_helper.to_array(live.graph.initializers["table"]).max()
@@ -243,7 +246,7 @@ def test_words_are_made_up_and_other_words_can_be_given(tmp_path):
     model.graph.output.append(value("y", None, TensorProto.STRING))
     live = opened(tmp_path, model)
     assert live.trace([], quiet).inputs[0].spec == "x==['one', 'two']"
-    report = live.forward([parse_input("x==['left', 'right']")], 0, False, quiet)
+    report = live.forward(ForwardSettings(inputs=[parse_input("x==['left', 'right']")]), quiet)
     assert report.table.failure is None
     assert (report.outputs[0].dtype, report.outputs[0].shape) == ("string", [2])
     assert "LEFT" in report.outputs[0].text
@@ -278,7 +281,7 @@ def test_looking_changes_nothing_in_the_file_or_the_graph(tmp_path):
     live = open_onnx(Recipe(target=path))
     before, content = live.graph.model.SerializeToString(), Path(path).read_bytes()
     live.trace([], quiet)
-    live.forward([], 0, False, quiet)
+    live.forward(ForwardSettings(), quiet)
     live.compare_clone([], 0, quiet)
     assert live.graph.model.SerializeToString() == before
     assert Path(path).read_bytes() == content

@@ -9,6 +9,7 @@ from onnx_graphs import array, model_of, normal, opened, quiet, saved, value
 from onnx_mutations import quantised
 
 from inspector.core.edits import Edit
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.engine.onnx_model import open_onnx
 from inspector.engine.onnx_model.content import GRAPH, INITIALIZER, RAW_DATA
@@ -35,7 +36,7 @@ def test_a_large_inline_weight_stays_in_its_file_and_is_read_there(tmp_path):
     assert not held.raw_data
     expected = numpy_helper.to_array(large().graph.initializer[0])
     assert live.values("big", "[3, 5:9]", 9).rows == [expected[3, 5:9].tolist()]
-    report = live.forward([], 0, False, quiet)
+    report = live.forward(ForwardSettings(), quiet)
     assert report.first_nonfinite is None
     assert not [note for note in report.table.notes if note.code == "external-data"]
 
@@ -56,7 +57,7 @@ def test_a_large_weight_that_says_itself_that_it_is_inside_is_read_too(tmp_path)
 
 def test_saved_over_itself_the_model_that_is_open_still_reads_its_own_weights(tmp_path):
     live = opened(tmp_path, large())
-    before = live.forward([], 0, False, quiet).outputs[0].text
+    before = live.forward(ForwardSettings(), quiet).outputs[0].text
     live.apply(Edit(action="initialise", where="bias", argument="zeros"))
     live.save(str(tmp_path / "net.onnx"), overwrite=True)
     again = onnx.load(tmp_path / "net.onnx")
@@ -66,7 +67,7 @@ def test_saved_over_itself_the_model_that_is_open_still_reads_its_own_weights(tm
     assert not tensors["bias"].any()
     live.apply(Edit(action="set_element", where="big", index=[0, 0], argument="5"))
     assert live.values("big", "[0, 0]", 1).rows == [[5.0]]
-    assert live.forward([], 0, False, quiet).outputs[0].text != before
+    assert live.forward(ForwardSettings(), quiet).outputs[0].text != before
     assert live.values("bias", "", 1).rows == [[0.0]]
 
 
@@ -223,7 +224,7 @@ def test_all_node_outputs_are_those_of_onnxruntime_for_a_quantised_model(tmp_pat
     given = numpy.random.default_rng(0).normal(size=(1, 3, 8, 8)).astype(numpy.float32)
     numpy.save(tmp_path / "x.npy", given)
     report = open_onnx(Recipe(target=path)).forward(
-        [InputSpec(name="x", file=str(tmp_path / "x.npy"))], 0, False, quiet
+        ForwardSettings(inputs=[InputSpec(name="x", file=str(tmp_path / "x.npy"))]), quiet
     )
     (expected,) = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, {"x": given})
     assert report.outputs[0].statistics.mean == pytest.approx(float(expected.mean()), rel=1e-5)

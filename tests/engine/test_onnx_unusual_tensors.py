@@ -14,6 +14,7 @@ from inspector.checks.running import check_model
 from inspector.core.differences import Aligned
 from inspector.core.errors import RequestError
 from inspector.core.findings import CheckSettings
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.engine.comparing_models import compare_models
 from inspector.engine.onnx_model.torch_values import dense_values
@@ -63,7 +64,7 @@ def test_a_node_that_reads_a_sparse_constant_gives_what_onnxruntime_gives(tmp_pa
     ]
     model = model_of(nodes, [value("x", [1, 2])], ["y"])
     live = opened(tmp_path, model)
-    report = live.forward(_ROW, 0, False, quiet)
+    report = live.forward(ForwardSettings(inputs=_ROW), quiet)
     assert report.table.failure is None
     (_, x), *_ = live.named_inputs(_ROW, 0, quiet)[0]
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])

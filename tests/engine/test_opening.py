@@ -43,6 +43,14 @@ def test_the_only_instance_comes_before_any_class(tmp_path):
     assert found.model.in_features == 7
 
 
+@pytest.mark.parametrize("criterion", ["nn.BCEWithLogitsLoss()", "nn.CrossEntropyLoss(weight=torch.ones(3))"])
+def test_a_criterion_beside_a_model_is_none(tmp_path, criterion):
+    assert opened(write(tmp_path, layer("Net") + f"criterion = {criterion}\n")).name == "Net"
+    both = f"model = nn.Linear(7, 8)\ncriterion = {criterion}\n"
+    assert opened(write(tmp_path, both, "both.py")).name == "model"
+    assert opened(write(tmp_path, f"criterion = {criterion}\n", "alone.py")).name == "criterion"
+
+
 def test_a_class_that_another_class_uses_is_no_candidate(tmp_path):
     found = opened(write(tmp_path, layer("Part") + layer("Whole", body="self.part = Part()")))
     assert found.name == "Whole"

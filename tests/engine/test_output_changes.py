@@ -221,7 +221,7 @@ def test_arguments_are_changed_before_a_row():
         ("= output +", "no Python expression"),
         ("= nothing", "NameError"),
         ("other", "no other run"),
-        ("file(/nowhere.pt)", "no such file"),
+        ("file(/nowhere.pt)", r"^'file\(/nowhere.pt\)': /nowhere.pt: there is no such file"),
     ],
 )
 def test_a_change_that_does_not_fit_is_refused_and_the_pass_still_waits(change, sentence):

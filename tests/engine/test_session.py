@@ -9,6 +9,7 @@ from torch import nn
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import InputSpec
 from inspector.engine.session import Session
 
@@ -63,7 +64,7 @@ def test_moving_to_a_gpu_and_back():
     before = copy.deepcopy(module.state_dict())
     report = session.apply(Edit(action="place", where="", argument="cuda:0"))
     assert report.table.model.devices == ["cuda:0"]
-    run = session.model.forward([InputSpec(shape=[3, 4])], 0, False, silent)
+    run = session.model.forward(ForwardSettings(inputs=[InputSpec(shape=[3, 4])]), silent)
     assert run.table.failure is None
     assert run.table.rows[1].device == "cuda:0"
     session.undo()

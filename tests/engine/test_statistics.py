@@ -86,7 +86,7 @@ def test_bool_complex_quantised_and_sparse():
     [torch.empty(0), torch.empty(3, 0), torch.empty(2, device="meta"), torch.nn.parameter.UninitializedParameter()],
 )
 def test_what_has_no_values_is_unknown(tensor):
-    found = msgspec.to_builtins(statistics(tensor, channels=True))
+    found = msgspec.to_builtins(statistics(tensor))
     assert {name: found[name] for name in UNKNOWN} == UNKNOWN
 
 
@@ -97,45 +97,10 @@ def test_a_scalar_and_a_view():
     )
 
 
-def test_dead_units_are_channels_that_are_zero_everywhere():
-    values = torch.ones(2, 4, 3)
-    values[:, 1] = 0
-    values[0, 2] = 0
-    assert statistics(values, channels=True).dead_units == 0.25
-    assert statistics(values).dead_units is None
-    assert statistics(torch.ones(5), channels=True).dead_units is None
-
-
 def test_the_tensor_and_its_graph_are_left_alone():
     values = torch.ones(3, requires_grad=True)
-    statistics(values * 2, channels=True)
+    statistics(values * 2)
     assert values.grad is None
-
-
-@pytest.mark.parametrize("shape", [(4, 6, 300, 300), (1 << 20,), (3, 7, 65536)])
-def test_a_sampled_histogram_counts_some_elements_of_all_parts(shape):
-    values = torch.randn(shape, generator=torch.Generator().manual_seed(3))
-    whole, some = statistics(values).histogram, statistics(values, sampled=True).histogram
-    assert some.edges == whole.edges
-    assert whole.sample is None
-    assert sum(some.counts) == some.sample < values.numel() / 8
-    shares = np.array(some.counts) / some.sample, np.array(whole.counts) / values.numel()
-    assert np.abs(shares[0] - shares[1]).max() < 0.02
-
-
-def test_a_small_tensor_is_counted_whole():
-    assert statistics(torch.randn(100, 100), sampled=True).histogram.sample is None
-
-
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_zeros_and_dead_channels_of_large_tensors(layout):
-    values = torch.randn(3, 40, 128, 128, generator=torch.Generator().manual_seed(4)).relu()
-    values[:, [3, 17]] = 0
-    values[1:, 5] = 0
-    values = values.to(memory_format=layout)
-    found = statistics(values, channels=True)
-    assert found.dead_units == pytest.approx(2 / 40)
-    assert found.zeros == pytest.approx(float((values == 0).double().mean()))
 
 
 def test_the_imaginary_part_of_a_conjugate():

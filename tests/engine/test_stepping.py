@@ -3,16 +3,20 @@
 import contextlib
 import copy
 import random
+import sys
 
 import pytest
 import torch
+from live_models import live, silent
 from stepped import hooked, output_at, stepping, stops_of
 from torch import nn
 from torch.nn import functional as F
 from zoo import ZOO
 from zoo_samples import SAMPLES, loaded, values_for
 
-from inspector.core.stops import StepReport
+from inspector.core.errors import RequestError
+from inspector.core.recipe import InputSpec
+from inspector.core.stops import StepReport, StepSettings
 from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.shape_pass import real_pass
@@ -265,3 +269,36 @@ class Spoils(nn.Module):
 def test_the_first_row_with_a_condition(text, first):
     stepped = stepping(Spoils(), torch.ones(1, 2), command="continue", breakpoints=[text])
     assert next(stops_of(stepped, "end"))[0] == first
+
+
+class CallsItself(nn.Module):
+    """Without end."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.forward(self.layer(x))
+
+
+def test_a_model_that_calls_itself_without_end_stops_where_it_fails():
+    limit = sys.getrecursionlimit()
+    model = live(CallsItself())
+    stepped = model.step_through(StepSettings(inputs=[InputSpec(shape=[1, 4])], command="continue"), silent)
+    report = stepped.start()
+    assert report.stop.why == "failure"
+    assert report.failure.type == "RecursionError"
+    assert stepped.go("end", None, silent).state in ("left", "failed")
+    assert sys.getrecursionlimit() == limit
+
+
+def test_what_a_module_puts_out_cannot_become_none():
+    model = live(nn.Sequential(nn.Linear(4, 4), nn.ReLU()))
+    settings = StepSettings(inputs=[InputSpec(shape=[1, 4])], command="continue", breakpoints=["0"])
+    stepped = model.step_through(settings, silent)
+    stepped.start()
+    with pytest.raises(RequestError, match="cannot become None"):
+        stepped.change("= None")
+    assert stepped.look().stop.changes == []
+    stepped.go("end", None, silent)

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from inspector.core.edits import Edit
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.engine.pytorch.model import TorchModel
 from inspector.engine.pytorch.opening import Opened
@@ -70,7 +71,7 @@ def test_structure_keys_and_totals_are_those_of_the_plain_model(module):
 def test_a_pass_gives_what_torch_gives_and_leaves_the_model_as_it_was(module):
     model = live(module)
     before = copy.deepcopy(module.state_dict())
-    report = model.forward(given, 3, True, silent)
+    report = model.forward(ForwardSettings(inputs=given, seed=3, backward=True), silent)
     image = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(3))
     assert report.outputs[0].text == str(module(image).detach())
     assert all(gradient.gradient_note is None for gradient in report.gradients)

@@ -93,3 +93,8 @@ def test_padding_before_the_first_window_is_told_along_its_axis():
     table = live(module).trace([InputSpec(shape=[1, 3, 20])], silent)
     # A pixel is 4 to the right of where it is in the input, and 18 once more at the end, 6 to the right.
     assert {row.path: row.receptive_field.start for row in table.rows} == {"": [-4], "0": [-6], "1": [-4]}
+
+
+def test_a_model_without_code_of_the_users_has_no_lines_of_whoever_asks_for_the_pass():
+    table = live(nn.Sequential(nn.Linear(3, 3), nn.Sequential(nn.ReLU()))).trace([InputSpec(shape=[1, 3])], silent)
+    assert [row.source for row in table.rows] == [None] * 4

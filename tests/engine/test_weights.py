@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from inspector.core.errors import RequestError
-from inspector.core.table import Load
+from inspector.core.loads import Load
 from inspector.engine.pytorch.weights import load_weights
 
 

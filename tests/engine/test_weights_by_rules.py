@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from inspector.core.table import Load
+from inspector.core.loads import Load
 from inspector.engine.pytorch import file_values
 from inspector.engine.pytorch.weights import load_weights
 

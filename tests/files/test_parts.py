@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from inspector.core.table import FileInfo
+from inspector.core.file_info import FileInfo
 from inspector.files import open_catalog, table_of
 
 

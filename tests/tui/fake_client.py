@@ -11,8 +11,10 @@ from fake_pass import FakePass
 from inspector.core.ablation import AblatedRow, AblationReport
 from inspector.core.differences import Aligned, DiffReport
 from inspector.core.edits import Edit, Journal
-from inspector.core.findings import CheckReport, Finding, NotRun, Rule
-from inspector.core.memory import Fitting, MemoryReport, MemorySettings, Peak, RowMemory
+from inspector.core.findings import CheckReport, Finding, NotRun, Rule, Suppressed
+from inspector.core.loads import Load, LoadRule, Mismatch
+from inspector.core.memory import DeviceFit, Fitting, MemoryReport, MemorySettings, Peak, RowMemory
+from inspector.core.placement import KeptWhole, PlacementPlan, PlannedDevice, RowPlacement
 from inspector.core.recipe import Recipe
 from inspector.core.repair import Found, Harmless, Proposal, RepairReport, RepairSettings, Unsure
 from inspector.core.results import (
@@ -38,9 +40,6 @@ from inspector.core.table import (
     FieldAxis,
     FormulaLine,
     Input,
-    Load,
-    LoadRule,
-    Mismatch,
     ModelInfo,
     ModelTable,
     Operand,
@@ -239,10 +238,12 @@ class FakeClient:
                     ],
                     outputs=[OutputPreview(name="", shape=[1, 10], dtype="float32", text="tensor([[0.1, -0.2]])")],
                     seconds=0.0123,
-                    seed=request.seed,
+                    seed=request.settings.seed,
                 )
             case protocol.Memory():
                 return memory(request.settings, len(table.rows))
+            case protocol.Plan():
+                return planned(len(table.rows))
             case protocol.Ablate():
                 return ablated()
             case protocol.Check():
@@ -331,6 +332,16 @@ def found() -> CheckReport:
     )
 
 
+def with_fixes(report: CheckReport) -> CheckReport:
+    """The first finding with a change, the second with a patch, the third kept quiet by a comment."""
+    change, patch, quiet = report.findings
+    edit = Edit(action="initialise", where="fc.weight", argument="layer_default", seed=7)
+    diff = "--- net.py\n+++ net.py\n@@ -1 +1 @@\n-x = [bold]\n+x = [/]\n"
+    by = Source(file="net.py", line=3, text="x = 1  # nninspect: ignore[NN990]")
+    findings = [msgspec.structs.replace(change, edit=edit), msgspec.structs.replace(patch, patch=diff)]
+    return msgspec.structs.replace(report, findings=findings, suppressed=[Suppressed(finding=quiet, by=by)])
+
+
 def ablated() -> AblationReport:
     """One row of each kind: a module, a function of several calls, one that cannot be switched off."""
     rows = [
@@ -402,7 +413,27 @@ def memory(settings: MemorySettings, rows: int) -> MemoryReport:
             bytes=sum(backward.values()), phase="backward", path="conv1", type="Conv2d", row=1, uses=backward
         ),
         fitting=Fitting(limit=settings.limit, inference=900, training=300) if settings.limit else None,
+        devices=[
+            DeviceFit(device=name, free_bytes=4 << 30, inference_left=1 << 30, training_left=-(2 << 20))
+            for name in settings.devices
+        ],
         rows=[*known, kept, kept, *([RowMemory()] * (rows - 4))],
+    )  # fmt: skip
+
+
+def planned(rows: int) -> PlacementPlan:
+    """conv1 on cuda:0, fc on the CPU, which is brought to cuda:0; from where its input comes from cuda:1."""
+    placed = [RowPlacement()] * rows
+    placed[0] = RowPlacement(devices=["cuda:0", "cpu"], runs_on="cuda:0", crossing_bytes=0)
+    placed[1] = RowPlacement(devices=["cuda:0"], runs_on="cuda:0", crossing_bytes=0)
+    placed[-1] = RowPlacement(devices=["cpu"], runs_on="cuda:0", crossing_bytes=4704, crossing_from=["cuda:1"])
+    return PlacementPlan(
+        devices=[
+            PlannedDevice(name="cuda:0", exists=False, budget=8192, bytes=1824),
+            PlannedDevice(name="cpu", exists=True, budget=1 << 30, bytes=47080),
+        ],
+        device_map={"conv1": "cuda:0", "fc": "cpu"}, main_device="cuda:0", rows=placed, crossing_bytes=4704,
+        loading_bytes=47080, kept_whole=[KeptWhole(type="Block", why="joins what its modules put out")],
     )  # fmt: skip
 
 

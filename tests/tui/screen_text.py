@@ -60,11 +60,13 @@ class Session:
 
 
 @asynccontextmanager
-async def session(table=None, size=(120, 40), client=None, opened=True):
-    """The application over a fake client, settled."""
+async def session(table=None, size=(120, 40), client=None, opened=True, mistakes=False, **how):
+    """The application over a fake client, settled; a mistake of its own is raised unless it is asked for."""
     client = client or FakeClient(table)
-    app = NNInspectApp(client, recipe())
+    app = NNInspectApp(client, recipe(), **how)
     async with app.run_test(size=size) as pilot:
         if opened:
             await settle(app, pilot, seconds=20)
         yield Session(app, pilot, client)
+        if app.mistakes and not mistakes:
+            raise app.mistakes[0]

@@ -47,3 +47,11 @@ async def test_it_takes_the_inputs_chosen():
         await ui.press("enter", "A")
         (asked,) = ui.client.asked_for(protocol.Ablate)
         assert [str(one) for one in asked.settings.inputs] == ["x=2x3x32x32"]
+
+
+async def test_a_key_switches_the_rows_off_the_next_way():
+    async with session() as ui:
+        assert "b switches off by zero" in await ui.press("A")
+        await ui.press("b")
+        assert "b switches off by identity" in await ui.press("b")
+        assert [asked.settings.by for asked in ui.client.asked_for(protocol.Ablate)] == [None, "zero", "mean"]

@@ -96,13 +96,42 @@ async def test_what_runs_can_be_cancelled(key):
         client.gate.clear()
         client.answers[protocol.Trace] = RequestCancelledError("cancelled")
         await ui.pilot.press("r")
-        await ui.until(lambda: "esc cancels" in ui.text, "the activity is shown")
+        await ui.until(lambda: "x cancels" in ui.text, "the activity is shown")
         client.tell(protocol.Progress(1, 3, 7, "conv2"))
         await ui.until(lambda: "3/7" in ui.text, "progress is shown")
         await ui.pilot.press(key)
         await ui.until(lambda: client.cancelled == 1, "the client is told")
         client.gate.set()
         await ui.until(lambda: "cancelled: working out shapes" in ui.text, "it is said")
+
+
+async def test_what_takes_long_says_how_long_and_a_click_cancels_it(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("inspector.tui.activity.monotonic", lambda: now[0])
+    client = FakeClient()
+    async with session(client=client) as ui:
+        client.gate.clear()
+        await ui.pilot.press("r")
+        await ui.until(lambda: "x cancels" in ui.text, "the activity is shown")
+        assert "working out shapes" in ui.text
+        for done in range(1, 6):
+            now[0] += 2
+            client.tell(protocol.Progress(1, done, 20, f"layer{done}"))
+        await ui.until(lambda: "5/20 (25 %) · 10 s, about 30 s left · layer5" in ui.text, "it is said")
+        await ui.pilot.click("#activity", offset=(115, 0))
+        await ui.until(lambda: client.cancelled == 1, "the client is told")
+        client.gate.set()
+
+
+async def test_what_a_panel_waits_for_long_is_shown_and_can_be_cancelled():
+    client = FakeClient()
+    async with session(client=client) as ui:
+        client.gate.clear()
+        await ui.pilot.press("down", "3")
+        await ui.until(lambda: "working out what the panel shows" in ui.text, "it is shown")
+        await ui.pilot.press("x")
+        await ui.until(lambda: client.cancelled == 1, "the client is told")
+        client.gate.set()
 
 
 async def test_escape_never_leaves_and_q_does():
@@ -143,7 +172,7 @@ async def test_the_window_that_names_the_log_opens_it():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [(40, 24), (80, 24), (160, 45)])
+@pytest.mark.parametrize("size", [(60, 24), (80, 24), (160, 45)])
 async def test_what_was_said_can_be_read_again_in_full(size):
     client = FakeClient()
     client.answers[protocol.Forward] = RequestError(SENTENCE)
@@ -182,3 +211,11 @@ async def test_the_workers_state_is_on_screen_while_it_is_not_ready():
         ui.client.tell(protocol.WorkerState("ready", "ready"))
         await ui.pilot.pause()
         assert "making 3 changes again" not in ui.text
+
+
+async def test_what_was_to_be_drawn_after_a_refresh_of_a_dialog_that_goes_is_drawn_without_it():
+    async with session() as ui:
+        await ui.press("question_mark")
+        ui.app.look_due = True
+        await ui.press("escape")
+        await ui.until(lambda: not ui.app.look_due, "the panel is drawn")

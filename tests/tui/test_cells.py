@@ -80,3 +80,10 @@ def test_two_columns_of_one_rank_are_given_as_much_each():
     sides = [Column(title=name, width=40, least=12) for name in "AB"]
     assert fit_columns(sides, 62) == [30, 30]
     assert fit_columns([Column(title="A", width=14, least=12), sides[1]], 62) == [14, 40]
+
+
+def test_a_column_that_yields_shrinks_before_those_that_are_dropped_later():
+    module = Column(title="m", width=40, least=12, priority=3, share=3, yields=True)
+    columns = [Column(title="n", width=14, least=10), module, Column(title="marks", width=20, least=8, priority=4)]
+    assert fit_columns(columns, 14 + 12 + 20 + 2 * GAP) == [14, 12, 20]
+    assert fit_columns(columns, 14 + 22 + 20 + 2 * GAP) == [14, 22, 20]

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 import torch
-from fake_client import FakeClient, found
+from fake_client import FakeClient, found, with_fixes
 from screen_text import session
 
 from inspector.core.errors import RequestCancelledError
@@ -152,3 +152,83 @@ async def test_a_real_file_is_checked_without_a_worker(tmp_path):
         assert [(one.rule, one.severity, one.path) for one in app.check.findings] == [
             ("NN402", "error", "model.[b].weight")
         ]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)])
+async def test_what_a_comment_keeps_quiet_is_listed_counted_and_not_marked(size):
+    client = FakeClient()
+    client.answers[protocol.Check] = with_fixes(found())
+    async with session(client=client, size=size) as ui:
+        await ui.press("C")
+        assert "1 error, 1 warning, 1 suppressed" in " ".join(ui.text.split())
+        assert "info" not in tree(ui)["LeNet"]
+        text = await ui.press("tab", "down", "down")
+        assert "ignored, as a comment at net.py:3 says" in text
+
+
+async def test_a_change_is_shown_made_and_checked_again():
+    client = FakeClient()
+    reports = [with_fixes(found()), msgspec.structs.replace(found(), findings=[])]
+    client.answers[protocol.Check] = lambda _: reports.pop(0)
+    async with session(client=client) as ui:
+        await ui.press("C", "tab")
+        assert "shows a change that mends it" in ui.text
+        text = await ui.press("a")
+        assert "initialise fc.weight: layer_default" in text
+        assert "conv1.weight" in text  # the preview of the fake client
+        assert not ui.client.journal.done
+        text = await ui.press("enter")
+        assert [edit.where for edit in ui.client.journal.done] == ["fc.weight"]
+        assert len(ui.client.asked_for(protocol.Check)) == 2
+        assert "NN991 is mended" in text
+        assert "nothing found" in await ui.press("8")
+        await ui.press("u")
+        assert not ui.client.journal.done
+
+
+async def test_a_change_that_did_not_help_is_said():
+    client = FakeClient()
+    client.answers[protocol.Check] = with_fixes(found())
+    async with session(client=client) as ui:
+        assert "NN991 is still found" in await ui.press("C", "tab", "a", "enter")
+
+
+async def test_a_patch_is_shown_copied_and_saved_and_changes_no_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text("x = [bold]\n")
+    client = FakeClient()
+    client.answers[protocol.Check] = with_fixes(found())
+    async with session(client=client) as ui:
+        text = await ui.press("C", "tab", "down", "a")
+        assert "+x = [/]" in text
+        await ui.press("enter", "y")
+        assert ui.app.clipboard.startswith("--- net.py\n")
+        assert "wrote NN990-net.patch" in await ui.press("s")
+        assert "NN990-net.patch exists" in await ui.press("escape", "a", "s")
+        assert not ui.client.journal.done
+    assert (tmp_path / "net.py").read_text() == "x = [bold]\n"
+    assert (tmp_path / "NN990-net.patch").read_text() == with_fixes(found()).findings[1].patch
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        (["a"], "nothing has been checked yet"),
+        (["C", "a"], "no single change mends this NN991"),
+        (["C", "tab", "end", "a"], "choose a finding"),
+    ],
+)
+async def test_without_a_fix_it_is_said_why(keys, says):
+    async with session() as ui:
+        assert says in await ui.press(*keys)
+
+
+async def test_the_projects_choice_of_rules_is_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").write_text('[tool.nninspect]\nselect = ["NN4"]\nignore = ["nn404"]\n')
+    async with session() as ui:
+        await ui.press("C")
+        (asked,) = ui.client.asked_for(protocol.Check)
+        assert (asked.settings.select, asked.settings.ignore) == (["NN4"], ["NN404"])
+        (tmp_path / "pyproject.toml").write_text('[tool.nninspect]\nselect = ["XX"]\n')
+        assert "there is no such rule" in await ui.press("C")

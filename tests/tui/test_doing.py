@@ -7,7 +7,9 @@ from fake_client import FakeClient, lenet
 from screen_text import session
 from textual import events
 
+from inspector.core.device_budgets import Budget
 from inspector.core.edits import Edit
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.table import SizeRange
 from inspector.engine.values import read_values
@@ -24,7 +26,9 @@ async def test_forward_asks_for_inputs_batch_and_seed_and_shows_every_row():
         await ui.write("seed", "3")
         await ui.press("enter")
         request = ui.client.asked_for(protocol.Forward)[0]
-        assert request == protocol.Forward(inputs=[InputSpec(name="x", shape=[8, 3, 32, 32])], seed=3, backward=False)
+        assert request == protocol.Forward(
+            settings=ForwardSettings(inputs=[InputSpec(name="x", shape=[8, 3, 32, 32])], seed=3, backward=False)
+        )
         assert ui.app.side.current == "activations"
         assert "0.0012" in ui.text
         assert "tensor([[0.1, -0.2]])" in ui.text
@@ -39,7 +43,7 @@ async def test_moving_in_the_run_moves_in_the_tree():
 async def test_b_runs_backward_too():
     async with session() as ui:
         await ui.press("b", "enter")
-        assert ui.client.asked_for(protocol.Forward)[0].backward
+        assert ui.client.asked_for(protocol.Forward)[0].settings.backward
 
 
 async def test_a_wrong_input_stays_in_the_dialog_and_is_explained():
@@ -163,6 +167,65 @@ async def test_only_devices_that_exist_are_offered_with_their_memory():
         assert "4.00 GiB free of 8.00 GiB" in ui.text
         await ui.press("down", "enter")
         assert ui.client.asked_for(protocol.Apply)[0].edit == Edit(action="place", where="conv1", argument="meta")
+
+
+async def test_whether_the_model_fits_stands_below_the_devices():
+    async with session() as ui:
+        text = await ui.press("d")
+        asked = ui.client.asked_for(protocol.Memory)[0].settings
+        assert asked.devices == ["cpu"]
+        assert "on cpu: inference fits, 1.00 GiB left; training lacks 2.00 MiB" in text
+
+
+async def test_devices_that_are_typed_make_a_plan_and_nothing_moves():
+    async with session() as ui:
+        await ui.press("d")
+        await ui.write("over", "cuda:0=8KiB,cpu=1GiB")
+        ui.app.screen.query_one("#over").focus()
+        text = await ui.press("enter")
+        settings = ui.client.asked_for(protocol.Plan)[0].settings
+        assert settings.budgets == [Budget(device="cuda:0", bytes=8192), Budget(device="cpu", bytes=1 << 30)]
+        assert not ui.client.asked_for(protocol.Apply)
+        marked = {line.split()[0]: line for line in text.splitlines() if line.strip()}
+        assert "→ cuda:0" in marked["conv1"]
+        assert "⇄ 4.59 KiB" in marked["fc"]
+        for fact in ("Plan over devices  fits", "1.78 KiB of 8.00 KiB", "Block: joins what"):
+            assert fact in text
+        assert "4.59 KiB of its inputs" in await ui.press("G")
+
+
+async def test_a_pass_by_the_plan_is_asked_for_where_that_is_ticked():
+    async with session() as ui:
+        assert "by the plan" not in await ui.press("f")
+        await ui.press("escape", "d")
+        await ui.write("over", "cpu=8KiB,disk")
+        ui.app.screen.query_one("#over").focus()
+        await ui.press("enter")
+        assert "by the plan over cpu=8KiB,disk" in await ui.press("f")
+        await ui.write("folder", "/some/folder")
+        ui.app.screen.query_one("#placed").value = True
+        await ui.press("ctrl+s")
+        placement = ui.client.asked_for(protocol.Forward)[-1].settings.placement
+        assert [one.device for one in placement.budgets] == ["cpu", "disk"]
+        assert placement.folder == "/some/folder"
+
+
+async def test_enter_on_a_device_moves_also_where_a_plan_was_made():
+    async with session() as ui:
+        await ui.press("d")
+        await ui.write("over", "cpu,disk")
+        ui.app.screen.query_one("#over").focus()
+        await ui.press("enter", "d", "down", "enter")
+        assert ui.client.asked_for(protocol.Apply)[0].edit == Edit(action="place", where="", argument="meta")
+
+
+async def test_a_wrong_device_stays_in_the_dialog_and_is_explained():
+    async with session() as ui:
+        await ui.press("d")
+        await ui.write("over", "gpu1=8KiB")
+        ui.app.screen.query_one("#over").focus()
+        assert "is no device" in await ui.press("enter")
+        assert not ui.client.asked_for(protocol.Plan)
 
 
 async def test_saving_asks_before_it_overwrites(tmp_path):
@@ -334,3 +397,17 @@ async def test_the_dialog_offers_optimisations_for_onnx_only():
     async with session() as ui:
         await ui.press("f")
         assert not ui.app.screen.query("#optimised")
+
+
+async def test_what_lies_on_meta_is_offered_values_on_another_device():
+    table = lenet()
+    tensors = [msgspec.structs.replace(one, device="meta") for one in table.tensors if one.key.startswith("fc")]
+    kept = [one for one in table.tensors if not one.key.startswith("fc")]
+    async with session(msgspec.structs.replace(table, tensors=[*kept, *tensors])) as ui:
+        await ui.press("down", "d", "enter")
+        assert (await ui.press("end", "d")).count("Tensors on meta have no values") == 1
+        await ui.press("enter")
+        assert [(edit.action, edit.where, edit.argument) for edit in ui.client.journal.done] == [
+            ("place", "conv1", "cpu"),
+            ("materialise", "fc", "cpu"),
+        ]

@@ -6,7 +6,7 @@ from fake_client import FakeClient, found, lenet
 from screen_text import session
 
 from inspector.core.results import KeyExplanation, KeyPart, SourceReport
-from inspector.core.table import Source
+from inspector.core.table import ModelTable, Source
 from inspector.worker import protocol
 
 pytestmark = pytest.mark.slow
@@ -69,17 +69,54 @@ async def test_every_panel_and_dialog_shows_any_name(name, failed):
     ]
     client.answers[protocol.Check] = msgspec.structs.replace(report, findings=findings)
     async with session(client=client, size=(160, 45)) as ui:
-        await ui.press("home", "down")
-        for key in "C12345678":
-            await ui.press(key)
-        for key in ("i", "e", "d", "t", "f"):
-            await ui.press(key, "escape")
+        # Together, since a picture is drawn after each call: what would end the application does so in between too.
+        await ui.press("home", "down", *"C12345678")
+        await ui.press(*(key for dialog in "iedtf" for key in (dialog, "escape")))
         ui.client.tell(protocol.Log(name))
         ui.client.tell(protocol.WorkerState("lost", name))
-        await ui.press("1", "y", "L")
+        readable(await ui.press("1", "full_stop", "escape", "y", "j", "L"), name)
+
+
+def readable(screen: str, name: str) -> None:
+    """Nothing breaks the lines, and what looks like markup is there as it is."""
+    for line in screen.splitlines():
+        assert line.isprintable()
+    if name.startswith("["):
+        assert screen.count(name) >= 3
+
+
+def with_names() -> ModelTable:
+    """A row for each of the names, and a tensor in each."""
+    table = lenet()
+    change = msgspec.structs.replace
+    rows = [
+        change(table.rows[1], index=index, name=name, path=name, type=name, hyperparameters=name)
+        for index, name in enumerate(NAMES, 1)
+    ]
+    tensors = [change(table.tensors[0], key=f"{name}.weight", expression=name) for name in NAMES]
+    return change(table, rows=[change(table.rows[0], subtree=len(rows) + 1), *rows], tensors=tensors)
+
+
+async def test_names_are_filtered_sorted_sought_and_gone_to_as_they_are():
+    async with session(with_names(), size=(160, 45)) as ui:
+        tree = ui.app.module_tree
+        for keys in (("ampersand", *"name:["), ("escape", *">>>"), ("2", "tab", ">", ">"), ("tab", "slash", *"[/]")):
+            named = [{">": "greater_than_sign"}.get(key, key) for key in keys]
+            readable(await ui.press(*named), "")
+        await ui.press("escape", "ampersand", *"name:[", "enter")
+        found = [name for name in NAMES if "[" in name]
+        assert [tree.table.rows[line].path for line in tree.lines()][1:] == found
+        for name in found[:2]:
+            assert name in ui.text
+        await ui.press("escape")
+        for key, typed in (("colon", "[bold"), ("ctrl+g", "[br]"), ("ctrl+g", "n" * 300)):
+            await ui.press(key, *typed[:40])
+            readable(ui.text, "")
+            await ui.press("enter")
+            assert ui.app.row.path == (NAMES[6] if typed[0] == "n" else "[bold red]")
+
+
+async def test_what_is_wrong_with_a_filter_is_said_as_it_was_typed():
+    async with session(with_names(), size=(160, 45)) as ui:
+        assert "'[/bold]' is nothing to filter by" in await ui.press("ampersand", *"[/bold]")
         assert ui.app.is_running
-        screen = ui.text
-        for line in screen.splitlines():
-            assert line.isprintable()
-        if name.startswith("["):
-            assert screen.count(name) >= 3

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from screen_text import session
 
 from inspector.core.results import SourceReport
-from inspector.core.table import Note
+from inspector.core.table import Note, Row
 from inspector.tui.side import TITLES
 from inspector.worker import protocol
 
@@ -142,11 +142,11 @@ async def test_p_writes_keys_as_data_parallel_saves_them():
         assert "module.conv1.weight" not in await ui.press("p")
 
 
-async def test_y_copies_the_path_from_the_tree_and_the_expression_from_a_panel():
+async def test_y_twice_copies_the_path_from_the_tree_and_the_expression_from_a_panel():
     async with session() as ui:
-        await ui.press("down", "y")
+        await ui.press("down", "y", "y")
         assert ui.app.clipboard == "conv1"
-        await ui.press("2", "tab", "down", "y")
+        await ui.press("2", "tab", "down", "y", "y")
         assert ui.app.clipboard == "model.conv1.bias"
 
 
@@ -194,7 +194,7 @@ async def test_the_mouse_chooses_rows_folds_and_opens_panels():
         assert ui.app.side.current == "parameters"
 
 
-@pytest.mark.parametrize("width", [40, 60, 80, 110, 120, 160])
+@pytest.mark.parametrize("width", [60, 80, 110, 120, 160])
 async def test_every_panel_has_a_tab_at_any_width_and_the_open_one_its_title(width):
     async with session(size=(width, 40)) as ui:
         for number, title in enumerate(TITLES.values(), 1):
@@ -215,7 +215,7 @@ async def test_dialogs_are_walked_through_with_tab():
         for _ in range(7):
             walked.append(ui.app.focused.id)
             await ui.press("tab")
-        assert walked == ["input-0", "batch", "distribution", "seed", "backward", "accept", "leave"]
+        assert walked == ["input-0", "batch", "distribution", "seed", "batches", "timed", "backward"]
 
 
 async def test_the_help_lists_the_keys_and_escape_leaves_it():
@@ -230,3 +230,71 @@ async def test_the_palette_finds_actions_by_name():
         for key in "compare":
             await ui.pilot.press(key)
         await ui.until(lambda: "Compare with a clone" in ui.text, "the action is found")
+
+
+async def test_while_an_answer_is_worked_out_the_panels_say_so_and_not_that_there_is_none():
+    async with session() as ui:
+        ui.client.gate.clear()
+        await ui.pilot.press("3")
+        await ui.until(lambda: "working out what each part of the keys means" in ui.text, "names worked out")
+        assert "no tensor here has a key" not in ui.text
+        ui.client.gate.set()
+        await ui.press("escape")
+        for keys, panel, said, unsaid in [
+            (("f", "enter"), "5", "A pass runs", "No pass has run"),
+            (("C",), "8", "The model is being checked", "Nothing has been checked"),
+        ]:
+            await ui.press(panel)
+            assert unsaid in ui.text
+            await ui.press(*keys[:-1])
+            ui.client.gate.clear()
+            await ui.pilot.press(keys[-1])
+            await ui.until(lambda said=said: said in ui.text, said)
+            assert unsaid not in ui.text
+            ui.client.gate.set()
+            await ui.press("escape")
+
+
+async def test_a_preview_on_its_way_is_said_to_be():
+    async with session() as ui:
+        ui.client.gate.clear()
+        await ui.pilot.press("i")
+        await ui.until(lambda: "working it out…" in ui.text, "preview worked out")
+        ui.client.gate.set()
+        await ui.press("escape")
+
+
+async def test_of_a_list_of_modules_the_pass_calls_what_is_below_it_and_a_row_it_never_called_is_said_to_be_so():
+    rows = [
+        row(0, None, "", "Net", reached=True, subtree=4),
+        row(1, 0, "blocks", "ModuleList", subtree=2),
+        row(2, 1, "blocks.0", "Linear", reached=True),
+        row(3, 0, "unused", "Linear"),
+    ]
+    table = msgspec.structs.replace(lenet(), rows=rows, tensors=[], inputs=[])
+    async with session(table) as ui:
+        lines = {name: next(line for line in ui.text.splitlines() if name in line) for name in ("blocks", "unused")}
+        assert "not reached" in lines["unused"]
+        assert "not reached" not in lines["blocks"]
+        assert "none of its own: its parts ran" in await ui.press("down")
+        assert "none: it was never called" in await ui.press("down", "down")
+
+
+def row(index: int, parent: int | None, path: str, kind: str, reached: bool = False, subtree: int = 1) -> Row:
+    return Row(
+        index=index, parent=parent, kind="module", path=path, name=path.rpartition(".")[2], type=kind,
+        depth=path.count(".") + bool(path), reached=reached, subtree=subtree,
+        output_shapes=[[1, 9]] if reached else [],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["i", "f"])
+@pytest.mark.parametrize("width", [60, 80, 120])
+async def test_hints_beside_the_buttons_of_a_dialog_are_whole_or_not_there(key, width):
+    async with session(size=(width, 24)) as ui:
+        await ui.press(key)
+        line = next(line for line in ui.text.splitlines() if "Cancel" in line)
+        shown = line.partition("Cancel")[2].partition("│")[0].strip(" ▏▕█")
+        whole = ["enter in a line applies", "esc goes back", "u undoes", "enter or ctrl+s"]
+        assert [part for part in shown.split(" · ") if part not in (*whole, "")] == []
+        assert width < 120 or "esc goes back" in shown

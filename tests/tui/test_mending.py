@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 from screen_text import session
 
 from inspector.core.errors import RequestCancelledError, RequestError
+from inspector.core.loads import LoadRule
 from inspector.core.recipe import Recipe
 from inspector.core.repair import RepairSettings
-from inspector.core.table import LoadRule
 from inspector.tui.app import NNInspectApp
 from inspector.tui.repair_dialogs import suggested_output
 from inspector.tui.repair_page import LISTED, repair_page

@@ -4,16 +4,16 @@ import pytest
 from fake_client import lenet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from textual.app import App
 
 from inspector.core.table import ModelInfo, ModelTable, Row
+from inspector.tui.dressed_app import DressedApp
 from inspector.tui.module_tree import ModuleTree
 from inspector.tui.tree_folds import SHOWN_AT_FIRST, first_folds
 
 pytestmark = pytest.mark.slow
 
 
-class TreeApp(App[None]):
+class TreeApp(DressedApp):
     CSS_PATH = "../../inspector/tui/nninspect.tcss"
 
     def compose(self):
@@ -201,3 +201,40 @@ async def test_of_a_hundred_thousand_rows_only_those_on_screen_are_drawn(monkeyp
         await pilot.pause()
         assert len(tree.lines()) < len(table.rows)
         assert 0 < len(drawn) <= 10 * 40
+
+
+def chain(names) -> list[Row]:
+    """Modules each inside of the one before."""
+    return [
+        Row(index=i, parent=i - 1 if i else None, kind="module", path=".".join(names[1 : i + 1]), type="T", name=name,
+            depth=i, subtree=len(names) - i)
+        for i, name in enumerate(names)
+    ]  # fmt: skip
+
+
+async def beginnings(names, size) -> list[str]:
+    """What stands before the name on each line."""
+    async with TreeApp().run_test(size=size) as pilot:
+        tree = pilot.app.shown
+        tree.show(table_of(chain(names)))
+        tree.fold_all(0, folded=False)
+        await pilot.pause()
+        lines = [tree.render_line(1 + i).text for i in range(len(names))]
+        return [line[: line.index(name)] for line, name in zip(lines, names, strict=True)]
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+async def test_short_names_stand_two_cells_further_right_at_every_depth(width):
+    names = ["moe", "layers", "0", "experts", "1", "w", "x", "y", "z", "q"]
+    for depth, before in enumerate(await beginnings(names, (width, 24))):
+        assert len(before) == 2 * depth + 2
+        assert before.strip(" ▾") == ""
+
+
+async def test_where_depth_takes_the_room_of_names_its_number_stands_in_its_place():
+    before = await beginnings(["model", *(f"block_{i}" for i in range(20))], (60, 24))
+    numbered = {depth: text for depth, text in enumerate(before) if "…" in text}
+    assert 20 in numbered
+    for depth, text in numbered.items():
+        assert text.strip(" …▾") == str(depth)
+    assert len({len(text) for text in numbered.values()}) == 1

@@ -1,6 +1,7 @@
 """The headless picture: it waits for what the keys set off, and closes the client."""
 
 import html
+import re
 
 import pytest
 from fake_client import FakeClient, recipe
@@ -27,3 +28,9 @@ async def test_of_a_model_that_cannot_be_opened_there_is_no_picture(problem):
     with pytest.raises(type(problem), match=str(problem)):
         await screenshot(client, recipe(), (100, 30), ["down"])
     assert client.closed
+
+
+async def test_a_picture_makes_its_viewer_load_nothing():
+    picture = await screenshot(FakeClient(), recipe(), (100, 30), [])
+    addresses = set(re.findall(r"https?://[^\s\"')]+", re.sub(r"<!--.*?-->", "", picture)))
+    assert addresses == {"http://www.w3.org/2000/svg"}

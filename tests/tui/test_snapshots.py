@@ -1,116 +1,79 @@
-"""Pictures of still screens, at the three sizes that matter."""
+"""What every panel looks like at three sizes: pictures in a dark and a light theme, text without colours and in ASCII.
+
+One application for each size and look walks through all panels, as a person would.
+"""
 
 import pytest
 from checkpoints import transformer_file
-from fake_client import FakeClient, lenet, recipe
+from fake_client import FakeClient, lenet
+from places import BEGIN, LARGE, MIDDLE, PANELS, SMALL, Place, dressed
+from pytest_textual_snapshot import SVGImageExtension
 
-from inspector.core.recipe import Recipe
-from inspector.tui.app import NNInspectApp
-from inspector.tui.screenshot import settle
-from inspector.worker.file_client import FileClient
+from inspector.tui.dressed_app import Appearance
 
 pytestmark = pytest.mark.slow
+SIZES = pytest.mark.parametrize("size", [SMALL, MIDDLE, LARGE], ids=lambda size: f"{size[0]}x{size[1]}")
 
 
-def after(*keys):
-    async def run_before(pilot):
-        await settle(pilot.app, pilot, seconds=20)
-        for key in keys:
-            await pilot.press(key)
-            await settle(pilot.app, pilot, seconds=20)
-
-    return run_before
+@pytest.fixture
+def svg(snapshot):
+    """Whether the screen is what it was, as a picture with colours."""
+    pictures = snapshot.use_extension(SVGImageExtension)
+    return lambda ui, name: ui.app.export_screenshot(title="nninspect", simplify=True) == pictures(name=name)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 45)], ids=lambda size: f"{size[0]}x{size[1]}")
-def test_the_main_screen(snap_compare, size):
-    app = NNInspectApp(FakeClient(), recipe())
-    assert snap_compare(app, terminal_size=size, run_before=after("down"))
+async def differing(ui, places, is_as_before):
+    """The places that do not look as they did; each is walked to from the one before."""
+    found = []
+    for place in places:
+        await ui.press(*place.keys)
+        if not is_as_before(ui, place.name):
+            found.append(place.name)
+        await ui.press(*place.leave)
+    return found
 
 
-def test_a_pass_that_failed(snap_compare):
-    app = NNInspectApp(FakeClient(lenet(failed=True)), recipe())
-    assert snap_compare(app, terminal_size=(120, 40), run_before=after())
-
-
-def test_the_initialise_dialog_on_a_small_terminal(snap_compare):
-    app = NNInspectApp(FakeClient(), recipe())
-    assert snap_compare(app, terminal_size=(80, 24), run_before=after("down", "i"))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("keys", [("tab", "shift+left"), ("F",)], ids=["picture", "chart"])
-def test_the_receptive_field(snap_compare, size, keys):
-    app = NNInspectApp(FakeClient(), recipe())
-    assert snap_compare(app, terminal_size=size, run_before=after("down", "down", "down", "7", *keys))
-
-
-@pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=lambda size: f"{size[0]}x{size[1]}")
-def test_a_checkpoint_with_its_repeated_blocks_folded(snap_compare, tmp_path, size):
-    app = NNInspectApp(FakeClient(transformer_file(tmp_path)), Recipe(target="transformer.safetensors"))
-    keys = ("down", "down", "down", "down", "down")
-    assert snap_compare(app, terminal_size=size, run_before=after(*keys))
-
-
-def test_a_run(snap_compare):
-    app = NNInspectApp(FakeClient(), recipe())
-    assert snap_compare(app, terminal_size=(120, 40), run_before=after("f", "enter"))
-
-
-SIZES = pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=lambda size: f"{size[0]}x{size[1]}")
-
-
-@pytest.mark.slow
 @SIZES
-@pytest.mark.parametrize("keys", [("down", "4", "V", "V"), ("down", "down", "down", "4", "V")], ids=["kernels", "map"])
-def test_pictures_of_a_file(snap_compare, sample, monkeypatch, size, keys):
-    monkeypatch.chdir(sample("lenet.params").parent)
-    app = NNInspectApp(FileClient(), Recipe(target="lenet.params"))
-    assert snap_compare(app, terminal_size=size, run_before=after(*keys))
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])
+async def test_every_panel_in_colours(svg, size, theme):
+    async with dressed(size, Appearance(theme=theme)) as ui:
+        await ui.press(*BEGIN)
+        assert await differing(ui, PANELS, svg) == []
 
 
-@pytest.mark.slow
 @SIZES
-def test_kernels_of_a_model(snap_compare, size):
-    app = NNInspectApp(FakeClient(), recipe())
-    assert snap_compare(app, terminal_size=size, run_before=after("down", "4", "V", "V", "tab"))
+@pytest.mark.parametrize("look", ["no-colour", "ascii"])
+async def test_every_panel_as_text(snapshot, monkeypatch, size, look):
+    if look == "no-colour":
+        monkeypatch.setenv("NO_COLOR", "1")
+    async with dressed(size, Appearance(ascii=look == "ascii")) as ui:
+        await ui.press(*BEGIN)
+        assert await differing(ui, PANELS, lambda ui, name: ui.text == snapshot(name=name)) == []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("theme", ["textual-light", "ansi-dark"])
-def test_kernels_in_other_themes(snap_compare, theme):
-    app = NNInspectApp(FakeClient(), recipe())
-    app.theme = theme
-    assert snap_compare(app, terminal_size=(120, 40), run_before=after("down", "4", "V", "V"))
+async def test_a_pass_that_failed(svg):
+    async with dressed(MIDDLE, client=FakeClient(lenet(failed=True))) as ui:
+        assert svg(ui, "failed")
 
 
-def test_a_heat_map_without_colours(snap_compare, monkeypatch):
-    monkeypatch.setenv("NO_COLOR", "1")
-    app = NNInspectApp(FakeClient(), recipe())
-    assert snap_compare(app, terminal_size=(120, 40), run_before=after("end", "4", "V"))
+@pytest.mark.parametrize("size", [SMALL, MIDDLE], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_what_opens_over_the_panels(svg, size):
+    places = (
+        Place("initialise", ("down", "i"), ("escape",)),
+        Place("repair", ("W", "enter"), ("escape",)),
+        Place("comparison", ("D", *"b.pt", "enter", "down"), ("escape",)),
+        Place("theme", ("ctrl+t",), ("escape",)),
+        Place("step", ("f9", "S", "i", "e", *"x.sum()", "enter")),
+    )
+    async with dressed(size) as ui:
+        assert await differing(ui, places, svg) == []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize(
-    "keys", [("C", "tab", "down"), ("W", "enter"), ("W", "enter", "w")], ids=["check", "repair", "mended-file"]
-)
-def test_checking_and_mending(snap_compare, size, keys):
-    app = NNInspectApp(FakeClient(), recipe())
-    assert snap_compare(app, terminal_size=size, run_before=after(*keys))
+async def test_a_checkpoint_with_its_repeated_blocks_folded(svg, tmp_path):
+    async with dressed(SMALL, client=FakeClient(transformer_file(tmp_path))) as ui:
+        assert await differing(ui, [Place("folded", ("down",) * 5)], svg) == []
 
 
-@pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=lambda size: f"{size[0]}x{size[1]}")
-def test_a_comparison(snap_compare, size):
-    app = NNInspectApp(FakeClient(), recipe())
-    keys = after("D", *"b.pt", "enter", "down")
-    assert snap_compare(app, terminal_size=size, run_before=keys)
-
-
-@pytest.mark.slow
-@SIZES
-def test_a_pass_that_is_stepped_through(snap_compare, size):
-    app = NNInspectApp(FakeClient(), recipe())
-    keys = after("down", "f9", "S", "i", "e", *"x.sum()", "enter")
-    assert snap_compare(app, terminal_size=size, run_before=keys)
+async def test_too_small_a_terminal(svg):
+    async with dressed((58, 18)) as ui:
+        assert svg(ui, "too-small")

@@ -9,6 +9,7 @@ from inspector.core.errors import RequestCancelledError, RequestError
 from inspector.core.recipe import Recipe, parse_input
 from inspector.core.stops import OtherRun
 from inspector.tui.app import NNInspectApp
+from inspector.tui.opening import trace_again
 from inspector.tui.screenshot import settle
 from inspector.worker import protocol
 from inspector.worker.process_client import ProcessClient
@@ -356,7 +357,7 @@ async def test_a_real_pass_is_stepped_through_changed_and_evaluated(sample, monk
             await pilot.press("E")
             await settle(app, pilot)
             assert app.stepping.now.report.state == "left"
-            app.trace_again()
+            trace_again(app)
             await settle(app, pilot)
             assert not app.screen.is_modal
     finally:

@@ -15,7 +15,7 @@ PROGRAM = """
 import sys
 sys.path[:0] = [{here!r}, {root!r}]
 from fake_client import FakeClient, recipe
-from inspector.tui.app import run
+from inspector.tui.running import run
 sys.exit(run(FakeClient(), recipe()))
 """
 RESTORED = [b"\x1b[?1049l", b"\x1b[?1000l", b"\x1b[?25h"]

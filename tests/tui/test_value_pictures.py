@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 from fake_client import FakeClient, lenet, tensor, waves
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from screen_text import session
@@ -142,6 +142,8 @@ def test_the_numbers_beside_a_picture_are_indices_of_the_tensor(shape, kind, ind
     first=st.tuples(st.integers(0, 60), st.integers(0, 60)),
     in_colour=st.booleans(),
 )
+@example(shape=[1, 1, 33], kernels=True, room=(3, 48), first=(0, 0), in_colour=True)
+@example(shape=[1, 1, 1], kernels=True, room=(2, 40), first=(0, 0), in_colour=False)
 def test_any_shape_fits_any_room_or_is_not_drawn(shape, kernels, room, first, in_colour):
     kind = "kernels" if kernels and len(shape) > 2 else "heat map"
     found = drawn(np.zeros(shape), kind, room, first=first, colours=COLOURS if in_colour else None)

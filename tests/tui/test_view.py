@@ -5,11 +5,12 @@ import pytest
 from fake_client import lenet, tensor
 
 from inspector.core.table import ModelInfo, ModelTable, Row
-from inspector.tui.view import View, next_spelling, spell, tensors_below
+from inspector.core.tensor_places import TensorPlaces
+from inspector.tui.view import View, next_spelling, spell
 
 
 def keys(table, row):
-    return [one.key for one in tensors_below(table, row)]
+    return [one.key for one in TensorPlaces(table).below(row)]
 
 
 def test_a_module_has_what_its_path_begins():

@@ -8,6 +8,7 @@ import pytest
 
 from inspector.core.edits import Edit
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.stops import StepSettings
 from inspector.worker import process_client, protocol
@@ -87,7 +88,7 @@ async def misbehaving(client):
 
 async def test_the_stops_end_in_the_output_of_a_forward(client, tmp_path):
     before = await opened(client, tmp_path)
-    whole = await client.request(protocol.Forward(inputs=[ODD], seed=5))
+    whole = await client.request(protocol.Forward(settings=ForwardSettings(inputs=[ODD], seed=5)))
     settings = StepSettings(inputs=[ODD], seed=5, command="row")
     report = await client.request(protocol.StartStepping(settings=settings))
     rows = []
@@ -143,13 +144,13 @@ async def test_cancelled_between_stops_the_worker_stays(client, tmp_path, misbeh
     if misbehave.startswith("while"):
         patient(monkeypatch)
     before = await opened(client, tmp_path, misbehave)
-    pid = client._process._popen.pid
+    pid = client._connection._process._popen.pid
     step = await misbehaving(client)
     await client.cancel()
     with pytest.raises(RequestCancelledError):
         await step
     if misbehave.startswith("while"):
-        assert client._process._popen.pid == pid
+        assert client._connection._process._popen.pid == pid
         with pytest.raises(RequestError, match="start stepping again"):
             await client.request(protocol.Step(command="into"))
     assert await values(client) == before
@@ -173,7 +174,7 @@ async def test_a_worker_killed_at_a_stop_loses_nothing(client, tmp_path):
     before = await opened(client, tmp_path)
     stop = (await client.request(protocol.StartStepping(settings=FIRST))).stop
     await client.request(protocol.ChangeAtStop(change="= self.second.weight.fill_(3).sum() + output"))
-    os.kill(client._process._popen.pid, signal.SIGKILL)
+    os.kill(client._connection._process._popen.pid, signal.SIGKILL)
     await until(lambda: client.lost)
     assert client.lost[0].endswith("stepping has ended")
     assert await values(client) == before
@@ -198,3 +199,19 @@ async def test_a_model_that_exits_ends_the_pass_alone(client, tmp_path):
     with pytest.raises(ModelEndedError, match=r"sys\.exit\(3\)"):
         await client.request(protocol.Step(command="continue"))
     assert await values(client) == before
+
+
+async def test_a_worker_started_where_interrupts_are_ignored_is_interrupted(client, tmp_path, monkeypatch):
+    # As shells start what runs in the background; what a process ignores its children do.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        patient(monkeypatch)
+        await opened(client, tmp_path, "while True: pass")
+        pid = client._connection._process._popen.pid
+        step = await misbehaving(client)
+        await client.cancel()
+        with pytest.raises(RequestCancelledError):
+            await step
+        assert client._connection._process._popen.pid == pid
+    finally:
+        signal.signal(signal.SIGINT, before)

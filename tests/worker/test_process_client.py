@@ -9,6 +9,7 @@ import pytest
 
 from inspector.core.edits import Edit
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.worker import protocol
 from inspector.worker.process_client import ProcessClient
@@ -93,7 +94,7 @@ async def test_a_lost_worker_comes_back_with_every_edit(client, tmp_path, sign, 
     await opened(client, write_model(tmp_path, misbehave))
     before = await edited(client)
     with pytest.raises(ModelEndedError, match=sign.replace("(", r"\(").replace(")", r"\)")):
-        await client.request(protocol.Forward(inputs=[ODD]))
+        await client.request(protocol.Forward(settings=ForwardSettings(inputs=[ODD])))
     after = await client.request(protocol.Values(key="fc.weight"))
     assert after == before
     assert [state.state for state in client.states][-1] == "ready"
@@ -106,15 +107,15 @@ async def test_a_lost_worker_comes_back_with_every_edit(client, tmp_path, sign, 
 async def test_sys_exit_in_forward_is_told_and_harms_nothing(client, tmp_path):
     await opened(client, write_model(tmp_path, "sys.exit(3)"))
     before = await edited(client)
-    with pytest.raises(ModelEndedError, match=r"sys\.exit\(3\)"):
-        await client.request(protocol.Forward(inputs=[ODD]))
+    with pytest.raises(ModelEndedError, match=r"process at .*\.py:\d+: sys\.exit\(3\)"):
+        await client.request(protocol.Forward(settings=ForwardSettings(inputs=[ODD])))
     assert await client.request(protocol.Values(key="fc.weight")) == before
 
 
 async def test_an_endless_loop_is_cancelled_and_the_edits_stay(client, tmp_path):
     await opened(client, write_model(tmp_path, "\n            while True: pass"))
     before = await edited(client)
-    running = asyncio.create_task(client.request(protocol.Forward(inputs=[ODD])))
+    running = asyncio.create_task(client.request(protocol.Forward(settings=ForwardSettings(inputs=[ODD]))))
     await asyncio.sleep(0)
     await until(lambda: client._running is not None, "running")
     await client.cancel()
@@ -127,7 +128,7 @@ async def test_a_loop_that_swallows_interrupts_is_killed(client, tmp_path):
     body = "\n            while True:\n                try: time.sleep(60)\n                except BaseException: pass"
     await opened(client, write_model(tmp_path, body))
     before = await edited(client)
-    running = asyncio.create_task(client.request(protocol.Forward(inputs=[ODD])))
+    running = asyncio.create_task(client.request(protocol.Forward(settings=ForwardSettings(inputs=[ODD]))))
     await until(lambda: client._running is not None, "running")
     await client.cancel()
     with pytest.raises(RequestCancelledError, match="killed"):
@@ -139,13 +140,13 @@ async def test_prints_from_python_and_c_become_log_lines(client, tmp_path):
     await opened(
         client, write_model(tmp_path, "print('from python'); os.write(1, b'from c\\n'); os.system('echo child')")
     )
-    await client.request(protocol.Forward(inputs=[ODD]))
+    await client.request(protocol.Forward(settings=ForwardSettings(inputs=[ODD])))
     await until(lambda: {"from python", "from c", "child"} <= set(client.lines), "all three lines")
 
 
 async def test_a_flood_of_prints_is_bounded(client, tmp_path):
     await opened(client, write_model(tmp_path, "[os.write(1, b'x' * 99 + b'\\n') for _ in range(300_000)]"))
-    await client.request(protocol.Forward(inputs=[ODD]))
+    await client.request(protocol.Forward(settings=ForwardSettings(inputs=[ODD])))
     await until(lambda: any("bytes more were printed" in line for line in client.lines), "the flood is counted")
     assert sum(map(len, client.lines)) < 30_000_000 / 2
 
@@ -153,7 +154,7 @@ async def test_a_flood_of_prints_is_bounded(client, tmp_path):
 async def test_an_external_kill_while_idle_is_noticed(client, tmp_path):
     await opened(client, write_model(tmp_path, "pass"))
     before = await edited(client)
-    os.kill(client._process._popen.pid, signal.SIGKILL)
+    os.kill(client._connection._process._popen.pid, signal.SIGKILL)
     await until(lambda: "lost" in [state.state for state in client.states], "the loss is told")
     assert await client.request(protocol.Values(key="fc.weight")) == before
 
@@ -179,7 +180,7 @@ async def test_closing_ends_the_children_of_the_model(tmp_path):
     code = f"import subprocess; p = subprocess.Popen(['sleep', '600']); open({str(marker)!r}, 'w').write(str(p.pid))"
     client = ProcessClient()
     await opened(client, write_model(tmp_path, textwrap.dedent(code)))
-    await client.request(protocol.Forward(inputs=[ODD]))
+    await client.request(protocol.Forward(settings=ForwardSettings(inputs=[ODD])))
     await client.close()
     child = int(marker.read_text())
     await until(lambda: not _is_running(child), "the grandchild has gone")

@@ -7,8 +7,8 @@ from inspector.core.field_rules.pointwise import broadcast, placed
 from inspector.core.field_rules.registry import Fields, rule
 from inspector.core.fields import Field, OpCall, merged, unknown
 from inspector.core.picking_tables import masked, picked
+from inspector.core.record import Record
 from inspector.core.sights import Picked, Place, Seen, Sight, Unknown, plain
-from inspector.core.table import Record
 
 
 class Table(Record, frozen=True, kw_only=True):

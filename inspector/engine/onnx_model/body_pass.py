@@ -69,7 +69,9 @@ def innermost_refusal(graph: Graph, refusal: Refusal, found: BodyPass) -> tuple[
 
 def inferred_body(graph: Graph, values: Mapping[str, Value]) -> tuple[Graph, dict[str, Value]]:
     """A body for these values of its inputs, and of what it reads around it; and all its values as inferred."""
-    typed = graph.bound([_declared(name, value) for name, value in values.items() if value.dtype in _ELEMENT_TYPES])
+    typed = graph.bound(
+        [declared_value(name, value) for name, value in values.items() if value.dtype in _ELEMENT_TYPES]
+    )
     shapes = {name: value.shape for name, value in values.items() if value.shape is not None}
     return typed, {**infer(typed, shapes).values, **values}
 
@@ -157,5 +159,6 @@ class _Surroundings:
             return None
 
 
-def _declared(name: str, value: Value) -> ValueInfoProto:
+def declared_value(name: str, value: Value) -> ValueInfoProto:
+    """An input of that type and shape."""
     return helper.make_tensor_value_info(name, _ELEMENT_TYPES[value.dtype or ""], value.shape)

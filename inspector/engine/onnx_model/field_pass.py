@@ -12,6 +12,7 @@ from functools import cached_property
 from msgspec import structs
 
 from inspector.core.field_rules import apply
+from inspector.core.field_rules.added import added_fields
 from inspector.core.field_rules.indexing import IndexItem
 from inspector.core.field_rules.registry import Fields
 from inspector.core.fields import Field, OpCall, TrackedInputs, merged, unknown
@@ -171,6 +172,9 @@ def _through(node: Node, known: Known, around: FieldPass) -> Fields:
             return _through_branches(node, known, around)
         if reader is not None:
             return reader(NodeView(node, known))
+        added = added_fields(NodeView(node, known).as_added())
+        if added is not None:
+            return added
     except UnreadableError:
         pass
     except (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError, AssertionError, AttributeError):

@@ -1,7 +1,8 @@
 """One run of a graph and of the bodies in it, and what it says of each row."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from statistics import median
 
 from inspector.core.recipe import InputSpec
 from inspector.core.results import ForwardReport
@@ -12,7 +13,7 @@ from inspector.engine.onnx_model.confirming import body_runner, values_of_run
 from inspector.engine.onnx_model.failing import failure_of
 from inspector.engine.onnx_model.feeding import draw
 from inspector.engine.onnx_model.graph import Graph
-from inspector.engine.onnx_model.measuring import first_nonfinite, output_previews, row_runs, statistics_of_rows
+from inspector.engine.onnx_model.measuring import Measuring, first_nonfinite, output_previews
 from inspector.engine.onnx_model.providers import device_of, provider_of
 from inspector.engine.onnx_model.rows import Traced
 from inspector.engine.onnx_model.running import run
@@ -53,16 +54,31 @@ def went_through(graph: Graph, specs: list[InputSpec], device: str, seed: int, b
     return WentThrough(made.placed(ran_on), failure, {"": result, **bodies.runs})
 
 
-def measured(graph: Graph, table: ModelTable, went: WentThrough, seed: int, progress: Progress) -> ForwardReport:
-    """Statistics, times and the first number that is none, row by row."""
-    result = went.runs[""]
+def measured(
+    graph: Graph,
+    table: ModelTable,
+    first: WentThrough,
+    others: Iterable[WentThrough],
+    batches: int,
+    seed: int,
+    progress: Progress,
+) -> ForwardReport:
+    """Statistics, times and the first number that is none, row by row: over the first run and all others."""
+    result = first.runs[""]
     with on_one_thread():
-        known = statistics_of_rows(graph, went.runs, progress)
+        measuring = Measuring(graph, batches)
+        measuring.take(first.runs, progress)
+        seconds = [] if result.refusal else [result.seconds]
+        for other in others:
+            measuring.take(other.runs, progress)
+            seconds.append(other.runs[""].seconds)
+        known = measuring.known()
         return ForwardReport(
             table=table,
-            runs=row_runs(graph, table.rows, went.runs, known),
+            runs=measuring.row_runs(first.runs, known),
             outputs=[] if result.refusal else output_previews(graph, result.values),
-            first_nonfinite=first_nonfinite(graph, table.rows, went.runs, known),
-            seconds=None if result.refusal else result.seconds,
+            first_nonfinite=first_nonfinite(graph, table.rows, first.runs, known),
+            seconds=median(seconds) if seconds else None,
             seed=seed,
+            batches=batches,
         )

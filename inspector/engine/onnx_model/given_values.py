@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,16 @@ def given_value(spec: InputSpec, declared: ValueInfoProto) -> Held:
     if spec.file is not None:
         return _from_file(spec.file, declared)
     try:
-        return held(_from_literal(ast.literal_eval(spec.value or "None"), declared.type))
+        return held(_from_literal(_literal(spec.value or "None"), declared.type))
     except (ValueError, TypeError, OverflowError) as problem:
         wanted = type_text(declared.type)
         raise RequestError(f"--input {spec}: this is no {wanted}: {str(problem).splitlines()[0]}") from None
+
+
+@lru_cache(maxsize=8)
+def _literal(text: str) -> Any:
+    """Read once: it is asked for at every step of a pass, and may have a million words."""
+    return ast.literal_eval(text)
 
 
 def _from_file(file: str, declared: ValueInfoProto) -> Held:

@@ -6,7 +6,7 @@ initializer where it is one there. Calls of a model's own functions are replaced
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto
@@ -149,6 +149,16 @@ class Graph:
         """The rows of this graph and of all bodies in it, in preorder."""
         return places_of(self)
 
+    def fed(self, values: Sequence[ValueInfoProto]) -> "Graph":
+        """The same graph with values of it, that nodes make, as inputs in their places."""
+        aside = {value.name: f"{value.name}, as it was made" for value in values}
+        graph = copy.copy(self)
+        graph.__dict__.pop("places", None)
+        graph.nodes = [_making(node, aside) for node in self.nodes]
+        graph.declared = [*self.declared, *values]
+        graph.inputs = [*self.inputs, *values]
+        return graph
+
     def bound(self, inputs: Sequence[ValueInfoProto]) -> "Graph":
         """The same graph with types and shapes for its inputs."""
         typed = {value.name: value for value in inputs}
@@ -221,3 +231,13 @@ def _place_in_file(node: Node, attribute: str) -> str:
     position = next((at for at, one in enumerate(node.proto.attribute) if one.name == name), 0)
     listed = f"graphs{attribute.removeprefix(name)}" if "[" in attribute else "g"
     return f"{node.expression}.attribute[{position}].{listed}"
+
+
+def _making(node: Node, names: dict[str, str]) -> Node:
+    """The node with what it makes under other names."""
+    if not any(name in names for name in node.proto.output):
+        return node
+    proto = NodeProto()
+    proto.CopyFrom(node.proto)
+    proto.output[:] = [names.get(name, name) for name in proto.output]
+    return replace(node, proto=proto)

@@ -1,61 +1,85 @@
 """What a run says of each row: statistics, time, and where the first number that is none came from."""
 
 from collections.abc import Mapping
+from statistics import median
 
 import torch
 
 from inspector.core.results import FirstNonfinite, OutputPreview, RowRun, Statistics
 from inspector.core.table import Row
+from inspector.engine.counting import Bounds
+from inspector.engine.gathering import Gathering
 from inspector.engine.live import Progress
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.held import Held, described, measurable, text_of
+from inspector.engine.onnx_model.layout import Place
 from inspector.engine.onnx_model.runs import NO_RUN, Run
+from inspector.engine.saturating import bounds_of
 from inspector.engine.statistics import statistics
 
 Known = Mapping[tuple[str, str], Statistics]
 """By the path of a graph and the name of a value in it."""
 
 
-def statistics_of_rows(graph: Graph, runs: Mapping[str, Run], progress: Progress) -> dict[tuple[str, str], Statistics]:
-    """Of the first value that each row made and that is a tensor.
+class Measuring:
+    """Takes runs of a graph, one after another, and says of each row what they came to."""
 
-    `runs` are those of the main graph, under "", and of the bodies in it, by their path.
-    """
-    known: dict[tuple[str, str], Statistics] = {}
-    places = graph.places
-    for number, place in enumerate(places):
-        run = runs.get(place.graph.path, NO_RUN)
-        made = ((name, tensor) for name in place.makes if (tensor := run.tensor(name)) is not None)
-        name, tensor = next(made, ("", None))
-        if tensor is None or (place.graph.path, name) in known:
-            continue
-        progress(number, len(places), f"statistics of {place.path or name}")
-        known[place.graph.path, name] = statistics(tensor, channels=True, sampled=True)
-    return known
+    def __init__(self, graph: Graph, passes: int) -> None:
+        self._graph = graph
+        self._gathering = Gathering[tuple[str, str]](passes)
+        self._seconds: list[list[tuple[float, float]]] = [[] for _ in graph.places]
+        self._bytes: list[int | None] = [None for _ in graph.places]
 
+    def take(self, runs: Mapping[str, Run], progress: Progress) -> None:
+        """One run of the main graph, under "", and of the bodies in it, by their path."""
+        places, known = self._graph.places, set[tuple[str, str]]()
+        for number, place in enumerate(places):
+            run = runs.get(place.graph.path, NO_RUN)
+            self._take_times(number, place, run)
+            made = {name: tensor for name in place.makes if (tensor := run.tensor(name)) is not None}
+            if not made:
+                continue
+            self._bytes[number] = sum(tensor.numel() * tensor.element_size() for tensor in made.values())
+            # Of the first that a row made; a scope's is the value of one of its nodes.
+            name, tensor = next(iter(made.items()))
+            if (place.graph.path, name) in known:
+                continue
+            known.add((place.graph.path, name))
+            progress(number, len(places), f"statistics of {place.path or name}")
+            self._gathering.take((place.graph.path, name), tensor, self._bounds(place))
 
-def row_runs(graph: Graph, rows: list[Row], runs: Mapping[str, Run], known: Known) -> list[RowRun]:
-    """One entry for each row: a scope's time is that of its nodes, the root's that of the run."""
-    listed = []
-    for row, place in zip(rows, graph.places, strict=True):
-        run = runs.get(place.graph.path, NO_RUN)
+    def _take_times(self, number: int, place: Place, run: Run) -> None:
+        """A scope's time is that of its nodes, the root's that of the run."""
         times = [run.node_seconds[at] for at in range(place.first, place.last) if at in run.node_seconds]
-        seconds = sum(times) if times else None
-        self_seconds = seconds if place.single or seconds is None else 0.0
-        if row.parent is None:
-            self_seconds = max(0.0, run.seconds - (seconds or 0.0)) if run.refusal is None else None
-            seconds = run.seconds if run.refusal is None else seconds
-        made = {name: tensor for name in place.makes if (tensor := run.tensor(name)) is not None}
-        tensors, first = list(made.values()), (place.graph.path, next(iter(made), ""))
-        listed.append(
-            RowRun(
-                seconds=seconds,
-                self_seconds=self_seconds,
-                output_bytes=sum(tensor.numel() * tensor.element_size() for tensor in tensors) if tensors else None,
-                statistics=known.get(first),
+        if not number and run.refusal is None:
+            self._seconds[number].append((run.seconds, max(0.0, run.seconds - sum(times))))
+        elif times:
+            self._seconds[number].append((sum(times), sum(times) if place.single else 0.0))
+
+    def _bounds(self, place: Place) -> Bounds | None:
+        node = place.graph.nodes[place.first] if place.single else None
+        return bounds_of(node.proto.op_type) if node is not None and not node.proto.domain else None
+
+    def known(self) -> Known:
+        """The statistics of all values taken."""
+        return self._gathering.statistics()
+
+    def row_runs(self, runs: Mapping[str, Run], known: Known) -> list[RowRun]:
+        """One entry for each row; `runs` are the first that were taken."""
+        listed = []
+        for place, times, size in zip(self._graph.places, self._seconds, self._bytes, strict=True):
+            run = runs.get(place.graph.path, NO_RUN)
+            name = next((name for name in place.makes if run.tensor(name) is not None), "")
+            seconds, own = zip(*times, strict=True) if times else (None, None)
+            listed.append(
+                RowRun(
+                    seconds=median(seconds) if seconds else None,
+                    self_seconds=median(own) if own else None,
+                    output_bytes=size,
+                    statistics=known.get((place.graph.path, name)),
+                )
             )
-        )
-    return listed
+        return listed
 
 
 def output_previews(graph: Graph, values: Mapping[str, Held]) -> list[OutputPreview]:

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from inspector.core.ablation import AblationReport, AblationSettings
+from inspector.core.device_budgets import PlanSettings
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
 from inspector.core.export import ExportReport, ExportSettings
+from inspector.core.forward_settings import ForwardSettings
 from inspector.core.memory import MemoryReport, MemorySettings
-from inspector.core.recipe import InputSpec, Recipe
+from inspector.core.placement import PlacementPlan
+from inspector.core.recipe import InputSpec, Recipe, later_seed, refuse_same_batches
 from inspector.core.repair import RepairReport, RepairSettings
 from inspector.core.results import (
     CloneReport,
@@ -27,6 +30,7 @@ from inspector.core.results import (
     SourceReport,
     ValuesReport,
 )
+from inspector.core.run_comparison import RunComparison, RunComparisonSettings
 from inspector.core.stops import StepSettings
 from inspector.core.table import Failure, Input, ModelTable, Source
 from inspector.core.value_pictures import PictureSettings, ValuePicture
@@ -43,12 +47,10 @@ from inspector.engine.onnx_model.tracing import Pass, trace
 if TYPE_CHECKING:
     import torch
 
-    from inspector.engine.activations import Activations
     from inspector.engine.arrays import Array
-    from inspector.engine.nonfinite import Origins
-    from inspector.engine.pytorch.experiments.subject import Subject
     from inspector.engine.row_values import GraphValues, Named
     from inspector.engine.stepping import Stepping
+    from inspector.engine.subject import ExperimentSubject
 
 
 def open_onnx(recipe: Recipe) -> LiveModel:
@@ -65,6 +67,9 @@ def open_onnx(recipe: Recipe) -> LiveModel:
     device = recipe.device or "cpu"
     _refuse_missing(device)
     return OnnxModel(recipe, read_graph(recipe.target), device)
+
+
+_NOT_SPREAD = "an ONNX graph runs in one piece, by one provider of ONNX Runtime; only PyTorch models are spread"
 
 
 class OnnxModel(LiveModel):
@@ -95,23 +100,39 @@ class OnnxModel(LiveModel):
         self._table = None
         return self.table()
 
-    def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
-        """Run once with every node's output measured.
+    def forward(self, settings: ForwardSettings, progress: Progress) -> ForwardReport:
+        """Run with every node's output measured.
 
-        Raises RequestError for a backward pass: ONNX has none.
+        Raises RequestError for a backward pass, which ONNX has not, and for several devices.
         """
+        if settings.placement is not None:
+            raise RequestError(_NOT_SPREAD)
+        if settings.timed:
+            raise RequestError("the times of an ONNX graph's nodes are onnxruntime's own; --batches repeats the run")
         from inspector.engine.onnx_model.forwarding import measured, went_through
 
-        if backward:
+        if settings.backward:
             raise RequestError("an ONNX graph has no gradients; run the forward pass alone, or open the PyTorch model")
-        specs = self._specs_for(inputs, progress)
-        self._ran_with = specs, seed
+        specs = self._specs_for(settings.inputs, progress)
+        self._ran_with = specs, settings.seed
+        refuse_same_batches(specs, settings.batches)
         progress(0, 2, "running with onnxruntime")
-        went = went_through(self.graph, specs, self._device, seed, self._pass)
+        went = went_through(self.graph, specs, self._device, settings.seed, self._pass)
         as_before = went.failure is None and self._failure is None and went.made.tells_as(self._pass)
         again = table_again(self.table(), self.graph, self._device, went.made) if as_before else None
         self._pass, self._failure, self._table = went.made, went.failure, again
-        return measured(self.graph, self.table(), went, seed, progress)
+        seeds = (
+            later_seed(settings.seed, number) for number in range(1, settings.batches if went.failure is None else 1)
+        )
+        others = (went_through(self.graph, specs, self._device, one, self._pass) for one in seeds)
+        return measured(self.graph, self.table(), went, others, settings.batches, settings.seed, progress)
+
+    def compare_runs(self, settings: RunComparisonSettings, progress: Progress) -> RunComparison:
+        """Run beside another file of the same structure on the same inputs."""
+        from inspector.engine.onnx_model.comparing_runs import compare_runs
+
+        specs = self._specs_for(settings.run.inputs, progress)
+        return compare_runs(self, specs, settings, progress)
 
     def step_through(self, settings: StepSettings, progress: Progress) -> "Stepping":
         """Along one run, node by node; nothing can be changed on the way."""
@@ -146,6 +167,10 @@ class OnnxModel(LiveModel):
 
     def memory(self, settings: MemorySettings, progress: Progress) -> MemoryReport:
         raise RequestError("memory is worked out for PyTorch models only: ONNX Runtime plans its own use of memory")
+
+    def plan(self, settings: PlanSettings, progress: Progress) -> PlacementPlan:
+        """Not of an ONNX graph."""
+        raise RequestError(_NOT_SPREAD)
 
     def compare_clone(self, inputs: list[InputSpec], seed: int, progress: Progress) -> CloneReport:
         """Save the graph, read the file back, and compare the outputs of both to the bit.
@@ -208,20 +233,12 @@ class OnnxModel(LiveModel):
         specs, seed = self._last_run(lambda done, total, what: None)
         return value_of_pass(self.graph, key, specs, self._device, seed)
 
-    def subject(self, inputs: list[InputSpec], progress: Progress) -> "Subject":
-        raise RequestError("an ONNX graph has no modules, no gradients and no code of its own")
+    def subject(self, inputs: list[InputSpec], progress: Progress) -> "ExperimentSubject":
+        from inspector.engine.onnx_model.graph_subject import GraphSubject
 
-    def activations(self, inputs: list[InputSpec], progress: Progress) -> "Activations":
-        """Of the main graph's nodes."""
-        from inspector.engine.onnx_model.activations import activations
-
-        return activations(self.graph, self._specs_for(inputs, progress), self._device, self.recipe.seed, progress)
-
-    def origins(self, inputs: list[InputSpec], progress: Progress) -> "Origins":
-        """Of the main graph, forward."""
-        from inspector.engine.onnx_model.nonfinite import origins
-
-        return origins(self.graph, self._specs_for(inputs, progress), self._device, self.recipe.seed)
+        return GraphSubject(
+            self.graph, lambda: self._specs_for(inputs, progress), self._device, self.recipe.seed, progress
+        )
 
     def arrays(self) -> Iterator[tuple[str, str, "Array | None"]]:
         """Of the initializers; None for text."""
@@ -263,6 +280,12 @@ class OnnxModel(LiveModel):
             return self._place(edit)
         if edit.action == "rename":
             return self._rename(edit)
+        if edit.action in ("requires_grad", "tie"):
+            raise RequestError(
+                "an ONNX graph is not trained: it has no gradients, and what it shares is one initializer"
+            )
+        if edit.action == "materialise":
+            raise RequestError("an ONNX graph has its values in its file, none on meta")
         raise RequestError("an ONNX graph has neither train nor eval mode: what it does was fixed when it was exported")
 
     def devices(self) -> list[Device]:

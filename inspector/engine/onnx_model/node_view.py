@@ -93,6 +93,17 @@ class NodeView:
             value = list(value)
         return value  # type: ignore[no-any-return]
 
+    def as_added(self) -> OpCall:
+        """The node as rules of other distributions see it. Raises UnreadableError where a shape is not known."""
+        settings: dict[str, object] = {name: self.attribute(name, None) for name in self._attributes}
+        return OpCall(
+            op=self.node.operator,
+            inputs=self.operands(),
+            output_shapes=[self.output(place) for place, name in enumerate(self.node.proto.output) if name],
+            settings={"name": self.node.operator, "args": [], "kwargs": settings},
+            path=self.node.path,
+        )
+
     def given(self, name: str) -> bool:
         """Whether the attribute is written down."""
         return name in self._attributes

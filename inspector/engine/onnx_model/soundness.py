@@ -3,6 +3,7 @@
 The same that onnx's checker wants; but the checker names neither both makers of a value nor the way round a circle.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from math import prod
 
@@ -26,6 +27,8 @@ from inspector.engine.onnx_model.places import Within
 _LARGEST = 1 << 62
 """Elements of a tensor."""
 _MOST_NAMED = 6
+_SUBSCRIPTS = re.compile(r"[A-Za-z]*(\.\.\.)?[A-Za-z]*")
+"""Of one operand of an Einsum."""
 
 
 def problem_of(model: ModelProto, files: DataFiles) -> str | None:
@@ -35,7 +38,8 @@ def problem_of(model: ModelProto, files: DataFiles) -> str | None:
     """
     for problem in _problems(model.graph, files, Within("model.graph"), set()):
         return problem
-    return None
+    inside = ((one.name, node) for one in model.functions for node in one.node)
+    return next((problem for name, node in inside for problem in _equation_problems(node, f"{name}/{node.name}")), None)
 
 
 def paths_of(nodes: Sequence[NodeProto]) -> list[str]:
@@ -65,6 +69,7 @@ def _problems(graph: GraphProto, files: DataFiles, within: Within, around: set[s
                 yield _unknown_input(graph, names, makers, position, kind, name)
         seen.update(node.output)
         yield from _attribute_problems(node, files, names[position], seen)
+        yield from _equation_problems(node, names[position])
     for value in graph.output:
         if value.name and value.name not in seen:
             yield f"output {value.name!r} of {within.prefix or 'the graph'} is made by no node"
@@ -114,6 +119,17 @@ def _attribute_problems(node: NodeProto, files: DataFiles, path: str, seen: set[
     sparse = sparse_constant(node)
     if sparse is not None:
         yield from _sparse_problems(sparse, files, f"of {path}")
+
+
+def _equation_problems(node: NodeProto, path: str) -> Iterator[str]:
+    """Of an Einsum: onnx's shape inference goes round for ever at a character that it does not know."""
+    if node.op_type != "Einsum" or node.domain not in ("", "ai.onnx"):
+        return
+    for attribute in node.attribute:
+        equation = attribute.s.decode(errors="replace")
+        terms = re.split(r",|->", equation.replace(" ", ""))
+        if attribute.name == "equation" and not all(_SUBSCRIPTS.fullmatch(term) for term in terms):
+            yield f"node {path} (Einsum) has the equation {equation!r}; letters, commas, '...' and '->' make one"
 
 
 def _sparse_problems(sparse: SparseTensorProto, files: DataFiles, name: str) -> Iterator[str]:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from inspector.core.file_info import FileInfo
 from inspector.core.recipe import Recipe
-from inspector.core.table import Failure, FileInfo, Input, ModelInfo, ModelTable, Output
+from inspector.core.table import Failure, Input, ModelInfo, ModelTable, Output
 from inspector.engine.onnx_model.formulas import formulas_of
 from inspector.engine.onnx_model.graph import Graph
 from inspector.engine.onnx_model.initializers import dtype_name

@@ -1,6 +1,6 @@
 """The window settings of convolutions and poolings, from attributes, weights and automatic padding."""
 
-from inspector.core.table import Record
+from inspector.core.record import Record
 from inspector.engine.onnx_model.node_view import NodeView, UnreadableError
 
 

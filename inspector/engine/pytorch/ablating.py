@@ -14,10 +14,12 @@ from inspector.core.row_patterns import RowPattern, parse_row_pattern, refuse_un
 from inspector.core.table import ModelTable
 from inspector.core.wording import shape
 from inspector.engine.live import Progress
+from inspector.engine.pytorch.averaging import averaged, can_be_averaged
 from inspector.engine.pytorch.calling import Arguments
+from inspector.engine.pytorch.calls import CallRecord
 from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.nested import tensors_in, with_tensors
-from inspector.engine.pytorch.recording import CallRecord, Recorder
+from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.repeated_calls import is_transforming
 from inspector.engine.pytorch.shape_pass import real_pass
 from inspector.engine.pytorch.stepping.call_numbers import CallNumbers
@@ -182,15 +184,20 @@ class _SwitchingOff:
         if _key_of(call) != self._key or self._call not in (None, number) or is_transforming():
             return output
         target = written_into(call, args, output)
-        off = self._without(output if target is None else target, given)
+        off = self._without(call, output if target is None else target, given)
         if target is None:
             return off
         write_into(target, off)
         return output
 
-    def _without(self, output: Any, given: torch.Tensor | None) -> Any:
+    def _without(self, call: CallRecord, output: Any, given: torch.Tensor | None) -> Any:
         if self._by == "zero":
             return changed_output(output, _ZERO, lambda text: None, lambda: None)
+        if self._by == "mean":
+            if not can_be_averaged(output):
+                self.problem = "it puts out no numbers of floating point, so there is no mean"
+                raise RequestError(self.problem)
+            return averaged(output, call)
         if not _could_pass_on(given, output):
             self.problem = "its first input has another shape or dtype than its output, so it cannot go through"
             raise RequestError(self.problem)

@@ -5,7 +5,7 @@ from collections import defaultdict, deque
 import msgspec
 
 from inspector.core.table import Row, multiply_adds
-from inspector.engine.pytorch.recording import CallRecord, callers_first, made_by
+from inspector.engine.pytorch.calls import CallRecord, callers_first, made_by
 
 
 def rows_with_calls(static: list[Row], root: CallRecord | None) -> tuple[list[Row], list[CallRecord | None]]:

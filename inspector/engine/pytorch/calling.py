@@ -22,6 +22,13 @@ def call_model(model: nn.Module, arguments: Arguments) -> Any:
 
 
 @contextlib.contextmanager
+def gradients_as_usual() -> Iterator[None]:
+    """Leave a ``no_grad`` or ``inference_mode`` that the caller's program is in; passes decide for themselves."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+@contextlib.contextmanager
 def looked_through(modules: list[nn.Module]) -> Iterator[None]:
     """DataParallel calls its module itself instead of copies of it on several devices. Inside `untouched`."""
     for module in modules:

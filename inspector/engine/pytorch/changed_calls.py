@@ -11,11 +11,12 @@ from inspector.core.errors import RequestError
 from inspector.core.table import FormulaLine, Row
 from inspector.core.what_if import NAMES, Operation, Settings
 from inspector.core.wording import shape
+from inspector.engine.pytorch.calls import CallRecord, calls_of
 from inspector.engine.pytorch.field_calls import formula_of
 from inspector.engine.pytorch.formulas import refused_formula
 from inspector.engine.pytorch.nested import shapes_in, tensors_in
 from inspector.engine.pytorch.op_calls import Arguments, Returned, arguments_of, each, read_call
-from inspector.engine.pytorch.recording import CallRecord, Recorder, calls_of
+from inspector.engine.pytorch.recording import Recorder
 
 _OPERATIONS = ("conv", "conv_transpose", "pool", "max_unpool", "adaptive_pool")
 _ARGUMENTS = {"kernel": "kernel_size"}

@@ -5,7 +5,8 @@ from typing import Any
 import torch
 
 from inspector.core.results import CloneReport
-from inspector.engine.pytorch.running import named_tensors, previews
+from inspector.engine.pytorch.nested import named_tensors
+from inspector.engine.pytorch.running import previews
 
 
 def compared(original: Any, copied: Any) -> CloneReport:

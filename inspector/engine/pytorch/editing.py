@@ -17,12 +17,12 @@ from inspector.core.table import Row, Tensor
 from inspector.engine.initialising import draw, fits, tensor_seed
 from inspector.engine.live import Undo
 from inspector.engine.numbers import value_of
+from inspector.engine.pytorch.calls import CallRecord
 from inspector.engine.pytorch.followers import followers, follows, nonlinearity_of
 from inspector.engine.pytorch.layer_defaults import LayerDefaults, source_of
 from inspector.engine.pytorch.places import holdings_of, identity, places_of
-from inspector.engine.pytorch.recording import CallRecord
 from inspector.engine.pytorch.slots import Slot, closed_because, layout_of, slots_of
-from inspector.engine.statistics import statistics
+from inspector.engine.statistics import on_one_thread, statistics
 
 FILLS = ("constant_", "ones_", "zeros_")
 FROZEN = "frozen: it requires no gradient; name its key, or ask for frozen ones too"
@@ -48,7 +48,9 @@ def preview(
         except Exception as problem:  # the user's own parametrization
             skipped.append((slot.key, _refused_inverse(problem)))
             continue
-        targets.append(_target(slot, call, edit, drawn, after, slot.key in frozen, behind.get(paths[id(slot.owner)])))
+        follower = behind.get(paths[id(slot.owner)])
+        with on_one_thread():
+            targets.append(_target(slot, call, edit, drawn, after, slot.key in frozen, follower))
     _some(targets, skipped, edit)
     return InitPreview(where=edit.where, initialiser=str(call), seed=edit.seed, targets=targets, skipped=skipped)
 
@@ -162,7 +164,8 @@ def _draw(slot: Slot, call: InitialiserCall, edit: Edit) -> torch.Tensor | str:
         if not dtype.is_complex and torch.tensor(value, dtype=torch.float64).to(dtype).item() != value:
             return f"{name} cannot hold {value:g}"
     double = dtype in (torch.float64, torch.complex128)
-    drawn = draw(call, shape, tensor_seed(edit.seed, slot.position), double=double, layout=layout_of(slot))
+    seed = tensor_seed(edit.seed, slot.position)
+    drawn = draw(call, shape, seed, double=double, layout=layout_of(slot), like=slot.like)
     if edit.scales is not None and slot.key in edit.scales:
         drawn.mul_(edit.scales[slot.key])
     if dtype.is_floating_point and not fits(drawn, dtype):

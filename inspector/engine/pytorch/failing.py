@@ -1,6 +1,7 @@
 """Where and why a forward failed: the module, the user's line, the operands with their shapes, what to do."""
 
 import ast
+import linecache
 from collections.abc import Sequence
 from itertools import islice
 
@@ -9,14 +10,14 @@ from torch import nn
 
 from inspector.core.recipe import InputSpec
 from inspector.core.table import Failure, Operand
+from inspector.engine.pytorch.calls import FailedCall
 from inspector.engine.pytorch.explaining import explain
 from inspector.engine.pytorch.explaining.made_in_loops import for_all_of_a_loop
 from inspector.engine.pytorch.explaining.scene import Scene
-from inspector.engine.pytorch.explaining.user_source import forget_sources
 from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.nested import shapes_in, tensors_in
 from inspector.engine.pytorch.op_calls import canonical_name
-from inspector.engine.pytorch.recording import FailedCall, Recorder
+from inspector.engine.pytorch.recording import Recorder
 
 MOST_OPERANDS = 16
 
@@ -25,7 +26,7 @@ def describe_failure(
     problem: BaseException, model: nn.Module, recorder: Recorder, specs: Sequence[InputSpec] = ()
 ) -> Failure:
     """The failure as a record; the exception's tensors are let go of afterwards. `specs` say what the inputs may be."""
-    forget_sources()
+    linecache.checkcache()
     scene = Scene(problem, model, recorder, specs)
     why, fixes = explain(scene)
     if specs:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from inspector.core.field_rules import apply
+from inspector.core.field_rules.added import added_fields
 from inspector.core.field_rules.sequences import mixed_everywhere
 from inspector.core.fields import Field, OpCall, TrackedInputs, merged, unknown
 from inspector.core.table import FormulaLine, ReceptiveField
@@ -91,6 +92,9 @@ class FieldTracker:
             return [None] * len(shapes)
         reading = returned.reading
         if reading is None:
+            added = added_fields(self._as_added(returned, path))
+            if added is not None:
+                return added
             return [unknown([self._get(tensor) for tensor in returned.operands], returned.name)] * len(shapes)
         operands = [
             (tuple(tensor.shape), self._get(tensor)) if isinstance(tensor, torch.Tensor) else ((), None)
@@ -109,6 +113,18 @@ class FieldTracker:
         if weights:
             through = [merged([field, *weights], path) for field in through]
         return through + through[-1:] * (len(shapes) - len(through))
+
+    def _as_added(self, returned: Returned, path: str) -> OpCall:
+        """A call as rules of others see it: the tensors' fields, and all arguments that are none."""
+        plain = [None if isinstance(one, torch.Tensor) else one for one in returned.args]
+        named = {name: one for name, one in returned.kwargs.items() if not isinstance(one, torch.Tensor)}
+        return OpCall(
+            op=returned.name,
+            inputs=[(tuple(tensor.shape), self._get(tensor)) for tensor in returned.operands],
+            output_shapes=returned.shapes,
+            settings={"name": returned.name, "args": plain, "kwargs": named},
+            path=path,
+        )
 
     def _note_write(self, written: torch.Tensor, field: Field | None) -> None:
         """Writing in place through a view, as in ``x[:, 1:] += y``, also changes the tensor it is a view of."""

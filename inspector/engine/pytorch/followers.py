@@ -3,7 +3,7 @@
 from inspector.core.activation_gains import ACTIVATIONS
 from inspector.core.fans import gain
 from inspector.core.initialisers import NONLINEARITIES
-from inspector.engine.pytorch.recording import CallRecord
+from inspector.engine.pytorch.calls import CallRecord
 
 CARRYING = {
     "dropout", "dropout1d", "dropout2d", "dropout3d", "alphadropout", "identity", "view", "reshape", "flatten",

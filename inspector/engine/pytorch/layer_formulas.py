@@ -10,7 +10,7 @@ from torch.nn.modules import conv, pooling
 from inspector.core import geometry
 from inspector.core.field_rules.windows import same_padding
 from inspector.core.table import FormulaLine, Row
-from inspector.engine.pytorch.recording import CallRecord
+from inspector.engine.pytorch.calls import CallRecord
 
 _FRACTIONAL = (nn.FractionalMaxPool2d, nn.FractionalMaxPool3d)
 _DIMENSIONS: list[tuple[int, tuple[type[nn.Module], ...]]] = [

@@ -32,13 +32,13 @@ def lines_about(model: nn.Module, path: str) -> list[Source]:
             lines.append(source)
             break
     for holder, _ in reversed(holders):
-        source = _class_line(type(holder))
+        source = class_line(type(holder))
         if source is not None:
             return [*lines, source]
     return lines
 
 
-def _class_line(cls: type) -> Source | None:
+def class_line(cls: type) -> Source | None:
     """The line with ``class Name`` of a class that the user wrote."""
     try:
         file = inspect.getsourcefile(cls)

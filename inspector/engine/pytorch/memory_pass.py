@@ -17,11 +17,12 @@ from torch.overrides import TorchFunctionMode
 
 from inspector.core.memory import Use
 from inspector.engine.pytorch.calling import Arguments, call_model, looked_through
+from inspector.engine.pytorch.calls import CallRecord
 from inspector.engine.pytorch.gpu_kernels import Run, gpu_attention, with_gpu_dropout
 from inspector.engine.pytorch.live_storages import LiveStorages
 from inspector.engine.pytorch.meta_calls import MetaCalls
 from inspector.engine.pytorch.nested import tensors_in, with_tensors
-from inspector.engine.pytorch.recording import CallRecord, Recorder
+from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.stand_ins import as_meta, stand_ins, values_are_missing
 from inspector.engine.pytorch.untouched import modes_kept, untouched
 from inspector.engine.random_state import seeded

@@ -1,5 +1,6 @@
 """What passes found about memory, as rows and totals."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import msgspec
 import torch
 from torch import nn
 
+from inspector.core.device_fit import fit_on
 from inspector.core.errors import NO_FAILURES, RequestError
 from inspector.core.memory import (
     Fitting,
@@ -18,8 +20,10 @@ from inspector.core.memory import (
     largest_batch,
 )
 from inspector.core.recipe import InputSpec
+from inspector.core.results import Device
 from inspector.core.table import Note, Output, Row
 from inspector.core.wording import shape
+from inspector.engine.devices import existing_device, existing_devices
 from inspector.engine.live import Progress
 from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.importing import first_line
@@ -28,6 +32,7 @@ from inspector.engine.pytorch.inputs.showing import as_inputs
 from inspector.engine.pytorch.memory_pass import NothingToTrainError, Ran, memory_pass, real_memory_pass
 from inspector.engine.pytorch.memory_rows import PassRows
 from inspector.engine.pytorch.nested import shapes_in, tensors_in, with_tensors
+from inspector.engine.pytorch.places import bytes_of, inventory_of
 from inspector.engine.pytorch.shape_pass import AFFORDABLE_MULTIPLICATIONS, has_lazy, is_cheap, materialised_copy
 from inspector.engine.pytorch.stand_ins import NeedsValuesError
 from inspector.engine.pytorch.storages import bytes_made
@@ -69,6 +74,7 @@ def memory_report(subject: Subject, settings: MemorySettings, progress: Progress
         raise RequestError(f"{settings.dtype!r} is no floating-point type; choose float32, float16 or bfloat16")
     if settings.batch is not None and settings.batch < 1:
         raise RequestError(f"a batch of {settings.batch} has no samples; give 1 or more")
+    devices = _devices(settings.devices)
     notes: list[Note] = []
     progress(0, 2, "memory in inference")
     inference = _passed(subject, settings.batch, dtype, False, notes)
@@ -84,7 +90,25 @@ def memory_report(subject: Subject, settings: MemorySettings, progress: Progress
     fitting = None
     if settings.limit is not None:
         fitting = _fitting(subject, settings, dtype, training is not None, progress)
-    return _report(subject, settings, inference, training, fitting, notes)
+    report = _report(subject, settings, inference, training, fitting, notes)
+    held = _held_by_device(subject.module)
+    fits = [fit_on(report, device, held.get(device.name, 0)) for device in devices]
+    return msgspec.structs.replace(report, devices=fits)
+
+
+def _devices(names: list[str]) -> list[Device]:
+    wanted = {str(existing_device(name)) for name in names}
+    return [device for device in existing_devices() if device.name in wanted]
+
+
+def _held_by_device(model: nn.Module) -> dict[str, int]:
+    """The bytes of the model's tensors by their device, each storage once."""
+    inventory = inventory_of(model)
+    distinct = dict(zip(inventory.identities, inventory.holdings, strict=True))
+    held: dict[str, int] = defaultdict(int)
+    for holding in distinct.values():
+        held[str(holding.tensor.device)] += bytes_of(holding.tensor) or 0
+    return held
 
 
 def _passed(subject: Subject, batch: int | None, dtype: torch.dtype | None, training: bool, notes: list[Note]) -> Ran:

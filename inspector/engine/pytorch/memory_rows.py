@@ -5,10 +5,13 @@ In train mode a model may call other functions than in eval mode, and at another
 
 from collections import defaultdict
 from collections.abc import Callable
+from typing import TypeVar
 
 from inspector.core.table import Row
 from inspector.engine.pytorch.assembling import rows_with_calls
-from inspector.engine.pytorch.recording import CallRecord
+from inspector.engine.pytorch.calls import CallRecord
+
+T = TypeVar("T")
 
 
 class PassRows:
@@ -19,9 +22,9 @@ class PassRows:
         self._in_table = paired(self._rows, table)
         self._size = len(table)
 
-    def told(self, amount: Callable[[CallRecord], int | None]) -> list[int | None]:
-        """For each row of the table, an amount of its call; None where there is none."""
-        return self._spread([amount(call) if call is not None else None for call in self._calls])
+    def told(self, fact: Callable[[CallRecord], T | None]) -> list[T | None]:
+        """For each row of the table, a fact of its call; None where there is none."""
+        return self._spread([fact(call) if call is not None else None for call in self._calls])
 
     def summed(self, own: Callable[[CallRecord], int]) -> list[int | None]:
         """For each row of the table, the amounts of its call and of all below it."""
@@ -39,10 +42,10 @@ class PassRows:
             at = self._rows[at].parent
         return None if at is None else self._in_table[at]
 
-    def _spread(self, amounts: list[int | None]) -> list[int | None]:
-        found: list[int | None] = [None] * self._size
+    def _spread(self, facts: list[T | None]) -> list[T | None]:
+        found: list[T | None] = [None] * self._size
         for index, place in self._in_table.items():
-            found[place] = amounts[index]
+            found[place] = facts[index]
         return found
 
 

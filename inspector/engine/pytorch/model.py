@@ -1,23 +1,29 @@
 """A PyTorch module as a `LiveModel`."""
 
 import contextlib
+import copy
+import linecache
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import msgspec
 import torch
+from msgspec.structs import replace as with_fields
 
 from inspector.core.ablation import AblationReport, AblationSettings
 from inspector.core.collection import no_collection
+from inspector.core.device_budgets import PlanSettings
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
 from inspector.core.export import ExportReport, ExportSettings
-from inspector.core.load_notes import load_notes
+from inspector.core.forward_settings import ForwardSettings
+from inspector.core.loads import Load
 from inspector.core.memory import MemoryReport, MemorySettings
-from inspector.core.recipe import InputSpec, Recipe, later_seed, parse_target
+from inspector.core.placement import PlacementPlan
+from inspector.core.recipe import InputSpec, Recipe, later_seed, parse_target, refuse_same_batches
 from inspector.core.repair import RepairReport, RepairSettings
 from inspector.core.results import (
+    PART_OF_DISTRIBUTED,
     CloneReport,
     Device,
     FirstNonfinite,
@@ -30,47 +36,53 @@ from inspector.core.results import (
     ValuesReport,
 )
 from inspector.core.row_comparison import RowComparison
+from inspector.core.run_comparison import RunComparison, RunComparisonSettings
 from inspector.core.stops import StepSettings
-from inspector.core.table import Load, ModelInfo, ModelTable, Note, Output, Row, Source, Tensor, Totals
+from inspector.core.table import ModelTable, Note, Output, Row, Source
 from inspector.core.value_pictures import PictureSettings, ValuePicture
 from inspector.core.what_if import Proposal, WhatIfReport
 from inspector.engine.arrays import Array, array_of
 from inspector.engine.devices import existing_devices
 from inspector.engine.live import LiveModel, Progress, Undo
-from inspector.engine.pytorch import editing, placing, torchvision_operators
+from inspector.engine.pytorch import editing, materialising, placing, torchvision_operators, tying
 from inspector.engine.pytorch.ablating import ablate
-from inspector.engine.pytorch.assembling import rows_with_calls
+from inspector.engine.pytorch.backward_failures import failure_of_backward
 from inspector.engine.pytorch.calling import Arguments
+from inspector.engine.pytorch.calls import CallRecord, take_flops
 from inspector.engine.pytorch.comparing import compared
+from inspector.engine.pytorch.distribution import distribution_of, local_part
 from inspector.engine.pytorch.experiments.subject import Subject
-from inspector.engine.pytorch.inputs.arguments import arguments_for, device_of_inputs
+from inspector.engine.pytorch.gradient_uses import with_uses
+from inspector.engine.pytorch.inputs.arguments import arguments_for, converted, device_of_inputs
 from inspector.engine.pytorch.inputs.showing import as_inputs, is_complete
-from inspector.engine.pytorch.layer_formulas import with_own_formulas
 from inspector.engine.pytorch.lines_about import lines_about
+from inspector.engine.pytorch.mapped_weights import without_values
+from inspector.engine.pytorch.measured_passes import measured_passes
 from inspector.engine.pytorch.memory_report import memory_report, subject_of
+from inspector.engine.pytorch.model_table import Static, make_table, static_of
 from inspector.engine.pytorch.naming import explain_keys
 from inspector.engine.pytorch.opening import Opened, open_module
-from inspector.engine.pytorch.places import Inventory, empty_names, holdings_of, inventory_of, places_of
-from inspector.engine.pytorch.recording import CallRecord, Recorder, take_flops
+from inspector.engine.pytorch.places import empty_names, holdings_of, inventory_of, places_of
+from inspector.engine.pytorch.planning import plan_over, realigned
+from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.rehearsing import what_if
 from inspector.engine.pytorch.repairing import repair
-from inspector.engine.pytorch.running import Run, previews, run_forward
+from inspector.engine.pytorch.running import Run, previews
 from inspector.engine.pytorch.saving import save_state_dict
 from inspector.engine.pytorch.shape_pass import has_lazy, materialise, materialised_copy, real_pass
 from inspector.engine.pytorch.signatures import no_forward, refuse_wrong_names
 from inspector.engine.pytorch.source_lines import function_source, script_source
 from inspector.engine.pytorch.stepping.torch_stepping import stepping_through
-from inspector.engine.pytorch.structure import dtype_name, opaque_places, static_rows, submodule, totals_of
+from inspector.engine.pytorch.structure import dtype_name, submodule
 from inspector.engine.pytorch.tensors import tensors_of
 from inspector.engine.pytorch.tracing import Trace, count_calls, infer, trace
+from inspector.engine.pytorch.untouched import modes_kept, untouched
 from inspector.engine.pytorch.weights import load_weights
 from inspector.engine.stepping import Stepping
 from inspector.engine.user_paths import user_path
 from inspector.engine.values import read_picture, read_values
 
 if TYPE_CHECKING:
-    from inspector.engine.activations import Activations
-    from inspector.engine.nonfinite import Origins
     from inspector.engine.onnx_model.graph import Graph
 
 
@@ -88,22 +100,40 @@ class TorchModel(LiveModel):
         self._load = load
         self._trace = Trace()
         self._table: ModelTable | None = None
-        self._static: tuple[Inventory, list[Row], list[Tensor], Totals] | None = None
-        """What no pass changes; None after an edit."""
+        self._static: Static | None = None
+        """None after an edit."""
 
     @classmethod
-    def open(cls, recipe: Recipe) -> "TorchModel":
+    def open(cls, recipe: Recipe, progress: Progress = lambda *_: None) -> "TorchModel":
         """Open what `recipe` names: construct, load the weights, move, set the mode."""
-        opened = open_module(recipe)
+        progress(0, 3, "making the model")
+        with without_values() if recipe.mapped else contextlib.nullcontext():
+            opened = open_module(recipe)
         torchvision_operators.use_python_operators()
         load = None
         if recipe.weights:
-            load = load_weights(opened.model, recipe.weights, recipe.allow_outside, recipe.container)
+            progress(1, 3, "loading weights")
+            load = load_weights(opened.model, recipe.weights, recipe.allow_outside, recipe.container, recipe.mapped)
         if recipe.device:
+            progress(2, 3, f"moving to {recipe.device}")
             placing.move(opened.model, recipe.device)
         modes = {path: module.training for path, module in opened.model.named_modules()}
         opened.model.train(recipe.training)
         return cls(recipe, opened, load, modes)
+
+    @classmethod
+    def alive(cls, module: torch.nn.Module, recipe: Recipe) -> "TorchModel":
+        """A module that the caller has; it stays where it is, in the mode that it is in.
+
+        Raises RequestError where the recipe wants it otherwise: that is for the caller's program to do.
+        """
+        if recipe.weights is not None:
+            raise RequestError(
+                f"{recipe.target} lives in your program; load {recipe.weights} there, with model.load_state_dict(…)"
+            )
+        torchvision_operators.use_python_operators()
+        opened = Opened(module, type(module).__name__, lambda seed: copy.deepcopy(module))
+        return cls(recipe, opened, modes={path: one.training for path, one in module.named_modules()})
 
     def table(self) -> ModelTable:
         if self._table is None:
@@ -112,71 +142,8 @@ class TorchModel(LiveModel):
 
     @no_collection()
     def _make_table(self) -> tuple[ModelTable, list[CallRecord | None]]:
-        if self._static is None:
-            inventory = inventory_of(self.module)
-            self._static = inventory, static_rows(inventory), tensors_of(inventory), totals_of(inventory)
-        inventory = self._static[0]
-        static, tensors, totals = self._shaped(*self._static[1:])
-        rows, calls = rows_with_calls(static, self._trace.root)
-        modules = {place.path: place.module for place in inventory.places}
-        rows = with_own_formulas(rows, calls, modules)
-        info = ModelInfo(
-            name=self._opened.name,
-            framework="torch",
-            target=self.recipe.target,
-            weights=self.recipe.weights,
-            training=self.module.training,
-            devices=_devices(tensors),
-        )
-        table = ModelTable(
-            model=info,
-            inputs=self._trace.inputs,
-            outputs=self._trace.outputs,
-            totals=totals if self._trace.failure is not None else totals.with_costs_of(rows[0]),
-            rows=rows,
-            tensors=tensors,
-            failure=self._trace.failure,
-            notes=[*self._standing_notes(inventory, tensors), *self._trace.notes],
-            load=self._load,
-        )
-        return table, calls
-
-    def _shaped(self, rows: list[Row], tensors: list[Tensor], totals: Totals) -> tuple[list[Row], list[Tensor], Totals]:
-        """With the shapes that the last pass gave to lazy tensors in a copy, those marked."""
-        made = self._trace.materialised
-        if made is None:
-            return rows, tensors, totals
-        marked = [
-            msgspec.structs.replace(row, lazy=own.lazy, type=own.type, training=own.training)
-            for own, row in zip(rows, static_rows(made), strict=True)
-        ]
-        lazy = {tensor.key for tensor in tensors if tensor.lazy}
-        shaped = [msgspec.structs.replace(tensor, lazy=tensor.key in lazy) for tensor in tensors_of(made)]
-        return marked, shaped, totals_of(made)
-
-    def _standing_notes(self, inventory: Inventory, tensors: list[Tensor]) -> list[Note]:
-        notes = load_notes(self._load, self.recipe) if self._load else []
-        if self._opened.left_out:
-            notes.append(Note(code="not-downloaded", message=self._opened.left_out))
-        if torchvision_operators.install().declared is not None:
-            lacking = torchvision_operators.UNAVAILABLE
-            text = f"torchvision's compiled operators do not load beside this torch; not available: {lacking}"
-            text += f"; run in Python instead: {torchvision_operators.IN_PYTHON}"
-            notes.append(Note(code="torchvision-operators", message=text))
-        devices = _devices(tensors)
-        if len(devices) > 1:
-            notes.append(Note(code="several-devices", message=f"the model is spread over {', '.join(devices)}"))
-        scripted = opaque_places(inventory)
-        if scripted:
-            listed = _first_of([path or "the model itself" for path in scripted])
-            text = f"TorchScript calls its modules unseen: the rows inside have no shapes of their own: {listed}"
-            notes.append(Note(code="torchscript", message=text, path=scripted[0]))
-        lazy = [tensor.key for tensor in tensors if tensor.lazy]
-        if lazy:
-            text = f"{len(lazy)} tensors are uninitialised until a forward; shapes shown are those on this input: "
-            text += _first_of(lazy)
-            notes.append(Note(code="lazy", message=text))
-        return notes
+        self._static = self._static or static_of(self.module)
+        return make_table(self._opened, self.recipe, self._load, self._static, self._trace)
 
     # Passes
 
@@ -190,13 +157,26 @@ class TorchModel(LiveModel):
         known = self._trace.root is not None and (not inputs or inputs == self._trace.specs)
         return self.table() if known else self.trace(inputs, progress)
 
-    def forward(self, inputs: list[InputSpec], seed: int, backward: bool, progress: Progress) -> ForwardReport:
-        specs = self._forward_specs(inputs, progress)
-        arguments = arguments_for(self.module, specs, seed)
-        self._materialise(arguments, seed)
+    def forward(self, settings: ForwardSettings, progress: Progress, dtype: torch.dtype | None = None) -> ForwardReport:
+        """The same with inputs of floating point as `dtype`, where that is given."""
+        seed, placement = settings.seed, settings.placement
+        specs = self._forward_specs(settings.inputs, progress)
+        refuse_same_batches(specs, settings.batches)
+
+        def draw(number: int = 0) -> Arguments:
+            return converted(arguments_for(self.module, specs, later_seed(seed, number)), dtype)
+
+        self._materialise(draw(), seed)
         tensors = tensors_of(self.module)
-        run = run_forward(self.module, arguments, seed, backward, tensors, progress, self._trace.calls)
-        if inputs:
+        before, plan = list[Row](), None
+        if placement is not None:
+            before = self.table().rows
+            plan = self.plan(with_fields(placement, inputs=specs), progress)
+        run, timing = measured_passes(self.module, settings, draw, plan, self._trace.calls, progress)
+        failure = run.failure
+        if run.backward_problem is not None:
+            failure = failure_of_backward(run.backward_problem, self.subject(specs, progress))
+        if settings.inputs:
             shown = as_inputs(self.module, specs, "given")
             self._trace = replace(self._trace, inputs=shown, specs=specs)
         if run.recorder.root is not None:
@@ -206,21 +186,51 @@ class TorchModel(LiveModel):
         self._trace = replace(
             self._trace,
             root=run.recorder.root,
-            failure=run.failure,
+            failure=failure,
             calls=count_calls(run.recorder.root),
             outputs=[Output(name=output.name, shape=output.shape, dtype=output.dtype) for output in outputs],
         )
         table, calls = self._make_table()
         self._table = table
+        kept = self._kept_for_backward(specs, progress) if run.gradients else [None for _ in calls]
+        gradients = run.gradients
+        if settings.batches == 1 and plan is None:
+            gradients = with_uses(gradients, self.module, draw, seed, table.rows, tensors)
         return ForwardReport(
             table=table,
-            runs=[run.row_run(call) for call in calls],
+            runs=[run.row_run(call, saved) for call, saved in zip(calls, kept, strict=True)],
             outputs=outputs,
-            gradients=run.gradients,
+            gradients=gradients,
             first_nonfinite=_numbered(run, table.rows, calls),
             seconds=run.seconds,
             seed=seed,
+            batches=settings.batches,
+            timing=timing,
+            placement=None if plan is None else realigned(plan, before, table.rows),
         )
+
+    def _kept_for_backward(self, specs: list[InputSpec], progress: Progress) -> list[int | None]:
+        """Bytes by row; told by stand-ins, since hooks on what is kept hide changes in place from autograd."""
+        try:
+            return [row.saved_bytes for row in self.memory(MemorySettings(inputs=specs), progress).rows]
+        except RequestError:
+            return [None for _ in self.table().rows]
+
+    def compare_runs(self, settings: RunComparisonSettings, progress: Progress) -> RunComparison:
+        from inspector.engine.pytorch.other_states import put_into
+
+        other = settings.other
+        before = self.forward(settings.run, progress)
+        known = self._trace, self._table, self._static
+        try:
+            with untouched(self.module, values=True, lazily=False), modes_kept(self.module):
+                told = put_into(self.module, other, self.recipe, before.table)
+                self._table = self._static = None
+                dtype = getattr(torch, other.argument) if other.kind == "dtype" else None
+                after = self.forward(settings.run, progress, dtype=dtype)
+        finally:
+            self._trace, self._table, self._static = known
+        return RunComparison(before=before, after=after, told=told)
 
     def _forward_specs(self, inputs: list[InputSpec], progress: Progress) -> list[InputSpec]:
         nothing = no_forward(self.module)
@@ -253,6 +263,17 @@ class TorchModel(LiveModel):
         specs = self._forward_specs(settings.inputs, progress)
         subject = subject_of(self.module, specs, self.recipe.seed, self.table().rows)
         return memory_report(subject, settings, progress)
+
+    def plan(self, settings: PlanSettings, progress: Progress) -> PlacementPlan:
+        """Of a model whose input nobody knows too, but then nothing tells what crosses."""
+        arguments: Arguments | None = None
+        module = self.module
+        with contextlib.suppress(RequestError):
+            specs = self._forward_specs(settings.inputs, progress)
+            subject = subject_of(module, specs, self.recipe.seed, self.table().rows)
+            module, arguments = subject.module, subject.arguments
+        progress(0, None, "planning")
+        return plan_over(module, arguments, self.table().rows, settings, existing_devices(), self.recipe.seed)
 
     def compare_clone(self, inputs: list[InputSpec], seed: int, progress: Progress) -> CloneReport:
         specs = self._forward_specs(inputs, progress)
@@ -297,10 +318,13 @@ class TorchModel(LiveModel):
         return explain_keys(self.module, keys)
 
     def values(self, key: str, index: str, limit: int) -> ValuesReport:
-        return read_values(self._tensor(key), key, index, limit)
+        tensor = self._tensor(key)
+        report = read_values(local_part(tensor), key, index, limit)
+        is_part = distribution_of(tensor) is not None
+        return with_fields(report, numbers_are=PART_OF_DISTRIBUTED) if is_part else report
 
     def picture(self, wanted: PictureSettings) -> ValuePicture:
-        return read_picture(self._tensor(wanted.key), wanted)
+        return read_picture(local_part(self._tensor(wanted.key)), wanted)
 
     def repair(self, settings: RepairSettings, progress: Progress) -> RepairReport:
         constructor = self._opened.constructor
@@ -311,7 +335,9 @@ class TorchModel(LiveModel):
         raise RequestError("--optimised is for ONNX models, which onnxruntime rewrites; leave it out")
 
     def subject(self, inputs: list[InputSpec], progress: Progress) -> Subject:
-        file = user_path(parse_target(self.recipe.target).location)
+        linecache.checkcache()
+        target = parse_target(self.recipe.target)
+        file = None if target.kind == "live" else user_path(target.location)
         module = self.module
         if has_lazy(module):
             with contextlib.suppress(RequestError):
@@ -323,23 +349,13 @@ class TorchModel(LiveModel):
             self.recipe.seed,
             progress,
             self._modes,
-            [str(file)] if file.is_file() else [],
+            [str(file)] if file is not None and file.is_file() else [],
             lambda: self.traced(inputs, progress).totals.flops,
         )
 
     def _specs_of_pass(self, inputs: list[InputSpec], progress: Progress) -> list[InputSpec]:
         self.traced(inputs, progress)
         return self._forward_specs(inputs, progress)
-
-    def activations(self, inputs: list[InputSpec], progress: Progress) -> "Activations":
-        from inspector.engine.pytorch.experiments.activations import activations
-
-        return self.subject(inputs, progress).of(activations)
-
-    def origins(self, inputs: list[InputSpec], progress: Progress) -> "Origins":
-        from inspector.engine.pytorch.experiments.nonfinite import origins
-
-        return self.subject(inputs, progress).of(origins)
 
     def arrays(self) -> Iterator[tuple[str, str, Array | None]]:
         inventory = inventory_of(self.module)
@@ -410,6 +426,9 @@ class TorchModel(LiveModel):
             "set_element": lambda: editing.apply_set_element(self.module, edit, table.tensors),
             "place": lambda: placing.apply_place(self.module, edit),
             "mode": lambda: placing.apply_mode(self.module, edit),
+            "requires_grad": lambda: tying.apply_requires_grad(self.module, edit),
+            "tie": lambda: tying.apply_tie(self.module, edit),
+            "materialise": lambda: materialising.apply_materialise(self.module, edit),
         }
         keys, message, undo = apply[edit.action]()
         self._table = self._static = None
@@ -424,14 +443,6 @@ class TorchModel(LiveModel):
         if external_data:
             raise RequestError(f"{path}: a state_dict is one file; leave --external-data out, it is for ONNX models")
         return save_state_dict(self.module.state_dict(), path, overwrite)
-
-
-def _first_of(names: list[str]) -> str:
-    return ", ".join(names[:4]) + (" …" if len(names) > 4 else "")
-
-
-def _devices(tensors: list[Tensor]) -> list[str]:
-    return list(dict.fromkeys(tensor.device for tensor in tensors)) or ["cpu"]
 
 
 def _numbered(run: Run, rows: list[Row], calls: list[CallRecord | None]) -> FirstNonfinite | None:

@@ -40,6 +40,22 @@ def with_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> 
     return value
 
 
+def named_tensors(value: Any, name: str) -> list[tuple[str, torch.Tensor]]:
+    """The tensors of a nested value, each with the Python expression that reaches it from `name`."""
+    if isinstance(value, torch.Tensor):
+        return [(name, value)]
+    if isinstance(value, dict):
+        return [pair for key, part in value.items() for pair in named_tensors(part, f"{name}[{key!r}]")]
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return [pair for key in value._fields for pair in named_tensors(getattr(value, key), f"{name}.{key}")]
+    if isinstance(value, list | tuple):
+        return [pair for at, part in enumerate(value) for pair in named_tensors(part, f"{name}[{at}]")]
+    if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+        fields = value.__dataclass_fields__
+        return [pair for key in fields for pair in named_tensors(getattr(value, key, None), f"{name}.{key}")]
+    return []
+
+
 def any_tensor(value: Any) -> bool:
     """Whether there is a tensor in a value."""
     return next(tensors_in(value), None) is not None

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from urllib.error import URLError
 
 from torch import nn
+from torch.nn.modules import loss
 
-from inspector.core.errors import ModelEndedError, RequestError
+from inspector.core.errors import ModelEndedError, NoOneModelError, RequestError
 from inspector.core.recipe import Recipe, Target, as_typed, parse_arguments, parse_target
 from inspector.core.typed_command import typed_command
 from inspector.engine.pytorch.importing import first_line, import_target_file, import_target_module
@@ -123,15 +124,19 @@ def _only_candidate(module: ModuleType, target: Target, recipe: Recipe) -> tuple
     for name, value in vars(module).items():
         if isinstance(value, nn.Module):
             instances.setdefault(id(value), (name, value))
-    if len(instances) == 1:
-        return next(iter(instances.values()))
-    if instances:
-        raise RequestError(_listing(target, recipe, [(name, "") for name, _ in instances.values()], "models"))
     classes = {
         name: value
         for name, value in vars(module).items()
         if inspect.isclass(value) and issubclass(value, nn.Module) and value.__module__ == module.__name__
     }
+    # A criterion beside models is none of them.
+    models = {id: one for id, one in instances.items() if type(one[1]).__module__ != loss.__name__}
+    instances = models if models or classes else instances
+    if len(instances) == 1:
+        return next(iter(instances.values()))
+    if instances:
+        names = [name for name, _ in instances.values()]
+        raise NoOneModelError(_listing(target, recipe, [(name, "") for name in names], "models"), names)
     used = _used_by_other_classes(module, set(classes))
     candidates = {name: value for name, value in classes.items() if name not in used} or classes
     positional, named = parse_arguments(recipe.arguments)
@@ -146,10 +151,11 @@ def _only_candidate(module: ModuleType, target: Target, recipe: Recipe) -> tuple
             (n, "") for n, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__
         ]
         if functions:
-            raise RequestError(_listing(target, recipe, functions, "functions and no model"))
-        raise RequestError(f"{target.location} holds no model: no torch.nn.Module class or instance is defined in it")
+            raise NoOneModelError(_listing(target, recipe, functions, "functions and no model"), [])
+        sentence = f"{target.location} holds no model: no torch.nn.Module class or instance is defined in it"
+        raise NoOneModelError(sentence, [])
     shown = [(name, _missing(candidates[name], positional, named)) for name in (fitting or candidates)]
-    raise RequestError(_listing(target, recipe, shown, "models"))
+    raise NoOneModelError(_listing(target, recipe, shown, "models"), fitting)
 
 
 def _listing(target: Target, recipe: Recipe, names: list[tuple[str, str]], what: str) -> str:
@@ -248,7 +254,7 @@ def _check_arguments(
     if missing:
         command = _command(recipe, recipe.target, recipe.arguments, missing)
         needs = missing.replace("=…", "")
-        raise RequestError(f"{name}{signature} needs arguments that have no default: {needs}; type\n  {command}")
+        raise NoOneModelError(f"{name}{signature} needs arguments that have no default: {needs}; type\n  {command}", [])
     takes = f"{name}{signature}"
     raise RequestError(f"--args {recipe.arguments!r} does not fit {takes}; change --args to what it takes")
 

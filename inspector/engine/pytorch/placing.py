@@ -53,7 +53,10 @@ def move(module: nn.Module, name: str) -> None:
     device = existing_device(name)
     on_meta = any(tensor.is_meta for tensor in (*module.parameters(), *module.buffers()))
     if on_meta and device.type != "meta":
-        raise RequestError("tensors on meta have no values to move; undo the move to meta, or open the model again")
+        raise RequestError(
+            "tensors on meta have no values to move; undo the move to meta, or have new ones drawn: by d in the "
+            "interface, or by nninspect init --materialise"
+        )
     try:
         module.to(device)
     except (RuntimeError, NotImplementedError) as problem:

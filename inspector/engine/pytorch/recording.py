@@ -1,9 +1,8 @@
 """Records a pass: modules by hooks, the functions between them by a function mode, in call order."""
 
-import functools
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
@@ -12,80 +11,17 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from inspector.core.table import FormulaLine, ReceptiveField, Source
+from inspector.engine.pytorch.calls import CallRecord, FailedCall
 from inspector.engine.pytorch.costs import OperationCounter
 from inspector.engine.pytorch.function_names import called_name
+from inspector.engine.pytorch.module_calls import ModuleCalls
 from inspector.engine.pytorch.nested import any_tensor, shapes_of, tensors_in
 from inspector.engine.pytorch.op_calls import Returned
-from inspector.engine.pytorch.places import holdings_of, own_parameters, places_of
+from inspector.engine.pytorch.places import own_parameters, places_of
 from inspector.engine.pytorch.repeated_calls import is_transforming
 from inspector.engine.pytorch.source_lines import called_text, line_of, user_frame
 from inspector.engine.pytorch.storages import bytes_made
 from inspector.engine.pytorch.structure import dtype_name
-
-
-class CallRecord:
-    """One call of a module or a function."""
-
-    place: str
-    """Where the caller knows the module, if it is registered in several places; else its path."""
-    places: list[str]
-    """Every place where the module is registered."""
-    inputs: list[torch.Tensor]
-    """While the call runs."""
-    output_bytes: int | None = None
-    made_bytes: int | None = None
-    """Of the memory that its outputs are the first to use; None where it has children, which made it."""
-    dtype: str | None = None
-    device: str | None = None
-    source: Source | None = None
-    formula: list[FormulaLine] | None = None
-    field: Callable[[], ReceptiveField | None] | None = None
-    """Tells the receptive field; to be asked after the pass, which may yet find out which axes are spatial."""
-    flops: int | None = None
-    """Of its own operations, without those of its children; None where none has a formula."""
-    failed: bool = False
-    started: float = 0.0
-    seconds: float | None = None
-    nested_seconds: float = 0.0
-    measured: Any = None
-
-    def __init__(self, path: str, type_: str, module: nn.Module | None, inputs: Any) -> None:
-        self.path = path
-        """A module's name in ``named_modules()``; a function's caller's."""
-        self.place = path
-        self.places = [path]
-        self.type = type_
-        self.module = module
-        """The module called; None for a function."""
-        self.is_function = module is None
-        self.is_torch_leaf = is_torch_leaf(module)
-        self.is_opaque = isinstance(module, torch.jit.ScriptModule)
-        """Whether it calls its modules without Python seeing it."""
-        self.children: list[CallRecord] = []
-        """Functions it called, and calls of modules registered below it, in order."""
-        self.called: list[CallRecord] = []
-        """The modules it called itself, wherever they are registered."""
-        self.inputs = list(tensors_in(inputs))
-        self.input_shapes = shapes_of(self.inputs)
-        self.input_ids = list(map(id, self.inputs))
-        """Who made a tensor is worked out after a failure, from these and `output_ids`, in the order of the calls."""
-        self.output_shapes: list[list[int]] = []
-        self.output_ids: list[int] = []
-
-
-class FailedCall:
-    """The function call in which a pass failed, with its operands."""
-
-    __slots__ = ("args", "func", "keys", "kwargs", "problem")
-
-    def __init__(self, problem: BaseException, func: Any, args: Any, kwargs: Any, model: nn.Module) -> None:
-        self.problem = problem
-        self.func = func
-        self.args = args
-        self.kwargs = kwargs
-        # Now, while stand-ins on meta may be in the places of the model's tensors.
-        self.keys = {id(holding.tensor): holding.key for holding in holdings_of(places_of(model))}
-        """Of the model's own tensors by their id, the keys."""
 
 
 class Fields(Protocol):
@@ -112,7 +48,6 @@ class Stepper(Protocol):
 
 _NOWHERE = [""]
 """The paths of a module that the model does not hold."""
-_CALLING = nn.Module.__call__.__code__.co_filename
 FormulaOf = Callable[[Returned], list[FormulaLine] | None]
 Measure = Callable[[CallRecord, Any], None]
 
@@ -123,6 +58,7 @@ class Recorder(TorchFunctionMode):
     `fields` makes what follows receptive fields from the input tensors, `formula_of` works layer formulas, `measure` is
     given each record with its output and is not counted in the times, `device` is where stand-ins on meta seem to be.
     With `costs` operations are counted, which takes time of its own. A `stepper` is asked before and after every call.
+    The `clock` tells the seconds.
     """
 
     def __init__(
@@ -134,9 +70,11 @@ class Recorder(TorchFunctionMode):
         device: str | None = None,
         costs: bool = False,
         stepper: Stepper | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__()
         self.model = model
+        self._clock = clock
         self._stepper = stepper
         self._aside = False
         """Whether the stepper is at work: what is called then is no part of the pass."""
@@ -151,16 +89,12 @@ class Recorder(TorchFunctionMode):
         self._function: CallRecord | None = None
         """The function being called, if it has a row."""
         self._stack: list[CallRecord] = []
-        self._handles: list[Any] = []
-        self._leaves: set[int] = set()
-        """The identities of the modules that are recorded by the forward of their class, not by hooks."""
-        self._forwards: dict[type[nn.Module], Any] = {}
-        """What those classes define themselves; None where they inherit it."""
         self._overhead = 0.0
         self._lines: dict[tuple[str, int], Source] = {}
         self._paths: dict[int, list[str]] = {}
         places = places_of(model)
-        self._modules = list({id(place.module): place.module for place in places}.values())
+        modules = list({id(place.module): place.module for place in places}.values())
+        self._module_calls = ModuleCalls(modules, self._before, self._after)
         for place in places:
             self._paths.setdefault(id(place.module), []).append(place.path)
         self.root: CallRecord | None = None
@@ -172,18 +106,7 @@ class Recorder(TorchFunctionMode):
         """By the module's id, the arguments of each whose forward failed."""
 
     def __enter__(self) -> "Recorder":
-        for module in self._modules:
-            if _is_plain_leaf(module):
-                # Most modules are such, and a call through hooks takes twice as long.
-                self._leaves.add(id(module))
-                continue
-            # Hooks on each module, not global ones: torch's fused transformer paths look for these and step aside.
-            # By nn.Module's own methods: a scripted module forbids hooks, and heeds them where Python calls it.
-            self._handles.append(nn.Module.register_forward_pre_hook(module, self._before, with_kwargs=True))
-            self._handles.append(
-                nn.Module.register_forward_hook(module, self._after, with_kwargs=True, always_call=True)
-            )
-        self._wrap({type(module) for module in self._modules if id(module) in self._leaves})
+        self._module_calls.__enter__()
         super().__enter__()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         if self.counter is not None:
             self.counter.__enter__()  # type: ignore[no-untyped-call]  # as above
@@ -193,16 +116,7 @@ class Recorder(TorchFunctionMode):
         if self.counter is not None:
             self.counter.__exit__(*problem)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         super().__exit__(*problem)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
-        self._leaves.clear()
-        for cls, forward in self._forwards.items():
-            if forward is None:
-                del cls.forward
-            else:
-                cls.forward = forward
-        self._forwards.clear()
+        self._module_calls.__exit__(*problem)
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -213,7 +127,7 @@ class Recorder(TorchFunctionMode):
         if not self._stack or self._stack[-1].is_opaque:
             return self.run(func, args, kwargs)
         caller = self._stack[-1]
-        began = time.perf_counter()
+        began = self._clock()
         name = None if caller.is_torch_leaf or not callable(func) else called_name(func, sys._getframe(1))
         record = None
         if name is not None:
@@ -221,7 +135,7 @@ class Recorder(TorchFunctionMode):
             record.source = self._source_of(sys._getframe(1))
             if self._stepper is not None:
                 args, kwargs = self._ask_before(record, args, kwargs)
-        record_started = time.perf_counter()
+        record_started = self._clock()
         overhead_before = self._overhead
         self._function = record
         try:
@@ -235,14 +149,14 @@ class Recorder(TorchFunctionMode):
             raise
         finally:
             self._function = None
-        finished = time.perf_counter()
+        finished = self._clock()
         if record is not None:
             record.seconds = finished - record_started - (self._overhead - overhead_before)
         self._overhead += record_started - began
         if self._stepper is not None and record is not None and _makes_row(record, result):
             result = self._ask_after(record, args, kwargs, result)
         self._observe(func, args, kwargs, result, caller, record)
-        self._overhead += time.perf_counter() - finished
+        self._overhead += self._clock() - finished
         return result
 
     @property
@@ -295,37 +209,11 @@ class Recorder(TorchFunctionMode):
         if self._measure is not None and not is_transforming():
             self._measure(record, output)
 
-    def _wrap(self, classes: set[type[nn.Module]]) -> None:
-        """Let the forward of torch's own classes record calls of this model's modules.
-
-        Not an attribute of the modules: the model may copy, save or look at them meanwhile.
-        """
-        for cls in classes:
-            self._forwards[cls] = cls.__dict__.get("forward")
-            cls.forward = self._recording(cls.forward)
-
-    def _recording(self, forward: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(forward)
-        def through(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            # Like hooks, nothing where forward itself is what was called.
-            if id(module) not in self._leaves or sys._getframe(1).f_code.co_filename != _CALLING:
-                return forward(module, *args, **kwargs)
-            args, kwargs = self._before(module, args, kwargs) or (args, kwargs)
-            try:
-                output = forward(module, *args, **kwargs)
-            except BaseException:
-                self._after(module, args, kwargs, None)
-                raise
-            changed = self._after(module, args, kwargs, output)
-            return output if changed is None else changed
-
-        return through
-
     def _before(self, module: nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         """The arguments to go on with, where a stepper may have changed them; as torch's hooks give them."""
         if self._aside:
             return None
-        began = time.perf_counter()
+        began = self._clock()
         with torch._C.DisableTorchFunction():
             paths = self._paths.get(id(module), _NOWHERE)
             record = CallRecord(paths[0], type(module).__name__, module, (args, kwargs) if kwargs else args)
@@ -340,7 +228,7 @@ class Recorder(TorchFunctionMode):
             self._fields = self._make_fields(list(tensors_in((args, kwargs)))) if self._make_fields else None
         given = None if self._stepper is None else self._ask_before(record, args, kwargs)
         self._stack.append(record)
-        record.started = time.perf_counter()
+        record.started = self._clock()
         self._overhead += record.started - began
         record.nested_seconds = 0.0
         record.measured = self._overhead
@@ -350,7 +238,7 @@ class Recorder(TorchFunctionMode):
         """The output to go on with where a stepper changed it, else None; as torch's hooks give it."""
         if self._aside:
             return None
-        ended = time.perf_counter()
+        ended = self._clock()
         while self._stack and self._stack[-1].module is not module:
             self._stack.pop()
         if not self._stack:
@@ -371,7 +259,7 @@ class Recorder(TorchFunctionMode):
                 self._finish(record, output)
         if self._stack:
             self._stack[-1].nested_seconds += record.seconds
-        self._overhead += time.perf_counter() - ended
+        self._overhead += self._clock() - ended
         return None if record.failed or self._stepper is None else output
 
     def _ask_before(self, record: CallRecord, args: Any, kwargs: Any) -> tuple[Any, Any]:
@@ -442,51 +330,3 @@ def _plainly(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def torchscript() -> None:
     """Stands for what a scripted or traced module called."""
-
-
-def calls_of(root: CallRecord | None) -> Iterator[CallRecord]:
-    """A call and all below it, each before those that it made, in their order."""
-    waiting = [root] if root is not None else []
-    while waiting:
-        call = waiting.pop()
-        yield call
-        waiting += reversed(call.children)
-
-
-def made_by(call: CallRecord) -> list[CallRecord]:
-    """The functions and modules that a call called itself."""
-    return [below for below in call.children if below.is_function] + call.called
-
-
-def callers_first(root: CallRecord | None) -> Iterator[CallRecord]:
-    """A call and all that it led to, each after the one that made it."""
-    waiting = [root] if root is not None else []
-    while waiting:
-        call = waiting.pop()
-        yield call
-        waiting += made_by(call)
-
-
-def take_flops(known: CallRecord | None, call: CallRecord) -> None:
-    """Give a pass the operations counted in another one, if both made the same calls on the same shapes."""
-    pairs = [(known, call)]
-    for old, new in pairs:
-        if old is None or (old.path, old.type, old.input_shapes) != (new.path, new.type, new.input_shapes):
-            return
-        if len(old.children) != len(new.children):
-            return
-        pairs += zip(old.children, new.children, strict=True)
-    for old, new in pairs:
-        new.flops = old.flops if old is not None else None
-
-
-def _is_plain_leaf(module: nn.Module) -> bool:
-    """Whether a layer of torch's own runs nothing but its class's forward when it is called."""
-    if not is_torch_leaf(module) or isinstance(module, torch.jit.ScriptModule):
-        return False
-    return not (module._forward_hooks or module._forward_pre_hooks or "forward" in module.__dict__)
-
-
-def is_torch_leaf(module: nn.Module | None) -> bool:
-    """Whether a module is one of torch's own layers without children: its functions are the layer itself."""
-    return module is not None and not module._modules and type(module).__module__.startswith("torch.")

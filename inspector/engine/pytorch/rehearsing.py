@@ -15,9 +15,9 @@ from inspector.core.table import Failure, Row
 from inspector.core.what_if import Proposal, RowChange, WhatIfReport
 from inspector.engine.pytorch.assembling import rows_with_calls
 from inspector.engine.pytorch.calling import Arguments
+from inspector.engine.pytorch.calls import CallRecord
 from inspector.engine.pytorch.changed_calls import ChangedPass, Met, Target, calls_like, target_of
 from inspector.engine.pytorch.failing import describe_failure
-from inspector.engine.pytorch.recording import CallRecord
 from inspector.engine.pytorch.shape_pass import meta_pass
 from inspector.engine.pytorch.stand_ins import NeedsValuesError
 from inspector.engine.pytorch.structure import static_rows

@@ -14,11 +14,11 @@ from inspector.engine.live import Progress
 from inspector.engine.parting import differs
 from inspector.engine.pytorch.assembling import rows_with_calls
 from inspector.engine.pytorch.calling import Arguments
+from inspector.engine.pytorch.calls import CallRecord
 from inspector.engine.pytorch.importing import first_line
-from inspector.engine.pytorch.nested import tensors_in, with_tensors
+from inspector.engine.pytorch.nested import named_tensors, tensors_in, with_tensors
 from inspector.engine.pytorch.places import inventory_of, own_parameters, places_of
-from inspector.engine.pytorch.recording import CallRecord, Recorder
-from inspector.engine.pytorch.running import named_tensors
+from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.shape_pass import real_pass
 from inspector.engine.pytorch.structure import static_rows
 from inspector.engine.row_values import ModuleValues, Named, RowValue

@@ -16,7 +16,6 @@ from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.editing import apply_initialise, mean_square
 from inspector.engine.pytorch.experiments.batches import MOST, passed, samples_in, unmeasured, with_samples
 from inspector.engine.pytorch.experiments.subject import Subject
-from inspector.engine.pytorch.inputs.arguments import arguments_for
 from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.objective import objective_of
 from inspector.engine.pytorch.shape_pass import has_lazy
@@ -69,12 +68,12 @@ def _measured(
 
 def larger_arguments(subject: Subject) -> tuple[Arguments, str]:
     """Arguments of many samples and what they are, where the model takes them; else those that it is called with."""
-    specs = subject.find_inputs()
+    specs = subject.specs
     size = samples_in(specs)
     if size is not None:
         elements = sum(math.prod(spec.shape) for spec in specs if spec.shape)
         count = max(size, min(MOST, ELEMENTS * size // max(elements, 1)))
-        larger = arguments_for(subject.module, with_samples(specs, count), subject.seed)
+        larger = subject.arguments(specs=with_samples(specs, count))
         try:
             passed(lambda: subject.run(larger, training=unmeasured))
         except RequestError:

@@ -105,7 +105,7 @@ def closed_because(tensor: torch.Tensor) -> str | None:
     if is_lazy(tensor):
         return "not initialised: no pass has given it a shape yet, run a pass first"
     if tensor.is_meta:
-        return "on the meta device: it has no values to change"
+        return "on the meta device: it has no values to change; init --materialise, or d, gives it some"
     if tensor.is_quantized:
         return "quantised: its values are codes with a scale"
     if tensor.layout != torch.strided:

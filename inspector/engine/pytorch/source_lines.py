@@ -5,17 +5,19 @@ import inspect
 import itertools
 import linecache
 import os
-from collections.abc import Callable
-from types import FrameType, TracebackType
+from collections.abc import Callable, Iterator
+from types import FrameType, FunctionType, TracebackType
 from typing import Any
 
 import torch
 
 from inspector.core.results import SourceReport
 from inspector.core.table import Source
+from inspector.engine.pytorch.calling import call_model
 
 _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
+_PASS = call_model.__code__
 _own: dict[str, bool] = {}
 
 
@@ -29,10 +31,23 @@ def is_user_file(filename: str) -> bool:
 
 
 def user_frame(frame: FrameType | None) -> FrameType | None:
-    """The innermost frame of the user's code, from `frame` on outwards; None where there is none."""
-    while frame is not None and not is_user_file(frame.f_code.co_filename):
+    """The innermost frame of the user's code, from `frame` on outwards; None where there is none.
+
+    Beyond the call of the model there is none: whatever asked for the pass is no part of it.
+    """
+    while frame is not None and frame.f_code is not _PASS:
+        if is_user_file(frame.f_code.co_filename):
+            return frame
         frame = frame.f_back
-    return frame
+    return None
+
+
+def user_functions(cls: type) -> Iterator[FunctionType]:
+    """The functions of a class and of those that it inherits from that the user's code defines."""
+    for owner in cls.__mro__:
+        for value in vars(owner).values():
+            if isinstance(value, FunctionType) and is_user_file(value.__code__.co_filename):
+                yield value
 
 
 def user_source(traceback: TracebackType | None) -> Source | None:

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -33,33 +33,52 @@ def stand_ins(modules: list[nn.Module], dtype: torch.dtype | None = None, for_me
 
     With `dtype` those of floating parameters and buffers have it; with `for_meta_too` no tensor stands for itself.
     """
+    registered = [
+        place
+        for place in registered_places(modules)
+        if place.tensor.layout == torch.strided and (for_meta_too or not place.tensor.is_meta)
+    ]
+    known = {id(place.tensor) for place in registered}
+    # What a module holds without having registered it; where it is registered elsewhere, it is the same tensor.
+    others = [
+        HeldIn(module.__dict__, name, tensor)
+        for module in modules
+        for name, tensor in module.__dict__.items()
+        # Nearly all are none: a class of tensors takes its time to say that one is not of it.
+        if type(tensor) not in _OTHERS and isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided
+    ]
+    with replaced([*registered, *others], lambda tensor: _stand_in(tensor, dtype if id(tensor) in known else None)):
+        yield
+
+
+class HeldIn(NamedTuple):
+    """A tensor in a dictionary of a module."""
+
+    names: dict[str, Any]
+    name: str
+    tensor: torch.Tensor
+
+
+def registered_places(modules: list[nn.Module]) -> list[HeldIn]:
+    """Where the modules hold their parameters and buffers."""
+    registries: list[dict[str, Any]] = [held for module in modules for held in (module._parameters, module._buffers)]
+    return [HeldIn(held, name, tensor) for held in registries for name, tensor in held.items() if tensor is not None]
+
+
+@contextmanager
+def replaced(places: list[HeldIn], change: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[None]:
+    """What `change` makes of tensors in their places, one for each tensor, so that ties stay ties."""
     made: dict[int, torch.Tensor] = {}
-    places: list[tuple[dict[str, Any], str, torch.Tensor]] = []
-    for module in modules:
-        registered: list[dict[str, Any]] = [module._parameters, module._buffers]
-        for held in registered:
-            for name, tensor in held.items():
-                if tensor is None or tensor.layout != torch.strided or (tensor.is_meta and not for_meta_too):
-                    continue
-                if id(tensor) not in made:
-                    made[id(tensor)] = _stand_in(tensor, dtype)
-                places.append((held, name, tensor))
-    for module in modules:
-        # What a module holds without having registered it; where it is registered elsewhere, it is the same tensor.
-        for name, tensor in module.__dict__.items():
-            if type(tensor) in _OTHERS:  # nearly all: a class of tensors takes its time to say that one is not of it
-                continue
-            if isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided:
-                if id(tensor) not in made:
-                    made[id(tensor)] = _stand_in(tensor, None)
-                places.append((module.__dict__, name, tensor))
+    for place in places:
+        if id(place.tensor) not in made:
+            made[id(place.tensor)] = change(place.tensor)
     try:
-        for held, name, tensor in places:
-            held[name] = made[id(tensor)]
+        for place in places:
+            place.names[place.name] = made[id(place.tensor)]
         yield
     finally:
-        for held, name, tensor in places:
-            held[name] = tensor
+        for place in places:
+            place.names[place.name] = place.tensor
 
 
 _OTHERS = {dict, bool, type(None), int, float, str, tuple, list, set, OrderedDict}

@@ -18,6 +18,14 @@ def identity_of(storage: torch.UntypedStorage) -> int:
     return int(storage._cdata)
 
 
+def version_of(tensor: torch.Tensor) -> int:
+    """How often a tensor, or another view of its memory, was changed in place."""
+    try:
+        return tensor._version
+    except RuntimeError:  # a tensor of inference mode keeps none
+        return 0
+
+
 def bytes_made(inputs: Iterable[torch.Tensor], outputs: Iterable[torch.Tensor]) -> int:
     """Bytes of the storages of `outputs` that none of `inputs` lies in, each once."""
     made = {identity_of(storage): storage.nbytes() for storage in map(storage_of, outputs) if storage is not None}

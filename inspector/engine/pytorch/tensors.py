@@ -6,6 +6,7 @@ from typing import Literal, cast
 from torch import nn
 
 from inspector.core.table import Tensor
+from inspector.engine.pytorch.distribution import distribution_of
 from inspector.engine.pytorch.expressions import Expressions
 from inspector.engine.pytorch.places import Inventory, bytes_of, elements_of, inventory_of, shape_of
 from inspector.engine.pytorch.structure import dtype_name
@@ -38,6 +39,7 @@ def tensors_of(model: nn.Module | Inventory) -> list[Tensor]:
                 tied_to=[other for other in ties[key] if other != holding.key] if len(ties[key]) > 1 else [],
                 expression=expressions.tensor(holding),
                 lazy=elements is None,
+                distribution=distribution_of(tensor),
             )
         )
     return found

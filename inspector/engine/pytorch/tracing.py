@@ -13,6 +13,7 @@ from inspector.core.wording import things
 from inspector.engine.live import Progress
 from inspector.engine.pytorch.attempts import worth_showing
 from inspector.engine.pytorch.calling import Arguments
+from inspector.engine.pytorch.calls import CallRecord, calls_of
 from inspector.engine.pytorch.failing import describe_failure
 from inspector.engine.pytorch.inputs import inferring
 from inspector.engine.pytorch.inputs.arguments import arguments_for
@@ -20,9 +21,8 @@ from inspector.engine.pytorch.inputs.first_guesses import required_parameters
 from inspector.engine.pytorch.inputs.showing import as_inputs, is_complete, still_known
 from inspector.engine.pytorch.inputs.trying import Outcome
 from inspector.engine.pytorch.inputs.unsolvable import unsolvable
+from inspector.engine.pytorch.nested import named_tensors
 from inspector.engine.pytorch.passes import Pass, full_recorder, run_shapes
-from inspector.engine.pytorch.recording import CallRecord, calls_of
-from inspector.engine.pytorch.running import named_tensors
 from inspector.engine.pytorch.signatures import no_forward, refuse_wrong_names
 from inspector.engine.pytorch.untouched import values_untouched_throughout
 

@@ -1,5 +1,6 @@
 """Looking at a model changes nothing in it: what a pass may change is put back afterwards."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from operator import is_
@@ -9,39 +10,51 @@ import torch
 from torch import nn
 
 from inspector.engine.pytorch.held_state import MUTABLE, PLAIN, HeldState, is_as_before, lend_iterators
+from inspector.engine.pytorch.lazy_copies import address, is_unwritten, lazy_copy
 from inspector.engine.pytorch.places import modules_of, own_parameters
 
-VALUES_KEPT_BELOW = 1 << 29
-"""Parameters are copied before a real pass where all of them are smaller than this many bytes; buffers always."""
+COPIED_BELOW = 1 << 29
+"""Parameters on a GPU are copied at once where all of them are smaller than this many bytes."""
 _OF_MODULES = frozenset(nn.Module().__dict__)
 """What every module has: its registries and hooks hold no containers."""
 
 
-_Kept = list[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]]
-"""Tensors, the memory they had, and copies of what it held; None for those too large to copy."""
+_Kept = list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
+"""Tensors, the memory they had, and copies of what it held."""
 _kept_throughout: dict[int, _Kept] = {}
 """Of models whose values an enclosing `values_untouched_throughout` will put back, by their identity."""
 
 
 @contextmanager
-def untouched(model: nn.Module, values: bool = False) -> Iterator[list[nn.Module]]:
+def untouched(model: nn.Module, values: bool = False, lazily: bool = True) -> Iterator[list[nn.Module]]:
     """Put every module's attributes, flags, tensors and gradients back on leaving; gives the modules, each once.
 
-    With `values` also what the tensors hold, which only a pass on real values can change.
+    With `values` also what the tensors hold, which only a pass on real values can change. Parameters are copied
+    `lazily`: one that is written to after all moves to other memory.
     """
     modules = modules_of(model)
     attributes = [_Attributes(module) for module in modules]
     kept: _Kept = []
     if values and id(model) not in _kept_throughout:
-        kept = _kept_values(model, attributes)
+        kept = _kept_values(model, attributes, lazily)
     elif values and not _kept_throughout[id(model)]:
-        _kept_throughout[id(model)] = _kept_values(model, attributes)
+        _kept_throughout[id(model)] = _kept_values(model, attributes, True)
     try:
         yield modules
     finally:
+        _reshard(modules)
         for saved in attributes:
             saved.restore()
         _put_back(kept)
+
+
+def _reshard(modules: list[nn.Module]) -> None:
+    """Give modules of FSDP2 their shards back: which parameters they hold is also noted outside of them."""
+    fsdp = sys.modules.get("torch.distributed.fsdp")
+    if fsdp is not None:
+        for module in modules:
+            if isinstance(module, fsdp.FSDPModule):
+                module.reshard()
 
 
 @contextmanager
@@ -74,7 +87,7 @@ def _put_back(kept: _Kept) -> None:
         for tensor, memory, copy in kept:
             if _is_elsewhere(tensor, memory):
                 tensor.data = memory
-            if copy is not None and (not torch.equal(tensor, copy) or tensor.is_floating_point()):
+            if not is_unwritten(tensor, copy) and (not torch.equal(tensor, copy) or tensor.is_floating_point()):
                 tensor.detach().copy_(copy)
 
 
@@ -84,7 +97,7 @@ def _is_elsewhere(tensor: torch.Tensor, memory: torch.Tensor) -> bool:
         return True
     if tensor.layout != torch.strided:
         return False
-    return (tensor.shape, tensor.stride(), tensor.data_ptr()) != (memory.shape, memory.stride(), memory.data_ptr())
+    return (tensor.shape, tensor.stride(), address(tensor)) != (memory.shape, memory.stride(), address(memory))
 
 
 class _Attributes:
@@ -136,16 +149,19 @@ class _Attributes:
                 tensor.grad = gradient
 
 
-def _kept_values(model: nn.Module, attributes: list[_Attributes]) -> _Kept:
-    tensors: list[torch.Tensor] = list(model.buffers())
+def _kept_values(model: nn.Module, attributes: list[_Attributes], lazily: bool) -> _Kept:
+    others = [*model.buffers(), *(tensor for saved in attributes if saved.held for tensor in saved.held.tensors)]
     parameters = [tensor for tensor in model.parameters() if not (nn.parameter.is_lazy(tensor) or tensor.is_meta)]
-    small = sum(tensor.numel() * tensor.element_size() for tensor in parameters) < VALUES_KEPT_BELOW
-    if small:
-        tensors += parameters
-    tensors += [tensor for saved in attributes if saved.held is not None for tensor in saved.held.tensors]
-    kept: _Kept = [
-        (tensor, tensor.data, tensor.detach().clone())
-        for tensor in tensors
+    # On a GPU a copy takes no time, and what was captured in a graph knows where the parameters lie.
+    elsewhere = sum(tensor.numel() * tensor.element_size() for tensor in parameters if tensor.device.type != "cpu")
+    lazy = lazily and not 0 < elsewhere < COPIED_BELOW
+    kept = [
+        (tensor, tensor.data, _copy(tensor))
+        for tensor in others
         if not (nn.parameter.is_lazy(tensor) or tensor.is_meta)
     ]
-    return kept if small else kept + [(tensor, tensor.data, None) for tensor in parameters]
+    return kept + [(tensor, tensor.data, lazy_copy(tensor) if lazy else _copy(tensor)) for tensor in parameters]
+
+
+def _copy(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().clone()

@@ -15,10 +15,12 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from inspector.core.errors import RequestError
-from inspector.core.table import Load, LoadRule
+from inspector.core.loads import Load, LoadRule
 from inspector.engine.pytorch.file_fit import FileFit, fit_of, model_entries
 from inspector.engine.pytorch.file_values import FileValues, first_line
+from inspector.engine.pytorch.mapped_weights import refuse_without_values, take_over
 from inspector.engine.pytorch.places import identity
+from inspector.engine.pytorch.streamed_saving import versions_of, with_versions
 from inspector.engine.user_paths import user_path
 from inspector.files import open_catalog
 from inspector.files.catalog import Catalog
@@ -30,10 +32,13 @@ _NOT_WHOLE = (*DAMAGE, "shard-outside")
 _PICKLED = ("torch-zip", "torch-legacy", "torch-tar")
 
 
-def load_weights(model: nn.Module, path: str, allow_outside: bool = False, container: str | None = None) -> Load:
+def load_weights(
+    model: nn.Module, path: str, allow_outside: bool = False, container: str | None = None, mapped: bool = False
+) -> Load:
     """Copy into `model` what fits of the file at `path`, keeping ties, dtypes, devices, modes and requires_grad.
 
-    Of several state_dicts in the file it is the one in `container`, or the one that fills most of the model.
+    Of several state_dicts in the file it is the one in `container`, or the one that fills most of the model. A model
+    whose parameters are on meta is given the `mapped` memory of the file instead of a copy.
     A file of which nothing fits is not an error but a coverage of 0. Raises RequestError where the file cannot be read,
     holds no state_dict, or the model cannot take values (meta tensors).
     """
@@ -44,9 +49,12 @@ def load_weights(model: nn.Module, path: str, allow_outside: bool = False, conta
     entries = model_entries(model, {k: v for k, v in state.items() if isinstance(v, Tensor)})
     fit = fit_of(catalog, entries, path, container=container)
     transfers = {transfer.target: transfer for transfer in certain(fit.diagnosis)}
-    _refuse_on_meta(state, transfers, path)
+    if not mapped:
+        _refuse_on_meta(state, transfers, path)
     handed = _handed(fit, transfers, state)
-    absent, unexpected = _copy(model, handed.entries, path)
+    absent, unexpected = _copy(model, handed.entries, path, mapped)
+    if mapped:
+        refuse_without_values(model, path)
     after = model.state_dict(keep_vars=True)
     return _told(path, fit, transfers, handed, absent, unexpected, after)
 
@@ -160,17 +168,26 @@ def _clashing(fit: FileFit) -> set[str]:
     return {entry.key for entry in fit.chosen.entries if entry.key not in elsewhere}
 
 
-def _copy(model: nn.Module, entries: "OrderedDict[str, Any]", path: str) -> tuple[list[str] | None, set[str]]:
+def _copy(
+    model: nn.Module, entries: "OrderedDict[str, Any]", path: str, mapped: bool
+) -> tuple[list[str] | None, set[str]]:
     """Load the entries; return the keys that the model itself says are missing, and those it did not expect.
 
     None for those missing where an overridden load_state_dict returns nothing.
     """
+    taken = take_over(model, entries) if mapped else set()
+    entries = with_versions(
+        OrderedDict((key, entries[key]) for key in entries if key not in taken), versions_of(entries)
+    )
     try:
         result = model.load_state_dict(entries, strict=False)
     except Exception as error:
         # Hooks, set_extra_state and overridden loading are the model's own code, which can raise anything.
         raise RequestError(f"{path} does not load into the model: {_reason(error)}") from error
-    return getattr(result, "missing_keys", None), set(getattr(result, "unexpected_keys", ()))
+    absent = getattr(result, "missing_keys", None)
+    if absent is not None:
+        absent = [key for key in absent if key not in taken]
+    return absent, set(getattr(result, "unexpected_keys", ()))
 
 
 def _told(

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from inspector.core.table import LoadRule
+from inspector.core.loads import LoadRule
 from inspector.files.matching.architectures import foreign
 from inspector.files.matching.crossing import crossing, squares
 from inspector.files.matching.diagnosing import diagnose

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
-from inspector.core.table import LoadRule
+from inspector.core.loads import LoadRule
 from inspector.files.matching.records import Diagnosis, Transfer
 from inspector.files.matching.rules import confidence_of
 from inspector.files.matching.tree import WRAPPERS

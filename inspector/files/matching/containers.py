@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from inspector.core.errors import RequestError
-from inspector.core.table import LoadRule, Record
+from inspector.core.loads import LoadRule
+from inspector.core.record import Record
 from inspector.files.catalog import Catalog, CatalogTensor
 from inspector.files.matching.diagnosing import diagnose
 from inspector.files.matching.records import LOSSLESS, Diagnosis, Entry

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from inspector.core.table import LoadRule, Mismatch
+from inspector.core.loads import LoadRule, Mismatch
 from inspector.files.matching.attention import unite
 from inspector.files.matching.folding import folds
 from inspector.files.matching.nearest import nearest

@@ -1,6 +1,7 @@
 """What matching takes and gives: tensors of both sides, how a model's values are made of a file's, and the findings."""
 
-from inspector.core.table import LoadRule, Mismatch, Record
+from inspector.core.loads import LoadRule, Mismatch
+from inspector.core.record import Record
 
 Shape = tuple[int, ...]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from inspector.core.table import LoadRule
+from inspector.core.loads import LoadRule
 from inspector.files.matching.casts import loses
 from inspector.files.matching.leaf_names import split
 from inspector.files.matching.transferring import Fit

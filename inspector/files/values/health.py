@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from inspector.core.table import Record
+from inspector.core.record import Record
 from inspector.files.values.reading import Array
 from inspector.files.values.statistics import chunks, plain
 

@@ -70,7 +70,7 @@ def test_several_ways_at_once_are_undone(name: str) -> None:
     st.lists(st.integers(0, len(WAYS) - 1), min_size=1, max_size=5, unique=True),
     st.integers(0, 1000),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_random_combinations_are_undone_or_said_to_be_ambiguous(name: str, ways: list[int], seed: int) -> None:
     check(name, broken_by(name, ways, seed))
 

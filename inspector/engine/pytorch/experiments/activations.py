@@ -10,9 +10,8 @@ from inspector.engine.pytorch.experiments.batches import Samples, many_samples, 
 from inspector.engine.pytorch.experiments.initial_loss import initial_loss
 from inspector.engine.pytorch.experiments.operations import Operation, Watch
 from inspector.engine.pytorch.experiments.subject import Subject
-from inspector.engine.pytorch.nested import tensors_in
+from inspector.engine.pytorch.nested import named_tensors, tensors_in
 from inspector.engine.pytorch.recording import Recorder
-from inspector.engine.pytorch.running import named_tensors
 
 NORMALISING = {
     "batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm", "normalize", "local_response_norm",
@@ -63,7 +62,7 @@ class _Gathering:
         self._way.clear()
 
     @torch.no_grad()
-    def see(self, operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+    def see(self, operation: Operation, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         """Measure what one operation made."""
         output = next(tensors_in(result), None)
         if output is None or not output.is_floating_point() or not operation.inputs:
@@ -91,9 +90,8 @@ class _Gathering:
     def outputs(self, output: Any) -> None:
         """Measure what the module puts out."""
         assert self._watch is not None
-        made = self._watch.made
         for name, tensor in named_tensors(output, "output"):
-            maker = made.get(id(tensor))
+            maker = self._watch.maker_of(tensor)
             if not tensor.is_floating_point() or maker is None:
                 continue
             one = self.gathered.setdefault((1 << 40, name), Gathered("", name, None, "output"))
@@ -109,7 +107,7 @@ class _Gathering:
 
     def _comes_from_input(self, tensor: torch.Tensor, output: torch.Tensor) -> bool:
         assert self._watch is not None
-        return id(tensor) in self._watch.made and (tensor.is_floating_point() or tensor is output)
+        return self._watch.maker_of(tensor) is not None and (tensor.is_floating_point() or tensor is output)
 
     def _place(self, operation: Operation, role: Any) -> Gathered:
         known = self.gathered.get((operation.number, operation.name))

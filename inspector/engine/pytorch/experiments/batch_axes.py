@@ -82,7 +82,7 @@ def batch_axes(subject: Subject) -> BatchAxes:
     """
     specs = subject.specs
     first = next((spec for spec in specs if spec.shape), None)
-    if first is None or not first.shape or any(spec.file for spec in specs):
+    if first is None or not first.shape or any(spec.shape is None and spec.value is None for spec in specs):
         raise RequestError("none of the inputs has an axis that could be made longer")
     if any(len(sizes) == 2 and sizes[0] == sizes[1] == first.shape[0] > 1 for sizes in _shapes_beside(specs, first)):
         raise RequestError("an input is square, as long as the first: it may join rows of it, as those of a graph")

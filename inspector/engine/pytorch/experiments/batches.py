@@ -13,7 +13,6 @@ from inspector.core.recipe import InputSpec, later_seed
 from inspector.core.wording import things
 from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.experiments.subject import Subject
-from inspector.engine.pytorch.inputs.arguments import arguments_for
 from inspector.engine.pytorch.nested import tensors_in, with_tensors
 
 T = TypeVar("T")
@@ -48,9 +47,9 @@ def many_samples(subject: Subject) -> Samples:
 
     Raises RequestError where the model fails, or where its inputs are not random.
     """
-    specs = subject.find_inputs()
-    arguments = arguments_for(subject.module, specs, subject.seed)
-    if not _are_random(subject, specs, arguments):
+    specs = subject.specs
+    arguments = subject.arguments()
+    if not _are_random(subject, arguments):
         raise RequestError("the inputs are given or constant, so there is one sample only; leave --input out")
     training = unmeasured if any(map(unmeasured, subject.module.modules())) else _nothing
     try:
@@ -65,12 +64,12 @@ def many_samples(subject: Subject) -> Samples:
     affordable = _affordable(subject, arguments)
     if size is not None:
         count = max(FEWEST, min(MOST, affordable * size))
-        larger = unlike(arguments_for(subject.module, with_samples(specs, count), subject.seed), subject.seed)
+        larger = unlike(subject.arguments(specs=with_samples(specs, count)), subject.seed)
         if _takes(subject, larger, count, training):
             return Samples([larger], count, f"a batch of {count} random samples", training)
     count = max(2 * FEWEST, min(4 * FEWEST, affordable))
     seeds = [later_seed(subject.seed, number) for number in range(count)]
-    drawn = [unlike(arguments_for(subject.module, specs, seed), seed) for seed in seeds]
+    drawn = [unlike(subject.arguments(seed), seed) for seed in seeds]
     return Samples(drawn, 1, f"{things(count, 'random input')}, one after another", training)
 
 
@@ -149,10 +148,10 @@ def _takes(subject: Subject, arguments: Arguments, count: int, training: Callabl
     return bool(found) and all(size == count for size in found)
 
 
-def _are_random(subject: Subject, specs: list[InputSpec], arguments: Arguments) -> bool:
-    if not specs:
+def _are_random(subject: Subject, arguments: Arguments) -> bool:
+    if not subject.specs:
         return True
-    other = arguments_for(subject.module, specs, later_seed(subject.seed, 1))
+    other = subject.arguments(later_seed(subject.seed, 1))
     pairs = zip(tensors_in(arguments), tensors_in(other), strict=True)
     return any(not torch.equal(one, two) for one, two in pairs)
 

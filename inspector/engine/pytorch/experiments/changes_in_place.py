@@ -10,32 +10,22 @@ from typing import Any
 import torch
 
 from inspector.core.errors import NO_FAILURES
-from inspector.core.table import Source
+from inspector.engine.pytorch.experiments.call_places import CallPlace, place_of_call
 from inspector.engine.pytorch.experiments.gradient_flow import arguments_for_mode, gradient_flow
 from inspector.engine.pytorch.experiments.subject import Subject
-from inspector.engine.pytorch.explaining.user_source import node_at, statement_around
-from inspector.engine.pytorch.function_names import called_name
 from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.recording import Recorder
-from inspector.engine.pytorch.source_lines import is_user_file, line_of, user_frame
-from inspector.engine.pytorch.storages import identity_of, storage_of
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a call was made."""
-
-    operation: str
-    path: str
-    source: Source | None
+from inspector.engine.pytorch.source_lines import is_user_file, user_frame
+from inspector.engine.pytorch.storages import identity_of, storage_of, version_of
+from inspector.engine.pytorch.user_source import node_at, statement_around
 
 
 @dataclass(frozen=True)
 class BrokenBackward:
     """A tensor that was kept for the backward pass and then changed."""
 
-    saved: Place
-    changed: Place
+    saved: CallPlace
+    changed: CallPlace
     shape: tuple[int, ...]
 
 
@@ -43,8 +33,8 @@ class BrokenBackward:
 class Reread:
     """A tensor that was changed in place, its result given another name, and that is read on under the old one."""
 
-    changed: Place
-    read: Place
+    changed: CallPlace
+    read: CallPlace
     name: str
 
 
@@ -97,7 +87,7 @@ class _Renamed:
     names: frozenset[str]
     call: ast.AST
     """The call that changed it, as this frame writes it."""
-    place: Place
+    place: CallPlace
 
 
 class _Watch:
@@ -108,19 +98,19 @@ class _Watch:
         self._recorder = recorder
         self._calls = 0
         self._func: Any = None
-        self._kept: list[tuple[int, torch.Tensor, Place]] = []
-        self._changes: list[tuple[int, torch.Tensor, Place]] = []
+        self._kept: list[tuple[int, torch.Tensor, CallPlace]] = []
+        self._changes: list[tuple[int, torch.Tensor, CallPlace]] = []
         self._renamed: list[_Renamed] = []
         recorder.run = self._run
 
     def keep(self, tensor: torch.Tensor) -> torch.Tensor:
         """The hook that torch calls with what it keeps."""
-        self._kept.append((self._calls, tensor, self._place()))
+        self._kept.append((self._calls, tensor, place_of_call(self._func, self._recorder)))
         return tensor
 
     def broken(self) -> Iterator[BrokenBackward]:
         """By line that changes: what was kept before it."""
-        told: set[Place] = set()
+        told: set[CallPlace] = set()
         for number, tensor, changed in self._changes:
             storage = storage_of(tensor)
             if storage is None or changed in told:
@@ -136,29 +126,21 @@ class _Watch:
         self._calls += 1
         self._func = func
         operands = list(tensors_in((args, kwargs)))
-        versions = [_version(one) for one in operands]
+        versions = [version_of(one) for one in operands]
         if self._renamed:
             self._look_for_old_names(operands)
         result = func(*args, **kwargs)
         with torch._C.DisableTorchFunction():
-            changed = [one for one, version in zip(operands, versions, strict=True) if _version(one) != version]
+            changed = [one for one, version in zip(operands, versions, strict=True) if version_of(one) != version]
             for tensor in changed:
-                self._changes.append((self._calls, tensor, self._place()))
+                self._changes.append((self._calls, tensor, place_of_call(self._func, self._recorder)))
                 if result is tensor:
                     self._follow_names(tensor)
         return result
 
-    def _place(self) -> Place:
-        frame = user_frame(sys._getframe(1))
-        running = self._recorder.running
-        written = called_name(self._func, frame) if frame is not None else None
-        name = written or str(getattr(self._func, "__name__", ""))
-        source = line_of(frame.f_code.co_filename, frame.f_lineno) if frame is not None else None
-        return Place(name, running.path if running is not None else "", source)
-
     def _follow_names(self, tensor: torch.Tensor) -> None:
         """Remember the names for a tensor whose changed value was given another one, in all frames of the user's."""
-        place = self._place()
+        place = place_of_call(self._func, self._recorder)
         innermost = True
         for frame in _user_frames(sys._getframe(1)):
             node = node_at(frame.f_code.co_filename, frame.f_code, frame.f_lasti)
@@ -179,7 +161,7 @@ class _Watch:
             read = next((name for name in _names_read(node, one.call) if name in one.names), None)
             if read is not None and frame.f_locals.get(read) is one.tensor:
                 self._renamed.remove(one)
-                self.reread.append(Reread(one.place, self._place(), read))
+                self.reread.append(Reread(one.place, place_of_call(self._func, self._recorder), read))
 
 
 def _is_meant(statement: ast.stmt) -> bool:
@@ -210,10 +192,3 @@ def _user_frames(frame: FrameType | None) -> Iterator[FrameType]:
         if is_user_file(frame.f_code.co_filename):
             yield frame
         frame = frame.f_back
-
-
-def _version(tensor: torch.Tensor) -> int:
-    try:
-        return tensor._version
-    except RuntimeError:  # a tensor of inference mode keeps none
-        return 0

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from inspector.core.patches import callee, parsed, replaced, with_keyword
 from inspector.core.table import Source
 from inspector.engine.pytorch.experiments.subject import Subject
+from inspector.engine.pytorch.source_edits import Edit, patch, with_keyword
 from inspector.engine.pytorch.source_lines import is_user_file, line_of
+from inspector.engine.pytorch.user_source import callee, text_of, tree_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,7 @@ class ConstructorLines:
                     file, _bodies(file, owner), [], kind
                 )
         for file in self.files:
-            tree = parsed(file)
+            tree = tree_of(file)
             if tree is None:
                 continue
             roots = _calls_of(tree, type(self.module).__name__)
@@ -70,11 +71,11 @@ class ConstructorLines:
         if statement is None or isinstance(values[0], ast.List | ast.Dict | ast.ListComp):
             return ""
         me = ast.unparse(statement.targets[0]).partition(".")[0]
-        return replaced(file, statement, f'{me}.register_buffer("{name}", {ast.unparse(values[0])})')
+        return patch(Edit(file, statement, f'{me}.register_buffer("{name}", {text_of(file, values[0])})'))
 
     def device_near(self, at: Source) -> str:
         """How the function around a line says where its first input lies: ``x.device``; "" where it has none."""
-        tree = parsed(at.file)
+        tree = tree_of(at.file)
         functions = [
             node
             for node in (ast.walk(tree) if tree is not None else ())
@@ -86,7 +87,7 @@ class ConstructorLines:
     def with_keyword(self, path: str, keyword: str, value: str) -> str:
         """The diff that makes the module at a path with another argument; "" where its call is not found."""
         found = self.call_of(path)
-        return with_keyword(*found, keyword, value) if found is not None else ""
+        return patch(with_keyword(*found, keyword, value)) if found is not None else ""
 
 
 def constructor_lines(subject: Subject) -> ConstructorLines:
@@ -106,7 +107,7 @@ def _file_of(owner: type) -> str | None:
 def _bodies(file: str, owner: type) -> list[ast.AST]:
     """The bodies of a class and of those it inherits from in the same file."""
     names = {each.__name__ for each in owner.__mro__}
-    tree = parsed(file)
+    tree = tree_of(file)
     return [] if tree is None else [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name in names]
 
 

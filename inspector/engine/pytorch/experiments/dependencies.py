@@ -10,8 +10,7 @@ from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.experiments.batches import passed, samples_in, with_samples
 from inspector.engine.pytorch.experiments.subject import Subject
 from inspector.engine.pytorch.inputs.arguments import named_arguments_for
-from inspector.engine.pytorch.nested import tensors_in, with_tensors
-from inspector.engine.pytorch.running import named_tensors
+from inspector.engine.pytorch.nested import named_tensors, tensors_in, with_tensors
 
 SAMPLES, MOST_STEPS = 3, 12
 
@@ -22,7 +21,7 @@ def dependencies(subject: Subject) -> list[Dependency]:
     In eval mode. Along the first axis, and along the second where input and output have the same number of steps.
     Raises RequestError where the module fails.
     """
-    specs = subject.find_inputs()
+    specs = subject.specs
     several = specs if samples_in(specs) is None else with_samples(specs, SAMPLES)
     arguments, names = named_arguments_for(subject.module, several, subject.seed)
     outputs = passed(lambda: subject.run(arguments, then=lambda output: named_tensors(output, "output")))

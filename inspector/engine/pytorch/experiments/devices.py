@@ -14,13 +14,15 @@ from inspector.core.errors import NO_FAILURES, RequestError
 from inspector.core.table import Source
 from inspector.engine.pytorch.calling import Arguments, call_model
 from inspector.engine.pytorch.experiments import fake_devices
+from inspector.engine.pytorch.experiments.gradient_flow import arguments_for_mode
 from inspector.engine.pytorch.experiments.model_source import model_source
 from inspector.engine.pytorch.experiments.subject import Subject
 from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.nested import tensors_in, with_tensors
 from inspector.engine.pytorch.places import modules_of
 from inspector.engine.pytorch.source_lines import user_source
-from inspector.engine.pytorch.untouched import modes_kept, untouched
+from inspector.engine.pytorch.stand_ins import registered_places, replaced
+from inspector.engine.pytorch.untouched import untouched
 from inspector.engine.random_state import seeded
 
 
@@ -38,6 +40,7 @@ class GpuPass:
 
     problem: str
     """What it raised, as one line; "" where it went through."""
+    training: bool
     is_device_mismatch: bool
     source: Source | None
     path: str
@@ -72,14 +75,28 @@ def placement(subject: Subject) -> Placement:
 
 
 def gpu_pass(subject: Subject) -> GpuPass:
-    """Raises RequestError where the model does not run on the CPU either, or this torch cannot pretend."""
+    """In eval mode, then in train mode, where only operands on two devices count: a pass may fail there for more.
+
+    Raises RequestError where the model does not run on the CPU either, or this torch cannot pretend.
+    """
     _runs(subject)
+    found = _gpu_pass(subject, subject.arguments(), training=False)
+    if found.problem:
+        return found
+    for arguments in arguments_for_mode(subject, True, subject.seed):
+        trained = _gpu_pass(subject, arguments, training=True)
+        if trained.is_device_mismatch:
+            return trained
+    return found
+
+
+def _gpu_pass(subject: Subject, given: Arguments, *, training: bool) -> GpuPass:
     chooses = "is_available" in subject.of(model_source).code
     held = _held(subject.module)
-    with untouched(subject.module) as modules, modes_kept(subject.module), seeded(subject.seed):
-        subject.module.eval()
-        with fake_devices.pretending() as fake, fake_devices.registered_as(modules, fake.on_gpu):
-            arguments: Arguments = with_tensors(subject.arguments(), fake.on_gpu)
+    with untouched(subject.module) as modules, subject.in_mode(training=training), seeded(subject.seed):
+        places = registered_places(modules)
+        with fake_devices.pretending() as fake, replaced(places, fake.on_gpu):
+            arguments: Arguments = with_tensors(given, fake.on_gpu)
             try:
                 call_model(subject.module, arguments)
             except NO_FAILURES:
@@ -87,8 +104,9 @@ def gpu_pass(subject: Subject) -> GpuPass:
             except BaseException as problem:
                 path, source = _where(subject.module, problem)
                 mismatch = fake_devices.is_mismatch(problem)
-                return GpuPass(first_line(problem) or type(problem).__name__, mismatch, source, path, held, chooses)
-    return GpuPass("", False, None, "", held, chooses)
+                told = first_line(problem) or type(problem).__name__
+                return GpuPass(told, training, mismatch, source, path, held, chooses)
+    return GpuPass("", training, False, None, "", held, chooses)
 
 
 def half_pass(subject: Subject, dtype: torch.dtype = torch.bfloat16) -> HalfPass:

@@ -6,14 +6,16 @@ from inspector.core.errors import NO_FAILURES, RequestError
 from inspector.core.input_names import argument_of
 from inspector.core.recipe import InputSpec
 from inspector.core.table import Failure, Input
+from inspector.engine.pytorch.absent_devices import absent_device
 from inspector.engine.pytorch.calling import Arguments
+from inspector.engine.pytorch.calls import FailedCall
 from inspector.engine.pytorch.experiments.gradient_flow import arguments_for_mode, gradient_flow
 from inspector.engine.pytorch.experiments.subject import Subject
 from inspector.engine.pytorch.failing import describe_failure
 from inspector.engine.pytorch.inputs.showing import as_inputs
-from inspector.engine.pytorch.patches import patch_of
-from inspector.engine.pytorch.recording import FailedCall, Recorder
+from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.signatures import parameters_of
+from inspector.engine.pytorch.source_edits import patch_of
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class FailingPass:
     """Whether gradients were recorded, where the pass runs without."""
     in_place: bool
     """Whether the call that raised changes a tensor in place."""
+    lacks_device: str | None
+    """The type of the device that the call asked for by name, where this machine has none."""
     missing: tuple[str, ...]
     """Optional arguments that were not given: in train mode a model may want them, as targets."""
     inputs: tuple[Input, ...]
@@ -38,7 +42,7 @@ def failing_pass(subject: Subject) -> FailingPass | None:
 
     Raises RequestError where no input can be worked out.
     """
-    specs = subject.find_inputs()
+    specs = subject.specs
     failed = _attempt(subject, subject.arguments(), specs, subject.module.training, False)
     if failed is not None or not _fails_with_gradients(subject):
         return failed
@@ -68,14 +72,15 @@ def _attempt(
     except NO_FAILURES:
         raise
     except BaseException as problem:
-        in_place = recorder.failed_call is not None and _is_in_place(recorder.failed_call)
+        call = recorder.failed_call
         failure = describe_failure(problem, subject.module, recorder, specs)
         fix = next((fix for fix in failure.fixes if fix.edits), None)
         return FailingPass(
             failure=failure,
             training=training,
             grad=grad,
-            in_place=in_place,
+            in_place=call is not None and _is_in_place(call),
+            lacks_device=absent_device(call) if call is not None else None,
             missing=_not_given(subject, specs),
             inputs=tuple(as_inputs(subject.module, specs, "given")),
             patch=patch_of(fix.edits) if fix is not None else "",

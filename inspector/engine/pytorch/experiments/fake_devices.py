@@ -54,26 +54,6 @@ def pretending() -> Iterator[Pretence]:
         yield Pretence(mode)
 
 
-@contextmanager
-def registered_as(modules: list[nn.Module], change: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[None]:
-    """Stand-ins in the places of parameters and buffers, one for each, so that ties stay ties."""
-    made: dict[int, torch.Tensor] = {}
-    places: list[tuple[dict[str, Any], str, torch.Tensor]] = []
-    for module in modules:
-        registries: list[dict[str, Any]] = [module._parameters, module._buffers]
-        for held in registries:
-            places += [(held, name, tensor) for name, tensor in held.items() if tensor is not None]
-    try:
-        for held, name, tensor in places:
-            if id(tensor) not in made:
-                made[id(tensor)] = change(tensor)
-            held[name] = made[id(tensor)]
-        yield
-    finally:
-        for held, name, tensor in places:
-            held[name] = tensor
-
-
 def is_mismatch(problem: BaseException) -> bool:
     """Whether operands lay on several devices."""
     return type(problem).__name__ == "FakeTensorDeviceMismatchError" or any(

@@ -15,10 +15,10 @@ from inspector.core.errors import RequestError
 from inspector.core.table import Source
 from inspector.engine.pytorch.experiments.gradient_flow import gradient_flow
 from inspector.engine.pytorch.experiments.subject import Subject
-from inspector.engine.pytorch.explaining.user_source import Edit, edited, forget_sources, text_of, tree_of
-from inspector.engine.pytorch.patches import patch_of
 from inspector.engine.pytorch.places import Place, holdings_of, own_parameters, places_of
+from inspector.engine.pytorch.source_edits import Edit, patch
 from inspector.engine.pytorch.source_lines import is_user_file, line_of
+from inspector.engine.pytorch.user_source import text_of, tree_of
 
 SIMILARITY = 0.85
 """Of a name to ``requires_grad``, both without underscores and capitals, from which it is taken for a misspelling."""
@@ -72,7 +72,6 @@ def freezing(subject: Subject) -> Freezing:
         for number, (path, own) in enumerate(states)
         if trainable and not own and trainable[0] < number < trainable[-1]
     ]
-    forget_sources()
     files = _user_files(places, subject.files)
     return Freezing(
         parameters=len(distinct),
@@ -117,9 +116,9 @@ def _ineffective(places: list[Place], files: list[str]) -> Iterator[Ineffective]
                 found.setdefault((name, False), []).append((holding.key, value, wrong))
     for (name, on_module), where in found.items():
         path, value, _ = where[0]
-        source, patch = _assignment(files, name, on_module)
+        source, mended = _assignment(files, name, on_module)
         wrong = any(contradicted for _, _, contradicted in where)
-        yield Ineffective(path, name, value, on_module, len(where), wrong, source, patch)
+        yield Ineffective(path, name, value, on_module, len(where), wrong, source, mended)
 
 
 def _statements_without_effect(files: list[str]) -> Iterator[Ineffective]:
@@ -132,8 +131,8 @@ def _statements_without_effect(files: list[str]) -> Iterator[Ineffective]:
             left, compared = node.value.left, node.value
             if isinstance(left, ast.Attribute) and left.attr == "requires_grad" and len(compared.ops) == 1:
                 assigned = f"{text_of(file, left)} = {text_of(file, compared.comparators[0])}"
-                patch = patch_of(edited([Edit(file, compared, assigned)]))
-                yield Ineffective("", "requires_grad", None, False, 1, True, line_of(file, node.lineno), patch)
+                mended = patch(Edit(file, compared, assigned))
+                yield Ineffective("", "requires_grad", None, False, 1, True, line_of(file, node.lineno), mended)
 
 
 def _is_meant_for_modules(name: str, module: nn.Module) -> bool:
@@ -186,7 +185,7 @@ def _assignment(files: list[str], name: str, on_module: bool) -> tuple[Source | 
             if isinstance(target, ast.Attribute) and target.attr == name:
                 owner, value = text_of(file, target.value), text_of(file, node.value)
                 meant = f"{owner}.requires_grad_({value})" if on_module else f"{owner}.requires_grad = {value}"
-                return line_of(file, node.lineno), patch_of(edited([Edit(file, node, meant)]))
+                return line_of(file, node.lineno), patch(Edit(file, node, meant))
     return None, ""
 
 

@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from msgspec.structs import replace as with_fields
 from torch import nn
 
 from inspector.core.errors import NO_FAILURES, RequestError
-from inspector.core.recipe import InputSpec
 from inspector.core.table import Source
 from inspector.engine.pytorch.calling import Arguments
+from inspector.engine.pytorch.calls import calls_of
+from inspector.engine.pytorch.experiments.batches import with_samples
+from inspector.engine.pytorch.experiments.call_places import CallPlace
 from inspector.engine.pytorch.experiments.subject import Subject
 from inspector.engine.pytorch.experiments.value_flow import (
     Cut,
@@ -21,12 +22,11 @@ from inspector.engine.pytorch.experiments.value_flow import (
     leaves_of,
     registered_parameters,
 )
-from inspector.engine.pytorch.explaining.user_source import forget_sources
 from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.objective import objective_of
 from inspector.engine.pytorch.places import places_of
-from inspector.engine.pytorch.recording import Recorder, calls_of
+from inspector.engine.pytorch.recording import Recorder
 
 LARGEST = 400_000_000
 """Parameters beyond which gradients would take too much memory and time."""
@@ -120,7 +120,6 @@ def gradient_flow(subject: Subject) -> GradientFlow:
 
     Raises RequestError where there is no pass that runs, or the model is too large.
     """
-    forget_sources()
     trainable = {
         key: tensor for key, tensor in registered_parameters(places_of(subject.module)).items() if tensor.requires_grad
     }
@@ -157,13 +156,10 @@ def arguments_for_mode(subject: Subject, training: bool, seed: int) -> Iterator[
     if not training:
         yield subject.arguments(seed)
         return
-    specs = subject.find_inputs()
-    sizes = {spec.shape[0] if spec.shape else 0 for spec in specs if spec.value is None and not spec.file}
+    specs = subject.specs
+    sizes = {spec.shape[0] if spec.shape else 0 for spec in specs if spec.shape is not None}
     if len(sizes) == 1 and 0 < next(iter(sizes)) < SAMPLES:
-        more: list[InputSpec] = [
-            with_fields(one, shape=[SAMPLES, *one.shape[1:]]) if one.shape else one for one in specs
-        ]
-        yield replace(subject, find_inputs=lambda: more).arguments(seed)
+        yield subject.arguments(seed, with_samples(specs, SAMPLES))
     yield subject.arguments(seed)
 
 
@@ -184,9 +180,8 @@ def _pass(subject: Subject, training: bool, seed: int) -> FlowPass:
 
 
 def _pass_on(subject: Subject, arguments: Arguments, training: bool, seed: int) -> FlowPass:
-    flow = ValueFlow(subject.module)
     recorder = Recorder(subject.module)
-    flow.follow(recorder)
+    flow = ValueFlow(subject.module, recorder)
     given = {id(tensor) for tensor in tensors_in(arguments)}
 
     def look(output: Any) -> FlowPass:
@@ -278,5 +273,5 @@ def _is_zero(gradient: torch.Tensor | None) -> bool:
 
 
 def _stranger(flow: ValueFlow, tensor: torch.Tensor) -> Stranger:
-    _, path, source = flow.used.get(id(tensor), (tensor, "", None))
-    return Stranger(id(tensor), isinstance(tensor, nn.Parameter), tuple(tensor.shape), path, source)
+    _, place = flow.used.get(id(tensor), (tensor, CallPlace("", "", None)))
+    return Stranger(id(tensor), isinstance(tensor, nn.Parameter), tuple(tensor.shape), place.path, place.source)

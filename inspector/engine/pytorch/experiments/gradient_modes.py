@@ -4,8 +4,8 @@ import ast
 from types import FrameType
 
 from inspector.core.table import Source
-from inspector.engine.pytorch.explaining.user_source import tree_of
 from inspector.engine.pytorch.source_lines import is_user_file, line_of
+from inspector.engine.pytorch.user_source import tree_of
 
 _MODES = {"no_grad", "inference_mode", "set_grad_enabled"}
 

@@ -12,7 +12,6 @@ from inspector.engine.nonfinite import state_of
 from inspector.engine.pytorch.experiments.batches import passed, samples_in, unmeasured, with_samples
 from inspector.engine.pytorch.experiments.operations import Operation, Watch
 from inspector.engine.pytorch.experiments.subject import Subject
-from inspector.engine.pytorch.inputs.arguments import arguments_for
 from inspector.engine.pytorch.objective import objective_of
 from inspector.engine.pytorch.recording import Recorder
 
@@ -47,7 +46,7 @@ def gradients(subject: Subject) -> Gradients:
 
     Raises RequestError where the module fails, or no output depends on a parameter in a differentiable way.
     """
-    specs = subject.find_inputs()
+    specs = subject.specs
     size = samples_in(specs)
     several = specs if size is None else with_samples(specs, max(SAMPLES, size))
     try:
@@ -57,11 +56,11 @@ def gradients(subject: Subject) -> Gradients:
 
 
 def _taken(subject: Subject, specs: Any, samples: int) -> Gradients:
-    arguments = arguments_for(subject.module, specs, subject.seed)
+    arguments = subject.arguments(specs=specs)
     order: dict[int, Operation] = {}
     names = {id(parameter): key for key, parameter in subject.module.named_parameters()}
 
-    def see(operation: Operation, args: Any, kwargs: Any, result: Any) -> None:
+    def see(operation: Operation, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         if operation.inputs and operation.multiplies:
             for weight in operation.weights:
                 for leaf in _leaves(weight):

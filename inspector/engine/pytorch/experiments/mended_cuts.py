@@ -3,8 +3,8 @@
 import ast
 
 from inspector.engine.pytorch.experiments.value_flow import Cut
-from inspector.engine.pytorch.explaining.user_source import Edit, edited, nodes_on_line, text_of
-from inspector.engine.pytorch.patches import patch_of
+from inspector.engine.pytorch.source_edits import Edit, patch
+from inspector.engine.pytorch.user_source import nodes_on_line, text_of
 
 
 def mended_cut(cut: Cut) -> str:
@@ -24,4 +24,4 @@ def mended_cut(cut: Cut) -> str:
     if len(meant) != 1:
         return ""
     ((whole, value),) = meant
-    return patch_of(edited([Edit(cut.source.file, whole, text_of(cut.source.file, value))]))
+    return patch(Edit(cut.source.file, whole, text_of(cut.source.file, value)))

@@ -15,12 +15,13 @@ from inspector.core.errors import NO_FAILURES, RequestError
 from inspector.core.recipe import later_seed
 from inspector.core.table import Source
 from inspector.engine.pytorch.calling import Arguments
+from inspector.engine.pytorch.calls import CallRecord
 from inspector.engine.pytorch.experiments.batch_axes import Axes, BatchAxes, arguments_with, batch_axes
 from inspector.engine.pytorch.experiments.subject import Subject
 from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.nested import tensors_in, with_tensors
 from inspector.engine.pytorch.op_calls import canonical_name
-from inspector.engine.pytorch.recording import CallRecord, Recorder
+from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.tensor_calls import is_pointwise
 
 SAMPLES = 3

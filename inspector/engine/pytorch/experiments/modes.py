@@ -9,13 +9,14 @@ from torch import nn
 from inspector.core.errors import NO_FAILURES, RequestError
 from inspector.core.recipe import later_seed
 from inspector.core.table import Source
+from inspector.engine.pytorch.calls import CallRecord
 from inspector.engine.pytorch.experiments.flow import arguments_for_flow
 from inspector.engine.pytorch.experiments.mixing import differing
 from inspector.engine.pytorch.experiments.subject import Subject
 from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.op_calls import canonical_name
-from inspector.engine.pytorch.recording import CallRecord, Recorder
+from inspector.engine.pytorch.recording import Recorder
 
 _MODAL = (nn.modules.batchnorm._NormBase, nn.modules.dropout._DropoutNd, nn.RNNBase, nn.MultiheadAttention)
 """torch's own layers that do something else in eval mode."""

@@ -93,7 +93,7 @@ class _Look:
         if name == "__setitem__" or name.startswith("__i") or (name.endswith("_") and not name.endswith("__")):
             self._changed = {id(tensor): state_of(tensor) for tensor in tensors_in((args, kwargs))}
 
-    def _see(self, operation: Operation, args: Any, kwargs: Any, result: Any) -> None:
+    def _see(self, operation: Operation, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         made = list(tensors_in(result))
         for tensor in made:
             self._own(tensor.grad_fn, operation)

@@ -1,20 +1,30 @@
-"""Which functions a pass calls on what came from the input, and which of the model's weights they multiply with."""
+"""Which functions a pass calls on what came from the input, and which of the model's weights they multiply with.
+
+What is followed are tensors, from the input on. Ways that tensors do not show, through memory that is written into and
+through Python's numbers, back to the parameters, are those of `value_flow`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from inspector.core.table import Source
 from inspector.engine.pytorch.nested import tensors_in
+from inspector.engine.pytorch.op_calls import canonical_name
 from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.repeated_calls import is_transforming
 
-MULTIPLYING = {
-    "linear", "bilinear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
-    "matmul", "mm", "bmm", "addmm", "baddbmm", "einsum", "tensordot", "mv", "addmv", "multi_head_attention_forward",
-    "lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell",
+MATRIX_PRODUCTS = {
+    "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "matmul", "mm",
+    "bmm", "addmm", "baddbmm", "einsum", "tensordot", "mv", "addmv",
+}  # fmt: skip
+"""Functions that multiply by a matrix or a kernel, and do nothing else."""
+MULTIPLYING = MATRIX_PRODUCTS | {
+    "bilinear", "multi_head_attention_forward", "lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell",
+    "rnn_tanh_cell", "rnn_relu_cell",
 }  # fmt: skip
 _REFLECTED = {"radd", "rsub", "rmul", "rtruediv", "rdiv", "rpow", "rmatmul", "rmod", "rfloordiv"}
 _IN_PLACE = {"iadd", "isub", "imul", "itruediv", "idiv", "ipow", "imatmul"}
@@ -27,8 +37,10 @@ class Operation:
     number: int
     name: str
     """Bare: ``conv2d``, ``add``, also of what adds in place or by an operator."""
+    type: str
+    """As the module or the line has it."""
     path: str
-    """Of the module that is running."""
+    """Of the module that is running, where its caller knows it."""
     source: Source | None
     inputs: list[int]
     """The operations that made what it takes of what depends on the input; −1 for the model's inputs themselves."""
@@ -41,7 +53,7 @@ class Operation:
         return self.name in MULTIPLYING and any(weight.dim() > 1 for weight in self.weights)
 
 
-See = Callable[[Operation, tuple[Any, ...], dict[str, Any], Any], None]
+See = Callable[[Operation, Any, tuple[Any, ...], dict[str, Any], Any], None]
 Before = Callable[[Any, tuple[Any, ...], dict[str, Any]], None]
 
 
@@ -55,10 +67,17 @@ class Watch:
         self._recorder = recorder
         self._see = see
         self._before = before
-        self.made = {id(tensor): -1 for tensor in tensors_in(inputs)}
-        """Who made a tensor that is alive, by its identity: an identity is taken again only by what a call makes."""
+        self._makers = WeakTensorKeyDictionary()
+        """The operations that made the tensors from the input that are alive; an identity may be given again."""
+        for tensor in tensors_in(inputs):
+            self._makers[tensor] = -1
         self.operations: list[Operation] = []
         recorder.run = self._run
+
+    def maker_of(self, tensor: torch.Tensor) -> int | None:
+        """The operation that made a tensor, −1 for the model's inputs; None for what does not depend on them."""
+        maker: int | None = self._makers.get(tensor)
+        return maker
 
     def _run(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         running = self._recorder.running
@@ -74,29 +93,23 @@ class Watch:
             return result
         inputs, weights = list[int](), list[torch.Tensor]()
         for tensor in tensors_in((args, kwargs)):
-            maker = self.made.get(id(tensor))
+            maker = self.maker_of(tensor)
             if maker is None:
                 weights.append(tensor)
             else:
                 inputs.append(maker)
-        operation = Operation(len(self.operations), name, running.path, running.source, inputs, weights)
+        operation = Operation(len(self.operations), name, running.type, running.place, running.source, inputs, weights)
         self.operations.append(operation)
-        for tensor in made:
-            if not inputs:
-                self.made.pop(id(tensor), None)
-                continue
-            self.made[id(tensor)] = operation.number
+        for tensor in made if inputs else ():
+            self._makers[tensor] = operation.number
             base = tensor._base
-            if base is not None and id(base) not in self.made:
-                self.made[id(base)] = operation.number
-        self._see(operation, args, kwargs, outputs)
+            if base is not None and self.maker_of(base) is None:
+                self._makers[base] = operation.number
+        self._see(operation, func, args, kwargs, outputs)
         return result
 
 
 def name_of(func: Any) -> str:
     """A function's bare name: ``add`` for ``torch.add``, ``x.add_`` and ``+=``; of a property its own."""
-    name = getattr(func, "__name__", "")
-    if name == "__get__":
-        name = getattr(getattr(func, "__self__", None), "__name__", name)
-    bare = name.strip("_")
+    bare = canonical_name(func).removeprefix("x.").strip("_")
     return bare[1:] if bare in _REFLECTED or bare in _IN_PLACE else bare

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from inspector.engine.pytorch.experiments.unregistered import Hidden
-from inspector.engine.pytorch.explaining.user_source import Edit, Node, edited, text_of, tree_of
-from inspector.engine.pytorch.patches import patch_of
+from inspector.engine.pytorch.source_edits import Edit, patch
+from inspector.engine.pytorch.user_source import text_of, tree_of
 
 _CONTAINERS = {
     ("module", "list"): "ModuleList",
@@ -35,15 +35,15 @@ def registering_patch(hidden: Hidden) -> str:
     written = text_of(file, value)
     container = _CONTAINERS.get((hidden.kind, hidden.container))
     if container and nn_name and hidden.can_be_wrapped:
-        return _patch(file, value, f"{nn_name}.{container}({written})")
+        return patch(Edit(file, value, f"{nn_name}.{container}({written})"))
     if hidden.container:
         return ""
     if hidden.kind == "constant":
         me = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
         owner = ast.unparse(me.value) if isinstance(me, ast.Attribute) else "self"
-        return _patch(file, statement, f'{owner}.register_buffer("{hidden.attribute}", {written})')
+        return patch(Edit(file, statement, f'{owner}.register_buffer("{hidden.attribute}", {written})'))
     if hidden.kind == "leaf" and nn_name:
-        return _patch(file, value, f"{nn_name}.Parameter({written})")
+        return patch(Edit(file, value, f"{nn_name}.Parameter({written})"))
     if hidden.kind == "result" and nn_name:
         return _around_all(file, value, nn_name)
     return ""
@@ -61,11 +61,7 @@ def _around_all(file: str, value: ast.expr, nn_name: str) -> str:
     whole, inner, start = text_of(file, value), text_of(file, made[0]), text_of(file, made[0].args[0])
     if whole.count(inner) != 1:
         return ""
-    return _patch(file, value, f"{nn_name}.Parameter({whole.replace(inner, start)})")
-
-
-def _patch(file: str, node: Node, text: str) -> str:
-    return patch_of(edited([Edit(file, node, text)]))
+    return patch(Edit(file, value, f"{nn_name}.Parameter({whole.replace(inner, start)})"))
 
 
 def _assignment(hidden: Hidden) -> tuple[str, ast.Assign | ast.AnnAssign, dict[str, Any]] | None:

@@ -19,7 +19,6 @@ from inspector.engine.pytorch.calling import Arguments, call_model
 from inspector.engine.pytorch.experiments.batches import passed, samples_in, unlike, unmeasured, with_samples
 from inspector.engine.pytorch.experiments.dependencies import dependencies
 from inspector.engine.pytorch.experiments.subject import FEW_PARAMETERS, Subject
-from inspector.engine.pytorch.inputs.arguments import arguments_for
 from inspector.engine.pytorch.nested import tensors_in, with_tensors
 from inspector.engine.random_state import seeded
 from inspector.engine.statistics import on_one_thread
@@ -35,9 +34,9 @@ _Loss = Callable[[Any], torch.Tensor]
 
 def self_tests(subject: Subject, settings: SelfTestSettings) -> SelfTestReport:
     """All of them, the trainings on copies. Raises RequestError where the module fails."""
-    specs = subject.find_inputs()
+    specs = subject.specs
     several = specs if samples_in(specs) is None else with_samples(specs, SAMPLES)
-    arguments = unlike(arguments_for(subject.module, several, subject.seed), subject.seed)
+    arguments = unlike(subject.arguments(specs=several), subject.seed)
     chart = dependencies(subject)
     if not any(parameter.requires_grad for parameter in subject.module.parameters()):
         none = "no parameter is to be trained"

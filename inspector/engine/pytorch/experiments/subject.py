@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import nn
@@ -21,6 +21,11 @@ from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.untouched import modes_kept, untouched
 from inspector.engine.random_state import seeded
 from inspector.engine.statistics import on_one_thread
+from inspector.engine.subject import ExperimentSubject
+
+if TYPE_CHECKING:
+    from inspector.engine.activations import Activations
+    from inspector.engine.nonfinite import Origins
 
 FEW_PARAMETERS = 1_000_000
 """With fewer, threads wait for each other longer than they work wherever the machine has other work."""
@@ -29,8 +34,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
-    """What experiments are made on: a module stays as it was, whatever they do."""
+class Subject(ExperimentSubject):
+    """A module."""
 
     module: nn.Module
     find_inputs: Callable[[], list[InputSpec]]
@@ -44,26 +49,32 @@ class Subject:
     """The file that the model was made by, where it was one."""
     operations: Callable[[], int | None] = lambda: None
     """Floating-point operations of a pass on those inputs, where they are known."""
-    _found: dict[Callable[..., Any], Any] = field(default_factory=dict)
 
     def of(self, experiment: "Callable[[Subject], T]") -> T:
-        """What another experiment found; made once. Raises RequestError where it cannot be made."""
-        if experiment not in self._found:
-            try:
-                self._found[experiment] = experiment(self)
-            except NO_FAILURES:
-                raise
-            except RequestError as problem:
-                self._found[experiment] = problem
-            except Exception as problem:
-                # The model's own code runs in every experiment, and may raise anything anywhere.
-                why = f"{type(problem).__name__} {first_line(problem)}".strip()
-                self._found[experiment] = RequestError(f"the model does not stand the experiment: {why}")
-        found = self._found[experiment]
-        if isinstance(found, RequestError):
-            raise RequestError(str(found))
-        made: T = found
-        return made
+        """What another experiment found."""
+        return self._once(experiment, lambda: self._made(experiment))
+
+    def _made(self, experiment: "Callable[[Subject], T]") -> T:
+        try:
+            return experiment(self)
+        except (*NO_FAILURES, RequestError):
+            raise
+        except Exception as problem:
+            # The model's own code runs in every experiment, and may raise anything anywhere.
+            why = f"{type(problem).__name__} {first_line(problem)}".strip()
+            raise RequestError(f"the model does not stand the experiment: {why}") from problem
+
+    def activations(self) -> "Activations":
+        """In eval mode."""
+        from inspector.engine.pytorch.experiments.activations import activations
+
+        return self.of(activations)
+
+    def origins(self) -> "Origins":
+        """Forward and backward."""
+        from inspector.engine.pytorch.experiments.nonfinite import origins
+
+        return self.of(origins)
 
     @contextmanager
     def in_mode(self, *, training: bool) -> Iterator[None]:

@@ -11,9 +11,9 @@ from torch import nn
 
 from inspector.core.table import Source
 from inspector.engine.pytorch.experiments.subject import Subject
-from inspector.engine.pytorch.explaining.user_source import forget_sources, tree_of
 from inspector.engine.pytorch.places import Holding, Place, holdings_of, identity, own_parameters, places_of
-from inspector.engine.pytorch.source_lines import is_user_file, line_of
+from inspector.engine.pytorch.source_lines import line_of, user_functions
+from inspector.engine.pytorch.user_source import tree_of
 
 SMALLEST = 16
 """Elements below which equal values may be chance or habit."""
@@ -66,7 +66,6 @@ class Ties:
 
 def ties(subject: Subject) -> Ties:
     """Look at identities, memory, values, and the lines that tie."""
-    forget_sources()
     places = places_of(subject.module)
     parameters = [one for one in holdings_of(places) if one.kind == "parameter" and _has_values(one.tensor)]
     by_object: dict[int, list[Holding]] = {}
@@ -174,7 +173,7 @@ def _stated(places: list[Place]) -> Iterator[LostTie]:
         if id(place.module) in seen:
             continue
         seen.add(id(place.module))
-        for function in _functions(type(place.module)):
+        for function in user_functions(type(place.module)):
             for node, me in _tying_lines(function):
                 target, value = node.targets[0], node.value
                 made, meant = _reach(place.module, target, me), _reach(place.module, value, me)
@@ -220,13 +219,6 @@ def _reach(module: nn.Module, node: ast.expr, me: str) -> Any:
         except (TypeError, ValueError, KeyError, IndexError):
             return None
     return None
-
-
-def _functions(cls: type[nn.Module]) -> Iterator[FunctionType]:
-    for owner in cls.__mro__:
-        for value in vars(owner).values():
-            if isinstance(value, FunctionType) and is_user_file(value.__code__.co_filename):
-                yield value
 
 
 def _has_values(tensor: torch.Tensor) -> bool:

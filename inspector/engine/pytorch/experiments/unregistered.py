@@ -13,7 +13,7 @@ from torch import nn
 from inspector.core.table import Source
 from inspector.engine.pytorch.experiments.subject import Subject
 from inspector.engine.pytorch.experiments.value_flow import leaves_of
-from inspector.engine.pytorch.explaining.user_source import forget_sources
+from inspector.engine.pytorch.lines_about import class_line
 from inspector.engine.pytorch.places import Place, holdings_of, modules_of, places_of
 from inspector.engine.pytorch.registering_lines import registering_source
 from inspector.engine.pytorch.source_lines import is_user_file
@@ -67,13 +67,13 @@ class Hidden:
 
     @property
     def source(self) -> Source | None:
-        """The line that sets the attribute."""
-        return registering_source(type(self.owner.module), self.attribute)
+        """The line that sets the attribute, else that of the class."""
+        cls = type(self.owner.module)
+        return registering_source(cls, self.attribute) or class_line(cls)
 
 
 def unregistered(subject: Subject) -> list[Hidden]:
     """Everything that is kept so, by module and attribute; each thing once."""
-    forget_sources()
     places = places_of(subject.module)
     registered = {id(module) for module in modules_of(subject.module)}
     holdings = holdings_of(places)

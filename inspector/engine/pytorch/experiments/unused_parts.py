@@ -14,7 +14,7 @@ from inspector.engine.pytorch.experiments.gradient_flow import GradientFlow, gra
 from inspector.engine.pytorch.experiments.subject import Subject
 from inspector.engine.pytorch.places import Place, places_of
 from inspector.engine.pytorch.registering_lines import registering_source
-from inspector.engine.pytorch.source_lines import is_user_file
+from inspector.engine.pytorch.source_lines import user_functions
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _routed(path: str, flow: GradientFlow) -> str:
 
 def _used_elsewhere(cls: type[nn.Module], name: str) -> str:
     """Another method that uses it, or the branch of forward for an optional input."""
-    for function in _functions(cls):
+    for function in user_functions(cls):
         tree = _tree_of(function)
         if tree is None or function.__name__.startswith("__init") or "init" in function.__name__:
             continue
@@ -131,13 +131,6 @@ def _uses(
     inner = (*tests, node.test) if isinstance(node, ast.If | ast.IfExp) else tests
     for below in ast.iter_child_nodes(node):
         yield from _uses(below, me, name, inner)
-
-
-def _functions(cls: type[nn.Module]) -> Iterator[FunctionType]:
-    for owner in cls.__mro__:
-        for value in vars(owner).values():
-            if isinstance(value, FunctionType) and is_user_file(value.__code__.co_filename):
-                yield value
 
 
 def _tree_of(function: FunctionType) -> ast.Module | None:

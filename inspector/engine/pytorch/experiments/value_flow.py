@@ -2,6 +2,9 @@
 
 Autograd knows only the ways that are left. Beside it, each tensor's origins are followed through every call that
 torch sees, and each call that is given what can be differentiated and returns what cannot is kept as a cut.
+
+`operations` follows the input from tensor to tensor, which is enough to say what is made of it. Here a way must not be
+lost where it leaves them: the memory of a tensor that was written into, and numbers that `item` gave, have origins too.
 """
 
 import sys
@@ -14,13 +17,14 @@ import torch
 from torch import nn
 
 from inspector.core.table import Source
+from inspector.engine.pytorch.calls import CallRecord
+from inspector.engine.pytorch.experiments.call_places import CallPlace, place_of_call
 from inspector.engine.pytorch.experiments.gradient_modes import without_gradients
-from inspector.engine.pytorch.function_names import called_name
 from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.places import Place, holdings_of, places_of
-from inspector.engine.pytorch.recording import CallRecord, Recorder
-from inspector.engine.pytorch.source_lines import line_of, user_frame
-from inspector.engine.pytorch.storages import identity_of, storage_of
+from inspector.engine.pytorch.recording import Recorder
+from inspector.engine.pytorch.source_lines import user_frame
+from inspector.engine.pytorch.storages import identity_of, storage_of, version_of
 
 CutKind = Literal["detached", "grad mode", "number", "cast", "frozen", "zero"]
 """How a gradient is lost: by a tensor without history, while none is recorded, as a Python value, as whole numbers, by
@@ -85,24 +89,25 @@ _WITHOUT_VALUES = ("zeros", "ones", "empty", "rand", "full_like", "new_", "size"
 
 
 class ValueFlow:
-    """Follows origins through the calls of one pass; to be put into a recorder with `follow`."""
+    """Follows origins through the calls of a recorder's pass."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, recorder: Recorder) -> None:
         places = places_of(model)
         parameters = registered_parameters(places)
         self.keys = list(parameters)
         self._paths = {id(place.module): place.path for place in reversed(places)}
-        self._turned_off: tuple[Source | None, str] | None = None
+        self._turned_off: CallPlace | None = None
         """Where gradients were last turned off by a call that torch shows."""
         self.cuts: list[Cut] = []
         self.calls: list[DifferentiableCall] = []
-        self.used: dict[int, tuple[torch.Tensor, str, Source | None]] = {}
+        self.used: dict[int, tuple[torch.Tensor, CallPlace]] = {}
         """By identity, each tensor without history that was an operand, with the first place of its use."""
         self.left: list[tuple[Any, Origins]] = []
         """Python values that were made of tensors."""
         self._left_cuts = 0
         """Behind which a Python value was made."""
-        self._recorder: Recorder | None = None
+        self._recorder = recorder
+        recorder.run = self._run
         self._numbers: dict[Cut, int] = {}
         self._behind: list[int] = []
         """By cut, the parameters that are cut off by it."""
@@ -113,10 +118,6 @@ class ValueFlow:
         for number, tensor in enumerate(parameters.values()):
             if tensor.requires_grad:
                 self._origins[id(tensor)] = tensor, Origins(1 << number)
-
-    def follow(self, recorder: Recorder) -> None:
-        """Watch the calls of a recorder's pass."""
-        self._recorder, recorder.run = recorder, self._run
 
     def origins_of(self, value: Any) -> Origins:
         """The origins of all tensors in a value."""
@@ -144,10 +145,10 @@ class ValueFlow:
 
     def _run(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if func is torch._C._set_grad_enabled:
-            self._turned_off = (self._source, self._path) if args == (False,) else None
+            self._turned_off = place_of_call(func, self._recorder) if args == (False,) else None
         with torch._C.DisableTorchFunction():
             operands = [
-                _Operand(one, one.requires_grad, _version(one), self._of_tensor(one))
+                _Operand(one, one.requires_grad, version_of(one), self._of_tensor(one))
                 for one in tensors_in((args, kwargs))
             ]
         result = func(*args, **kwargs)
@@ -159,7 +160,7 @@ class ValueFlow:
         name = getattr(func, "__name__", "")
         for operand in operands:
             if operand.tensor.grad_fn is None and id(operand.tensor) not in self.used:
-                self.used[id(operand.tensor)] = operand.tensor, self._path, self._source
+                self.used[id(operand.tensor)] = operand.tensor, place_of_call(func, self._recorder)
         if name.startswith(_WITHOUT_VALUES):
             return
         origins = _NOTHING
@@ -171,7 +172,7 @@ class ValueFlow:
         if not operands or name in _ENTERING or self.left:
             origins |= self._entering(name, args)
         results = list(tensors_in(result))
-        changed = [operand.tensor for operand in operands if _version(operand.tensor) != operand.version]
+        changed = [operand.tensor for operand in operands if version_of(operand.tensor) != operand.version]
         differentiable = [one for one in operands if one.requires_grad and one.origins.parameters]
         for operand in differentiable:
             if operand.tensor.requires_grad:
@@ -192,7 +193,7 @@ class ValueFlow:
                 known = self._memory.get(identity_of(storage), _NOTHING)
                 self._memory[identity_of(storage)] = known | origins
         if differentiable and any(one.requires_grad for one in results):
-            running = self._recorder.running if self._recorder is not None else None
+            running = self._recorder.running
             tensors = [one.tensor for one in differentiable]
             self.calls.append(DifferentiableCall(name, running, tensors, results))
 
@@ -220,7 +221,9 @@ class ValueFlow:
     def _cut(self, kind: CutKind, func: Any, cut_off: Origins) -> Origins:
         """The origins that a new cut is, all of it that one statement does being one."""
         cut = self._without_gradients() if kind == "grad mode" else None
-        cut = cut or Cut(kind, self._name(func), self._path, self._source)
+        if cut is None:
+            place = place_of_call(func, self._recorder)
+            cut = Cut(kind, place.operation, place.path, place.source)
         if cut not in self._numbers:
             self._numbers[cut] = len(self.cuts)
             self.cuts.append(cut)
@@ -234,7 +237,8 @@ class ValueFlow:
         found = without_gradients(user_frame(sys._getframe(1)))
         if found is not None:
             return Cut("grad mode", operation, self._path_of(found[1]), found[0])
-        return Cut("grad mode", operation, self._turned_off[1], self._turned_off[0]) if self._turned_off else None
+        off = self._turned_off
+        return Cut("grad mode", operation, off.path, off.source) if off is not None else None
 
     def _path_of(self, frame: FrameType) -> str:
         """The path of the module that a frame works for: of the nearest caller that is a method of one."""
@@ -244,24 +248,6 @@ class ValueFlow:
             if isinstance(first, nn.Module) and id(first) in self._paths and hasattr(type(first), code.co_name):
                 return self._paths[id(first)]
         return ""
-
-    def _name(self, func: Any) -> str:
-        name = getattr(func, "__name__", "")
-        if name == "__get__":
-            return f"x.{getattr(getattr(func, '__self__', None), '__name__', 'data')}"
-        frame = user_frame(sys._getframe(1))
-        written = called_name(func, frame) if frame is not None else None
-        return written or (f"x.{name}" if hasattr(torch.Tensor, name) else name)
-
-    @property
-    def _path(self) -> str:
-        running = self._recorder.running if self._recorder is not None else None
-        return running.path if running is not None else ""
-
-    @property
-    def _source(self) -> Source | None:
-        frame = user_frame(sys._getframe(1))
-        return line_of(frame.f_code.co_filename, frame.f_lineno) if frame is not None else None
 
     def _of_tensor(self, tensor: torch.Tensor) -> Origins:
         known = self._origins.get(id(tensor))
@@ -301,13 +287,6 @@ def registered_parameters(places: list[Place]) -> dict[str, torch.Tensor]:
         if holding.kind == "parameter":
             found.setdefault(id(holding.tensor), (holding.key, holding.tensor))
     return dict(found.values())
-
-
-def _version(tensor: torch.Tensor) -> int:
-    try:
-        return tensor._version
-    except RuntimeError:  # a tensor of inference mode keeps none
-        return 0
 
 
 _APPLY = torch.autograd.Function.apply.__code__

@@ -10,7 +10,8 @@ from inspector.engine.pytorch.explaining.constructing import finished
 from inspector.engine.pytorch.explaining.makings import class_definition
 from inspector.engine.pytorch.explaining.registry import Explained, explains
 from inspector.engine.pytorch.explaining.scene import Scene
-from inspector.engine.pytorch.explaining.user_source import Edit, function_around, text_of
+from inspector.engine.pytorch.source_edits import Edit
+from inspector.engine.pytorch.user_source import function_around, text_of
 
 
 @explains()

@@ -20,7 +20,8 @@ from inspector.engine.pytorch.explaining.makings import (
 )
 from inspector.engine.pytorch.explaining.registry import ELEMENTWISE, Explained, explains
 from inspector.engine.pytorch.explaining.scene import Scene, tensors_of
-from inspector.engine.pytorch.explaining.user_source import Edit, function_around
+from inspector.engine.pytorch.source_edits import Edit
+from inspector.engine.pytorch.user_source import function_around
 
 
 @explains(ELEMENTWISE)

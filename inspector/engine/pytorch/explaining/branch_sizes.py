@@ -10,9 +10,9 @@ from typing import Any
 
 from torch import nn
 
+from inspector.engine.pytorch.calls import CallRecord
 from inspector.engine.pytorch.explaining.producers import Flow
 from inspector.engine.pytorch.op_calls import each
-from inspector.engine.pytorch.recording import CallRecord
 
 _Pool = nn.MaxPool1d | nn.MaxPool2d | nn.MaxPool3d | nn.AvgPool1d | nn.AvgPool2d | nn.AvgPool3d
 MOST_PADDING = 8

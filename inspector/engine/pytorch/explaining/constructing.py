@@ -9,9 +9,10 @@ from torch import nn
 
 from inspector.core.table import Fix, SourceEdit
 from inspector.engine.pytorch.explaining.makings import Making, argument_of, making_of, owner_of, parameters_of
-from inspector.engine.pytorch.explaining.user_source import Edit, edited, function_around, text_of
 from inspector.engine.pytorch.expressions import Expressions
 from inspector.engine.pytorch.places import places_of
+from inspector.engine.pytorch.source_edits import Edit, edited
+from inspector.engine.pytorch.user_source import function_around, text_of
 
 _INSTALLED = f"{os.sep}site-packages{os.sep}"
 _UNKNOWN = object()

@@ -1,8 +1,11 @@
-"""Operands on several devices or of several dtypes, and dtypes that a function does not take."""
+"""Devices that are not there, operands on several or of several dtypes, and dtypes that a function does not take."""
+
+import ast
 
 import torch
 
 from inspector.core.table import Fix
+from inspector.engine.pytorch.absent_devices import absent_device
 from inspector.engine.pytorch.explaining.registry import Explained, explains
 from inspector.engine.pytorch.explaining.scene import Scene, bracketed, tensors_of
 from inspector.engine.pytorch.mixed_dtypes import mixed_dtypes
@@ -28,6 +31,33 @@ def mixed_devices(scene: Scene) -> Explained | None:
         to = f".to({bracketed(scene.file, target)}.device)" if target is not None else f'.to("{held.device}")'
         fixes.append(scene.wrapped(tensor, "{}" + to, "move it to the other's device"))
     return Explained(f"the operands are on different devices: {' and '.join(groups)}", fixes)
+
+
+@explains()
+def absent_devices(scene: Scene) -> Explained | None:
+    """A device asked for by name that this machine does not have."""
+    device = absent_device(scene.call) if scene.call is not None else None
+    if device is None:
+        return None
+    near = f"{_tensor_at_hand(scene)}.device"
+    why = f"this machine has no {device}, which the line asks for by name"
+    text = f"write device={near}, so that it lies where its partners do"
+    node = scene.node
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and scene.written_function == "cuda":
+        owner = bracketed(scene.file, node.func.value)
+        return Explained(why, [scene.replaced(text, (node, f"{owner}.to({near})"))])
+    named = [one.value for one in node.keywords if one.arg == "device"] if isinstance(node, ast.Call) else []
+    placed = node.args[:1] if isinstance(node, ast.Call) and scene.written_function == "to" else []
+    written = next(iter([*named, *placed]), None)
+    return Explained(why, [scene.replaced(text, (written, near)) or Fix(text=text)])
+
+
+def _tensor_at_hand(scene: Scene) -> str:
+    """The first argument of the failing function that is a tensor, else ``x``."""
+    frame = scene.frame
+    names = frame.f_code.co_varnames[: frame.f_code.co_argcount] if frame is not None else ()
+    local = frame.f_locals if frame is not None else {}
+    return next((name for name in names if isinstance(local.get(name), torch.Tensor)), "x")
 
 
 @explains()

@@ -7,10 +7,11 @@ import torch
 from torch import nn
 
 from inspector.core.table import Fix
+from inspector.engine.pytorch.calls import CallRecord
 from inspector.engine.pytorch.explaining.constructing import finished
 from inspector.engine.pytorch.explaining.scene import Scene, bracketed
-from inspector.engine.pytorch.explaining.user_source import Edit, nodes_on_line, text_of
-from inspector.engine.pytorch.recording import CallRecord
+from inspector.engine.pytorch.source_edits import Edit
+from inspector.engine.pytorch.user_source import nodes_on_line, text_of
 
 _OF_MAPS = (
     nn.modules.conv._ConvNd,

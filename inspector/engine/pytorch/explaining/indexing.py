@@ -9,7 +9,7 @@ from inspector.engine.pytorch.counted_positions import counted_span
 from inspector.engine.pytorch.explaining.registry import Explained, explains
 from inspector.engine.pytorch.explaining.scene import Scene
 from inspector.engine.pytorch.explaining.settings import parameter_fix
-from inspector.engine.pytorch.explaining.user_source import text_of
+from inspector.engine.pytorch.user_source import text_of
 
 
 @explains("embedding embedding_bag", signature="input weight")

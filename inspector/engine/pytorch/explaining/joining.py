@@ -8,14 +8,14 @@ from torch import nn
 
 from inspector.core.table import Fix
 from inspector.core.wording import shape
+from inspector.engine.pytorch.calls import CallRecord
 from inspector.engine.pytorch.explaining.branch_sizes import changes_of, shrinking
 from inspector.engine.pytorch.explaining.producers import branches
 from inspector.engine.pytorch.explaining.projecting import projection
 from inspector.engine.pytorch.explaining.registry import ELEMENTWISE, Explained, explains
 from inspector.engine.pytorch.explaining.scene import Scene
 from inspector.engine.pytorch.explaining.settings import made_size, parameter_fix, resized_producers, taken_next
-from inspector.engine.pytorch.explaining.user_source import text_of
-from inspector.engine.pytorch.recording import CallRecord
+from inspector.engine.pytorch.user_source import text_of
 
 _PRODUCTS = ("@", "matmul", "bmm", "einsum", "baddbmm")
 

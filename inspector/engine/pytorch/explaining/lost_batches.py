@@ -7,12 +7,13 @@ import torch
 
 from inspector.core.table import Fix
 from inspector.core.wording import shape
+from inspector.engine.pytorch.calls import CallRecord
 from inspector.engine.pytorch.explaining.constructing import finished
 from inspector.engine.pytorch.explaining.registry import Explained, explains
 from inspector.engine.pytorch.explaining.scene import Scene, bracketed, tensors_of
-from inspector.engine.pytorch.explaining.user_source import Edit, nodes_on_line, text_of
 from inspector.engine.pytorch.nested import tensors_in
-from inspector.engine.pytorch.recording import CallRecord
+from inspector.engine.pytorch.source_edits import Edit
+from inspector.engine.pytorch.user_source import nodes_on_line, text_of
 
 
 @explains()

@@ -11,9 +11,9 @@ from torch import nn
 from inspector.core.table import Fix
 from inspector.engine.pytorch.explaining.makings import class_definition, owner_of, type_called
 from inspector.engine.pytorch.explaining.scene import Scene
-from inspector.engine.pytorch.explaining.user_source import is_repeated, text_of
 from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.shape_pass import meta_pass
+from inspector.engine.pytorch.user_source import is_repeated, text_of
 
 MOST_LAYERS = 16
 _Explain = Callable[[Scene], tuple[str, list[Fix]]]

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import nn
 
-from inspector.engine.pytorch.explaining.user_source import is_repeated, tree_of
-from inspector.engine.pytorch.source_lines import is_user_file
+from inspector.engine.pytorch.source_lines import user_functions
+from inspector.engine.pytorch.user_source import is_repeated, tree_of
 
 _REGISTERS = {"add_module", "register_module", "register_parameter", "register_buffer"}
 
@@ -129,25 +129,16 @@ def owner_of(model: nn.Module, path: str) -> tuple[nn.Module | None, list[str]]:
     steps = path.split(".") if path else []
     for length in range(len(steps) - 1, -1, -1):
         above = model.get_submodule(".".join(steps[:length]))
-        if any(is_user_file(function.__code__.co_filename) for function in _functions(type(above))):
+        if any(user_functions(type(above))):
             return above, steps[length:]
     return None, []
 
 
-def _functions(cls: type) -> Iterator[FunctionType]:
-    for one in cls.__mro__:
-        if one is nn.Module:
-            return
-        for value in vars(one).values():
-            if isinstance(value, FunctionType) and not one.__module__.startswith("torch."):
-                yield value
-
-
 def _definitions(cls: type) -> Iterator[tuple[FunctionType, ast.FunctionDef]]:
     """The functions of a user's class with their syntax trees."""
-    for function in _functions(cls):
+    for function in user_functions(cls):
         code = function.__code__
-        tree = tree_of(code.co_filename) if is_user_file(code.co_filename) and code.co_varnames else None
+        tree = tree_of(code.co_filename) if code.co_varnames else None
         for node in ast.walk(tree) if tree is not None else ():
             if not isinstance(node, ast.FunctionDef) or node.name != function.__name__:
                 continue

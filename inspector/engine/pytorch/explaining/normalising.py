@@ -10,8 +10,8 @@ from inspector.engine.pytorch.explaining.constructing import reclassed
 from inspector.engine.pytorch.explaining.registry import Explained, explains
 from inspector.engine.pytorch.explaining.scene import Scene, bracketed
 from inspector.engine.pytorch.explaining.settings import feature_fixes, parameter_fix
-from inspector.engine.pytorch.explaining.user_source import text_of
 from inspector.engine.pytorch.nested import tensors_in
+from inspector.engine.pytorch.user_source import text_of
 
 _NAMES = {
     nn.BatchNorm1d: (2, 3), nn.BatchNorm2d: (4,), nn.BatchNorm3d: (5,),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from inspector.engine.pytorch.recording import CallRecord
+from inspector.engine.pytorch.calls import CallRecord
 
 
 class Flow:

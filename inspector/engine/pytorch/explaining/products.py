@@ -111,8 +111,9 @@ def inner_sizes_of_a_product(scene: Scene) -> Explained | None:
     )
     fixes = []
     if right.ndim > 1 and right.shape[-1] == inner:
-        fixes.append(scene.wrapped(right, "{}.transpose(-2, -1)", "transpose the right one"))
-    if left.ndim > 1 and left.shape[-2] == wanted:
+        which = "one of the two" if left is right else "the right one"
+        fixes.append(scene.wrapped(right, "{}.transpose(-2, -1)", f"transpose {which}"))
+    if left is not right and left.ndim > 1 and left.shape[-2] == wanted:
         fixes.append(scene.wrapped(left, "{}.transpose(-2, -1)", "transpose the left one"))
     for tensor, axis, size in ((right, max(right.ndim - 2, 0), inner), (left, left.ndim - 1, wanted)):
         if fix := parameter_fix(scene, tensor, axis, size):

@@ -6,12 +6,13 @@ import torch
 from torch import nn
 
 from inspector.core.table import Fix
+from inspector.engine.pytorch.calls import CallRecord
 from inspector.engine.pytorch.explaining.constructing import finished, known_names, literal, statement_for
 from inspector.engine.pytorch.explaining.makings import class_definition
 from inspector.engine.pytorch.explaining.producers import branches
 from inspector.engine.pytorch.explaining.scene import Scene, bracketed
-from inspector.engine.pytorch.explaining.user_source import Edit, text_of, tree_of
-from inspector.engine.pytorch.recording import CallRecord
+from inspector.engine.pytorch.source_edits import Edit
+from inspector.engine.pytorch.user_source import text_of, tree_of
 
 
 def projection(scene: Scene, left: torch.Tensor, right: torch.Tensor) -> Fix | None:

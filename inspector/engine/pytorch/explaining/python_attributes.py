@@ -14,8 +14,9 @@ from inspector.engine.pytorch.explaining.constructing import finished
 from inspector.engine.pytorch.explaining.makings import registered_value
 from inspector.engine.pytorch.explaining.registry import Explained, explains
 from inspector.engine.pytorch.explaining.scene import UNKNOWN, Scene, bracketed
-from inspector.engine.pytorch.explaining.user_source import Edit, statement_around, statements_on_line, text_of
+from inspector.engine.pytorch.source_edits import Edit
 from inspector.engine.pytorch.source_lines import line_of
+from inspector.engine.pytorch.user_source import statement_around, statements_on_line, text_of
 
 
 @explains(torch.jit.ScriptModule)

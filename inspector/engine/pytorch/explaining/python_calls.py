@@ -10,11 +10,11 @@ from torch import nn
 
 from inspector.core.table import Fix
 from inspector.core.wording import shape
+from inspector.engine.pytorch.calls import calls_of
 from inspector.engine.pytorch.explaining.python_attributes import called_in_a_loop, returned_by
 from inspector.engine.pytorch.explaining.registry import Explained, explains
 from inspector.engine.pytorch.explaining.scene import UNKNOWN, Scene
-from inspector.engine.pytorch.explaining.user_source import text_of
-from inspector.engine.pytorch.recording import calls_of
+from inspector.engine.pytorch.user_source import text_of
 
 
 @explains(TypeError)

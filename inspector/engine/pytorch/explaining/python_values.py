@@ -7,12 +7,13 @@ from torch import nn
 
 from inspector.core.table import Fix
 from inspector.core.wording import shape
+from inspector.engine.pytorch.calls import calls_of
 from inspector.engine.pytorch.explaining.constructing import finished
 from inspector.engine.pytorch.explaining.python_attributes import nearest
 from inspector.engine.pytorch.explaining.registry import Explained, explains
 from inspector.engine.pytorch.explaining.scene import UNKNOWN, Scene, bracketed
-from inspector.engine.pytorch.explaining.user_source import Edit, statement_around, statements_on_line, text_of
-from inspector.engine.pytorch.recording import calls_of
+from inspector.engine.pytorch.source_edits import Edit
+from inspector.engine.pytorch.user_source import statement_around, statements_on_line, text_of
 
 
 @explains(ValueError)

@@ -12,7 +12,8 @@ from inspector.engine.pytorch.explaining.constructing import changed_layers
 from inspector.engine.pytorch.explaining.flattening import unbatched_flatten
 from inspector.engine.pytorch.explaining.registry import Explained, explains
 from inspector.engine.pytorch.explaining.scene import Scene, bracketed
-from inspector.engine.pytorch.explaining.user_source import Edit, edited, function_around, text_of
+from inspector.engine.pytorch.source_edits import Edit, edited
+from inspector.engine.pytorch.user_source import function_around, text_of
 
 
 @explains("view reshape view_as reshape_as")

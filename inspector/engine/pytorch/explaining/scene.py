@@ -17,15 +17,17 @@ from inspector.core.table import Fix, Source
 from inspector.core.wording import shape as shape_text
 from inspector.engine.pytorch import calling
 from inspector.engine.pytorch.calling import Arguments
+from inspector.engine.pytorch.calls import CallRecord, FailedCall
 from inspector.engine.pytorch.explaining.constructing import changed_layers, finished
 from inspector.engine.pytorch.explaining.makings import making_of
 from inspector.engine.pytorch.explaining.producers import Flow
-from inspector.engine.pytorch.explaining.user_source import Edit, Node, node_at, text_of
 from inspector.engine.pytorch.nested import tensors_in
 from inspector.engine.pytorch.op_calls import canonical_name
 from inspector.engine.pytorch.places import holdings_of, places_of
-from inspector.engine.pytorch.recording import CallRecord, FailedCall, Recorder
+from inspector.engine.pytorch.recording import Recorder
+from inspector.engine.pytorch.source_edits import Edit
 from inspector.engine.pytorch.source_lines import is_user_file, line_of
+from inspector.engine.pytorch.user_source import Node, node_at, text_of
 
 UNKNOWN = object()
 """What the value of an expression is that would have to be run."""

@@ -14,7 +14,8 @@ from inspector.engine.pytorch.explaining.makings import calls_with
 from inspector.engine.pytorch.explaining.registry import Explained, explains
 from inspector.engine.pytorch.explaining.scene import Scene
 from inspector.engine.pytorch.explaining.settings import feature_fixes
-from inspector.engine.pytorch.explaining.user_source import Edit, text_of
+from inspector.engine.pytorch.source_edits import Edit
+from inspector.engine.pytorch.user_source import text_of
 
 
 @explains(nn.RNNBase)

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from inspector.core.table import Fix
+from inspector.engine.pytorch.calls import CallRecord, calls_of
 from inspector.engine.pytorch.explaining.constructing import changed_layers, finished
 from inspector.engine.pytorch.explaining.makings import registered_value
 from inspector.engine.pytorch.explaining.scene import Scene
-from inspector.engine.pytorch.explaining.user_source import Edit
-from inspector.engine.pytorch.recording import CallRecord, calls_of
+from inspector.engine.pytorch.source_edits import Edit
 
 _MADE = {
     nn.Linear: ("out_features", -1), nn.Bilinear: ("out_features", -1), nn.Embedding: ("embedding_dim", -1),

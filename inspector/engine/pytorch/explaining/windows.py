@@ -11,8 +11,8 @@ from inspector.engine.pytorch.explaining.branch_sizes import input_for
 from inspector.engine.pytorch.explaining.registry import Explained, explains
 from inspector.engine.pytorch.explaining.scene import Scene
 from inspector.engine.pytorch.explaining.settings import feature_fixes, made_size, parameter_fix
-from inspector.engine.pytorch.explaining.user_source import text_of
 from inspector.engine.pytorch.op_calls import each
+from inspector.engine.pytorch.user_source import text_of
 
 ORDINARY_KERNEL = 3
 _CONVOLUTIONS = "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d"

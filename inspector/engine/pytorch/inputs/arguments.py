@@ -12,8 +12,9 @@ from torch import nn
 from inspector.core.input_names import Part, split_name
 from inspector.core.recipe import InputSpec
 from inspector.engine.drawing_inputs import draw_inputs, dtype_of
+from inspector.engine.held_arguments import held_argument
 from inspector.engine.pytorch.calling import Arguments
-from inspector.engine.pytorch.nested import tensors_in
+from inspector.engine.pytorch.nested import tensors_in, with_tensors
 from inspector.engine.pytorch.places import first_tensor
 from inspector.engine.pytorch.signatures import annotations_of, parameters_of
 
@@ -24,6 +25,14 @@ def arguments_for(model: nn.Module, specs: list[InputSpec], seed: int) -> Argume
     Inputs without a name are positional, in order; the parts of one argument make one structure.
     """
     return named_arguments_for(model, specs, seed)[0]
+
+
+def converted(arguments: Arguments, dtype: torch.dtype | None) -> Arguments:
+    """The same values with tensors of floating point as `dtype`; as they are where that is None."""
+    if dtype is None:
+        return arguments
+    positional, named = with_tensors(arguments, lambda one: one.to(dtype) if one.is_floating_point() else one)
+    return positional, named
 
 
 def named_arguments_for(
@@ -57,18 +66,29 @@ def named_arguments_for(
 
 
 def _drawn(specs: list[InputSpec], seed: int, device: str, most: int | None) -> list[Any]:
-    large = [most is not None and spec.file is None and prod(spec.shape or []) > most for spec in specs]
-    drawn = [spec for spec, is_large in zip(specs, large, strict=True) if spec.value is None and not is_large]
+    large = [most is not None and prod(spec.shape or []) > most for spec in specs]
+    drawn = [
+        spec
+        for spec, is_large in zip(specs, large, strict=True)
+        if spec.value is None and spec.held is None and not is_large
+    ]
     tensors = iter(draw_inputs(drawn, seed))
     values: list[Any] = []
     for spec, is_large in zip(specs, large, strict=True):
-        if spec.value is not None:
+        if spec.held is not None:
+            values.append(with_tensors(held_argument(spec.held), _copied))
+        elif spec.value is not None:
             values.append(ast.literal_eval(spec.value))
         elif is_large:
             values.append(torch.empty(spec.shape or [], dtype=dtype_of(spec), device="meta"))
         else:
             values.append(next(tensors).to(device))
     return values
+
+
+def _copied(tensor: torch.Tensor) -> torch.Tensor:
+    """The caller's tensor where it is, cut off from what the caller computed it of."""
+    return tensor.detach().clone().requires_grad_(tensor.requires_grad)
 
 
 def device_of_inputs(model: nn.Module) -> str:

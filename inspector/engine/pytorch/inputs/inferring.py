@@ -13,6 +13,7 @@ from inspector.engine.pytorch.inputs.batches import also_with_other_batch, with_
 from inspector.engine.pytorch.inputs.candidates import candidates, floating_dtypes
 from inspector.engine.pytorch.inputs.constructed import guesses_by_sizes
 from inspector.engine.pytorch.inputs.declared import Example, declared_examples
+from inspector.engine.pytorch.inputs.distinct_sizes import with_distinct_sizes
 from inspector.engine.pytorch.inputs.first_guesses import (
     first_guesses,
     is_state,
@@ -74,6 +75,8 @@ def infer(model: nn.Module, target: str, given: list[InputSpec], seed: int, prog
         found = _improved(search, found, pinned, _batch(model))
         if found.calls <= MOST_CALLS_FOR_A_BATCH:
             found = also_with_other_batch(search, found, pinned)
+            if example is None:
+                found = with_distinct_sizes(model, search, found, pinned)
         solutions = solutions_of(search, found, pinned)
         other_batch = "" if fixed or found.calls > MOST_CALLS_FOR_A_BATCH else with_other_batch(search, found)
     except OutOfTriesError:

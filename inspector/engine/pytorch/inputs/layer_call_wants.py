@@ -132,7 +132,10 @@ def _norm(call: Call) -> list[Want]:
     if held and x.ndim > 1 and x.shape[1] != held[0].shape[0]:
         return call.want(x, shape=(None, held[0].shape[0], *(None for _ in x.shape[2:])))
     if call.name != "batch_norm" and x.ndim < 3:
-        return call.want(x, shape=(None,) * 4, free=(None, None, 32, 32))
+        made = [want for want in call.want(x, shape=(2, None)) if not any(one.same_values for one in want.origins)]
+        # Vectors that a layer made: a group of one channel has no variance over one sample, and has one over two.
+        vectors = made if call.name == "group_norm" and x.ndim == 2 else []
+        return vectors + call.want(x, shape=(None,) * 4, free=(None, None, 32, 32))
     if held and x.dtype != held[0].dtype:
         return call.want(x, dtype=dtype_name(held[0].dtype))
     return call.want(x, grow=tuple(range(2, x.ndim)))

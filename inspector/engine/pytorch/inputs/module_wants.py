@@ -9,7 +9,7 @@ from torch import nn
 from inspector.engine.pytorch.inputs.call_wants import Call
 from inspector.engine.pytorch.inputs.origins import OriginTracker
 from inspector.engine.pytorch.inputs.usual import SEQUENCE, usual_sizes
-from inspector.engine.pytorch.inputs.wants import Want
+from inspector.engine.pytorch.inputs.wants import SAMPLES, Want
 from inspector.engine.pytorch.structure import dtype_name
 
 
@@ -51,7 +51,7 @@ def _recurrent(layer: nn.RNNBase, x: Any, hx: Any, call: Call) -> list[Want]:
     found: list[Want] = []
     if isinstance(x, torch.Tensor):
         if x.ndim != 3 or x.shape[-1] != layer.input_size:
-            free = (None, SEQUENCE, None) if layer.batch_first else (SEQUENCE, 1, None)
+            free = (None, SEQUENCE, None) if layer.batch_first else (SEQUENCE, SAMPLES, None)
             found += call.want(x, shape=(None, None, layer.input_size), free=free)
         elif x.dtype != (dtype := next(layer.parameters()).dtype):
             found += call.want(x, dtype=dtype_name(dtype))
@@ -94,7 +94,7 @@ def _attention(layer: nn.MultiheadAttention, local: dict[str, Any], call: Call) 
     for name, size in (("query", layer.embed_dim), ("key", layer.kdim), ("value", layer.vdim)):
         x = local.get(name)
         if isinstance(x, torch.Tensor) and (x.ndim != 3 or x.shape[-1] != size):
-            free = (None, SEQUENCE, None) if layer.batch_first else (SEQUENCE, None, None)
+            free = (None, SEQUENCE, None) if layer.batch_first else (SEQUENCE, SAMPLES, None)
             found += call.want(x, shape=(None, None, size), free=free)
     if isinstance(query, torch.Tensor) and isinstance(key, torch.Tensor) and query.ndim == key.ndim == 3:
         batch, place = (0, 1) if layer.batch_first else (1, 0)
@@ -113,7 +113,7 @@ def _attention(layer: nn.MultiheadAttention, local: dict[str, Any], call: Call) 
 def _transformer(layer: nn.Module, local: dict[str, Any], call: Call) -> list[Want]:
     size = next((inner.embed_dim for inner in layer.modules() if isinstance(inner, nn.MultiheadAttention)), None)
     first = next((inner.batch_first for inner in layer.modules() if isinstance(inner, nn.MultiheadAttention)), False)
-    free = (None, SEQUENCE, None) if first else (SEQUENCE, None, None)
+    free = (None, SEQUENCE, None) if first else (SEQUENCE, SAMPLES, None)
     tensors = [local.get(name) for name in ("src", "tgt", "memory")]
     given = [x for x in tensors if isinstance(x, torch.Tensor)]
     found: list[Want] = []

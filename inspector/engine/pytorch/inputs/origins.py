@@ -22,7 +22,8 @@ _SAME_VALUES = {
     "unbind", "x.data", "requires_grad", "bfloat16", "dropout", "identity", "stack", "cat", "concat",
 }  # fmt: skip
 Axes = tuple[int, ...]
-Note = Callable[[Any, Sequence[Any], Mapping[str, Any], "OriginTracker"], list[Want]]
+Note = Callable[[Any, Sequence[Any], Mapping[str, Any], "OriginTracker", str], list[Want]]
+"""Of a call and the path of the module that made it."""
 
 
 class OriginTracker:
@@ -31,6 +32,8 @@ class OriginTracker:
     def __init__(self, names: list[str], inputs: list[torch.Tensor], notice: Note) -> None:
         self._notice = notice
         self.noticed: list[Want] = []
+        self.ranks = {name: tensor.ndim for name, tensor in zip(names, inputs, strict=False)}
+        """Of the inputs, by their names."""
         for name, tensor in zip(names, inputs, strict=False):
             self._put(tensor, (Origin(name=name, axes=tuple(range(tensor.ndim)), same_values=True),))
 
@@ -44,7 +47,7 @@ class OriginTracker:
                     self._put(output, ())
             return
         try:
-            self.noticed += self._notice(call.func, call.args, call.kwargs, self)
+            self.noticed += self._notice(call.func, call.args, call.kwargs, self, path)
             for output in outputs:
                 if not any(output is operand for operand in operands):
                     self._put(output, _through(call.name, call.args, call.kwargs, came, output))

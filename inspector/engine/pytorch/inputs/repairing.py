@@ -6,7 +6,7 @@ from math import prod
 from msgspec.structs import replace
 
 from inspector.core.recipe import InputSpec
-from inspector.engine.pytorch.inputs.wants import INSERTED, MIXED, Origin, Want
+from inspector.engine.pytorch.inputs.wants import INSERTED, MIXED, SAMPLES, Origin, Want
 
 Guess = tuple[InputSpec, ...]
 """A spec for every input, each with its name."""
@@ -195,7 +195,7 @@ def _whole(
         if size is not None:
             full.append(size)
         elif usual is not None:
-            full.append(usual)
+            full.append(batch if usual == SAMPLES else usual)
         elif place == 0:
             full.append(shape[0] if shape and len(shape) > 1 else batch)
         else:

@@ -10,9 +10,11 @@ from torch import nn
 from inspector.core.input_names import argument_of
 from inspector.core.recipe import InputSpec
 from inspector.core.table import Input, SizeRange
+from inspector.engine.held_arguments import held_argument
 from inspector.engine.input_files import read_input
 from inspector.engine.pytorch.inputs.first_guesses import required_parameters
 from inspector.engine.pytorch.inputs.solutions import Solutions
+from inspector.engine.pytorch.nested import named_tensors
 
 
 def is_complete(model: nn.Module, given: list[InputSpec]) -> bool:
@@ -35,8 +37,11 @@ def as_inputs(
     free = iter([name for name in names if name not in {argument_of(spec.name) for spec in specs}])
     shown = []
     for place, spec in enumerate(specs):
-        shape, dtype = _shape_and_dtype(spec)
         name = spec.name or next(free, f"input{place}")
+        if spec.held is not None:
+            shown += _parts_held(name, spec)
+            continue
+        shape, dtype = _shape_and_dtype(spec)
         known = (solutions or {}).get(name, Solutions())
         is_given = any(replace(spec, name="") == replace(one, name="") for one in given)
         shown.append(
@@ -54,6 +59,21 @@ def as_inputs(
             )
         )
     return shown
+
+
+def _parts_held(name: str, spec: InputSpec) -> list[Input]:
+    """The tensors of an argument that the caller holds, each by the expression that reaches it; the first is asked for.
+
+    One without tensors is shown by its type.
+    """
+    assert spec.held is not None
+    argument = held_argument(spec.held)
+    parts = list(named_tensors(argument, name))
+    told = [(part, list(one.shape), str(one.dtype).removeprefix("torch.")) for part, one in parts]
+    return [
+        Input(name=part, shape=shape, dtype=dtype, origin="given", spec=str(spec) if place == 0 else "")
+        for place, (part, shape, dtype) in enumerate(told or [(name, None, type(argument).__name__)])
+    ]
 
 
 def _shape_and_dtype(spec: InputSpec) -> tuple[list[int] | None, str]:

@@ -1,12 +1,15 @@
 """One try: a pass on a guess, and what it told."""
 
+import warnings
 from dataclasses import dataclass, field
+from functools import partial
 from math import prod
 from types import FrameType
 
 import torch
 from torch import nn
 
+from inspector.engine.pytorch.calls import calls_of
 from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.inputs import layer_call_wants, tensor_call_wants  # noqa: F401 - each registers its own
 from inspector.engine.pytorch.inputs.arguments import named_arguments_for
@@ -21,7 +24,7 @@ from inspector.engine.pytorch.inputs.repairing import Guess, numbers_of
 from inspector.engine.pytorch.inputs.wants import Want
 from inspector.engine.pytorch.nested import shapes_in
 from inspector.engine.pytorch.passes import Pass, full_recorder, run_shapes
-from inspector.engine.pytorch.recording import Recorder, calls_of
+from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.source_lines import is_user_file, user_source
 
 MOST_DRAWN = 1 << 22
@@ -65,9 +68,10 @@ def attempt(model: nn.Module, guess: Guess, seed: int) -> Outcome:
     """Run the model on `guess`."""
     arguments, names = named_arguments_for(model, list(guess), seed, MOST_DRAWN)
     trackers: list[OriginTracker] = []
+    notice = partial(preferred, model)
 
     def follow(inputs: list[torch.Tensor]) -> OriginTracker:
-        trackers.append(OriginTracker(names, inputs, preferred))
+        trackers.append(OriginTracker(names, inputs, notice))
         return trackers[-1]
 
     recorders: list[Recorder] = []
@@ -77,10 +81,13 @@ def attempt(model: nn.Module, guess: Guess, seed: int) -> Outcome:
         recorders.append(full_recorder(module, follow) if recorders else Recorder(module, follow))
         return recorders[-1]
 
-    made = run_shapes(model, arguments, seed, record)
+    with warnings.catch_warnings():
+        # What torch warns of is an input that nobody gave.
+        warnings.simplefilter("ignore")
+        made = run_shapes(model, arguments, seed, record)
     calls = list(calls_of(made.recorder.root))
     layers = sum(1 for call in calls if call.module is not None and call.module._parameters and call.output_shapes)
-    tracker = trackers[-1] if trackers else OriginTracker([], [], preferred)
+    tracker = trackers[-1] if trackers else OriginTracker([], [], notice)
     if made.problem is None:
         return Outcome(
             guess=guess, works=True, layers=layers, calls=len(calls), wants=tuple(tracker.noticed),

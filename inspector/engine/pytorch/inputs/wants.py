@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 INSERTED, MIXED = -1, -2
 """Instead of an axis of the input: one of size 1 that the model put in; one whose size is made of others."""
+SAMPLES = 0
+"""Instead of a usual size: as many as there are samples."""
 
 
 @dataclass(frozen=True, kw_only=True)

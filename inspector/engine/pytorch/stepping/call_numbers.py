@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from inspector.engine.pytorch.recording import CallRecord
+from inspector.engine.pytorch.calls import CallRecord
 
 RowKey = tuple[str, str, int]
 """A module's path; a function's type, "" for modules; the number of the call."""

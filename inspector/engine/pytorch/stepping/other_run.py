@@ -8,9 +8,10 @@ from torch import nn
 from inspector.core.errors import NO_FAILURES, RequestError
 from inspector.engine.live import Progress
 from inspector.engine.pytorch.calling import Arguments
+from inspector.engine.pytorch.calls import CallRecord
 from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.nested import tensors_in, with_tensors
-from inspector.engine.pytorch.recording import CallRecord, Recorder
+from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.repeated_calls import is_transforming
 from inspector.engine.pytorch.shape_pass import real_pass
 from inspector.engine.pytorch.stepping.call_numbers import CallNumbers, RowKey, key_of

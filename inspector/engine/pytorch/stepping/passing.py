@@ -17,8 +17,9 @@ from inspector.core.stops import StepCommand, StepReport, Stop
 from inspector.core.table import Failure
 from inspector.engine.live import Progress
 from inspector.engine.pytorch.calling import Arguments, call_model, looked_through
+from inspector.engine.pytorch.calls import CallRecord, made_by
 from inspector.engine.pytorch.failing import describe_failure
-from inspector.engine.pytorch.recording import CallRecord, Recorder, made_by
+from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.running import previews
 from inspector.engine.pytorch.stepping.frames import frames_of
 from inspector.engine.pytorch.stepping.stepper import Here, PassEndedError, Plan, Stepper

@@ -16,8 +16,8 @@ from inspector.core.stop_wording import row_name
 from inspector.core.stops import Moment, Reason, StepCommand, StopRow
 from inspector.engine.live import Progress
 from inspector.engine.measured import MeasuredTensor
+from inspector.engine.pytorch.calls import CallRecord, is_torch_leaf
 from inspector.engine.pytorch.nested import tensors_in
-from inspector.engine.pytorch.recording import CallRecord, is_torch_leaf
 from inspector.engine.pytorch.repeated_calls import is_transforming
 from inspector.engine.pytorch.stepping.call_numbers import CallNumbers, RowKey, key_of
 from inspector.engine.pytorch.stepping.changing import changed_output, write_into, written_into
@@ -50,6 +50,10 @@ class Here:
     def names(self) -> dict[str, Any]:
         """What expressions may name besides the frame's own variables."""
         return {"output": self.output, "args": self.args, "kwargs": self.kwargs, "module": self.call.module}
+
+
+ROOM = 500
+"""Calls in each other that looking at a stop takes, at most."""
 
 
 @dataclass
@@ -120,6 +124,11 @@ class Stepper:
         else:
             value = changed_output(here.output, change, lambda text: evaluated(text, names), other)
             target = written_into(here.call, here.args, here.output)
+            if value is None and here.output is not None and here.call.module is not None:
+                # To torch, a hook that returns None leaves the output as it is.
+                raise RequestError(
+                    f"{change.text!r}: what a module puts out cannot become None; change it where it is used"
+                )
             if target is None:
                 here.output = value
             else:
@@ -137,11 +146,16 @@ class Stepper:
         return not is_transforming() and threading.get_ident() == self._thread
 
     def _visit(self, here: Here, frame: Any) -> None:
+        limit = sys.getrecursionlimit()
+        # A model that calls itself without end must leave room for what looks at it: torch crashes where there is none.
+        sys.setrecursionlimit(limit + ROOM)
         try:
             self._at(here, frame)
         except Exception as problem:
             # Through the model's forward only what it is not likely to catch is raised.
             self.problem, self.leaving = problem, True
+        finally:
+            sys.setrecursionlimit(limit)
         if self.leaving:
             raise PassEndedError
 

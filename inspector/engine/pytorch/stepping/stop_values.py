@@ -9,8 +9,7 @@ from torch import nn
 
 from inspector.core.stops import StopValue
 from inspector.engine.measured import MeasuredTensor
-from inspector.engine.pytorch.nested import any_tensor
-from inspector.engine.pytorch.running import named_tensors
+from inspector.engine.pytorch.nested import any_tensor, named_tensors
 
 MOST_TENSORS = 16
 """Of one list, dictionary and the like."""

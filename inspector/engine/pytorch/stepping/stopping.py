@@ -9,8 +9,8 @@ from torch import nn
 
 from inspector.core.stops import Stop, StopValue
 from inspector.core.table import Failure
+from inspector.engine.pytorch.calls import CallRecord
 from inspector.engine.pytorch.places import holdings_of, places_of
-from inspector.engine.pytorch.recording import CallRecord
 from inspector.engine.pytorch.stepping.frames import described_frames
 from inspector.engine.pytorch.stepping.stepper import Here, row_of
 from inspector.engine.pytorch.stepping.stop_values import StopValues
