@@ -23,6 +23,7 @@ SAMPLE_MODELS = TESTS.parent / "sample_models"
 sys.path.insert(0, str(TESTS / "zoo"))
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than cores: tests of the interface wait for its screen half of their time."""
     return (os.cpu_count() or 1) + 1

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult, SystemCommand
-from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.screen import Screen
@@ -243,17 +242,13 @@ class NNInspectApp(TerminalApp):
         return view_of(self)
 
     def look(self) -> None:
-        """Draw the panel on show, once for however many reasons."""
+        """Draw the panel on show, once for however many reasons.
+
+        Not after a refresh: a screen that is covered, or that goes, keeps what waits for its next one.
+        """
         if not self.look_due:
             self.look_due = True
-            self.call_after_refresh(self._look)
-
-    def pop_screen(self) -> AwaitComplete:
-        """Take the screen on top away; what waited for its next refresh is drawn after that of the one below."""
-        gone = super().pop_screen()
-        if self.look_due:
-            self.call_after_refresh(self._look)
-        return gone
+            self.call_later(self._look)
 
     def _look(self) -> None:
         self.look_due = False

@@ -211,11 +211,3 @@ async def test_the_workers_state_is_on_screen_while_it_is_not_ready():
         ui.client.tell(protocol.WorkerState("ready", "ready"))
         await ui.pilot.pause()
         assert "making 3 changes again" not in ui.text
-
-
-async def test_what_was_to_be_drawn_after_a_refresh_of_a_dialog_that_goes_is_drawn_without_it():
-    async with session() as ui:
-        await ui.press("question_mark")
-        ui.app.look_due = True
-        await ui.press("escape")
-        await ui.until(lambda: not ui.app.look_due, "the panel is drawn")
