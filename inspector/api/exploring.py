@@ -18,16 +18,19 @@ def explore(model: Model, *inputs: Any, **opening: Unpack[Opening]) -> None:
 
     Looking changes nothing. Changes that are made in the interface are made to the object and stay; ``u`` takes them
     back. Passes run on the inputs given, and on others that are typed. Works in a script, a REPL and at a breakpoint,
-    also where an event loop runs in this thread: that one waits.
+    also where an event loop runs in this thread: that one waits. Themes, keys and what else is on show are those of the
+    settings file; nothing is remembered.
 
-    Raises RequestError where there is no terminal, and outside of the main thread.
+    Raises RequestError where there is no terminal, outside of the main thread, and for settings that cannot be taken.
     """
     _refuse_no_terminal()
     with opened(model, inputs, opening, in_threads=True) as (client, recipe):
+        from inspector.files.settings_file import read_settings
         from inspector.tui.running import run
 
+        chosen = read_settings()
         with _outer_loop_put_aside(), _signals_kept(), _nothing_to_read():
-            status = run(client, recipe)
+            status = run(client, recipe, chosen=chosen)
     if status > 128:
         # The signal that ended the interface was meant for the whole program.
         signal.raise_signal(status - 128)

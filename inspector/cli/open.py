@@ -75,4 +75,5 @@ def command(
     from inspector.tui.dressed_app import Appearance
     from inspector.tui.running import run
 
-    return run(client, recipe, resumed, Appearance(ascii=ascii), read, forget) or ExitStatus.DONE
+    appearance = Appearance(ascii=ascii)
+    return run(client, recipe, resumed, appearance, read, remembers=True, forget=forget) or ExitStatus.DONE

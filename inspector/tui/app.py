@@ -39,6 +39,7 @@ from inspector.tui.field_panel import FieldPanel
 from inspector.tui.filter_bar import FilterBar
 from inspector.tui.kept_run import TwoRuns
 from inspector.tui.key_line import KeyLine
+from inspector.tui.keys_here import keyed, use_keys_of
 from inspector.tui.log_view import LogView
 from inspector.tui.looked_at import view_of
 from inspector.tui.mistakes import caught
@@ -98,6 +99,7 @@ class NNInspectApp(TerminalApp):
         self.settings = chosen.settings if chosen is not None else Settings()
         self.actions = take_up_settings(self, chosen) if chosen is not None else ACTIONS
         """Every action by its id, with its keys in force."""
+        use_keys_of(self.actions)
         self.remembering = Remembering(self) if remembers and self.settings.remember else None
         self._resumed = resumed
         """What is taken up once the model is open."""
@@ -366,7 +368,7 @@ class NNInspectApp(TerminalApp):
         if self.conversation.can_cancel:
             self.conversation.cancel()
         else:
-            self.say("q leaves; ctrl+c stops what is running, and nothing is", "$text-warning")
+            self.say(keyed("{quit} leaves; ctrl+c stops what is running, and nothing is"), "$text-warning")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether a key does this now."""

@@ -12,7 +12,7 @@ from textual.widgets import Static
 from inspector.core.findings import CheckReport, Finding, NotRun, Rule, Suppressed
 from inspector.core.wording import printable, source_place
 from inspector.tui.finding_list import NOT_RUN, SUPPRESSED, FindingList, finding_in
-from inspector.tui.keys_here import with_keys
+from inspector.tui.keys_here import keyed, with_keys
 from inspector.tui.overview import source
 from inspector.tui.page import ERROR, GOOD, LABELLED, MUTED, WARNING, Page, TextPanel
 from inspector.tui.view import View
@@ -20,9 +20,9 @@ from inspector.worker.protocol import Check, Request
 
 STYLES = {"error": f"bold {ERROR}", "warning": f"bold {WARNING}", "info": "bold"}
 LABEL = 14
-NOT_CHECKED = "Nothing has been checked yet. Press C to look for defects."
+NOT_CHECKED = "Nothing has been checked yet. Press {check} to look for defects."
 CHECKING = "The model is being checked; esc cancels that."
-OLD = "from before the last change; C checks again"
+OLD = "from before the last change; {check} checks again"
 
 
 class CheckPanel(Vertical):
@@ -60,7 +60,7 @@ def _outcome(report: CheckReport, is_old: bool) -> Content:
     worst = report.findings[0].severity if report.findings else None
     parts = [(printable(report.outcome), STYLES[worst] if worst else GOOD)]
     if is_old:
-        parts.append((f"\n{OLD}", WARNING))
+        parts.append((f"\n{keyed(OLD)}", WARNING))
     return Content.assemble(*parts)
 
 
@@ -68,7 +68,7 @@ def check_page(report: CheckReport | None, chosen: Finding | Suppressed | NotRun
     """What is known about a finding, or about a rule that was not applied; without either, what was looked for."""
     page = Page()
     if report is None:
-        page.line((CHECKING if Check in view.under_way else NOT_CHECKED, MUTED))
+        page.line((CHECKING if Check in view.under_way else keyed(NOT_CHECKED), MUTED))
         return page
     rules = {rule.id: rule for rule in report.rules}
     if chosen is None:

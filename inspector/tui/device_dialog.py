@@ -20,13 +20,14 @@ from inspector.core.results import Device
 from inspector.core.table import Row
 from inspector.core.wording import printable, size_in_bytes
 from inspector.tui.dialog import Choice, Dialog, entry
+from inspector.tui.keys_here import keyed
 from inspector.tui.lists import Choices, Options
 from inspector.tui.page import MUTED
 
 HINT = "cuda:0=20GiB,cpu,disk; auto for all"
 WAITING = "working out whether it fits…"
 NO_VALUES = (
-    "Tensors on meta have no values: on another device they are drawn as their layers draw them; u takes it back."
+    "Tensors on meta have no values: on another device they are drawn as their layers draw them; {undo} takes it back."
 )
 
 
@@ -59,7 +60,7 @@ class DeviceDialog(Dialog[Edit | PlanSettings]):
             buttons.insert(0, Choice(f"the module {self._row.path}, now on {self._row.device or 'no device'}", True))
         yield Choices(*buttons, id="what", compact=True)
         if self._on_meta:
-            yield Static(NO_VALUES, classes="hint", markup=False)
+            yield Static(keyed(NO_VALUES), classes="hint", markup=False)
         if self._planned is not None:
             last = written(self._planned.budgets) if self._planned.budgets else ""
             yield entry("over", last, "or plan over", HINT)

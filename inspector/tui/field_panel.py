@@ -21,6 +21,7 @@ from inspector.tui.action import bindings
 from inspector.tui.field_actions import FIELD_ACTIONS, MOVES, TO_BORDER
 from inspector.tui.field_chart import Chart, chart
 from inspector.tui.field_drawing import Drawing, draw
+from inspector.tui.keys_here import keyed
 from inspector.tui.lines import content_of
 from inspector.tui.page import MUTED, Page
 from inspector.tui.view import View
@@ -103,8 +104,10 @@ class FieldPanel(Widget, can_focus=True):
 
     def _hint(self) -> str:
         if self.has_focus:
-            return "arrows move the unit, shift+arrow to the border, home to the middle; F shows the chart"
-        return "tab, then the arrows move the unit; F shows the chart"
+            return keyed(
+                "arrows move the unit, shift+arrow to the border, home to the middle; {field_chart} shows the chart"
+            )
+        return keyed("{next_pane}, then the arrows move the unit; {field_chart} shows the chart")
 
     def watch_has_focus(self, value: bool) -> None:
         """The hint is another one."""

@@ -20,9 +20,12 @@ from inspector.files.writing import refuse_place, resolved, write_whole
 from inspector.tui.check_panel import LABEL
 from inspector.tui.hint_line import HintLine
 from inspector.tui.initialise_dialog import preview_page
+from inspector.tui.keys_here import keyed
 from inspector.tui.page import CODE, ERROR, GOOD, HEADING, LABELLED, MUTED, Page
 
 STYLES = {"+": GOOD, "-": ERROR, "@": CODE}
+
+TAKEN_BACK = "the code and its files stay as they are; {undo} takes the change back, and it is checked again"
 
 
 class FixScreen(ModalScreen[bool | None]):
@@ -114,7 +117,7 @@ def change_page(finding: Finding) -> Page:
     page.line()
     page.line(("The change of the open model", HEADING))
     page.line((described(finding.edit), "bold"))
-    page.line(("the code and its files stay as they are; u takes the change back, and it is checked again", MUTED))
+    page.line((keyed(TAKEN_BACK), MUTED))
     return page
 
 

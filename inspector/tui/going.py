@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from inspector.core.row_order import SortKey
+from inspector.tui.keys_here import keyed
 
 if TYPE_CHECKING:
     from inspector.tui.app import NNInspectApp
@@ -55,7 +56,9 @@ def _problem(app: NNInspectApp, by: int) -> None:
     facts, row = app.arranging.facts(), app.row
     problems = facts.problems if facts is not None else []
     if not problems or row is None:
-        app.say("no row is known to have a problem; C checks the model, f runs a pass", "$text-warning")
+        app.say(
+            keyed("no row is known to have a problem; {check} checks the model, {forward} runs a pass"), "$text-warning"
+        )
         return
     at = bisect_right(problems, row.index) if by > 0 else bisect_left(problems, row.index) - 1
     at %= len(problems)

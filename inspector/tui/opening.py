@@ -11,13 +11,14 @@ from inspector.core.recipe import Recipe
 from inspector.core.row_facts import failed_row
 from inspector.core.wording import printable
 from inspector.core.workspace import Resumed
-from inspector.tui.keys_here import with_keys
+from inspector.tui.keys_here import keyed, with_keys
 from inspector.tui.page import MUTED
 from inspector.worker.protocol import Open, Trace
 
 if TYPE_CHECKING:
     from inspector.tui.app import NNInspectApp
 
+NOTHING_OPEN = "Nothing is open. {reopen} tries again, {log} shows what was printed, {quit} quits."
 NO_PASS = ("no-input", "not-run")
 """Codes of the notes that say why there are no shapes."""
 
@@ -59,7 +60,7 @@ async def open_model(app: NNInspectApp, recipe: Recipe | None = None) -> None:
     wanted = recipe or app.recipe
     table = await app.conversation.ask(Open(recipe=wanted), f"opening {wanted.target}")
     if table is None:
-        app.opening.update("Nothing is open. R tries again, L shows what was printed, q quits.")
+        app.opening.update(keyed(NOTHING_OPEN))
         return
     app.recipe = wanted
     app.stepping.forget()

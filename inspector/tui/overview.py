@@ -9,7 +9,7 @@ from inspector.core.placement import PlacementPlan
 from inspector.core.row_facts import failed_row, has_parts_that_ran
 from inspector.core.table import Failure, Fix, FormulaLine, ModelTable, Row, Source
 from inspector.tui.file_page import file_facts
-from inspector.tui.keys_here import with_keys
+from inspector.tui.keys_here import keyed, with_keys
 from inspector.tui.memory_page import model_memory, row_memory
 from inspector.tui.page import CODE, ERROR, GOOD, LABELLED, MUTED, WARNING, Page
 from inspector.tui.placement_page import crossing, model_placement, row_placement
@@ -17,7 +17,7 @@ from inspector.tui.share_bars import parameter_and_operation_shares
 
 LISTED = 12
 """Keys named one by one before the rest is counted."""
-TO_FAILURE = "X steps to the failure: the variables of every function that was running"
+TO_FAILURE = "{step_to_failure} steps to the failure: the variables of every function that was running"
 _RENAMINGS = ("container", "drop_wrapper", "add_wrapper", "prefix", "renamed", "index_shift")
 """Kinds of rules that a key's two names show."""
 
@@ -44,7 +44,7 @@ def overview(
         failure(page, table.failure)
         if table.model.framework == "torch":
             page.line()
-            page.line((TO_FAILURE, MUTED))
+            page.line((keyed(TO_FAILURE), MUTED))
     if plan is not None and row.parent is None:
         model_placement(page, plan)
     if memory is not None and row.parent is None:
@@ -161,7 +161,7 @@ def _model(page: Page, table: ModelTable) -> None:
     if totals.activation_bytes is not None:
         page.fact("", f"{wording.size_in_bytes(totals.activation_bytes)} of outputs in one pass, were all kept")
     if table.model.framework == "torch":
-        page.fact("", "B works out what inference and training take", MUTED)
+        page.fact("", keyed("{memory} works out what inference and training take"), MUTED)
     if totals.macs is not None:
         page.fact("operations", f"{wording.count(totals.macs)} multiply-adds in one pass")
     for one in table.inputs:

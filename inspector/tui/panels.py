@@ -17,6 +17,7 @@ from inspector.core.wording import UNKNOWN, printable
 from inspector.tui import plots
 from inspector.tui.depth_plot import depth_part
 from inspector.tui.gradient_plot import gradient_flow_part, own_gradients
+from inspector.tui.keys_here import keyed
 from inspector.tui.names import names
 from inspector.tui.overview import overview
 from inspector.tui.page import ERROR, MUTED, WARNING, Page, TextPanel
@@ -34,7 +35,7 @@ EXPLAINED = 40
 """Keys whose parts are told at once: of more it takes longer than a frame to set their lines."""
 
 
-NO_PASS = "No pass has run on real values yet. Press f to run one."
+NO_PASS = "No pass has run on real values yet. Press {forward} to run one."
 
 
 class Panel(Protocol):
@@ -149,12 +150,12 @@ class RunPanel(Vertical):
         report = view.report
         if report is None and view.clone is None:
             runs = Forward in view.under_way
-            page.line(("A pass runs; esc cancels it." if runs else NO_PASS, MUTED))
+            page.line(("A pass runs; esc cancels it." if runs else keyed(NO_PASS), MUTED))
             return page
         if report is not None and view.report_is_old:
-            page.line(("from before the last change; f runs it again", WARNING))
+            page.line((keyed("from before the last change; {forward} runs it again"), WARNING))
         if report is not None and view.kept is report:
-            page.line(("kept as before: the next run is compared with it; U drops it", MUTED))
+            page.line((keyed("kept as before: the next run is compared with it; {drop_run} drops it"), MUTED))
         run = run_in(report, view.row)
         if run is not None and run.statistics is not None:
             page.line((_called(view.row), "bold"), f"  {wording.shapes(view.row.output_shapes)}")

@@ -3,6 +3,7 @@
 from inspector.core.placement import PlacementPlan, PlannedDevice, RowPlacement
 from inspector.core.placement_wording import conflict_text, refusal
 from inspector.core.wording import size_in_bytes
+from inspector.tui.keys_here import keyed
 from inspector.tui.page import MUTED, WARNING, Page
 
 CROSSES = "⇄"
@@ -24,7 +25,9 @@ def model_placement(page: Page, plan: PlacementPlan) -> None:
         page.fact("no room", refusal(plan), WARNING)
     for note in plan.notes:
         page.fact("note", note.message, WARNING)
-    page.line(("Nothing has been moved; f runs a pass by this plan where the devices exist.", MUTED), hang=1)
+    page.line(
+        (keyed("Nothing has been moved; {forward} runs a pass by this plan where the devices exist."), MUTED), hang=1
+    )
 
 
 def device_text(device: PlannedDevice) -> str:

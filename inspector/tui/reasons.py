@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inspector.core.recipe import parse_target
+from inspector.tui.keys_here import keyed
 
 if TYPE_CHECKING:
     from inspector.tui.app import NNInspectApp
+
+VALUES_OF_ONNX_ONLY = (
+    "the values of outputs can be asked for in ONNX models only; panel {panel_activations} has their statistics"
+)
 
 
 def none(app: NNInspectApp) -> str:
@@ -32,13 +37,15 @@ def nothing_to_repeat(app: NNInspectApp) -> str:
 
 def nothing_open_or_waiting(app: NNInspectApp) -> str:
     """Beside a pass that waits nothing else runs in the model."""
-    waiting = "a forward pass waits at a stop; E, End the pass, ends it"
+    waiting = keyed("a forward pass waits at a stop; {step_end}, End the pass, ends it", at_stop=True)
     return nothing_open(app) or (waiting if app.stepping.is_on else "")
 
 
 def no_stop(app: NNInspectApp) -> str:
     """A pass has to wait to go on."""
-    return nothing_open(app) or ("" if app.stepping.is_on else "no pass is stepped through; S begins one")
+    return nothing_open(app) or (
+        "" if app.stepping.is_on else keyed("no pass is stepped through; {step_start} begins one")
+    )
 
 
 def nothing_to_evaluate_in(app: NNInspectApp) -> str:
@@ -63,7 +70,9 @@ def nothing_to_break_at(app: NNInspectApp) -> str:
 def nothing_failed(app: NNInspectApp) -> str:
     """There has to be a failure to look at."""
     failed = app.table is not None and app.table.failure is not None
-    return nothing_to_run(app) or ("" if failed else "the last pass did not fail; S steps through one")
+    return nothing_to_run(app) or (
+        "" if failed else keyed("the last pass did not fail; {step_start} steps through one")
+    )
 
 
 def no_text_in_focus(app: NNInspectApp) -> str:
@@ -96,21 +105,23 @@ def no_picture(app: NNInspectApp) -> str:
 def no_output(app: NNInspectApp) -> str:
     """Values of the nodes of an ONNX graph are worked out again; a PyTorch pass keeps none."""
     if app.table is not None and app.table.model.framework != "onnx":
-        return "the values of outputs can be asked for in ONNX models only; panel 5 has their statistics"
+        return keyed(VALUES_OF_ONNX_ONLY)
     if nothing_open(app) or app.report is None:
-        return nothing_open(app) or "no pass has run on real values yet; f runs one"
+        return no_run(app)
     return "" if app.row is not None and app.row.values else "this row puts nothing out"
 
 
 def no_picture_on_show(app: NNInspectApp) -> str:
     """Planes are moved where they are seen."""
     on_show = app.table is not None and app.side.current == "values" and app.side.picture.display
-    return nothing_open(app) or ("" if on_show else "no picture of values is on show; V shows one")
+    return nothing_open(app) or ("" if on_show else keyed("no picture of values is on show; {values_form} shows one"))
 
 
 def no_run(app: NNInspectApp) -> str:
     """There has to be a pass to keep or to draw."""
-    return nothing_open(app) or ("" if app.report is not None else "no pass has run on real values yet; f runs one")
+    return nothing_open(app) or (
+        "" if app.report is not None else keyed("no pass has run on real values yet; {forward} runs one")
+    )
 
 
 def nothing_kept(app: NNInspectApp) -> str:
@@ -145,7 +156,7 @@ def no_difference_on_show(app: NNInspectApp) -> str:
 
     if isinstance(app.screen, DifferenceScreen):
         return ""
-    return "the differences are not on show; D compares with another file or model"
+    return keyed("the differences are not on show; {compare_with} compares with another file or model")
 
 
 def no_memory(app: NNInspectApp) -> str:
@@ -201,20 +212,20 @@ def no_other_input(app: NNInspectApp) -> str:
         return nothing_to_run(app)
     if app.table is not None and any(one.alternatives or one.sizes for one in app.table.inputs):
         return ""
-    return "no other input shape is known to work; press t to write one"
+    return keyed("no other input shape is known to work; press {input} to write one")
 
 
 def no_fix(app: NNInspectApp) -> str:
     """A fix belongs to a finding, and to the model as it was when it was found."""
     if app.check is None or nothing_open_or_waiting(app):
-        return nothing_open_or_waiting(app) or "nothing has been checked yet; C checks"
+        return nothing_open_or_waiting(app) or keyed("nothing has been checked yet; {check} checks")
     finding = app.side.finding
     if finding is None:
-        return "choose a finding in panel 8"
+        return keyed("choose a finding in panel {panel_check}")
     if finding.edit is None and not finding.patch:
         return f"no single change mends this {finding.rule}; the panel says what does"
     if app.check_is_old:
-        return "the findings are from before the last change; C checks again"
+        return keyed("the findings are from before the last change; {check} checks again")
     return ""
 
 
@@ -235,7 +246,9 @@ def nothing_to_redo(app: NNInspectApp) -> str:
 
 def nothing_sought(app: NNInspectApp) -> str:
     """Matches are those of the last search."""
-    return nothing_open(app) or ("" if app.search_bar.sought else "nothing was searched for yet; press / to search")
+    return nothing_open(app) or (
+        "" if app.search_bar.sought else keyed("nothing was searched for yet; press {search} to search")
+    )
 
 
 def _only_named(app: NNInspectApp, why: str) -> str:

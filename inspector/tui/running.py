@@ -26,12 +26,14 @@ def run(
     resumed: Resumed | None = None,
     appearance: Appearance | None = None,
     chosen: SettingsFile | None = None,
+    remembers: bool = False,
     forget: bool = False,
 ) -> int:
     """Run the application until the user leaves; returns the exit status.
 
     Signals that end a program leave it as the quit key does, so that the terminal is usable afterwards; the worker is
-    closed. With the settings `chosen` by a person the model is shown as it was last, unless `forget` drops that.
+    closed. `chosen` are the person's settings. With `remembers` the model is shown as it was last, unless `forget`
+    drops that first.
 
     Raises RequestError where the settings cannot be taken up.
     """
@@ -39,7 +41,7 @@ def run(
         remembered.forget(recipe)
     # With a factory asyncio leaves alone which loop the thread has: it may be that of a program with plans of its own.
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        return runner.run(_run(client, recipe, resumed, appearance, chosen))
+        return runner.run(_run(client, recipe, resumed, appearance, chosen, remembers))
 
 
 async def _run(
@@ -48,11 +50,12 @@ async def _run(
     resumed: Resumed | None,
     appearance: Appearance | None,
     chosen: SettingsFile | None,
+    remembers: bool,
 ) -> int:
     loop = asyncio.get_running_loop()
     handled = []
     try:
-        app = NNInspectApp(client, recipe, resumed, appearance, chosen, remembers=chosen is not None)
+        app = NNInspectApp(client, recipe, resumed, appearance, chosen, remembers)
         pass_over_what_is()
         for number in ENDING:
             # An event loop on Windows takes no signals.

@@ -15,6 +15,7 @@ from inspector.core import wording
 from inspector.core.recipe import Recipe
 from inspector.core.table import ModelTable
 from inspector.core.wording import printable
+from inspector.tui.keys_here import keyed
 from inspector.tui.page import MUTED
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 SEPARATOR = " · "
 CANCELS = "x cancels"
-WAITS = "a pass waits · E ends it"
+WAITS = "a pass waits · {step_end} ends it"
 IN_FULL = "L: in full"
 """Behind a message that does not fit: the log has all of it."""
 
@@ -97,7 +98,7 @@ class ActivityLine(Widget):
         """The line."""
         text, style = (self.doing, "$text-warning") if self.doing else self.message
         text, _, more = text.partition("\n")
-        right = printable(self.worker) or (WAITS if self.waits and not self.doing else "")
+        right = printable(self.worker) or (keyed(WAITS, at_stop=True) if self.waits and not self.doing else "")
         if self.doing:
             right = f"{CANCELS} · {right}" if right else CANCELS
         if not right and not self.doing and (more or cell_len(printable(text)) > self.size.width - 3):

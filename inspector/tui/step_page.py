@@ -10,6 +10,7 @@ from inspector.core import wording
 from inspector.core.results import OutputPreview
 from inspector.core.stop_wording import frame_function, row_name, value_text
 from inspector.core.stops import Evaluation, Reason, StepReport, Stop, StopFrame, StopValue
+from inspector.tui.keys_here import keyed
 from inspector.tui.overview import failure
 from inspector.tui.page import CODE, ERROR, GOOD, LABELLED, MUTED, WARNING, Page
 from inspector.tui.stepping import OVER, Refused, SteppedPass
@@ -62,7 +63,7 @@ def values_page(stepped: SteppedPass) -> Page:
         left_out = f"and {frame.left_out} more" if frame.left_out else ""
         _values(page, "Variables", frame.locals, left_out)
     if len(stop.frames) > 1:
-        page.heading("Functions", "the innermost last; K and J walk")
+        page.heading("Functions", keyed("the innermost last; {step_frame_up} and {step_frame_down} walk", at_stop=True))
         for number in reversed(range(len(stop.frames))):
             here = number == stepped.frame
             page.line(("▶ " if here else "  ", WARNING), (_place(stop.frames[number]), "bold" if here else ""))
@@ -99,7 +100,7 @@ def outcome_page(report: StepReport) -> Page:
     for output in report.outputs:
         _output(page, output)
     page.line()
-    page.line(("S steps through another pass", MUTED))
+    page.line((keyed("{step_start} steps through another pass"), MUTED))
     return page
 
 

@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from inspector.core.results import SourceReport
 from inspector.tui.expression_line import ExpressionLine
+from inspector.tui.keys_here import keyed
 from inspector.tui.page import Page, TextPanel
 from inspector.tui.source_page import numbered
 from inspector.tui.step_page import evaluated_page, outcome_page, place_page, values_page
@@ -20,7 +21,7 @@ from inspector.tui.view import View
 from inspector.tui.waiting import waiting
 from inspector.worker.protocol import Request, SourceOf
 
-NOT_STEPPING = "No pass is stepped through. Press S to begin one."
+NOT_STEPPING = "No pass is stepped through. Press {step_start} to begin one."
 PROMPT = "an expression to evaluate here: x.mean(), output[0].shape"
 
 
@@ -69,7 +70,7 @@ class StepPanel(Vertical):
         results.display = stepped is not None and bool(stepped.evaluated)
         if stepped is None:
             page = Page()
-            page.paragraph(NOT_STEPPING)
+            page.paragraph(keyed(NOT_STEPPING))
             values.show(page)
         elif stepped.stop is None:
             values.show(outcome_page(stepped.report))

@@ -17,6 +17,7 @@ from inspector.core.results import ValuesReport
 from inspector.core.table import Tensor
 from inspector.core.value_pictures import Kind, PictureSettings, ValuePicture, no_kernels
 from inspector.tui import plots
+from inspector.tui.keys_here import keyed
 from inspector.tui.page import MUTED, Page, TextPanel
 from inspector.tui.picture_view import PictureView
 from inspector.tui.value_grid import value_grid
@@ -128,7 +129,12 @@ class ValuesPanel(Vertical):
         if report.rows:
             value_grid(page, report, (view.looked_at.shape if view.looked_at else None) or [])
         if view.looked_at is not None and len(forms(view.looked_at)) > 1:
-            page.line((f"V shows {' and '.join(_articled(form) for form in forms(view.looked_at)[1:])}", MUTED))
+            page.line(
+                (
+                    keyed("{values_form} shows ") + " and ".join(_articled(form) for form in forms(view.looked_at)[1:]),
+                    MUTED,
+                )
+            )
         return page
 
     def on_input_changed(self, event: Input.Changed) -> None:

@@ -6,6 +6,7 @@ import select
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -122,6 +123,14 @@ def test_a_program_looks_at_its_own_object_and_goes_on(terminal, arguments):
     assert ("LOOP GOES ON" in screen.shown) == bool(arguments)
     assert "printed by forward" not in screen.shown
     assert screen.process.wait(30) == 0
+
+
+def test_the_keys_are_those_of_the_settings_file(terminal):
+    Path(os.environ["NNINSPECT_CONFIG"]).write_text('[keys]\nquit = "ctrl+x"\n')
+    screen = terminal()
+    screen.wait_for("BatchNorm1d")
+    screen.press("\x18")
+    screen.wait_for("LEFT True 0 True True True")
 
 
 def test_a_signal_that_ends_the_interface_is_the_programs(terminal):

@@ -1,5 +1,7 @@
 """Other keys for actions: they hold everywhere, are shown everywhere, and what cannot be is refused."""
 
+import ast
+import re
 import tomllib
 from pathlib import Path
 
@@ -96,3 +98,25 @@ async def test_a_letter_that_steps_at_a_stop_still_does_where_its_other_action_h
         asked = len(ui.client.asked)
         await ui.press("r")
         assert [type(one).__name__ for one in ui.client.asked[asked:]] == ["Step"]
+
+
+async def test_sentences_name_the_new_keys():
+    keys = {"forward": "ctrl+f", "check": "alt+c", "step_start": "alt+s", "search": "f3"}
+    async with session(chosen=chosen(keys=keys)) as ui:
+        assert "Press alt+c to look for defects" in await ui.press("8")
+        assert "Press alt+s to begin one" in await ui.press("9")
+        assert "press f3 to search" in await ui.press("n")
+        assert "ctrl+f runs one" in await ui.press("K")
+
+
+def test_a_sentence_that_names_a_key_names_it_by_its_action():
+    """Every field in a sentence is the id of an action."""
+    named = [
+        field
+        for module in (Path(__file__).parents[2] / "inspector" / "tui").glob("*.py")
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search(r"\{\w+\} \w", node.value)
+        for field in re.findall(r"\{(\w+)\}", node.value)
+    ]
+    assert len(named) > 20
+    assert set(named) <= ACTIONS.keys()

@@ -53,7 +53,7 @@ def target_of(row: Row, root: CallRecord | None) -> Target:
     modules = [call for call in calls_of(root) if not call.is_function]
     here = [call for call in modules if call.place == row.path] or [call for call in modules if row.path in call.places]
     if row.call >= len(here):
-        raise RequestError(f"no pass has reached {row.path or 'the model'}; press t or give --input for one that does")
+        raise RequestError(f"no pass has reached {row.path or 'the model'}; give --input for one that does")
     call = here[row.call]
     same = [one for one in modules if one.path == call.path]
     return Target(call.path, "", next(number for number, one in enumerate(same) if one is call))
