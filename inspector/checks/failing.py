@@ -34,8 +34,8 @@ def forward_fails(evidence: Evidence) -> Iterator[Finding]:
 
     try:
         failed = evidence.of(failing_pass)
-    except NotObservedError:
-        yield from _without_a_module(evidence)
+    except NotObservedError as problem:
+        yield from _by_shapes(evidence, problem)
         return
     if failed is None:
         yield from _backward(evidence)
@@ -57,8 +57,8 @@ def _forward(evidence: Evidence, failed: "FailingPass") -> Finding:
     return _raised(failure, inputs, ways, "info" if wants_more else "error", when, failed.patch)
 
 
-def _without_a_module(evidence: Evidence) -> Iterator[Finding]:
-    """Raises NotObservedError where nothing says that it fails."""
+def _by_shapes(evidence: Evidence, unobserved: NotObservedError) -> Iterator[Finding]:
+    """What the shape pass tells, where no pass on real values was `unobserved`; raises it where that one is sound."""
     table = evidence.traced
     untold = next((note.message for note in table.notes if note.code == "no-input"), None)
     if table.failure is not None:
@@ -74,7 +74,7 @@ def _without_a_module(evidence: Evidence) -> Iterator[Finding]:
             "a model that wants an input of a kind that was not tried",
         )
     elif table.model.framework == "torch":
-        raise NotObservedError("there is no forward to be carried out")
+        raise unobserved
 
 
 def _raised(

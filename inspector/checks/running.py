@@ -33,11 +33,11 @@ def check_model(model: LiveModel, settings: CheckSettings, progress: Progress) -
 def _report(evidence: Evidence, settings: CheckSettings) -> CheckReport:
     chosen = [id for id in sorted(RULES) if settings.takes(id)]
     found: list[Finding] = []
-    not_run = list(NOT_ADDED)
+    not_run = [one for one in NOT_ADDED if settings.takes(one.rule)]
     if evidence.model is None:
         others = [id for id in chosen if id not in OF_FILES]
         chosen = [id for id in chosen if id in OF_FILES]
-        not_run = [NotRun(rule=id, why="a file alone has no modules that could be run") for id in others]
+        not_run += [NotRun(rule=id, why="a file alone has no modules that could be run") for id in others]
     for number, id in enumerate(chosen):
         evidence.progress(number, len(chosen), f"{id} {RULES[id].name}")
         try:

@@ -59,8 +59,8 @@ def degenerate_init(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _nonfinite(tensor: Measured, evidence: Evidence) -> Iterator[Finding]:
-    def told(severity: Severity, message: str, shown: str, fix: str, may_be_wrong: str) -> Finding:
-        edit = drawn_anew(evidence, tensor.key) if "initialise" in fix else None
+    def told(severity: Severity, message: str, shown: str, fix: str, may_be_wrong: str, anew: bool = True) -> Finding:
+        edit = drawn_anew(evidence, tensor.key) if anew else None
         return finding(NONFINITE_WEIGHTS, severity, tensor.key, message, shown, fix, may_be_wrong, edit=edit)
 
     health = tensor.health
@@ -95,6 +95,7 @@ def _nonfinite(tensor: Measured, evidence: Evidence) -> Iterator[Finding]:
                 if everywhere
                 else "look for dead units before this layer",
                 "a channel that is constant by design, such as padding",
+                anew=everywhere,
             )
     if health.beyond_float16 and not tensor.dtype.startswith(("int", "uint", "complex")):
         sensible = health.largest <= UNREASONABLE

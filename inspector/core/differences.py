@@ -27,8 +27,7 @@ class Aligned(Record, frozen=True, kw_only=True):
     relative: float | None = None
     """The norm of the difference by the norm of A; None also where A is zero."""
     cosine: float | None = None
-    """The distance, 1 − cos of the angle between both as vectors: 0 for the same direction, 2 for opposite ones."""
-    """Cosine distance, 1 − a·b/(‖a‖‖b‖); None also where one is zero."""
+    """Cosine distance, 1 − a·b/(‖a‖‖b‖): 0 for the same direction, 2 for opposite ones; None also where one is zero."""
     not_finite: int = 0
     """Elements that are NaN or Inf in one and not the same in the other."""
     ambiguous: bool = False

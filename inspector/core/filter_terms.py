@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from inspector.core.results import RowRun, Statistics
 from inspector.core.row_facts import RowFacts
+from inspector.core.scales import absmax
 from inspector.core.table import Row
 
 Needs = str
-"""What has to have been done before a term can be answered: "pass", "backward", "check", "weights" or ""."""
+"""What has to have been done before a term can be answered: "pass", "backward", "check", "shapes", "weights" or ""."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,8 @@ class Name:
     anywhere: bool
     """A pattern without ``*`` and ``?`` need only be part of a text, in any case; else it has to be all of it."""
     of: Callable[[Row], list[str]]
+    """None where they are not known."""
+    needs: Needs = ""
 
 
 def _run(facts: RowFacts, row: Row) -> RowRun | None:
@@ -77,12 +80,6 @@ def _of_run(of: Callable[[RowRun], float | None]) -> Callable[[RowFacts, Row], f
         return None if run is None else of(run)
 
     return number
-
-
-def _absmax(told: Statistics) -> float | None:
-    if told.inf:
-        return float("inf")
-    return None if told.min is None or told.max is None else max(-told.min, told.max)
 
 
 def _frozen(facts: RowFacts, row: Row) -> bool | None:
@@ -137,7 +134,7 @@ QUANTITIES = {
     "zeros": Quantity(
         says="share of its output that is zero", unit="", needs="pass", of=_statistic(lambda told: told.zeros)
     ),
-    "absmax": Quantity(says="largest absolute value", unit="", needs="pass", of=_statistic(_absmax)),
+    "absmax": Quantity(says="largest absolute value", unit="", needs="pass", of=_statistic(absmax)),
     "mean": Quantity(says="mean of its output", unit="", needs="pass", of=_statistic(lambda told: told.mean)),
     "std": Quantity(says="deviation of its output", unit="", needs="pass", of=_statistic(lambda told: told.std)),
     "grad": Quantity(
@@ -164,10 +161,10 @@ NAMES = {
     "name": Name(says="its path", anywhere=True, of=lambda row: [row.path, row.name]),
     "type": Name(says="its type; Linear, also relu of F.relu", anywhere=False, of=_types),
     "shape": Name(
-        says="the shape of an output: 1x64x32x32", anywhere=False,
+        says="the shape of an output: 1x64x32x32", anywhere=False, needs="shapes",
         of=lambda row: ["x".join(map(str, shape)) for shape in row.output_shapes],
     ),
     "dtype": Name(says="float32, also fp32, bf16", anywhere=False, of=_dtypes),
-    "device": Name(says="cpu, cuda:0", anywhere=False, of=lambda row: (row.device or "").split(", ")),
+    "device": Name(says="cpu, cuda:0", anywhere=False, of=lambda row: row.device.split(", ") if row.device else []),
     "kind": Name(says="module, function or node", anywhere=False, of=lambda row: [row.kind]),
 }  # fmt: skip

@@ -34,8 +34,9 @@ class PathLookup:
         self._starts = [0, *accumulate(len(path) + 1 for path in folded)]
 
     def by_path(self, typed: str) -> list[int]:
-        """Rows with this number, this path, one that begins so, or one that holds it; in this order."""
-        numbered = [int(typed)] if typed.isascii() and typed.isdigit() and int(typed) < self._number_of_rows else []
+        """Rows with this path, this number, a path that begins so, or one that holds it; in this order."""
+        is_number = typed.isascii() and typed.isdigit() and len(typed) <= len(str(self._number_of_rows))
+        numbered = [int(typed)] if is_number and int(typed) < self._number_of_rows else []
         exact = [self._first[typed]] if typed in self._first else []
         found = [self._rows[at] for at in self._beginning(typed)[:SHOWN]]
         if len(found) < SHOWN and typed:

@@ -183,7 +183,8 @@ class ForwardReport(Record, frozen=True, kw_only=True):
     seed: int = 0
     """Of the first batch; the others count on from it."""
     batches: int = 1
-    """That the numbers of rows and gradients are of; times are the medians, outputs those of the first."""
+    """That the numbers of rows and gradients are of, the one that failed included, which is the last; times are the
+    medians, outputs those of the first."""
     optimised: OptimisedRun | None = None
     """Where it was asked for."""
     timing: Timing | None = None

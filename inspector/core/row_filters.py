@@ -21,6 +21,8 @@ from inspector.core.tensor_conditions import OPERATORS
 
 Test = Callable[[RowFacts, Row], bool | None]
 """Whether a row fulfils it; None where that is not known."""
+DEEPEST = 50
+"""How many parts may stand inside one another."""
 EXAMPLES = "type:Conv2d params>1e6, nan | dead, name:attn -frozen, shape:*x256x*"
 UNITS = {
     "": {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "%": 0.01},
@@ -124,6 +126,7 @@ class _Parser:
         self.tokens = [(found["text"], found.start("text")) for found in _TOKEN.finditer(text)]
         self.at = 0
         self.needs: set[str] = set()
+        self._depth = 0
 
     def whole(self) -> Test:
         if not self.tokens:
@@ -148,9 +151,9 @@ class _Parser:
 
     def one(self) -> Test:
         if self.take("not", "-"):
-            return _not(self.one())
+            return _not(self.deeper(self.one))
         if self.take("("):
-            test = self.any_of()
+            test = self.deeper(self.any_of)
             if not self.take(")"):
                 raise self.problem("a ) is missing")
             return test
@@ -162,11 +165,20 @@ class _Parser:
         test = self.term(text[turned:], at + turned)
         return _not(test) if turned else test
 
+    def deeper(self, read: Callable[[], Test]) -> Test:
+        if self._depth == DEEPEST:
+            raise self.problem(f"more than {DEEPEST} parts inside one another are not read")
+        self._depth += 1
+        test = read()
+        self._depth -= 1
+        return test
+
     def term(self, text: str, at: int) -> Test:
         key, colon, pattern = text.partition(":")
         if colon and key in NAMES:
             if not pattern:
                 raise FilterError(self.text, at + len(text), f"after {key}: stands {NAMES[key].says}; * and ? fit any")
+            self.needs.add(NAMES[key].needs)
             return _named(NAMES[key], pattern)
         if compared := _COMPARED.fullmatch(text):
             return self.comparison(compared, at)
@@ -223,8 +235,10 @@ def _named(name: Name, pattern: str) -> Test:
     known: dict[tuple[str, ...], bool] = {}
     matched = _matcher(pattern, name.anywhere)
 
-    def test(facts: RowFacts, row: Row) -> bool:
+    def test(facts: RowFacts, row: Row) -> bool | None:
         texts = tuple(name.of(row))
+        if not texts:
+            return None
         if name.anywhere:
             return any(map(matched, texts))
         # Types, shapes and devices are few: each is matched once.

@@ -156,7 +156,7 @@ def _compared(before: ForwardReport, after: ForwardReport, a: Row | None, b: Row
 
 
 def _quantity(name: str, before: float | None, after: float | None) -> ComparedQuantity:
-    ratio = after / before if before and after is not None else None
+    ratio = after / before if before and after is not None and math.isfinite(before) else None
     return ComparedQuantity(name=name, before=before, after=after, ratio=ratio)
 
 

@@ -15,9 +15,11 @@ def rms(of: Statistics, elements: int) -> float | None:
         return None
     if finite == 1:
         return abs(of.mean)
-    return None if of.std is None else math.sqrt(of.mean**2 + of.std**2 * (finite - 1) / finite)
+    return None if of.std is None else math.hypot(of.mean, of.std * math.sqrt((finite - 1) / finite))
 
 
 def absmax(of: Statistics) -> float | None:
-    """The largest absolute value."""
+    """The largest absolute value; NaN does not count, infinities do."""
+    if of.inf:
+        return math.inf
     return None if of.min is None or of.max is None else max(abs(of.min), abs(of.max))

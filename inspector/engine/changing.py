@@ -28,7 +28,11 @@ def changed_tensors(
     if change.kind == "other":
         return _from_other(tensors, change, other())
     chosen, make = _chosen(tensors, change), _made_by(change)
-    return [make(tensor) if at in chosen else tensor for at, tensor in enumerate(tensors)]
+    try:
+        return [make(tensor) if at in chosen else tensor for at, tensor in enumerate(tensors)]
+    except (RuntimeError, TypeError, ValueError) as problem:
+        why = next(iter(str(problem).splitlines()), type(problem).__name__)
+        raise RequestError(f"{change.text!r} cannot be done to this output: {why}") from None
 
 
 def _chosen(tensors: list[torch.Tensor], change: OutputChange) -> list[int]:

@@ -6,6 +6,7 @@ import struct
 import numpy
 import onnx
 import pytest
+import torch
 from distributions import distribution, nninspect
 from onnx import TensorProto, helper, numpy_helper
 
@@ -87,6 +88,12 @@ def test_added_rules_are_explained_selected_and_ignored(rules, tmp_path):
     assert {one["rule"] for one in selected["findings"]} == {"ACME001", "ACME003"}
     ignored = nninspect(["check", "net.py", "--json", "--select", "ACME", "--ignore", "ACME001"], tmp_path, [rules])
     assert {one["rule"] for one in json.loads(ignored.stdout)["findings"]} == {"ACME003"}
+    assert "ACME009" in {one["rule"] for one in json.loads(ignored.stdout)["not_run"]}
+    torch.save({"a": torch.ones(2)}, tmp_path / "w.pt")
+    of_file = nninspect(["check", "w.pt", "--json", "--ignore", "ACME002"], tmp_path, [rules])
+    lacking = {one["rule"] for one in json.loads(of_file.stdout)["not_run"]}
+    assert "ACME009" in lacking
+    assert "ACME002" not in lacking
     unknown = nninspect(["check", "net.py", "--select", "ACNE"], tmp_path, [rules])
     assert unknown.returncode == 2
     assert "ACME001" in unknown.stderr

@@ -37,6 +37,7 @@ def test_a_path_or_a_number_means_its_row_before_others():
     assert lookup.by_path("7")[0] == 7
     assert lookup.by_path("layers.1")[:3] == [4, 5, 6]
     assert lookup.by_path("mlp") == [6]
+    assert lookup.by_path("7" * 5000) == []
 
 
 def test_of_calls_of_one_module_the_first_is_meant_and_functions_are_left_out():

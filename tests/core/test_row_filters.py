@@ -101,6 +101,8 @@ def test_what_is_not_known_fulfils_nothing_and_not_the_contrary_either():
         assert found(term, bare) == found(f"-{term}", bare) == []
         assert parse_filter(term).unanswered(bare)
         assert not parse_filter(term).unanswered(ALL)
+    assert found("-shape:*") == found("-device:*") == found("-dtype:*") == []
+    assert parse_filter("shape:*").needs == {"shapes"}
     assert found("nan | type:Conv2d", bare) == [1]
     assert parse_filter("type:Conv2d").unanswered(bare) == ""
 
@@ -112,6 +114,7 @@ def test_what_is_not_known_fulfils_nothing_and_not_the_contrary_either():
         ("params>", 7, "compared with a number"), ("params>big", 7, "compared"), ("params>3x", 8, "1e6"),
         ("time>3kB", 6, "1ms"), ("nan | ", 6, "missing"), ("| nan", 0, "missing"), ("(nan", 4, "a ) is missing"),
         ("nan)", 3, "closes nothing"), ("type:", 5, "Linear"), ("-", 1, "missing"), ("nan -", 5, "missing"),
+        ("(" * 60 + "nan", 51, "inside one another"), ("not " * 60 + "nan", 204, "inside one another"),
         ("colour:red", 0, "'colour' is nothing"), ("nan>3", 0, "nothing to filter by"),
     ],
 )  # fmt: skip

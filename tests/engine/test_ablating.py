@@ -201,6 +201,27 @@ def test_by_its_mean_each_channel_is_the_same_for_every_sample_and_position():
     assert {row.path for row in report.rows} == {"conv", "fc", "rnn", "pick"}
 
 
+class Positions(nn.Module):
+    """Sequences whose positions a convolution makes: its output has them last, its own has them second."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(6, 6, 3, padding=1, groups=6)
+        self.fc = nn.Linear(6, 6)
+
+    def forward(self, x):
+        return self.fc(x + self.conv(x.transpose(1, 2)).transpose(1, 2))
+
+
+def test_the_last_layer_inside_tells_which_axis_has_the_channels():
+    torch.manual_seed(0)
+    model = nn.ModuleDict({"block": Positions(), "head": nn.Linear(6, 3)})
+    model.forward = lambda x: model["head"](model["block"](x))[:, -1]
+    report, x = ablated(model.eval(), [3, 7, 6], rows=["block"], by="mean")
+    relative, _ = by_hand(model, "block", means(2), x)
+    assert report.rows[0].relative == pytest.approx(relative, rel=1e-5)
+
+
 def test_by_its_mean_a_picture_keeps_no_positions():
     model = loaded("lenet")
     report, x = ablated(model, [2, 3, 32, 32], by="mean")

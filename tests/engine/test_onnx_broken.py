@@ -65,6 +65,22 @@ def test_what_is_wrong_inside_a_body_is_named_with_its_path(tmp_path):
     assert "repeat/body/choice/else_branch/Mul_0 (Mul) reads 'nobody'" in refusal(tmp_path, model)
 
 
+def test_an_equation_in_a_body_of_a_function_is_looked_at(tmp_path):
+    """onnx's own inference would not come back from it."""
+    bodies = [
+        helper.make_graph([node("Einsum", ["x"], ["z"], equation=equation)], "body", [], [value("z", [4])])
+        for equation in ("i#->i", "i->i")
+    ]
+    function = helper.make_function(
+        "own", "Choose", ["x", "if"], ["y"],
+        [helper.make_node("If", ["if"], ["y"], then_branch=bodies[0], else_branch=bodies[1])],
+        [helper.make_opsetid("", 17)],
+    )  # fmt: skip
+    model = unary(node("Choose", ["x", "c"], ["y"], domain="own"), weights=[array("c", True)])
+    model.functions.append(function)
+    assert "(Einsum) has the equation 'i#->i'" in refusal(tmp_path, model)
+
+
 def test_types_and_sizes_that_contradict_each_other_fail_at_their_node(tmp_path):
     wrong_type = unary(node("Add", ["x", "w"], ["y"], name="sum"), weights=[array("w", [1, 2, 3])])
     assert opened(tmp_path, wrong_type).trace([], quiet).failure.path == "sum"

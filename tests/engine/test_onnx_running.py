@@ -250,6 +250,27 @@ def test_a_batch_size_written_into_a_reshape_is_found(tmp_path):
     assert table.inputs[0].shape == [8, 4]
 
 
+def test_a_later_batch_that_fails_is_the_last(tmp_path):
+    """Pairs of those of 20 numbers that are above a bound: how many there are depends on the batch."""
+    nodes = [
+        helper.make_node("Greater", ["x", "bound"], ["above"]),
+        helper.make_node("Compress", ["x", "above"], ["kept"], axis=0),
+        helper.make_node("Reshape", ["kept", "pairs"], ["y"]),
+    ]
+    weights = [array("bound", numpy.float32([0])), array("pairs", [2, -1])]
+    path = saved(tmp_path, model_of(nodes, [value("x", [20])], ["y"], weights))
+
+    def above(seed):
+        return int((torch.randn(20, generator=torch.Generator().manual_seed(seed)) > 0).sum())
+
+    first = next(seed for seed in range(99) if [above(seed + at) % 2 for at in range(3)] == [0, 0, 1])
+    report = open_onnx(Recipe(target=path)).forward(ForwardSettings(seed=first, batches=5), quiet)
+    assert report.table.failure.path == "Reshape_2"
+    assert (report.batches, report.outputs) == (3, [])
+    counted = runs_by_path(report)["Compress_1"].statistics.histogram.counts
+    assert sum(counted) == sum(above(seed) for seed in range(first, first + 3))
+
+
 def test_several_batches_are_counted_as_one(tmp_path):
     path = saved(tmp_path, mlp())
     model = open_onnx(Recipe(target=path))

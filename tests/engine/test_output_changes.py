@@ -232,6 +232,17 @@ def test_a_change_that_does_not_fit_is_refused_and_the_pass_still_waits(change, 
     assert stepped.go("continue", None, silent).state == "finished"
 
 
+def test_what_torch_does_not_do_to_a_tensor_is_refused():
+    class Largest(nn.Module):
+        def forward(self, x):
+            return x.argmax(1)
+
+    stepped = stepping(nn.Sequential(Largest()), torch.ones(2, 3), command="continue", breakpoints=["0"])
+    stepped.start()
+    with pytest.raises(RequestError, match="cannot be done to this output: value cannot be converted"):
+        stepped.change(parse_change("[0] = nan"))
+
+
 def test_a_standing_change_that_does_not_fit_ends_the_pass_with_its_sentence():
     stepped = stepping(loaded("lenet"), X, command="continue", changes=["fc1: [5] = 1"])
     with pytest.raises(RequestError, match="one index for each axis"):

@@ -219,6 +219,30 @@ def test_a_sum_in_the_models_own_forward_is_told_to_fail():
     assert not made.fits
 
 
+class Moves(Joined):
+    """Brings the one output to the other, in one of several ways."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.way = way
+
+    def forward(self, x):
+        return self.c(self.way(self.a(x), self.b(x)))
+
+
+def copied(a, b):
+    made = torch.empty_like(b)
+    made.copy_(a)
+    made[0] = a[0]
+    return made + b
+
+
+@pytest.mark.parametrize("way", [lambda a, b: a.to(b) + b, lambda a, b: a.type_as(b) + b, copied])
+def test_what_is_brought_to_another_tensor_is_where_that_is(way):
+    assert plan(Moves(way), [2, 16], "cuda:0=2500,cuda:1=1GiB").conflicts == []
+    assert plan(Moves(lambda a, b: a + b), [2, 16], "cuda:0=2500,cuda:1=1GiB").conflicts
+
+
 def test_classes_are_kept_whole_as_asked_and_as_the_model_declares():
     class Declares(Residual):
         _no_split_modules = ["Block"]
@@ -358,6 +382,8 @@ def test_meta_stands_in_for_a_device(tmp_path):
     [
         ("cpu=1KiB,disk", None, False, "say where with --offload"),
         ("cpu=1KiB", None, False, "find no room on cpu"),
+        ("cpu=24KiB,disk=1KiB", "here", False, "the disk would get .* may take 1.00 KiB; give it more"),
+        ("disk", "here", False, "stay on cpu, where the model runs, and it is not among disk; add it"),
         ("cuda:9=1GiB", None, False, "'cuda:9' does not exist here"),
         ("cpu=1KiB,disk", "no/where", False, "no/where takes no files: No such file or directory; name another folder"),
         ("cpu=1KiB,disk", "here", True, "a backward pass needs all weights at once"),
@@ -482,6 +508,27 @@ def test_weights_that_a_file_lacks_are_named(tmp_path):
     (tmp_path / "net.py").write_text("from torch import nn\nnet = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))\n")
     with pytest.raises(RequestError, match=r"has no values for 0.bias, 1.weight, 1.bias"):
         TorchModel.open(Recipe(target=str(tmp_path / "net.py"), weights=str(tmp_path / "part.pt"), mapped=True))
+
+
+def test_a_parameter_under_two_names_is_one_without_its_values_too(tmp_path):
+    code = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        weight = nn.Parameter(torch.ones(4, 4))
+        self.a = weight
+        self.b = weight
+"""
+    (tmp_path / "net.py").write_text(code)
+    torch.save({"a": torch.full((4, 4), 3.0)}, tmp_path / "w.pt")
+    target = f"{tmp_path / 'net.py'}:Net"
+    model = TorchModel.open(Recipe(target=target, weights=str(tmp_path / "w.pt"), mapped=True))
+    assert model.module.a is model.module.b
+    assert model.module.b[0, 0] == 3
 
 
 RECURRENT = """

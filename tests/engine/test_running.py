@@ -291,11 +291,30 @@ def test_what_is_kept_for_backward_is_told_beside_gradients_only():
     assert [run.saved_bytes for run in with_gradients.runs] == [4 * 6 * 4, 0, 4 * 6 * 4]
 
 
+def test_the_batches_up_to_one_that_fails_are_counted():
+    class Once(nn.Module):
+        def forward(self, x):
+            if x.mean() < 0:
+                raise ValueError("a mean below 0")
+            return x
+
+    means = [torch.randn(4, 5, generator=torch.Generator().manual_seed(seed)).mean() for seed in range(99)]
+    first = next(seed for seed in range(99) if means[seed] > 0 > means[seed + 1])
+    settings = ForwardSettings(inputs=[InputSpec(shape=[4, 5])], seed=first, batches=9)
+    report = live(Once()).forward(settings, silent)
+    assert report.table.failure.message == "a mean below 0"
+    assert report.batches == 2
+
+
 def test_batches_that_would_all_be_the_same_are_refused(tmp_path):
     torch.save(torch.ones(4, 5), tmp_path / "x.pt")
     with pytest.raises(RequestError, match="leave out --batches"):
         live(nn.Linear(5, 2)).forward(
             ForwardSettings(inputs=[InputSpec(file=str(tmp_path / "x.pt"))], batches=2), silent
+        )
+    with pytest.raises(RequestError, match="no input is drawn at random"):
+        live(nn.Linear(5, 2)).forward(
+            ForwardSettings(inputs=[InputSpec(shape=[4, 5], distribution="ones")], batches=2), silent
         )
     with pytest.raises(RequestError, match="give 1 or more"):
         live(nn.Linear(5, 2)).forward(ForwardSettings(inputs=[InputSpec(shape=[4, 5])], batches=0), silent)

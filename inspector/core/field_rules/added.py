@@ -17,18 +17,29 @@ def added_fields(call: OpCall) -> Fields | None:
     one = _by_name().get(call.op)
     if one is None or one.problem:
         return None
-    if not callable(one.value):
-        tell(one.left_out("it is no function of an inspector.core.fields.OpCall").problem)
+    try:
+        return _told(one, call)
+    except _UnusableError as problem:
+        # From now on; what it gave before stays.
+        left_out = _by_name()[one.name] = one.left_out(str(problem))
+        tell(left_out.problem)
         return None
+
+
+class _UnusableError(Exception):
+    """Why a rule cannot be used."""
+
+
+def _told(one: Extension, call: OpCall) -> Fields:
+    if not callable(one.value):
+        raise _UnusableError("it is no function of an inspector.core.fields.OpCall")
     try:
         fields: Any = one.value(call)
     except Exception as problem:
-        tell(one.left_out(f"it fails with {said(problem)}").problem)
-        return None
+        raise _UnusableError(f"it fails with {said(problem)}") from problem
     right = isinstance(fields, list) and all(field is None or isinstance(field, Field) for field in fields)
     if not right or len(fields) != len(call.output_shapes):
-        tell(one.left_out("it does not give a list with a field or None for each output").problem)
-        return None
+        raise _UnusableError("it does not give a list with a field or None for each output")
     return cast(Fields, fields)
 
 

@@ -1,6 +1,6 @@
 """One run of a graph and of the bodies in it, and what it says of each row."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
@@ -56,29 +56,35 @@ def went_through(graph: Graph, specs: list[InputSpec], device: str, seed: int, b
 
 def measured(
     graph: Graph,
-    table: ModelTable,
-    first: WentThrough,
-    others: Iterable[WentThrough],
+    runs: Iterable[WentThrough],
     batches: int,
     seed: int,
+    table: Callable[[], ModelTable],
     progress: Progress,
 ) -> ForwardReport:
-    """Statistics, times and the first number that is none, row by row: over the first run and all others."""
-    result = first.runs[""]
+    """Statistics, times and the first number that is none, row by row, over all runs; there is at least one.
+
+    `table` tells what follows from the last of them, so it is asked for when all have been.
+    """
+    first: WentThrough | None = None
+    seconds, passes, failed = list[float](), 0, False
     with on_one_thread():
         measuring = Measuring(graph, batches)
-        measuring.take(first.runs, progress)
-        seconds = [] if result.refusal else [result.seconds]
-        for other in others:
-            measuring.take(other.runs, progress)
-            seconds.append(other.runs[""].seconds)
-        known = measuring.known()
+        for went in runs:
+            first = first or went
+            measuring.take(went.runs, progress)
+            passes += 1
+            failed = went.failure is not None
+            if went.runs[""].refusal is None:
+                seconds.append(went.runs[""].seconds)
+        assert first is not None
+        known, made = measuring.known(), table()
         return ForwardReport(
-            table=table,
+            table=made,
             runs=measuring.row_runs(first.runs, known),
-            outputs=[] if result.refusal else output_previews(graph, result.values),
-            first_nonfinite=first_nonfinite(graph, table.rows, first.runs, known),
+            outputs=[] if failed else output_previews(graph, first.runs[""].values),
+            first_nonfinite=first_nonfinite(graph, made.rows, first.runs, known),
             seconds=median(seconds) if seconds else None,
             seed=seed,
-            batches=batches,
+            batches=passes,
         )

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     import torch
 
     from inspector.engine.arrays import Array
+    from inspector.engine.onnx_model.forwarding import WentThrough
     from inspector.engine.row_values import GraphValues, Named
     from inspector.engine.stepping import Stepping
     from inspector.engine.subject import ExperimentSubject
@@ -109,23 +110,30 @@ class OnnxModel(LiveModel):
             raise RequestError(_NOT_SPREAD)
         if settings.timed:
             raise RequestError("the times of an ONNX graph's nodes are onnxruntime's own; --batches repeats the run")
-        from inspector.engine.onnx_model.forwarding import measured, went_through
-
         if settings.backward:
             raise RequestError("an ONNX graph has no gradients; run the forward pass alone, or open the PyTorch model")
+        from inspector.engine.onnx_model.forwarding import measured
+
         specs = self._specs_for(settings.inputs, progress)
-        self._ran_with = specs, settings.seed
         refuse_same_batches(specs, settings.batches)
+        self._ran_with = specs, settings.seed
         progress(0, 2, "running with onnxruntime")
-        went = went_through(self.graph, specs, self._device, settings.seed, self._pass)
-        as_before = went.failure is None and self._failure is None and went.made.tells_as(self._pass)
-        again = table_again(self.table(), self.graph, self._device, went.made) if as_before else None
-        self._pass, self._failure, self._table = went.made, went.failure, again
-        seeds = (
-            later_seed(settings.seed, number) for number in range(1, settings.batches if went.failure is None else 1)
-        )
-        others = (went_through(self.graph, specs, self._device, one, self._pass) for one in seeds)
-        return measured(self.graph, self.table(), went, others, settings.batches, settings.seed, progress)
+        runs = self._runs(specs, settings)
+        return measured(self.graph, runs, settings.batches, settings.seed, self.table, progress)
+
+    def _runs(self, specs: list[InputSpec], settings: ForwardSettings) -> Iterator["WentThrough"]:
+        """Those of all batches up to one that fails; the table tells of the first, or of that one."""
+        from inspector.engine.onnx_model.forwarding import went_through
+
+        for number in range(settings.batches):
+            went = went_through(self.graph, specs, self._device, later_seed(settings.seed, number), self._pass)
+            if not number or went.failure is not None:
+                as_before = went.failure is None and self._failure is None and went.made.tells_as(self._pass)
+                again = table_again(self.table(), self.graph, self._device, went.made) if as_before else None
+                self._pass, self._failure, self._table = went.made, went.failure, again
+            yield went
+            if went.failure is not None:
+                return
 
     def compare_runs(self, settings: RunComparisonSettings, progress: Progress) -> RunComparison:
         """Run beside another file of the same structure on the same inputs."""
@@ -135,7 +143,7 @@ class OnnxModel(LiveModel):
         return compare_runs(self, specs, settings, progress)
 
     def step_through(self, settings: StepSettings, progress: Progress) -> "Stepping":
-        """Along one run, node by node; nothing can be changed on the way."""
+        """Along one run, node by node."""
         from inspector.engine.onnx_model.stepping import GraphStepping
 
         specs = self._specs_for(settings.inputs, progress)

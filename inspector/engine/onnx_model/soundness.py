@@ -4,7 +4,7 @@ The same that onnx's checker wants; but the checker names neither both makers of
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 
 from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto
@@ -38,7 +38,7 @@ def problem_of(model: ModelProto, files: DataFiles) -> str | None:
     """
     for problem in _problems(model.graph, files, Within("model.graph"), set()):
         return problem
-    inside = ((one.name, node) for one in model.functions for node in one.node)
+    inside = ((one.name, node) for one in model.functions for node in _every_node(one.node))
     return next((problem for name, node in inside for problem in _equation_problems(node, f"{name}/{node.name}")), None)
 
 
@@ -119,6 +119,15 @@ def _attribute_problems(node: NodeProto, files: DataFiles, path: str, seen: set[
     sparse = sparse_constant(node)
     if sparse is not None:
         yield from _sparse_problems(sparse, files, f"of {path}")
+
+
+def _every_node(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
+    """Nodes and those in their bodies."""
+    for node in nodes:
+        yield node
+        for attribute in node.attribute:
+            for body in (attribute.g, *attribute.graphs):
+                yield from _every_node(body.node)
 
 
 def _equation_problems(node: NodeProto, path: str) -> Iterator[str]:

@@ -109,28 +109,28 @@ def dispatched(model: nn.Module, plan: PlacementPlan, split: dict[str, str], fol
     strides = {key: value.stride() for key, value in model.state_dict().items() if not value.is_contiguous()}
     graphs = {type(module) for module in model.modules() if isinstance(module, torch.fx.GraphModule)}
     forwards = {cls: cls.__dict__.get("forward") for cls in graphs}
-    with _quietly():
-        for path, device in split.items():
-            hook = found.hooks.AlignDevicesHook(execution_device=device)
-            found.hooks.add_hook_to_module(model.get_submodule(path), hook)
-        found.dispatch_model(
-            model,
-            plan.device_map,
-            main_device=plan.main_device,
-            offload_dir=folder,
-            preload_module_classes=plan.preloaded,
-            force_hooks=True,
-        )
-    for module in model.modules():
-        hook = getattr(module, "_hf_hook", None)
-        if hook is not None:
-            for one in getattr(hook, "hooks", [hook]):
-                weights = getattr(one, "weights_map", None)
-                if weights is not None and hasattr(weights, "dataset"):
-                    weights.dataset = _LaidOut(weights.dataset, strides)
-            # What hooks do is no call of the model's.
-            hook.pre_forward, hook.post_forward = _aside(hook.pre_forward), _aside(hook.post_forward)
     try:
+        with _quietly():
+            for path, device in split.items():
+                hook = found.hooks.AlignDevicesHook(execution_device=device)
+                found.hooks.add_hook_to_module(model.get_submodule(path), hook)
+            found.dispatch_model(
+                model,
+                plan.device_map,
+                main_device=plan.main_device,
+                offload_dir=folder,
+                preload_module_classes=plan.preloaded,
+                force_hooks=True,
+            )
+        for module in model.modules():
+            hook = getattr(module, "_hf_hook", None)
+            if hook is not None:
+                for one in getattr(hook, "hooks", [hook]):
+                    weights = getattr(one, "weights_map", None)
+                    if weights is not None and hasattr(weights, "dataset"):
+                        weights.dataset = _LaidOut(weights.dataset, strides)
+                # What hooks do is no call of the model's.
+                hook.pre_forward, hook.post_forward = _aside(hook.pre_forward), _aside(hook.post_forward)
         yield
     finally:
         # accelerate changes these classes, as their forward is compiled for each.

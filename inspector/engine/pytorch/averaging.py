@@ -7,10 +7,11 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
-from inspector.engine.pytorch.calls import CallRecord
+from inspector.engine.pytorch.calls import CallRecord, calls_of
 from inspector.engine.pytorch.nested import tensors_in, with_tensors
 
 _CHANNELS_SECOND = (_ConvNd, _NormBase, nn.GroupNorm)
+_CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.Embedding, nn.EmbeddingBag, nn.MultiheadAttention, nn.RNNBase)
 
 
 def averaged(output: Any, call: CallRecord) -> Any:
@@ -37,7 +38,15 @@ def _means(tensor: torch.Tensor, channels_second: bool) -> torch.Tensor:
 
 
 def _has_channels_second(call: CallRecord) -> bool:
-    """Of three axes: those of sequences have their channels last, those of one-dimensional convolutions second."""
-    if call.module is None:
-        return call.type.rstrip("_").endswith(("1d", "batch_norm", "group_norm", "instance_norm"))
-    return any(isinstance(module, _CHANNELS_SECOND) for module in call.module.modules())
+    """Of three axes: those of sequences have their channels last, those of one-dimensional convolutions second.
+
+    The last layer inside of either kind tells.
+    """
+    for made in (call, *reversed(list(calls_of(call))[1:])):
+        if made.module is None and made.type.rstrip("_").endswith(("1d", "batch_norm", "group_norm", "instance_norm")):
+            return True
+        if isinstance(made.module, _CHANNELS_SECOND):
+            return True
+        if isinstance(made.module, _CHANNELS_LAST):
+            return False
+    return False

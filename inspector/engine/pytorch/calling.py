@@ -2,12 +2,15 @@
 
 import contextlib
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import nn
 
+LEAVING = threading.Lock()
+"""A pass ends while nobody has this."""
 Arguments = tuple[list[Any], dict[str, Any]]
 """Positional and named inputs: tensors, structures of them, and plain values."""
 
@@ -17,8 +20,13 @@ def call_model(model: nn.Module, arguments: Arguments) -> Any:
 
     Raises whatever the model raises.
     """
-    with _eagerly():
-        return model(*arguments[0], **arguments[1])
+    try:
+        with _eagerly():
+            return model(*arguments[0], **arguments[1])
+    finally:
+        # Who looks whether a pass runs keeps it here until what follows from that is done.
+        with LEAVING:
+            pass
 
 
 @contextlib.contextmanager

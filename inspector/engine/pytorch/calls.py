@@ -117,7 +117,7 @@ Key = tuple[str, str, int]
 """A call: the path of its module, its type, and which of those alike in the order in which they finish."""
 
 
-class CallNumbers:
+class FinishedCalls:
     """Keys for the calls of one pass as they finish: the same in every pass that makes the same calls."""
 
     def __init__(self) -> None:

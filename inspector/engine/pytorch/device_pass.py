@@ -26,7 +26,9 @@ from inspector.engine.pytorch.places import holdings_of, places_of
 from inspector.engine.pytorch.recording import Recorder
 from inspector.engine.pytorch.source_lines import line_of, user_frame
 
-_MOVES = {torch.Tensor.to, torch.Tensor.cpu, torch.Tensor.cuda}
+_MOVES = {torch.Tensor.to, torch.Tensor.cpu, torch.Tensor.cuda, torch.Tensor.type_as}
+_COPIES = {torch.Tensor.copy_, torch.Tensor.__setitem__}
+"""They take values from any device."""
 
 
 @dataclass(frozen=True)
@@ -146,14 +148,19 @@ class _Tags:
                 self._found.borrowers.setdefault(path, []).append(keys[0])
         # Numbers of no axes on the CPU go with tensors anywhere.
         devices = list(dict.fromkeys(filter(None, (self._device_of(one) for one in given if one.ndim))))
-        if len(devices) > 1 and call.func not in _MOVES:
+        if len(devices) > 1 and call.func not in _MOVES | _COPIES:
             self._found.conflicts.append(self._conflict(call, path, devices))
-        is_moved = call.func in _MOVES and any(
-            isinstance(value, str | torch.device) for value in (*call.args[1:], *call.kwargs.values())
-        )
-        if devices and not is_moved:
-            for tensor in tensors_in(call.result):
-                self._put(tensor, devices[0])
+        at = self._moved_to(call) if call.func in _MOVES else next(iter(devices), None)
+        for tensor in tensors_in(call.result):
+            self._put(tensor, at)
+
+    def _moved_to(self, call: Returned) -> str | None:
+        """The device of what a tensor is to be like, else its own; None for one that the code names."""
+        others = [*call.args[1:], *call.kwargs.values()]
+        if any(isinstance(value, str | torch.device) for value in others):
+            return None
+        like = next((value for value in others if isinstance(value, torch.Tensor)), call.args[0])
+        return self._device_of(like)
 
     def field_of(self, value: object) -> Callable[[], ReceptiveField | None] | None:
         """No receptive field is followed here."""

@@ -23,11 +23,17 @@ NAMED = 3
 def without_values() -> Iterator[None]:
     """While modules are made, each parameter goes to meta as soon as it is registered; one already there stays tied."""
     register = nn.Module.register_parameter
+    made: dict[int, tuple[weakref.ref[nn.Parameter], nn.Parameter]] = {}
+    """Those on meta by the identity of the one each was made of, as long as that one is there."""
 
     def on_meta(module: nn.Module, name: str, param: nn.Parameter | None) -> None:
         register(module, name, param)
         if type(param) is nn.Parameter and not param.is_meta and not is_lazy(param):
-            module._parameters[name] = nn.Parameter(param.to("meta"), requires_grad=param.requires_grad)
+            of, without = made.get(id(param), (None, None))
+            if without is None or of is None or of() is not param:
+                without = nn.Parameter(param.to("meta"), requires_grad=param.requires_grad)
+                made[id(param)] = weakref.ref(param), without
+            module._parameters[name] = without
 
     nn.Module.register_parameter = on_meta  # type: ignore[assignment, method-assign]
     try:

@@ -2,8 +2,9 @@
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
+from typing import Protocol
 
-import torch
 from torch import nn
 
 from inspector.core.forward_settings import ForwardSettings
@@ -13,12 +14,15 @@ from inspector.core.results import Timing
 from inspector.engine.live import Progress
 from inspector.engine.pytorch.calling import Arguments
 from inspector.engine.pytorch.dispatching import moved, placed
-from inspector.engine.pytorch.nested import with_tensors
 from inspector.engine.pytorch.running import Run, run_forward
 from inspector.engine.pytorch.timing import timed_passes
 
-Draw = Callable[[int], Arguments]
-"""The arguments of a batch by its number."""
+
+class Draw(Protocol):
+    """Makes the arguments of a batch by its number."""
+
+    def __call__(self, number: int, device: str | None = None) -> Arguments:
+        """On `device`, else where the model's inputs go."""
 
 
 def measured_passes(
@@ -34,10 +38,10 @@ def measured_passes(
     `calls` is how many calls the last pass made, for the progress report.
     """
     with contextlib.ExitStack() as stack:
-        given = draw
+        given: Callable[[int], Arguments] = draw
         if plan is not None and settings.placement is not None:
-            # Drawn before, while the parameters tell where inputs belong.
-            given = _moved_copies([draw(number) for number in range(settings.batches)], plan.main_device)
+            # While the model is placed, its parameters do not tell where inputs belong.
+            given = partial(_drawn_on, plan.main_device, draw)
             stack.enter_context(placed(model, plan, settings.placement.folder, settings.backward))
         drawn = ((given(number), later_seed(settings.seed, number)) for number in range(settings.batches))
         run = run_forward(model, drawn, settings.batches, settings.backward, progress, calls)
@@ -54,6 +58,6 @@ def measured_passes(
         return run, measured.timing
 
 
-def _moved_copies(known: list[Arguments], device: str) -> Draw:
-    """Gives arguments on a device: a model may change its own."""
-    return lambda number: moved(with_tensors(known[number], torch.clone), device)
+def _drawn_on(device: str, draw: Draw, number: int) -> Arguments:
+    """Also what a caller gave, which is elsewhere."""
+    return moved(draw(number, device), device)

@@ -125,7 +125,7 @@ class TorchModel(LiveModel):
     def alive(cls, module: torch.nn.Module, recipe: Recipe) -> "TorchModel":
         """A module that the caller has; it stays where it is, in the mode that it is in.
 
-        Raises RequestError where the recipe wants it otherwise: that is for the caller's program to do.
+        Raises RequestError where the recipe has weights to load: that is for the caller's program to do.
         """
         if recipe.weights is not None:
             raise RequestError(
@@ -163,8 +163,8 @@ class TorchModel(LiveModel):
         specs = self._forward_specs(settings.inputs, progress)
         refuse_same_batches(specs, settings.batches)
 
-        def draw(number: int = 0) -> Arguments:
-            return converted(arguments_for(self.module, specs, later_seed(seed, number)), dtype)
+        def draw(number: int = 0, device: str | None = None) -> Arguments:
+            return converted(arguments_for(self.module, specs, later_seed(seed, number), device), dtype)
 
         self._materialise(draw(), seed)
         tensors = tensors_of(self.module)
@@ -204,7 +204,7 @@ class TorchModel(LiveModel):
             first_nonfinite=_numbered(run, table.rows, calls),
             seconds=run.seconds,
             seed=seed,
-            batches=settings.batches,
+            batches=run.passes,
             timing=timing,
             placement=None if plan is None else realigned(plan, before, table.rows),
         )

@@ -5,7 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from statistics import fmean, median
+from statistics import median
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from inspector.core.table import Failure
 from inspector.engine.gathering import Gathering
 from inspector.engine.live import Progress
 from inspector.engine.pytorch.calling import Arguments, call_model
-from inspector.engine.pytorch.calls import CallNumbers, CallRecord, Key
+from inspector.engine.pytorch.calls import CallRecord, FinishedCalls, Key
 from inspector.engine.pytorch.distribution import distribution_of, local_part
 from inspector.engine.pytorch.failing import describe_failure
 from inspector.engine.pytorch.field_calls import FieldTracker, formula_of
@@ -47,6 +47,8 @@ class Run:
         """Of the first pass."""
         self.output: Any = None
         """Of the first pass."""
+        self.passes = 0
+        """Those begun: it ends at the first that fails."""
         self.failure: Failure | None = None
         self.backward_problem: Exception | None = None
         """What the backward pass raised."""
@@ -80,7 +82,7 @@ class Run:
     def measuring(self, backward: bool, report: Callable[[CallRecord], None]) -> Measure:
         """Takes the calls of one pass as they finish."""
         is_first = not self._calls
-        numbers = CallNumbers()
+        numbers = FinishedCalls()
 
         def measure(call: CallRecord, output: Any) -> None:
             report(call)
@@ -140,6 +142,7 @@ def run_forward(
         measure = run.measuring(backward, report)
         recorder = Recorder(model, measure=measure) if number else Recorder(model, FieldTracker, formula_of, measure)
         run.recorder = run.recorder if number else recorder
+        run.passes = number + 1
         grad = nullcontext() if backward else torch.no_grad()
         with untouched(model, values=True), seeded(seed), grad:
             try:
@@ -228,7 +231,7 @@ def _norm(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _root_mean_square(norms: list[torch.Tensor]) -> float | None:
-    return known(math.sqrt(fmean(float(norm) ** 2 for norm in norms)))
+    return known(math.hypot(*map(float, norms)) / math.sqrt(len(norms)))
 
 
 def previews(output: Any) -> list[OutputPreview]:

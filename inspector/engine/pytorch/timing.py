@@ -13,7 +13,7 @@ from torch import nn
 from inspector.core.errors import NO_FAILURES, RequestError
 from inspector.core.results import Timing
 from inspector.engine.pytorch.calling import Arguments, call_model
-from inspector.engine.pytorch.calls import CallNumbers, CallRecord, Key
+from inspector.engine.pytorch.calls import CallRecord, FinishedCalls, Key
 from inspector.engine.pytorch.dispatch_modes import UncompiledDispatchMode
 from inspector.engine.pytorch.importing import first_line
 from inspector.engine.pytorch.recording import Measure, Recorder
@@ -90,7 +90,7 @@ def _cuda_clock() -> float:
 
 def _noting(rows: dict[Key, list[tuple[float, float]]]) -> Measure:
     """Takes the times of one pass."""
-    numbers = CallNumbers()
+    numbers = FinishedCalls()
 
     def note(call: CallRecord, output: Any) -> None:
         key = numbers.key(call)

@@ -19,12 +19,12 @@ from inspector.engine.pytorch.places import first_tensor
 from inspector.engine.pytorch.signatures import annotations_of, parameters_of
 
 
-def arguments_for(model: nn.Module, specs: list[InputSpec], seed: int) -> Arguments:
-    """What the model is called with: values for `specs`, where its inputs go.
+def arguments_for(model: nn.Module, specs: list[InputSpec], seed: int, device: str | None = None) -> Arguments:
+    """What the model is called with: values for `specs`, where its inputs go, or on `device`.
 
     Inputs without a name are positional, in order; the parts of one argument make one structure.
     """
-    return named_arguments_for(model, specs, seed)[0]
+    return named_arguments_for(model, specs, seed, device=device)[0]
 
 
 def converted(arguments: Arguments, dtype: torch.dtype | None) -> Arguments:
@@ -36,13 +36,13 @@ def converted(arguments: Arguments, dtype: torch.dtype | None) -> Arguments:
 
 
 def named_arguments_for(
-    model: nn.Module, specs: list[InputSpec], seed: int, most_drawn: int | None = None
+    model: nn.Module, specs: list[InputSpec], seed: int, most_drawn: int | None = None, device: str | None = None
 ) -> tuple[Arguments, list[str]]:
     """What the model is called with, and of the tensors in it, in order, the names of their specs.
 
     Tensors of more than `most_drawn` elements have no values: they are on meta.
     """
-    values = _drawn(specs, seed, device_of_inputs(model), most_drawn)
+    values = _drawn(specs, seed, device or device_of_inputs(model), most_drawn)
     positional = [value for spec, value in zip(specs, values, strict=True) if not spec.name]
     parts: dict[str, list[tuple[tuple[Part, ...], Any]]] = {}
     for spec, value in zip(specs, values, strict=True):
