@@ -35,7 +35,7 @@ def nninspect(*arguments: str | Path, status: int = 0) -> subprocess.CompletedPr
     return done
 
 
-THROUGH_A_SHELL = {"lenet", "lstm", "parallel_part", "random_depth", "super_resolution"}
+THROUGH_A_SHELL = {"lenet", "lstm", "random_depth"}
 """Samples that commands are asked about as users ask; of the others the same documents are made in this process."""
 
 

@@ -57,17 +57,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def nninspect(folder: Path, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+def nninspect(
+    folder: Path, *arguments: str, status: int = 0, in_a_shell: bool = False
+) -> subprocess.CompletedProcess[str]:
     """Run the command in `folder`; its exit status must be `status`, and nothing it says may be a traceback."""
-    done = subprocess.run([COMMAND, *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    done = called(*arguments, cwd=folder, in_a_shell=in_a_shell)
     assert done.returncode == status, f"exit {done.returncode}: {done.stdout[-500:]}{done.stderr[-2000:]}"
     assert "Traceback" not in done.stderr
     return done
 
 
-def document(folder: Path, *arguments: str, status: int = 0) -> dict[str, Any]:
+def document(folder: Path, *arguments: str, status: int = 0, in_a_shell: bool = False) -> dict[str, Any]:
     """The JSON document that the command prints."""
-    return json.loads(nninspect(folder, *arguments, "--json", status=status).stdout)
+    return json.loads(nninspect(folder, *arguments, "--json", status=status, in_a_shell=in_a_shell).stdout)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def document(folder: Path, *arguments: str, status: int = 0) -> dict[str, Any]:
     ],
 )
 def test_every_form_of_target_opens(folder: Path, target: str, options: list[str], parameters: int) -> None:
-    summary = document(folder, "summary", target, *options)
+    summary = document(folder, "summary", target, *options, in_a_shell=target == "m.py")
     assert summary["totals"]["parameters"] == parameters
     assert summary["model"]["target"] == target
     assert summary["failure"] is None
@@ -111,7 +113,9 @@ def test_torchvision_opens_without_its_compiled_operators(folder: Path) -> None:
     from torchvision.models import squeezenet1_1
 
     model = squeezenet1_1(num_classes=7).eval()
-    summary = document(folder, "summary", "torchvision.models:squeezenet1_1", "--args", "num_classes=7")
+    summary = document(
+        folder, "summary", "torchvision.models:squeezenet1_1", "--args", "num_classes=7", in_a_shell=True
+    )
     assert summary["totals"]["parameters"] == sum(parameter.numel() for parameter in model.parameters())
     given = torch.zeros(summary["inputs"][0]["shape"])
     assert summary["outputs"][0]["shape"] == list(model(given).shape)
@@ -331,7 +335,7 @@ def test_what_a_model_prints_stays_out_of_the_document(folder: Path) -> None:
             "prepared = Net(6)", "import os, sys\nprint('out')\nos.write(1, b'raw\\n')\nos.system('echo child')"
         ).replace("return self.fc(x)", "print('in forward'); return self.fc(x)")
     )
-    done = nninspect(folder, "forward", "loud.py", "--json")
+    done = nninspect(folder, "forward", "loud.py", "--json", in_a_shell=True)
     assert json.loads(done.stdout)["outputs"][0]["shape"] == [1, 4]
     for word in ("out", "raw", "child", "in forward"):
         assert word in done.stderr
