@@ -25,7 +25,7 @@ from inspector.tui.row_marks import RowMarks
 from inspector.tui.row_view import RowView
 from inspector.tui.sparklines import CELLS, WIDE, sparkline_cell
 from inspector.tui.tree_columns import MEASURED, NOT_REACHED, longest, place, tree_columns
-from inspector.tui.tree_folds import Folded, TreeFolds
+from inspector.tui.tree_folds import Folded, Outline, TreeFolds
 from inspector.tui.tree_indentation import TreeIndentation
 
 FOLDED, UNFOLDED = "▸", "▾"
@@ -64,11 +64,12 @@ class ModuleTree(RowView):
         """What the root is called; the model's name, or that under the wrapper it is saved from."""
         self._known_runs: tuple[ModelTable, list[Run]] | None = None
         """Of the table that they were looked for in last."""
+        self._known_outline = Outline([])
         self._total_flops = 0
         self._failed: int | None = None
         self._marks: RowMarks | None = None
         self._traced = False
-        self._folds = TreeFolds([], [], True, None)
+        self._folds = TreeFolds(Outline([]), [], True, None)
         self._unfiltered = self._folds
         """The same without a filter; where there is none, the very same."""
         self._matching: frozenset[int] = frozenset()
@@ -106,6 +107,7 @@ class ModuleTree(RowView):
 
     async def prepare(self, table: ModelTable) -> None:
         """Find out beforehand what `show` needs to know of a table."""
+        self._known_outline = await asyncio.to_thread(Outline, table.rows)
         if table.model.framework == "file" if self.table is None else self.fold_blocks:
             await self.look_for_blocks(table)
 
@@ -437,8 +439,14 @@ class ModuleTree(RowView):
         runs = self._runs() if self.fold_blocks else []
         self._differing = differing(runs)
         order = self._unfiltered.order if self._unfiltered.rows is self.table.rows else None
-        self._folds = self._unfiltered = TreeFolds(self.table.rows, runs, self.show_functions, before)
+        self._folds = self._unfiltered = TreeFolds(self._outline(), runs, self.show_functions, before)
         self._folds.order = order
+
+    def _outline(self) -> Outline:
+        assert self.table is not None
+        if self._known_outline.rows is not self.table.rows:
+            self._known_outline = Outline(self.table.rows)
+        return self._known_outline
 
     def _runs(self) -> list[Run]:
         assert self.table is not None

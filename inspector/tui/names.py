@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from inspector.core.results import KeyExplanation
+from inspector.tui.keys_here import keyed
 from inspector.tui.page import CODE, MUTED, Page
 from inspector.tui.view import View
 
@@ -16,7 +17,7 @@ def names(explanations: Sequence[KeyExplanation], view: View) -> Page:
         what = (
             "as saved from DataParallel, with its module. in front" if view.spelling == "saved" else "without wrappers"
         )
-        page.line((f"keys {what}; p changes it", "$text-warning"))
+        page.line((keyed(f"keys {what}; {{spelling}} changes it"), "$text-warning"))
         page.line()
     for number, one in enumerate(explanations):
         if number:

@@ -24,32 +24,44 @@ class Folded:
     """The first rows of runs that are unfolded."""
 
 
+class Outline:
+    """What folding has to know of the rows of a table; of a large one it takes longer than a frame to find out."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+        self.functions = bytes(row.kind == "function" for row in rows)
+        self.branches = [row.index for row in rows if row.subtree > 1]
+        """Rows with others below them."""
+        has_module_below = bytearray(len(rows))
+        for row in rows:
+            if row.parent is not None and row.kind != "function":
+                has_module_below[row.parent] = 1
+        self.has_module_below = bytes(has_module_below)
+        self.folded_at_first = bytes(first_folds(rows))
+
+
 class TreeFolds:
     """The lines of one table, and which of them hide what is below."""
 
     def __init__(
         self,
-        rows: Sequence[Row],
+        outline: Outline,
         runs: Sequence[Run],
         show_functions: bool,
         like: Folded | None,
     ) -> None:
-        self.rows, self.runs = rows, runs
+        self.rows, self.runs = outline.rows, runs
+        self._outline = outline
         self.show_functions = show_functions
         self.order: Sequence[int] | None = None
         """A preorder of the rows in which they are shown; None for their own."""
-        self._left_out = bytes(len(rows))
+        self._left_out = bytes(len(self.rows))
         self.run_of: dict[int, int] = {}
         """Lines of runs by the rows that they stand for."""
-        for line, run in enumerate(runs, len(rows)):
+        for line, run in enumerate(runs, len(self.rows)):
             self.run_of.update(dict.fromkeys(run.alike, line))
-        self._folded = bytearray(len(rows) + len(runs))
-        self._has_module_below = bytearray(len(rows))
-        for row in rows:
-            if row.parent is not None and row.kind != "function":
-                self._has_module_below[row.parent] = 1
-        self._functions = bytes(row.kind == "function" for row in rows)
-        self._run_members = bytearray(len(rows))
+        self._folded = bytearray(len(self.rows) + len(runs))
+        self._run_members = bytearray(len(self.rows))
         for index in self.run_of:
             self._run_members[index] = 1
         self._start(like)
@@ -70,10 +82,10 @@ class TreeFolds:
     def _start(self, like: Folded | None) -> None:
         """Fold what was folded in the lines before; else runs, and what is deep in a large model."""
         if like is None:
-            self._folded[: len(self.rows)] = first_folds(self.rows)
-        else:
-            for row in self.rows:
-                self._folded[row.index] = bool(like.rows) and row.subtree > 1 and place_of(row) in like.rows
+            self._folded[: len(self.rows)] = self._outline.folded_at_first
+        elif like.rows:
+            for index in self._outline.branches:
+                self._folded[index] = place_of(self.rows[index]) in like.rows
         for line in self.run_lines():
             self._folded[line] = like is None or place_of(self.row_at(line)) not in like.open_runs
 
@@ -81,7 +93,7 @@ class TreeFolds:
     def state(self) -> Folded:
         """What is folded now."""
         return Folded(
-            rows=frozenset(place_of(row) for row in self.rows if self._folded[row.index]),
+            rows=frozenset(place_of(self.rows[index]) for index in self._outline.branches if self._folded[index]),
             open_runs=frozenset(place_of(self.row_at(line)) for line in self.run_lines() if not self._folded[line]),
         )
 
@@ -116,7 +128,7 @@ class TreeFolds:
         """Whether something is on show below a line that is not folded."""
         if line >= len(self.rows):
             return True
-        return self.rows[line].subtree > 1 if self.show_functions else bool(self._has_module_below[line])
+        return self.rows[line].subtree > 1 if self.show_functions else bool(self._outline.has_module_below[line])
 
     def folded(self, line: int) -> bool:
         """Whether a line hides what is below it."""
@@ -162,7 +174,7 @@ class TreeFolds:
         """Whether no fold but a filter hides a line, or that functions are hidden."""
         if line >= len(self.rows):
             return False
-        return bool(self._left_out[line]) or (not self.show_functions and bool(self._functions[line]))
+        return bool(self._left_out[line]) or (not self.show_functions and bool(self._outline.functions[line]))
 
     def sibling(self, line: int, by: int) -> int | None:
         """The next line (`by` 1) or the one before (-1) that stands as deep below the same line; None at the ends."""
@@ -194,7 +206,7 @@ class TreeFolds:
     def _laid(self) -> list[int]:
         rows, folded, run_of = self.rows, self._folded, self.run_of
         order = range(len(rows)) if self.order is None else self.order
-        left_out = self._left_out if self.show_functions else _either(self._left_out, self._functions)
+        left_out = self._left_out if self.show_functions else _either(self._left_out, self._outline.functions)
         # Between rows that stand out all are on show: of a large tree most are not looked at one by one.
         special = _either(left_out, self._run_members, folded[: len(rows)])
         standing_out, leaving_out = special, left_out

@@ -119,10 +119,13 @@ class FileClient:
 
     def _explained(self, catalog: Catalog, keys: list[str]) -> list[KeyExplanation]:
         if self._keys is None:
+            from inspector.core.collection import no_collection, pass_over_what_is
             from inspector.files.explaining_keys import FileKeys
 
             assert self._table is not None
-            self._keys = FileKeys(catalog, self._table)
+            with no_collection():
+                self._keys = FileKeys(catalog, self._table)
+            pass_over_what_is()
         return self._keys.explain(keys)
 
     async def _work(self, work: Callable[[ProgressSink], R]) -> R:

@@ -9,7 +9,7 @@ from screen_text import session
 
 from inspector.core.repeated_blocks import runs_of
 from inspector.core.table import ModelInfo, ModelTable, Row
-from inspector.tui.tree_folds import TreeFolds
+from inspector.tui.tree_folds import Outline, TreeFolds
 
 pytestmark = pytest.mark.slow
 RUN = "layers.0…11 ×11"
@@ -149,7 +149,7 @@ def test_lines_are_those_that_nothing_folded_is_above_of(counts, data):
     rows = listed(counts)
     table = ModelTable(model=ModelInfo(name="m", framework="file", target="m"), rows=rows)
     runs = runs_of(table)
-    folds = TreeFolds(rows, runs, True, None)
+    folds = TreeFolds(Outline(rows), runs, True, None)
     every = [*range(len(rows)), *folds.run_lines()]
 
     def holder(line: int) -> int | None:

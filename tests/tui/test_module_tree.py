@@ -185,7 +185,7 @@ def expected_by_skipping(rows, folded):
 
 @pytest.mark.slow
 async def test_of_a_hundred_thousand_rows_only_those_on_screen_are_drawn(monkeypatch):
-    """How long opening and folding take is measured in `benchmarks/rows.py`."""
+    """How long opening and folding take is measured in `benchmarks/interface.py`."""
     table = table_of(large(100_000))
     async with TreeApp().run_test(size=(120, 40)) as pilot:
         tree = pilot.app.shown

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from inspector.core.row_filters import kept_rows
 from inspector.core.table import Row
-from inspector.tui.tree_folds import TreeFolds
+from inspector.tui.tree_folds import Outline, TreeFolds
 
 NESTINGS = st.lists(st.recursive(st.integers(0, 3), lambda inner: st.lists(inner, max_size=4), max_leaves=25))
 
@@ -44,7 +44,7 @@ def test_lines_are_kept_rows_in_their_order_that_nothing_folded_is_above_of(nest
     matching = data.draw(st.none() | st.sets(indices))
     order = data.draw(st.sampled_from([None, backwards(rows)]))
     functions = data.draw(st.booleans())
-    folds = TreeFolds(rows, [], functions, None)
+    folds = TreeFolds(Outline(rows), [], functions, None)
     folds.order = order
     if matching is not None:
         folds = folds.filtered(kept_rows(rows, matching))
@@ -74,7 +74,7 @@ def test_lines_are_kept_rows_in_their_order_that_nothing_folded_is_above_of(nest
 @given(NESTINGS, st.integers(0, 4))
 def test_folding_to_a_depth_shows_the_rows_down_to_it(nesting, depth):
     rows = nested(nesting)
-    folds = TreeFolds(rows, [], True, None)
+    folds = TreeFolds(Outline(rows), [], True, None)
     folds.fold_to(depth)
     folds.lay()
     assert folds.lines == [row.index for row in rows if row.depth <= depth]
