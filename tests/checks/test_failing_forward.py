@@ -5,12 +5,16 @@ from pathlib import Path
 import numpy
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper
+from torch import nn
 
 from inspector.checks.running import check_model
 from inspector.core.findings import CheckReport, CheckSettings
-from inspector.core.recipe import Recipe
+from inspector.core.recipe import InputSpec, Recipe, live_target
 from inspector.engine.opening import open_live
+from inspector.engine.pytorch.experiments.subject import NO_VALUES
+from inspector.engine.pytorch.model import TorchModel
 
 NEEDS_A_KEY = """from torch import nn
 
@@ -39,6 +43,17 @@ def test_a_model_for_which_no_input_is_found_is_warned_of_with_what_came_furthes
     assert (finding.rule, finding.severity) == ("NN001", "warning")
     assert "came furthest and failed at net.py:10" in finding.evidence
     assert "--input" in finding.fix
+
+
+def test_of_parameters_without_values_no_pass_is_told_to_fail() -> None:
+    with torch.device("meta"):
+        module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(288, 4))
+    live = TorchModel.alive(module.eval(), Recipe(target=live_target("Sequential")))
+    report = check_model(live, CheckSettings(inputs=[InputSpec(shape=[2, 3, 8, 8])]), lambda *_: None)
+    assert report.findings == []
+    reasons = {one.rule: one.why for one in report.not_run}
+    of_passes = {"NN001", "NN102", "NN105", "NN201", "NN301", "NN405", "NN501", "NN801"}
+    assert {reasons[rule] for rule in of_passes} == {NO_VALUES}
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ def gradient_flow(subject: Subject) -> GradientFlow:
         subject.progress(number, None, f"gradients in {'train' if training else 'eval'} mode")
         try:
             passes.append(_pass(subject, training, seed))
-        except NO_FAILURES:
+        except (*NO_FAILURES, RequestError):
             raise
         except BaseException as problem:
             problems.append((training, f"{type(problem).__name__}: {first_line(problem)}"))

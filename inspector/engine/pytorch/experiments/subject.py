@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from inspector.engine.activations import Activations
     from inspector.engine.nonfinite import Origins
 
+NO_VALUES = "its parameters are on meta and have no values; a file with them, or init --materialise, gives them some"
 FEW_PARAMETERS = 1_000_000
 """With fewer, threads wait for each other longer than they work wherever the machine has other work."""
 
@@ -89,7 +90,13 @@ class Subject(ExperimentSubject):
         return self.find_inputs()
 
     def arguments(self, seed: int | None = None, specs: list[InputSpec] | None = None) -> Arguments:
-        """What the module is called with, drawn anew for another seed; `specs` in the place of its inputs."""
+        """What the module is called with, drawn anew for another seed; `specs` in the place of its inputs.
+
+        Raises RequestError where no parameter has values, so that none would come out.
+        """
+        parameters = list(self.module.parameters())
+        if parameters and all(one.is_meta for one in parameters):
+            raise RequestError(NO_VALUES)
         specs = self.specs if specs is None else specs
         return arguments_for(self.module, specs, self.seed if seed is None else seed)
 
