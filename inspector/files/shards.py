@@ -1,6 +1,7 @@
 """Several files of tensors as one catalog."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from inspector.core.table import Note
 from inspector.files.allowed_globals import merged
 from inspector.files.catalog import Catalog, CatalogContainer, CatalogTensor
 from inspector.files.containment import Containment
+from inspector.files.refusing import refused, refused_first
 from inspector.files.sniff import sniff
 
 SHARD_FORMATS = ("safetensors", "zip_archive", "torch_tar", "torch_legacy")
@@ -118,7 +120,8 @@ def _opened(shard: str, within: Containment, notes: list[Note], indexed: bool) -
             return None
         return _read(place)
     except RequestError as error:
-        notes.append(Note(code="shard-unreadable", message=f"the shard {shard} cannot be read: {error}"))
+        why = re.sub(f"^{re.escape(str(place))} ", "it ", str(error))
+        notes.append(Note(code="shard-unreadable", message=f"the shard {shard} cannot be read: {why}"))
     except (OSError, ValueError) as error:
         notes.append(Note(code="shard-unreadable", message=f"the shard {shard} cannot be read: {error}"))
     return None
@@ -129,6 +132,6 @@ def _read(place: Path) -> Catalog:
         head = stream.read(_HEAD)
     kind = sniff(head, place, SHARD_FORMATS)
     if kind is None:
-        raise RequestError("it is not a file of tensors")
+        raise refused_first(head, place) or refused(head, place)
     catalog: Catalog = kind.open(place)
     return catalog

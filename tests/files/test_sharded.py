@@ -84,6 +84,15 @@ def test_a_damaged_shard_leaves_the_others(tmp_path: Path) -> None:
     assert [note.code for note in catalog.notes] == ["shard-unreadable", "shard-key"]
 
 
+def test_a_shard_that_only_stands_in_for_a_file_is_told_as_what_it_is(tmp_path: Path) -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 4976698672\n"
+    (tmp_path / "a.safetensors").write_text(pointer)
+    (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"w": "a.safetensors"}}')
+    first, *_ = open_catalog(str(tmp_path / "model.safetensors.index.json")).notes
+    assert first.message.startswith("the shard a.safetensors cannot be read: it is a git-LFS pointer")
+    assert "4,976,698,672 bytes" in first.message
+
+
 @pytest.mark.parametrize(
     ("names", "sentence"),
     [
