@@ -128,17 +128,22 @@ async def serve_until_ended(
 
 
 def _listening(address: Address) -> socket.socket:
-    try:
-        family, kind, protocol, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, protocol)
-        if hasattr(socket, "SO_REUSEPORT"):
-            # Not on Windows, where the option lets another program take the port.
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(place)
-        listening.listen()
-    except OSError as problem:
-        where = f"{address.shown_host}:{address.port}"
-        raise RequestError(f"{where} cannot be listened to: {problem.strerror}; choose another HOST:PORT") from None
+    with contextlib.ExitStack() as closing:
+        try:
+            family, kind, protocol, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[
+                0
+            ]
+            listening = closing.enter_context(socket.socket(family, kind, protocol))
+            if hasattr(socket, "SO_REUSEPORT"):
+                # Not on Windows, where the option lets another program take the port.
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(place)
+            listening.listen()
+        except (OSError, UnicodeError) as problem:
+            where = f"{address.shown_host}:{address.port}"
+            why = problem.strerror if isinstance(problem, OSError) else "no host can have that name"
+            raise RequestError(f"{where} cannot be listened to: {why}; choose another HOST:PORT") from None
+        closing.pop_all()
     return listening
 
 

@@ -1,8 +1,10 @@
 """`--serve` refuses in a sentence what it cannot or should not serve."""
 
 import asyncio
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +26,7 @@ from inspector.browser.address import Address, parse_address
         (["--serve", "127.0.0.1:70000"], "not a number up to 65535"),
         (["--serve", "elsewhere"], "HOST:PORT"),
         (["--serve", "203.0.113.7:0", "--allow-remote"], "cannot be listened to"),
+        (["--serve", "a..b:80", "--allow-remote"], "a..b:80 cannot be listened to: no host can have that name"),
         (["--json", "--serve"], "--json"),
     ],
 )
@@ -33,6 +36,19 @@ def test_what_cannot_be_served_is_a_sentence(arguments, sentence, capsys):
     assert sentence in printed.err
     assert printed.err.count("\n") == 1
     assert printed.out == ""
+
+
+def test_a_target_that_serve_took_for_its_address_is_said_to_go_first(capsys):
+    assert run(["--serve", "sample_models/lenet.py"]) == ExitStatus.REFUSED
+    assert "write TARGET before --serve" in capsys.readouterr().err
+
+
+def test_a_target_on_the_machine_of_the_workers_setting_is_served(monkeypatch, tmp_path):
+    Path(os.environ["NNINSPECT_CONFIG"]).write_text('worker = "ssh box python -m inspector.worker"')
+    served = []
+    monkeypatch.setattr("inspector.cli.serve.serve", lambda *given: served.append(given) or 0)
+    assert run(["/theirs/net.py", "--serve"]) == 0
+    assert served == [(Address(), False, "/theirs/net.py", ["/theirs/net.py", "--serve"])]
 
 
 def test_without_textual_serve_it_says_how_to_install_it(monkeypatch, capsys):
