@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from http.cookies import SimpleCookie
+from pathlib import Path
 
 import pytest
 
@@ -107,6 +108,8 @@ async def test_a_tab_runs_the_interface_and_nothing_is_left_when_it_or_the_serve
     assert len(both - alone) == 4, "an interface and a worker for each tab"
     await first.close()
     await until(lambda: len(server.processes() - alone) == 2, "the first tab's have gone")
+    kept = Path(os.environ["NNINSPECT_STATE"]) / "models"
+    assert len(list(kept.iterdir())) == 1, "closing a tab remembers what was on show"
     last = server.processes()
     server.process.send_signal(signal.SIGINT)
     await until(lambda: not any(_is_running(pid) for pid in last), "ctrl+c has ended all")

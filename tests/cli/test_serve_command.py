@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,9 @@ from inspector.core.errors import ExitStatus
 
 pytest.importorskip("textual_serve")
 
+from textual_serve.download_manager import DownloadManager
+
+from inspector.browser import sessions
 from inspector.browser.address import Address, parse_address
 
 
@@ -88,10 +92,6 @@ def test_addresses_are_read(typed, address, is_loopback):
 
 
 async def test_a_session_that_does_not_quit_ends_with_its_input_where_the_process_is_not_known(monkeypatch):
-    from textual_serve.download_manager import DownloadManager
-
-    from inspector.browser import sessions
-
     async def nothing(*_):
         return None
 
@@ -106,6 +106,20 @@ async def test_a_session_that_does_not_quit_ends_with_its_input_where_the_proces
     monkeypatch.setattr(sessions, "SECONDS_TO_QUIT", 0.1)
     await session.stop()
     assert await process.wait() == 0
+
+
+async def test_a_session_that_draws_for_a_closed_tab_has_its_time_to_quit(tmp_path):
+    async def closed(_):
+        raise ConnectionResetError
+
+    drawing = "import os, sys; os.write(1, b'__GANGLION__\\n' + b'D\\0\\0\\0\\1x'); sys.stdin.buffer.read(5); "
+    drawing += "os.write(1, b'x' * 200_000); open('left', 'w')"
+    command = f"cd {shlex.quote(str(tmp_path))} && exec {shlex.join([sys.executable, '-c', drawing])}"
+    session = sessions.new_session(command, closed, closed, closed, DownloadManager())
+    await session.start(80, 24)
+    await session._task
+    await session.stop()
+    assert (tmp_path / "left").exists()
 
 
 def test_the_shell_sees_the_arguments_as_words(tmp_path):
