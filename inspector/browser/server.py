@@ -46,7 +46,7 @@ class BrowserServer(Server):
         app.add_routes(
             [
                 web.get("/", self.handle_index),
-                web.get("/ws", self.handle_websocket),
+                web.get(f"/ws/{{{TOKEN_PARAMETER}}}", self.handle_websocket),
                 web.get("/download/{key}", self.handle_download),
                 web.static("/static", self.statics_path),
             ]
@@ -72,7 +72,9 @@ class BrowserServer(Server):
         return response
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
-        """A tab: runs the interface until either side ends."""
+        """A tab: runs the interface until either side ends. The cookie alone opens none."""
+        if not self._access.has_token(request):
+            raise web.HTTPForbidden(text="")
         websocket = web.WebSocketResponse(heartbeat=15)
         await websocket.prepare(request)
         session = new_session(
