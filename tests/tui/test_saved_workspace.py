@@ -53,6 +53,12 @@ async def test_a_key_writes_it_and_says_how_to_go_on(size):
         assert (written.recipe.target, written.recipe.weights) == ("lenet.py", "lenet.params")
 
 
+async def test_a_folder_of_nobody_is_said_in_the_dialog():
+    async with session() as ui:
+        assert "there is no such user" in await save(ui, "~nobody-of-that-name/w.json")
+        assert ui.app.screen.is_modal
+
+
 async def test_tensors_that_a_program_gave_are_in_no_workspace(tmp_path):
     async with session() as ui:
         ui.app.inputs = [InputSpec(file=str(tmp_path / f"{FOLDER_OF_GIVEN}x" / "input-1.pt"))]
