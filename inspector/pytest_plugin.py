@@ -78,6 +78,8 @@ class SnapshotRun:
         self._partial: set[str] = set()
         """Folders of test files of which tests were left out."""
         self._passed: set[str] = set()
+        self._all_told = True
+        """Whether every worker of pytest-xdist told what it used; one that crashed did not."""
 
     def file_of(self, node: pytest.Item, mark: str) -> Path:
         """Where a snapshot of a test lies."""
@@ -122,7 +124,11 @@ class SnapshotRun:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Take what such a worker tells."""
-        used, written, owners, partial = getattr(node, "workeroutput", {}).get("nninspect", ([], [], {}, []))
+        told = getattr(node, "workeroutput", {}).get("nninspect")
+        if told is None:
+            self._all_told = False
+            return
+        used, written, owners, partial = told
         self.used |= set(used)
         self.written |= set(written)
         self._owners |= owners
@@ -144,7 +150,7 @@ class SnapshotRun:
 
     def _unused(self) -> list[Path]:
         """What belongs to no test, or to one that passed without it, of test files that were run as a whole."""
-        if self._config.option.collectonly:
+        if self._config.option.collectonly or not self._all_told:
             return []
         passed = {self._owners[id]: id in self._passed for id in self._owners}
         folders = {Path(owner).parent for owner in self._owners.values()}

@@ -69,6 +69,9 @@ def test_a_file_of_weights_is_summarised_without_torch(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["tensors"][0]["shape"] == [2, 3]
+    code = f"import sys, inspector; inspector.summary({str(file)!r}); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_a_large_onnx_file_is_summarised_without_torch_and_without_onnxruntime(tmp_path):

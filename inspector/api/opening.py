@@ -8,8 +8,10 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar
 
+import msgspec
+
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
-from inspector.core.recipe import Recipe, live_target, parse_arguments
+from inspector.core.recipe import LARGEST_SEED, SMALLEST_SEED, Recipe, live_target, parse_arguments
 from inspector.core.wording import shortened
 from inspector.worker.client import Client
 
@@ -83,25 +85,27 @@ def opened(model: Model, inputs: Sequence[Any], opening: Opening, in_threads: bo
     from inspector.worker.live_client import LiveClient
 
     client = LiveClient(model, in_threads)
-    yield (
-        client,
-        Recipe(
+    try:
+        recipe = Recipe(
             target=live_target(type(model).__name__),
             training=bool(model.training),
             seed=opening.get("seed", 0),
             inputs=held_specs(client, inputs, opening.get("kwargs") or {}),
-        ),
-    )
+        )
+        _refuse_undecoded(recipe)
+        yield client, recipe
+    finally:
+        client.let_go()
 
 
 @contextlib.contextmanager
 def _named(target: str, inputs: Sequence[Any], opening: Opening, in_threads: bool) -> Iterator[tuple[Client, Recipe]]:
-    from inspector.worker.given_inputs import written_specs
+    from inspector.worker.given_inputs import FOLDER_OF_GIVEN, written_specs
     from inspector.worker.opening import client_for
 
     parse_arguments(opening.get("args", ""))
     weights = opening.get("weights")
-    with tempfile.TemporaryDirectory(prefix="nninspect-") as folder:
+    with tempfile.TemporaryDirectory(prefix=FOLDER_OF_GIVEN) as folder:
         recipe = Recipe(
             target=target,
             weights=None if weights is None else os.fspath(weights),
@@ -111,17 +115,19 @@ def _named(target: str, inputs: Sequence[Any], opening: Opening, in_threads: boo
             seed=opening.get("seed", 0),
             inputs=written_specs(inputs, opening.get("kwargs") or {}, Path(folder)),
         )
+        _refuse_undecoded(recipe)
         yield client_for(recipe, for_commands=not in_threads), recipe
 
 
 _KINDS: dict[str, tuple[type, str]] = {
     "kwargs": (Mapping, "a dictionary of what forward takes by name, {'mask': mask}"),
-    "seed": (int, "a whole number"),
+    "seed": (int, f"a whole number from {SMALLEST_SEED} to {LARGEST_SEED}"),
     "weights": (str | os.PathLike, "the path of a file"),  # type: ignore[dict-item]  # isinstance takes it
     "args": (str, "a text, as after --args: 'num_classes=7'"),
     "device": (str, "a text such as 'cuda:0'"),
     "train": (bool, "True or False"),
 }
+_MAY_BE_NONE = ("kwargs", "weights", "device")
 
 
 def _refuse_other_arguments(opening: Opening) -> None:
@@ -129,11 +135,21 @@ def _refuse_other_arguments(opening: Opening) -> None:
         if name not in _KINDS:
             raise RequestError(f"there is no argument {name}=; how a model is opened is said by {', '.join(_KINDS)}")
         kind, meant = _KINDS[name]
-        if given is not None and not isinstance(given, kind):
+        fits = isinstance(given, kind) or (given is None and name in _MAY_BE_NONE)
+        if not fits or (isinstance(given, int) and not SMALLEST_SEED <= given <= LARGEST_SEED):
             raise RequestError(f"{name}= is to be {meant}; given was {shortened(repr(given))}")
     strange = [name for name in opening.get("kwargs") or {} if not isinstance(name, str)]
     if strange:
         raise RequestError(f"kwargs= has {strange[0]!r} for a name; forward takes by name what has a text for one")
+
+
+def _refuse_undecoded(recipe: Recipe) -> None:
+    """Bytes that are no text come as lone surrogates, which no message takes."""
+    try:
+        msgspec.json.encode(recipe)
+    except UnicodeEncodeError as problem:
+        what = shortened(ascii(problem.object))
+        raise RequestError(f"{what} is not text; write it, or rename the file, without those bytes") from None
 
 
 def _refuse_no_module(model: object) -> None:

@@ -46,7 +46,7 @@ class BrowserServer(Server):
         app.add_routes(
             [
                 web.get("/", self.handle_index),
-                web.get("/ws", self.handle_websocket),
+                web.get(f"/ws/{{{TOKEN_PARAMETER}}}", self.handle_websocket),
                 web.get("/download/{key}", self.handle_download),
                 web.static("/static", self.statics_path),
             ]
@@ -72,7 +72,9 @@ class BrowserServer(Server):
         return response
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
-        """A tab: runs the interface until either side ends."""
+        """A tab: runs the interface until either side ends. The cookie alone opens none."""
+        if not self._access.has_token(request):
+            raise web.HTTPForbidden(text="")
         websocket = web.WebSocketResponse(heartbeat=15)
         await websocket.prepare(request)
         session = new_session(
@@ -128,17 +130,22 @@ async def serve_until_ended(
 
 
 def _listening(address: Address) -> socket.socket:
-    try:
-        family, kind, protocol, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, protocol)
-        if hasattr(socket, "SO_REUSEPORT"):
-            # Not on Windows, where the option lets another program take the port.
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(place)
-        listening.listen()
-    except OSError as problem:
-        where = f"{address.shown_host}:{address.port}"
-        raise RequestError(f"{where} cannot be listened to: {problem.strerror}; choose another HOST:PORT") from None
+    with contextlib.ExitStack() as closing:
+        try:
+            family, kind, protocol, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[
+                0
+            ]
+            listening = closing.enter_context(socket.socket(family, kind, protocol))
+            if hasattr(socket, "SO_REUSEPORT"):
+                # Not on Windows, where the option lets another program take the port.
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(place)
+            listening.listen()
+        except (OSError, UnicodeError) as problem:
+            where = f"{address.shown_host}:{address.port}"
+            why = problem.strerror if isinstance(problem, OSError) else "no host can have that name"
+            raise RequestError(f"{where} cannot be listened to: {why}; choose another HOST:PORT") from None
+        closing.pop_all()
     return listening
 
 

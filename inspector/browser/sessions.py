@@ -19,10 +19,16 @@ class Session(AppService):
 
     async def stop(self) -> None:
         """Ask it to quit and wait; then end what is left."""
+        end = asyncio.get_running_loop().time() + SECONDS_TO_QUIT
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(super().stop(), SECONDS_TO_QUIT)
         # Not documented; where a later textual-serve has no such attribute, the interface still ends with its input.
         process: asyncio.subprocess.Process | None = getattr(self, "_process", None)
+        if process is not None:
+            # Drawing for a tab that is closed ends textual-serve's reading, not the interface: it could not write on.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(end):
+                    await process.communicate()
         with contextlib.suppress(ProcessLookupError):
             if process is not None:
                 process.kill()

@@ -1,6 +1,7 @@
 """What the shell is told after tab: each function completes one kind of argument. Nothing is imported or run for it."""
 
 import ast
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def rules(context: click.Context, parameter: click.Parameter, incomplete: str) -
 def classes_in(file: Path) -> list[str]:
     """The classes that a Python file defines, in order, read without running it; none of a file that does not parse."""
     try:
-        tree = ast.parse(file.expanduser().read_bytes())
+        tree = ast.parse(Path(os.path.expanduser(file)).read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError):
         return []
     return [node.name for node in tree.body if isinstance(node, ast.ClassDef)]

@@ -1,5 +1,6 @@
 """`nninspect config`: where settings and what is remembered lie, and the settings in force."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from inspector.cli import options
 from inspector.core.errors import ExitStatus
 from inspector.core.settings import Settings
 from inspector.files.settings_file import SettingsFile, read_settings
-from inspector.files.user_folders import cache_folder, log_folder, state_folder
+from inspector.files.user_folders import log_folder, state_folder
 
 
 @click.command("config")
@@ -22,7 +23,7 @@ def command(json: bool, debug: bool, config: str | None) -> int:
     read = read_settings(config)
     if read.given:
         _refuse_what_the_interface_refuses(read)
-    paths = {"config": Path(read.file), "state": state_folder(), "log": log_folder(), "cache": cache_folder()}
+    paths = {"config": Path(read.file), "state": state_folder(), "log": log_folder()}
     click.echo(_document(read, paths) if json else _text(read, paths))
     return ExitStatus.DONE
 
@@ -39,7 +40,7 @@ def _refuse_what_the_interface_refuses(read: SettingsFile) -> None:
 def _document(read: SettingsFile, paths: dict[str, Path]) -> str:
     facts = {
         "schema_version": 1,
-        "paths": {name: {"path": str(path), "exists": path.exists()} for name, path in paths.items()},
+        "paths": {name: {"path": str(path), "exists": os.path.exists(path)} for name, path in paths.items()},
         "settings": {
             name: {"value": value, "from": read.file if name in read.given else None}
             for name, value in _values(read.settings).items()
@@ -49,7 +50,7 @@ def _document(read: SettingsFile, paths: dict[str, Path]) -> str:
 
 
 def _text(read: SettingsFile, paths: dict[str, Path]) -> str:
-    lines = [f"{name:<11} {path}{'' if path.exists() else '  (not there)'}" for name, path in paths.items()]
+    lines = [f"{name:<11} {path}{'' if os.path.exists(path) else '  (not there)'}" for name, path in paths.items()]
     lines.append("")
     for name, value in _values(read.settings).items():
         where = read.place(name) if name in read.given else "default"

@@ -1,5 +1,6 @@
 """One conversation with a worker for a command that prints."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Coroutine
 from typing import TypeVar
@@ -73,4 +74,6 @@ def _tells_of_waiting(client: Client, command: str) -> Callable[[], None]:
 def _show_log(event: Event) -> None:
     """What the command of a worker prints where answers come later; all else is on standard error by itself."""
     if isinstance(event, Log):
-        click.echo(event.line, err=True)
+        # A standard error that nobody reads keeps no answer from standard output.
+        with contextlib.suppress(OSError):
+            click.echo(event.line, err=True)

@@ -116,8 +116,11 @@ def run(arguments: list[str] | None = None) -> int:
         _drop_output()
         return ExitStatus.DONE
     except OSError as problem:
-        _drop_output()
-        _say(RequestError(f"the output cannot be written: {problem.strerror}"), "--debug" in arguments)
+        # An output that is open already has no name.
+        if problem.filename is None:
+            _drop_output()
+        what = "the output cannot be written" if problem.filename is None else f"{problem.filename} cannot be used"
+        _say(RequestError(f"{what}: {problem.strerror}"), "--debug" in arguments)
         return ExitStatus.REFUSED
     return status if isinstance(status, int) else ExitStatus.DONE
 

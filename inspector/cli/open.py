@@ -46,28 +46,37 @@ def command(
     **opening: Any,
 ) -> int:
     """Open TARGET, or a saved workspace, in the terminal interface; with --serve in a browser."""
-    recipe, resumed = options.recipe_or_resumed(opening)
     # A driver of Textual's that is not for terminals: this is the process of a tab.
     in_a_tab = "TEXTUAL_DRIVER" in os.environ
+    address = None
     if serve is not None and not in_a_tab:
-        from inspector.cli.serve import serve as serve_interface
+        from inspector.browser.address import parse_address
 
         if json:
             raise RequestError("--serve shows the interface and --json prints a document; leave one out")
-        if worker is None:
-            _refuse_no_file(recipe.target)
-        return serve_interface(serve, allow_remote, recipe.target, recipe.typed)
-    if json or not (in_a_tab or (sys.stdout.isatty() and sys.stdin.isatty())):
+        # Before TARGET is missed, which it may have taken for itself.
+        address = parse_address(serve)
+    read = None
+    if address is not None or (not json and (in_a_tab or (sys.stdout.isatty() and sys.stdin.isatty()))):
+        from inspector.files.settings_file import read_settings
+
+        read = read_settings(config)
+        worker = worker or read.settings.worker
+    recipe, resumed = options.recipe_or_resumed(opening, worker)
+    if read is None:
         from inspector.cli.summary import print_summary
 
         if resumed is not None and resumed.changed:
             click.echo(f"nninspect: since {resumed.path} was saved {'; '.join(resumed.changed)}", err=True)
         return print_summary(recipe, worker, json)
-    from inspector.files.settings_file import read_settings
+    if address is not None:
+        from inspector.cli.serve import serve as serve_interface
 
-    read = read_settings(config)
+        if worker is None:
+            _refuse_no_file(recipe.target)
+        return serve_interface(address, allow_remote, recipe.target, recipe.typed)
     if resumed is None:
-        recipe, worker = options.with_settings(recipe, worker, read.settings)
+        recipe = options.with_settings(recipe, read.settings)
     from inspector.worker.opening import client_for
 
     # The worker starts first: it imports torch while this process imports Textual and paints.

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -216,10 +215,10 @@ def recipe_from(options: dict[str, Any]) -> Recipe:
     )
 
 
-def recipe_or_resumed(options: dict[str, Any]) -> tuple[Recipe, Resumed | None]:
-    """What to open, and the workspace it is taken from, where one is resumed.
+def recipe_or_resumed(options: dict[str, Any], worker: str | None) -> tuple[Recipe, Resumed | None]:
+    """What to open, and the workspace it is taken from, where one is resumed; `worker` starts one elsewhere.
 
-    Raises RequestError where an option or the workspace does not read.
+    Raises RequestError where an option or the workspace does not read, or is of another folder of this machine.
     """
     path = options.pop("resume")
     if path is None:
@@ -242,22 +241,24 @@ def recipe_or_resumed(options: dict[str, Any]) -> tuple[Recipe, Resumed | None]:
     recipe = msgspec.structs.replace(
         workspace.recipe, typed=typed.typed, **{name: getattr(typed, name) for name in given}
     )  # fmt: skip
-    _refuse_other_folder(path, workspace, recipe)
+    if worker is None:
+        _refuse_other_folder(path, workspace, recipe)
     resumed = Resumed(path=path, workspace=workspace, changed=changes_since(workspace.files))
     return recipe, resumed
 
 
-def with_settings(recipe: Recipe, worker: str | None, settings: Settings) -> tuple[Recipe, str | None]:
-    """The recipe and the worker's command, with the settings where the command line says nothing."""
+def with_settings(recipe: Recipe, settings: Settings) -> Recipe:
+    """The recipe, with the settings where the command line says nothing."""
     chosen = {"seed": settings.seed, "device": settings.device}
     changes = {name: value for name, value in chosen.items() if not _is_given(name)}
-    return msgspec.structs.replace(recipe, **changes), worker or settings.worker
+    return msgspec.structs.replace(recipe, **changes)
 
 
 def _refuse_other_folder(path: str, workspace: Workspace, recipe: Recipe) -> None:
+    from inspector.files.typed_paths import typed_path
+
     target = parse_target(recipe.target)
-    elsewhere = click.get_current_context().params.get("worker") is not None or target.kind == "python_module"
-    if elsewhere or Path(target.location).expanduser().exists() or workspace.folder == os.getcwd():
+    if target.kind == "python_module" or typed_path(target.location).exists() or workspace.folder == os.getcwd():
         return
     raise RequestError(f"{path} was saved in {workspace.folder}, and {recipe.target} is not here; resume it there")
 

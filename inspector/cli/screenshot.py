@@ -32,7 +32,7 @@ def command(
     json: bool, ascii: bool, theme: str | None, output: str, size: str, press: str, worker: str | None, **opening: Any
 ) -> int:
     """Draw the interface without a terminal."""
-    recipe, resumed = options.recipe_or_resumed(opening)
+    recipe, resumed = options.recipe_or_resumed(opening, worker)
     found = re.fullmatch(r"(\d{1,4})x(\d{1,4})", size)
     if not found:
         raise RequestError(f"--size {size!r} is not COLUMNSxROWS, for example 120x40")

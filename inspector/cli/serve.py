@@ -3,11 +3,15 @@
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from inspector.core.errors import ExitStatus, RequestError
 from inspector.core.wording import printable
+
+if TYPE_CHECKING:
+    from inspector.browser.address import Address
 
 TAB_DRIVER = "inspector.browser.tab:TabDriver"
 ANYWHERE = "127.0.0.1:0"
@@ -15,8 +19,8 @@ ANYWHERE = "127.0.0.1:0"
 _ROOT = str(Path(__file__).resolve().parents[2])
 
 
-def serve(where: str, allow_remote: bool, title: str, arguments: list[str]) -> int:
-    """Serve the interface for the command line `arguments`, until ctrl+c.
+def serve(address: "Address", allow_remote: bool, title: str, arguments: list[str]) -> int:
+    """Serve the interface for the command line `arguments` at an address, until ctrl+c.
 
     Raises RequestError where textual-serve is missing, or others could reach the address and that is not allowed.
     """
@@ -28,19 +32,17 @@ def serve(where: str, allow_remote: bool, title: str, arguments: list[str]) -> i
         raise RequestError("--serve needs textual-serve; install it with: pip install 'nninspect[serve]'") from None
     import asyncio
 
-    from inspector.browser.address import Address, parse_address
     from inspector.browser.server import serve_until_ended
     from inspector.browser.sessions import refuse_other_versions
 
     refuse_other_versions()
-    address = parse_address(where)
     if not address.is_loopback and not allow_remote:
         raise RequestError(
             f"others can reach {address.host}, and what they send and see is not encrypted; add --allow-remote if you "
-            "want that, or serve on this machine alone and let ssh carry it: ssh -L 8000:localhost:PORT"
+            "want that, or serve on this machine alone and let ssh carry it: ssh -t -L 8000:localhost:PORT"
         )
 
-    def started(url: str, address: Address) -> None:
+    def started(url: str, address: "Address") -> None:
         if not address.is_loopback:
             click.echo(
                 "nninspect: warning: without TLS whoever is on the way can read the token and then run code here",

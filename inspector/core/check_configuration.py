@@ -1,5 +1,6 @@
 """The ``[tool.nninspect]`` table of a project: which rules `check` applies, and when it fails."""
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,11 @@ def configuration_for(target: str) -> CheckConfiguration:
     has a key or a value that is none.
     """
     parsed = parse_target(target)
-    start = Path.cwd() if parsed.kind in ("python_module", "live") else Path(parsed.location).expanduser().absolute()
+    is_file = parsed.kind not in ("python_module", "live")
+    start = Path(os.path.expanduser(parsed.location)).absolute() if is_file else Path.cwd()
     for folder in [start, *start.parents]:
         file = folder / "pyproject.toml"
-        if file.is_file():
+        if os.path.isfile(file):
             table = _table(file)
             if table is not None:
                 return _read(file, table)

@@ -93,7 +93,7 @@ def refuse_same_batches(specs: list[InputSpec], batches: int) -> None:
     if batches < 1:
         raise RequestError(f"{batches} batches are no pass; give 1 or more")
     if batches > 1 and all(spec.shape is None or spec.distribution in ("zeros", "ones") for spec in specs):
-        raise RequestError("no input is drawn at random, so that all batches would be the same; leave out --batches")
+        raise RequestError("no input is drawn at random, so that all batches would be the same; one is enough")
 
 
 _SPEC = re.compile(

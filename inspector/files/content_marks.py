@@ -15,7 +15,7 @@ def marks_of(paths: Iterable[str]) -> dict[str, str]:
     for path in paths:
         mark = _mark(path)
         if mark is not None:
-            inside = os.path.relpath(Path(path).expanduser())
+            inside = os.path.relpath(os.path.expanduser(path))
             marks[path if inside.startswith(os.pardir) else inside] = mark
     return marks
 
@@ -32,7 +32,7 @@ def changes_since(marks: dict[str, str]) -> list[str]:
 
 def _mark(path: str) -> str | None:
     """None where there is no such file that can be read."""
-    place = Path(path).expanduser()
+    place = Path(os.path.expanduser(path))
     try:
         if not place.is_file():
             return None

@@ -1,12 +1,13 @@
 """Files of our own: JSON that says what it is, written whole and read strictly."""
 
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from inspector.core.errors import RequestError
 from inspector.core.record import Record
+from inspector.core.wording import shortened
+from inspector.files.typed_paths import expanded, typed_path
 from inspector.files.writing import refuse_place, resolved, write_whole
 
 
@@ -23,11 +24,16 @@ D = TypeVar("D", bound=Document)
 def write_document(path: str, document: Document, overwrite: bool = False) -> None:
     """Write a document, whole or not at all.
 
-    Raises RequestError where the file exists and may not be replaced, or cannot be written.
+    Raises RequestError where the file exists and may not be replaced, cannot be written, or would hold what is no text.
     """
-    target = resolved(Path(path).expanduser())
+    target = resolved(typed_path(path))
     refuse_place(target, path, overwrite)
-    text = msgspec.json.format(msgspec.json.encode(document), indent=2)
+    try:
+        text = msgspec.json.format(msgspec.json.encode(document), indent=2)
+    except UnicodeEncodeError as problem:
+        # A path whose bytes are no text has lone surrogates in their place, which no file of JSON takes.
+        what = shortened(ascii(problem.object))
+        raise RequestError(f"{path} cannot be written: {what} is not text; rename it without those bytes") from None
     write_whole(target, path, lambda place: place.write_bytes(text + b"\n"))
 
 
@@ -38,7 +44,7 @@ def read_document(path: str, kind: type[D], format: str, version: int, how_to: s
     newer version, or holds what is not of this kind.
     """
     try:
-        text = Path(path).expanduser().read_bytes()
+        text = expanded(path).read_bytes()
     except (OSError, ValueError) as problem:
         raise RequestError(f"{path} cannot be read: {getattr(problem, 'strerror', None) or problem}") from None
     try:

@@ -41,4 +41,7 @@ def refuse_wrong_edits(path: str, edits: Iterable[Edit]) -> None:
         if not SMALLEST_SEED <= edit.seed <= LARGEST_SEED:
             raise RequestError(f"{path} is damaged: edit {number} has the seed {edit.seed}, which is none")
         if edit.action == "initialise":
-            parse_initialiser(edit.argument)
+            try:
+                parse_initialiser(edit.argument)
+            except RequestError as problem:
+                raise RequestError(f"{path} is damaged: edit {number}: {problem}") from None

@@ -5,6 +5,7 @@ import time
 import traceback
 from pathlib import Path
 
+from inspector.core.errors import RequestError
 from inspector.files.user_folders import log_folder
 
 LARGEST_BYTES = 1 << 20
@@ -13,8 +14,8 @@ LARGEST_BYTES = 1 << 20
 
 def log_mistake(error: BaseException) -> Path | None:
     """Write an exception with its traceback to the log; None where that cannot be written."""
-    file = log_folder() / "nninspect.log"
     try:
+        file = log_folder() / "nninspect.log"
         file.parent.mkdir(parents=True, exist_ok=True)
         if file.exists() and file.stat().st_size > LARGEST_BYTES:
             file.replace(file.with_suffix(".log.1"))
@@ -22,6 +23,6 @@ def log_mistake(error: BaseException) -> Path | None:
             log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} Python {platform.python_version()}\n")
             log.writelines(traceback.format_exception(error))
             log.write("\n")
-    except OSError:
+    except (OSError, RequestError):
         return None
     return file

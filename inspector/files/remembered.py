@@ -12,7 +12,7 @@ from inspector.core.errors import RequestError
 from inspector.core.model_state import Habits, ModelState
 from inspector.core.recipe import Recipe, parse_target
 from inspector.files.documents import Document, read_document, write_document
-from inspector.files.user_folders import state_folder
+from inspector.files.user_folders import STATE, state_folder
 
 FORMAT, HABITS = "nninspect model state", "nninspect habits"
 VERSION = 1
@@ -36,7 +36,7 @@ def recall(recipe: Recipe) -> ModelState | None:
     Raises RequestError where what was kept does not read.
     """
     file = _file_of(recipe)
-    return read_document(str(file), _ModelState, FORMAT, VERSION, "it is ignored").state if file.exists() else None
+    return read_document(str(file), _ModelState, FORMAT, VERSION, "it is ignored").state if _is_there(file) else None
 
 
 def keep(recipe: Recipe, state: ModelState) -> None:
@@ -51,14 +51,14 @@ def keep(recipe: Recipe, state: ModelState) -> None:
 
 def forget(recipe: Recipe) -> None:
     """Remember nothing of a model."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, RequestError):
         _file_of(recipe).unlink(missing_ok=True)
 
 
 def recall_habits() -> Habits:
     """The person's habits. Raises RequestError where what was kept does not read."""
     file = _habits()
-    return read_document(str(file), _Habits, HABITS, VERSION, "it is ignored").habits if file.exists() else Habits()
+    return read_document(str(file), _Habits, HABITS, VERSION, "it is ignored").habits if _is_there(file) else Habits()
 
 
 def keep_habits(habits: Habits) -> None:
@@ -71,7 +71,7 @@ def mark_of(recipe: Recipe) -> str:
     """What changes when the target's file does: its size and time; "" where it is no file."""
     target = parse_target(recipe.target)
     try:
-        facts = Path(target.location).expanduser().stat()
+        facts = os.stat(os.path.expanduser(target.location))
     except OSError:
         return ""
     return f"{facts.st_size}:{facts.st_mtime_ns}"
@@ -80,13 +80,13 @@ def mark_of(recipe: Recipe) -> str:
 def _written(recipe: Recipe) -> str:
     """The target by its whole path, so that two files of one name are two models; with it the weights."""
     target = parse_target(recipe.target)
-    place = Path(target.location).expanduser()
-    where = os.path.realpath(place) if place.exists() else target.location
+    place = os.path.expanduser(target.location)
+    where = os.path.realpath(place) if os.path.exists(place) else target.location
     return " ".join(filter(None, [recipe.target.replace(target.location, where), _real(recipe.weights)]))
 
 
 def _real(weights: str | None) -> str:
-    return os.path.realpath(Path(weights).expanduser()) if weights is not None else ""
+    return os.path.realpath(os.path.expanduser(weights)) if weights is not None else ""
 
 
 def _file_of(recipe: Recipe) -> Path:
@@ -96,6 +96,16 @@ def _file_of(recipe: Recipe) -> Path:
 
 def _habits() -> Path:
     return state_folder() / "habits.json"
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as problem:
+        raise RequestError(f"{file} cannot be read: {problem.strerror}; {STATE} names another folder") from None
+    return True
 
 
 def _make(folder: Path) -> None:

@@ -1,12 +1,12 @@
 """Reads the file of settings, strictly: what is wrong in it is said, never passed over."""
 
 import tomllib
-from pathlib import Path
 
 from inspector.core.errors import RequestError
 from inspector.core.record import Record
 from inspector.core.settings import Settings, place, settings_from
-from inspector.files.user_folders import configuration_file
+from inspector.files.typed_paths import expanded
+from inspector.files.user_folders import CONFIGURATION, configuration_file
 
 
 class SettingsFile(Record, frozen=True, kw_only=True):
@@ -29,14 +29,15 @@ def read_settings(path: str | None = None) -> SettingsFile:
 
     Raises RequestError where it cannot be read, is no TOML, or holds what is no setting.
     """
-    file = Path(path).expanduser() if path is not None else configuration_file()
-    if path is None and not file.exists():
-        return SettingsFile(settings=Settings(), file=str(file))
+    file = expanded(path) if path is not None else configuration_file()
     try:
         text = file.read_bytes().decode()
         document = tomllib.loads(text)
     except OSError as problem:
-        raise RequestError(f"{file} cannot be read: {problem.strerror}; mend its path, or leave it out") from None
+        if path is None and isinstance(problem, FileNotFoundError | NotADirectoryError):
+            return SettingsFile(settings=Settings(), file=str(file))
+        advice = "mend its path, or leave it out" if path is not None else f"{CONFIGURATION} names another"
+        raise RequestError(f"{file} cannot be read: {problem.strerror}; {advice}") from None
     except UnicodeDecodeError:
         raise RequestError(f"{file} is not text in UTF-8; save it so") from None
     except tomllib.TOMLDecodeError as problem:

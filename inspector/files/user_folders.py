@@ -1,9 +1,14 @@
-"""Where the program keeps what is a person's own, by the customs of the system."""
+"""Where the program keeps what is a person's own, by the customs of the system.
+
+Each raises RequestError where the environment names a folder of a user who does not exist.
+"""
 
 import os
 from pathlib import Path
 
 import platformdirs
+
+from inspector.files.typed_paths import expanded
 
 NAME = "nninspect"
 CONFIGURATION = "NNINSPECT_CONFIG"
@@ -16,22 +21,17 @@ def configuration_file() -> Path:
     """The file of settings; it need not be there."""
     named = os.environ.get(CONFIGURATION)
     if named:
-        return Path(named).expanduser()
+        return expanded(named)
     return Path(platformdirs.user_config_dir(NAME, appauthor=False)) / "config.toml"
 
 
 def state_folder() -> Path:
     """What is remembered of each model."""
     named = os.environ.get(STATE)
-    return Path(named).expanduser() if named else Path(platformdirs.user_state_dir(NAME, appauthor=False))
+    return expanded(named) if named else Path(platformdirs.user_state_dir(NAME, appauthor=False))
 
 
 def log_folder() -> Path:
     """Tracebacks of our own mistakes."""
     named = os.environ.get(STATE)
-    return Path(named).expanduser() / "log" if named else Path(platformdirs.user_log_dir(NAME, appauthor=False))
-
-
-def cache_folder() -> Path:
-    """What can be made again at any time."""
-    return Path(platformdirs.user_cache_dir(NAME, appauthor=False))
+    return expanded(named) / "log" if named else Path(platformdirs.user_log_dir(NAME, appauthor=False))

@@ -24,7 +24,17 @@ class _PipedConsole(Console):
 def written(printing: Callable[[Console], None]) -> str:
     """What a command prints into a pipe, as text."""
     stream = io.StringIO()
-    printing(Console(file=stream, width=WIDTH_WITHOUT_TERMINAL, highlight=False, soft_wrap=True, color_system=None))
+    console = Console(
+        file=stream,
+        width=WIDTH_WITHOUT_TERMINAL,
+        highlight=False,
+        soft_wrap=True,
+        color_system=None,
+        # Else rich takes any stream for a terminal where the environment says so, and none at all in a notebook.
+        force_terminal=False,
+        force_jupyter=False,
+    )
+    printing(console)
     return stream.getvalue()
 
 

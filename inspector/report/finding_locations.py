@@ -35,7 +35,7 @@ def file_of(target: str) -> Located | None:
 
 def placed(file: str) -> str:
     """A file from the root of the repository, as GitHub and code scanning want it, else as it lies."""
-    path = Path(os.path.abspath(Path(file).expanduser()))
+    path = Path(os.path.abspath(os.path.expanduser(file)))
     root = next((root for root in _roots(path) if path.is_relative_to(root)), None)
     return (path if root is None else path.relative_to(root)).as_posix()
 
@@ -43,5 +43,5 @@ def placed(file: str) -> str:
 def _roots(path: Path) -> Iterator[Path]:
     if workspace := os.environ.get("GITHUB_WORKSPACE"):
         yield Path(os.path.abspath(workspace))
-    yield from (folder for folder in path.parents if (folder / ".git").exists())
+    yield from (folder for folder in path.parents if os.path.exists(folder / ".git"))
     yield Path.cwd()

@@ -4,12 +4,12 @@ The format: OASIS Static Analysis Results Interchange Format (SARIF) Version 2.1
 """
 
 import json
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
 from inspector.core.findings import CheckReport, Finding, Suppressed
+from inspector.core.version import installed_version
 from inspector.report.finding_locations import location_of, placed
 
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
@@ -77,7 +77,5 @@ def _uri(file: str) -> str:
 
 
 def _version() -> dict[str, str]:
-    try:
-        return {"version": version("nninspect")}
-    except PackageNotFoundError:
-        return {}
+    version = installed_version()
+    return {} if version == "unknown" else {"version": version}

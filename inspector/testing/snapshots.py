@@ -98,7 +98,7 @@ def _field(field: ReceptiveField) -> str:
 
 
 def _numbers(values: list[int | float]) -> str:
-    return ", ".join(f"{value:g}" for value in values)
+    return ", ".join(str(int(value)) if float(value).is_integer() else repr(value) for value in values)
 
 
 def _tensor(tensor: Tensor) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from textual.widget import Widget
 from textual.widgets import Static
@@ -61,7 +61,7 @@ class ExportDialog(Dialog[ExportSettings]):
         ]
         opset = self.whole_number("opset", "the opset", 7, LARGEST_OPSET) if self.text("opset").strip() else None
         # The worker may run on another machine, whose files only it can see; it refuses by itself.
-        if Path(path).expanduser().exists() and self._asked_about != path:
+        if os.path.exists(os.path.expanduser(path)) and self._asked_about != path:
             self._asked_about = path
             raise RequestError(f"{path} exists. Press Export again to overwrite it, or write another name")
         ticked = {tick.id: tick.value for tick in self.query(Tick)}

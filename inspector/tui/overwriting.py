@@ -1,6 +1,6 @@
 """A file that exists is replaced only after it was asked about."""
 
-from pathlib import Path
+import os
 
 from inspector.core.errors import RequestError
 
@@ -17,7 +17,7 @@ class Overwriting:
 
         The worker may run on another machine, whose files only it can see; it refuses by itself.
         """
-        if Path(path).expanduser().exists() and self._asked_about != path:
+        if os.path.exists(os.path.expanduser(path)) and self._asked_about != path:
             self._asked_about = path
             raise RequestError(f"{path} exists. Press {self._button} again to overwrite it, or write another name")
         return self._asked_about == path

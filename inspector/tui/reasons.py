@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from inspector.core.recipe import parse_target
 from inspector.tui.keys_here import keyed
+from inspector.worker.given_inputs import is_passing
 
 if TYPE_CHECKING:
     from inspector.tui.app import NNInspectApp
@@ -26,8 +27,10 @@ def nothing_open(app: NNInspectApp) -> str:
 
 
 def nothing_to_resume(app: NNInspectApp) -> str:
-    """A live object is in no file that a later program could open."""
-    return nothing_open(app) or _only_named(app, "no later program can open it")
+    """A live object is in no file that a later program could open, nor are tensors that a program gave."""
+    passing = keyed("the inputs are tensors of your own program, which no later one has; {input} writes others")
+    why_not = nothing_open(app) or _only_named(app, "no later program can open it")
+    return why_not or (passing if any(map(is_passing, app.inputs)) else "")
 
 
 def nothing_to_repeat(app: NNInspectApp) -> str:

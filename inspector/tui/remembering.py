@@ -94,6 +94,5 @@ class Remembering:
     def _write(self, write: Callable[[], None]) -> None:
         try:
             write()
-        except (RequestError, UnicodeEncodeError) as problem:
-            # A path may hold half a surrogate pair, which no file of JSON takes.
+        except RequestError as problem:
             self._app.log_view.say(f"this is not remembered: {problem}", "$text-warning")

@@ -36,7 +36,8 @@ def as_exception(refused: protocol.Refused) -> Exception:
         problem = ModelEndedError(refused.message)
     elif refused.kind == "internal":
         problem = RequestError(
-            f"nninspect failed on this model ({refused.message}); run again with --debug and report it"
+            f"nninspect failed on this model ({refused.message}); report it with its traceback, which --debug prints "
+            "on the command line"
         )
     elif refused.models is not None:
         problem = NoOneModelError(refused.message, refused.models)

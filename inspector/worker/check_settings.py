@@ -19,13 +19,13 @@ def check_settings(
     Raises RequestError for one that no rule begins with.
     """
     return CheckSettings(
-        select=_ids("--select", select) or _ids(f"{project.file}: select", project.select),
-        ignore=_ids("--ignore", ignore) or _ids(f"{project.file}: ignore", project.ignore),
+        select=_ids("select", select) or _ids(f"{project.file}: select", project.select),
+        ignore=_ids("ignore", ignore) or _ids(f"{project.file}: ignore", project.ignore),
         inputs=inputs,
     )
 
 
-def _ids(option: str, given: str | Iterable[str]) -> list[str]:
+def _ids(label: str, given: str | Iterable[str]) -> list[str]:
     # Of a text alone every letter is one.
     given = [given] if isinstance(given, str) else list(given)
     typed = [part.strip().upper() for one in given for part in one.split(",") if part.strip()]
@@ -36,5 +36,5 @@ def _ids(option: str, given: str | Iterable[str]) -> list[str]:
 
     wrong = next((one for one in typed if not any(id.startswith(one) for id in RULES)), None)
     if wrong is not None:
-        raise RequestError(f"{option} {wrong}: there is no such rule; the rules are {', '.join(sorted(RULES))}")
+        raise RequestError(f"{label} {wrong}: there is no such rule; the rules are {', '.join(sorted(RULES))}")
     return typed

@@ -114,6 +114,12 @@ class Connection:
         except RequestError as problem:
             unfit = problem
             self.kill()
+        except Exception as problem:
+            # A mistake of ours, or of who is told: nobody would be left to hear the answers that are waited for.
+            what = shortened(f"{type(problem).__name__}: {problem}")
+            unfit = RequestError(f"nninspect failed while it listened to the worker ({what}); report it")
+            unfit.__cause__ = problem
+            self.kill()
         status = await self._status()
         if logging is not None:
             # The reason is often the last that it printed.

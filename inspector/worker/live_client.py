@@ -52,11 +52,18 @@ class LiveClient:
         self._running: tuple[int, asyncio.Future[Answer]] | None = None
 
     def hold(self, argument: Any, name: str = "") -> InputSpec:
-        """The spec of an argument that the caller has, as it is; held until the client is closed."""
+        """The spec of an argument that the caller has, as it is; held until the client is closed, or lets go of it."""
         from inspector.engine.held_arguments import hold
 
         self._held.append(hold(argument))
         return InputSpec(name=name, held=self._held[-1])
+
+    def let_go(self) -> None:
+        """Hold the arguments no longer, whether or not the client was ever started."""
+        from inspector.engine.held_arguments import let_go
+
+        for number in self._held:
+            let_go(number)
 
     async def start(self) -> None:
         """Start the thread, where there is to be one."""
@@ -106,8 +113,6 @@ class LiveClient:
 
     async def close(self) -> None:
         """Leave a pass that waits; the changes that were made stay."""
-        from inspector.engine.held_arguments import let_go
-
         if self._thread is not None:
             await self.cancel()
             self._work.put(self._server.end)
@@ -115,8 +120,7 @@ class LiveClient:
             await asyncio.to_thread(self._thread.join)
         else:
             self._server.end()
-        for number in self._held:
-            let_go(number)
+        self.let_go()
 
     def _opened(self, recipe: Recipe) -> LiveModel:
         from inspector.engine.pytorch.model import TorchModel

@@ -198,6 +198,8 @@ class ProcessClient:
             return RequestCancelledError(f"the worker did not stop{during} and was killed")
         if self._cancelling is not None:
             return RequestCancelledError(f"cancelled{during}, and the worker with it")
+        if isinstance(connection.problem, RequestError):
+            return connection.problem
         return ModelEndedError(f"the model's process ended{during}: {connection.problem}")
 
     async def _recover(self) -> None:

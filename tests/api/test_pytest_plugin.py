@@ -95,6 +95,17 @@ def test_snapshots_that_no_test_uses_are_told_and_deleted_by_an_update(project):
     assert sorted(snapshots(project)) == ["test_small.txt"]
 
 
+def test_after_a_process_crashed_no_snapshot_counts_as_unused(project):
+    (project / "test_nets.py").write_text(
+        "import os\n\n\n"
+        "def test_small(model_snapshot):\n    from nets import small\n    model_snapshot(small(), '1x1x8x8')\n\n\n"
+        "def test_crash():\n    os._exit(1)\n"
+    )
+    crashed = pytest_in(project, "-q", "-n", "1", "--nninspect-update")
+    assert "1 failed, 1 passed" in crashed.stdout
+    assert list(snapshots(project)) == ["test_small.txt"]
+
+
 def test_pytest_starts_without_torch_and_without_rich_where_nothing_is_used(project):
     (project / "test_nets.py").unlink()
     (project / "test_plain.py").write_text(
@@ -141,6 +152,15 @@ def test_another_receptive_field_of_the_same_shapes_fails(tmp_path):
     assert_snapshot(layers(1), tmp_path / "kept.txt", "1x1x9x9", update=True)
     with pytest.raises(AssertionError, match=r"sees 5×5 every 1, 1 from -2, -2"):
         assert_snapshot(layers(2), tmp_path / "kept.txt", "1x1x9x9")
+
+
+def test_fields_of_a_million_pixels_are_told_apart(tmp_path):
+    def layers(dilation):
+        return nn.Sequential(nn.Conv1d(1, 1, 2, dilation=dilation, padding=dilation))
+
+    assert_snapshot(layers(1_000_001), tmp_path / "kept.txt", "1x1x1000001", update=True)
+    text = (tmp_path / "kept.txt").read_text()
+    assert "from -1000001" in text
 
 
 def test_a_forward_that_fails_is_no_snapshot(tmp_path):

@@ -16,7 +16,9 @@ from torch import nn
 
 import inspector
 from inspector.cli.main import run
+from inspector.engine import held_arguments
 from inspector.report.html import COLOURS
+from inspector.worker.given_inputs import is_passing, written_specs
 
 
 @pytest.fixture
@@ -140,10 +142,15 @@ def test_a_forward_that_fails_is_a_result_with_the_reason():
         (lambda: inspector.trace(nn.Linear(1, 1), bakward=True), "there is no argument bakward="),
         (lambda: inspector.summary(nn.Linear(1, 1), kwargs=[1]), r"kwargs= is to be a dictionary .*given was \[1\]"),
         (lambda: inspector.summary(nn.Linear(1, 1), kwargs={1: 2}), "kwargs= has 1 for a name"),
-        (lambda: inspector.trace(nn.Linear(1, 1), seed="a"), "seed= is to be a whole number; given was 'a'"),
+        (lambda: inspector.trace(nn.Linear(1, 1), seed="a"), "seed= is to be a whole number from .*given was 'a'"),
         (lambda: inspector.summary("sample_models/lenet.py", args={"num_classes": 7}), "args= is to be a text"),
         (lambda: inspector.check(nn.Linear(1, 1), select=["NN999"]), "there is no such rule"),
-        (lambda: inspector.check(nn.Linear(1, 1), select="NN1,NN999"), "--select NN999: there is no such rule"),
+        (lambda: inspector.check(nn.Linear(1, 1), select="NN1,NN999"), "^select NN999: there is no such rule"),
+        (lambda: inspector.summary("sample_models/lenet.py", args=None), "args= is to be a text.*given was None"),
+        (lambda: inspector.trace(nn.Linear(1, 1), seed=2**70), "seed= is to be a whole number from -.*given was 118"),
+        (lambda: inspector.trace(nn.Linear(1, 1), seed=None), "seed= is to be a whole number from -.*given was None"),
+        (lambda: inspector.summary("\udcff.py"), r"'\\udcff\.py' is not text"),
+        (lambda: inspector.trace(nn.Linear(1, 1), kwargs={"\udcff": 1}), r"'\\udcff' is not text"),
         (lambda: inspector.summary("/nowhere/net.py"), "/nowhere/net.py"),
         (lambda: inspector.summary("sample_models/lenet.py", object()), "input 1 is a object, which cannot be sent"),
         (lambda: inspector.explore(nn.Linear(1, 1)), "explore\\(\\) needs a terminal"),
@@ -159,6 +166,11 @@ def test_a_forward_that_fails_is_a_result_with_the_reason():
         "args",
         "rule",
         "rules",
+        "no args",
+        "large seed",
+        "no seed",
+        "file that is no text",
+        "name that is no text",
         "missing",
         "object",
         "terminal",
@@ -168,6 +180,29 @@ def test_what_cannot_be_done_is_one_exception_with_one_sentence(call, sentence):
     with pytest.raises(inspector.RequestError, match=sentence) as refused:
         call()
     assert "\n" not in str(refused.value)
+
+
+def test_inputs_that_are_refused_are_not_held():
+    with pytest.raises(inspector.RequestError, match="is not an input"):
+        inspector.summary(nn.Linear(1, 1), torch.ones(1), "1xx3")
+    assert held_arguments._held == {}
+
+
+def test_each_input_for_another_process_has_a_file_of_its_own(tmp_path):
+    specs = written_specs([torch.zeros(1), torch.ones(1)], {"input": torch.ones(1) * 2, "steps": 5}, tmp_path)
+    assert [spec.name for spec in specs] == ["", "", "input", "steps"]
+    assert [torch.load(spec.file).item() for spec in specs[:3]] == [0, 1, 2]
+    assert specs[3].value == "5"
+    assert [is_passing(spec) for spec in specs[2:]] == [False, False]
+
+
+def test_the_text_is_whole_also_in_a_notebook_and_where_colours_are_forced(monkeypatch):
+    result = inspector.summary(nn.Linear(2, 3), "1x2")
+    expected = str(result)
+    monkeypatch.setattr(rich.console, "_is_jupyter", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "Linear" in expected
+    assert str(result) == expected
 
 
 def test_code_that_leaves_the_program_does_not(capsys):

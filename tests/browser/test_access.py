@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from http.cookies import SimpleCookie
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="processes are counted in /proc"),
 ]
-PATHS = ["/", "/ws", "/static/js/textual.js", "/static/", "/download/key", "/nowhere"]
+PATHS = ["/", "/ws/token", "/static/js/textual.js", "/static/", "/download/key", "/nowhere"]
 
 
 @pytest.fixture
@@ -37,6 +38,12 @@ async def status(browser, url, headers=None):
         return response.status, await response.read()
 
 
+async def cookie(browser, server):
+    """What a browser sends to every port of the host, once it has opened the page."""
+    async with browser.get(server.url) as response:
+        return {"Cookie": response.headers["Set-Cookie"].partition(";")[0]}
+
+
 async def test_only_the_token_on_this_servers_own_pages_opens_anything(server, browser):
     refused = (403, b"")
     upgrade = {
@@ -45,10 +52,10 @@ async def test_only_the_token_on_this_servers_own_pages_opens_anything(server, b
         "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
     }
-    good = {"Cookie": f"nninspect-{server.port}={server.token}"}
+    good = await cookie(browser, server)
     for path in PATHS:
         url = server.origin + path
-        headers = upgrade if path == "/ws" else {}
+        headers = upgrade if path.startswith("/ws") else {}
         assert await status(browser, url, headers) == refused, path
         assert await status(browser, f"{url}?token=wrong", headers) == refused, path
         assert await status(browser, f"{url}?token=", headers) == refused, path
@@ -67,6 +74,12 @@ async def test_only_the_token_on_this_servers_own_pages_opens_anything(server, b
         ):
             assert await status(browser, f"{url}?token={server.token}", {**headers, **wrong}) == refused, (path, wrong)
             assert await status(browser, url, {**headers, **good, **wrong}) == refused, (path, wrong)
+    stolen = good["Cookie"].partition("=")[2]
+    for path in ("/ws/token", f"/ws/{stolen}", f"/ws/x?token={server.token}"):
+        assert await status(browser, server.origin + path, {**upgrade, **good}) == refused, "a cookie opens no session"
+    for wrong in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+        assert await status(browser, f"{server.origin}/ws/{server.token}", {**upgrade, **good, **wrong}) == refused
+    assert (await status(browser, server.origin, good))[0] == 200
     assert (await status(browser, f"{server.origin}/nowhere", good))[0] == 404
     assert (await status(browser, f"{server.origin}/static/js/textual.js", good))[0] == 200
     assert (await status(browser, f"{server.origin}/static/../server.py", good))[0] == 404
@@ -75,12 +88,12 @@ async def test_only_the_token_on_this_servers_own_pages_opens_anything(server, b
     assert (await status(browser, server.url, {"Host": "localhost:9", "Origin": "http://localhost:9"}))[0] == 200
 
 
-async def test_the_page_keeps_the_token_in_a_cookie_and_asks_nothing_of_the_internet(server, browser):
+async def test_the_cookie_is_not_the_token_and_the_page_asks_nothing_of_the_internet(server, browser):
     async with browser.get(server.url) as response:
         page = await response.text()
         cookie = SimpleCookie(response.headers["Set-Cookie"])[f"nninspect-{server.port}"]
         policy = response.headers["Content-Security-Policy"]
-    assert cookie.value == server.token
+    assert server.token not in cookie.value
     assert cookie["httponly"]
     assert cookie["samesite"] == "Strict"
     assert "http://" not in page
@@ -94,19 +107,21 @@ async def test_the_page_keeps_the_token_in_a_cookie_and_asks_nothing_of_the_inte
 
 
 async def test_a_tab_runs_the_interface_and_nothing_is_left_when_it_or_the_server_ends(server, browser):
-    headers = {"Cookie": f"nninspect-{server.port}={server.token}", "Origin": server.origin}
+    headers = {"Origin": server.origin}
     alone = server.processes()
-    first = await browser.ws_connect(f"{server.origin}/ws?width=100&height=30", headers=headers)
+    first = await browser.ws_connect(f"{server.origin}/ws/{server.token}?width=100&height=30", headers=headers)
     await shown(first, "conv1")
     await first.send_str("no JSON")
     await first.send_str(json.dumps({"not": "a list"}))
     await first.send_str(json.dumps(["resize", {"width": 10**12, "height": "many"}]))
-    second = await browser.ws_connect(f"{server.origin}/ws?width=100&height=30", headers=headers)
+    second = await browser.ws_connect(f"{server.origin}/ws/{server.token}?width=100&height=30", headers=headers)
     await shown(second, "conv1")
     both = server.processes()
     assert len(both - alone) == 4, "an interface and a worker for each tab"
     await first.close()
     await until(lambda: len(server.processes() - alone) == 2, "the first tab's have gone")
+    kept = Path(os.environ["NNINSPECT_STATE"]) / "models"
+    assert len(list(kept.iterdir())) == 1, "closing a tab remembers what was on show"
     last = server.processes()
     server.process.send_signal(signal.SIGINT)
     await until(lambda: not any(_is_running(pid) for pid in last), "ctrl+c has ended all")
@@ -114,9 +129,8 @@ async def test_a_tab_runs_the_interface_and_nothing_is_left_when_it_or_the_serve
 
 
 async def test_an_interface_that_does_not_listen_is_killed_with_its_worker(server, browser):
-    headers = {"Cookie": f"nninspect-{server.port}={server.token}"}
     alone = server.processes()
-    tab = await browser.ws_connect(f"{server.origin}/ws", headers=headers)
+    tab = await browser.ws_connect(f"{server.origin}/ws/{server.token}")
     await shown(tab, "conv1")
     interface, worker = sorted(server.processes() - alone)
     os.kill(interface, signal.SIGSTOP)
@@ -125,8 +139,7 @@ async def test_an_interface_that_does_not_listen_is_killed_with_its_worker(serve
 
 
 async def test_a_server_that_is_killed_leaves_no_orphans(server, browser):
-    headers = {"Cookie": f"nninspect-{server.port}={server.token}"}
-    tab = await browser.ws_connect(f"{server.origin}/ws", headers=headers)
+    tab = await browser.ws_connect(f"{server.origin}/ws/{server.token}")
     await shown(tab, "conv1")
     family = server.processes()
     assert len(family) == 3
@@ -155,10 +168,9 @@ async def test_a_hostile_name_is_a_name(tmp_path, browser):
         "from torch import nn\n\nclass Net(nn.Linear):\n    def __init__(self):\n        super().__init__(2, 3)\n"
     )
     async with served(name, "--serve", cwd=tmp_path) as server:
-        headers = {"Cookie": f"nninspect-{server.port}={server.token}"}
-        async with browser.get(server.origin, headers=headers) as response:
+        async with browser.get(server.origin, headers=await cookie(browser, server)) as response:
             assert "<script>&" not in await response.text()
-        tab = await browser.ws_connect(f"{server.origin}/ws?width=150&height=30", headers=headers)
+        tab = await browser.ws_connect(f"{server.origin}/ws/{server.token}?width=150&height=30")
         await shown(tab, "weight")
         await tab.close()
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == [name]

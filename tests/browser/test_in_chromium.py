@@ -24,7 +24,7 @@ async def test_a_model_is_opened_walked_through_and_run():
             await page.call("Page.navigate", url=server.url)
             await page.shows("conv1", "Conv2d")
             assert await page.evaluate("location.href") == f"{server.origin}/", "the token is not in the address"
-            assert await page.evaluate("document.cookie") == "", "no script reads the token"
+            assert await page.evaluate("document.cookie") == "", "no script reads the cookie"
 
             await page.press("ArrowDown", "j")
             await page.shows("F.relu  function")
@@ -57,7 +57,7 @@ async def test_a_page_of_another_server_gets_nothing_though_the_browser_has_the_
         await page.call("Page.navigate", url=other.url)
         await page.shows("conv1", "params")
         opened = await page.evaluate(
-            f"new Promise(done => {{ const socket = new WebSocket('ws://127.0.0.1:{server.port}/ws');"
+            f"new Promise(done => {{ const socket = new WebSocket('ws://127.0.0.1:{server.port}/ws/{server.token}');"
             "socket.onopen = () => done('open'); socket.onerror = () => done('refused'); })"
         )
         assert opened == "refused"

@@ -7,12 +7,13 @@ import pytest
 from msgspec.structs import replace
 
 from inspector.checks.running import check_model
-from inspector.core.check_configuration import configuration_for
+from inspector.core.check_configuration import CheckConfiguration, configuration_for
 from inspector.core.errors import RequestError
 from inspector.core.findings import CheckReport, CheckSettings, Finding, NotRun, Rule, Suppressed
 from inspector.core.recipe import Recipe
 from inspector.core.table import Source
 from inspector.engine.opening import open_live
+from inspector.report.finding_locations import Located, file_of
 from inspector.report.github import github_commands
 from inspector.report.sarif import sarif_document
 
@@ -104,6 +105,13 @@ def test_the_table_above_the_target_is_read(tmp_path: Path) -> None:
     (tmp_path / "src" / "pyproject.toml").write_text("[tool.other]\n")
     found = configuration_for(target)
     assert (found.select, found.ignore, found.fail_on) == (["NN1"], ["NN105"], "warning")
+
+
+def test_a_target_in_a_folder_of_somebody_on_another_machine_has_no_table(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
+    assert configuration_for("~nobody-of-that-name/net.py") == CheckConfiguration()
+    assert file_of("~nobody-of-that-name/net.py") == Located("~nobody-of-that-name/net.py", None)
 
 
 @pytest.mark.parametrize(

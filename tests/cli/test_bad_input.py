@@ -29,6 +29,9 @@ REFUSED = {
     "no size": (["summary", "m.py", "--memory", "--fits", ""], "--fits is empty"),
     "no worker": (["diff", "a.pt", "b.pt", "--worker", ""], "--worker is empty"),
     "nobody's file": (["summary", "~nobody-of-that-name/x.pt"], "no such user"),
+    "nobody's workspace": (["--resume", "~nobody-of-that-name/w.json"], "no such user"),
+    "nobody's journal": (["summary", "m.py", "--edits", "~nobody-of-that-name/j.json"], "no such user"),
+    "nobody's settings": (["config", "--config", "~nobody-of-that-name/c.toml"], "no such user"),
 }
 
 

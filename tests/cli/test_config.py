@@ -36,6 +36,7 @@ def test_json_has_the_paths_and_the_settings(file, tmp_path, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["paths"]["config"] == {"path": str(file), "exists": True}
     assert told["paths"]["state"] == {"path": str(tmp_path / "state"), "exists": False}
+    assert set(told["paths"]) == {"config", "state", "log"}
     assert told["settings"]["seed"] == {"value": 3, "from": str(file)}
     assert told["settings"]["theme"]["from"] is None
 
@@ -57,6 +58,21 @@ def test_a_file_that_does_not_read_is_refused_by_its_name(file, content, told, c
     problem = capsys.readouterr().err
     assert told in problem
     assert str(file) in problem
+
+
+def test_a_place_where_the_system_cannot_look_is_refused_by_its_name(monkeypatch, capsys):
+    monkeypatch.setenv("NNINSPECT_CONFIG", "/" + "x" * 300)
+    assert run(["config"]) == 2
+    assert "xxx cannot be read: File name too long; NNINSPECT_CONFIG names another" in capsys.readouterr().err
+
+
+def test_what_the_system_refuses_elsewhere_is_not_said_of_the_output(monkeypatch, capsys):
+    def refused(path):
+        raise PermissionError(13, "Permission denied", "/closed/folder")
+
+    monkeypatch.setattr("inspector.cli.config.read_settings", refused)
+    assert run(["config"]) == 2
+    assert capsys.readouterr().err == "nninspect: /closed/folder cannot be used: Permission denied\n"
 
 
 def test_another_file_has_to_be_there(tmp_path, capsys):

@@ -1,6 +1,7 @@
 """`nninspect --resume FILE` where there is no terminal, and what is refused."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from at_hand import called
 
+from inspector.cli.main import run
 from inspector.core.edits import Edit
 from inspector.core.recipe import Recipe
 from inspector.core.workspace import Workspace
@@ -60,6 +62,18 @@ def test_that_the_model_has_changed_is_said_on_standard_error(folder):
     assert resumed("--resume", "w.json").stderr == ""
     Path("m.py").write_text(MODEL + "\n")
     assert "since w.json was saved m.py has changed" in resumed("--resume", "w.json").stderr
+
+
+def test_the_worker_is_that_of_the_settings_and_nothing_else(folder, monkeypatch, tmp_path_factory):
+    Path(os.environ["NNINSPECT_CONFIG"]).write_text('worker = "ssh box"\nseed = 7')
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    monkeypatch.setenv("TEXTUAL_DRIVER", "as in a tab")
+    monkeypatch.setattr("inspector.tui.running.run", lambda *given, **_: 0)
+    started = []
+    monkeypatch.setattr("inspector.worker.opening.client_for", lambda *given, **_: started.append(given))
+    assert run(["--resume", str(folder / "w.json")]) == 0
+    ((recipe, worker),) = started
+    assert (recipe.target, recipe.seed, worker) == ("m.py:Net", 0, "ssh box")
 
 
 def test_what_cannot_be_resumed_is_refused_in_a_sentence(folder, tmp_path_factory):

@@ -1,8 +1,11 @@
 """`--serve` refuses in a sentence what it cannot or should not serve."""
 
 import asyncio
+import os
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,9 @@ from inspector.core.errors import ExitStatus
 
 pytest.importorskip("textual_serve")
 
+from textual_serve.download_manager import DownloadManager
+
+from inspector.browser import sessions
 from inspector.browser.address import Address, parse_address
 
 
@@ -24,6 +30,7 @@ from inspector.browser.address import Address, parse_address
         (["--serve", "127.0.0.1:70000"], "not a number up to 65535"),
         (["--serve", "elsewhere"], "HOST:PORT"),
         (["--serve", "203.0.113.7:0", "--allow-remote"], "cannot be listened to"),
+        (["--serve", "a..b:80", "--allow-remote"], "a..b:80 cannot be listened to: no host can have that name"),
         (["--json", "--serve"], "--json"),
     ],
 )
@@ -33,6 +40,19 @@ def test_what_cannot_be_served_is_a_sentence(arguments, sentence, capsys):
     assert sentence in printed.err
     assert printed.err.count("\n") == 1
     assert printed.out == ""
+
+
+def test_a_target_that_serve_took_for_its_address_is_said_to_go_first(capsys):
+    assert run(["--serve", "sample_models/lenet.py"]) == ExitStatus.REFUSED
+    assert "write TARGET before --serve" in capsys.readouterr().err
+
+
+def test_a_target_on_the_machine_of_the_workers_setting_is_served(monkeypatch, tmp_path):
+    Path(os.environ["NNINSPECT_CONFIG"]).write_text('worker = "ssh box python -m inspector.worker"')
+    served = []
+    monkeypatch.setattr("inspector.cli.serve.serve", lambda *given: served.append(given) or 0)
+    assert run(["/theirs/net.py", "--serve"]) == 0
+    assert served == [(Address(), False, "/theirs/net.py", ["/theirs/net.py", "--serve"])]
 
 
 def test_without_textual_serve_it_says_how_to_install_it(monkeypatch, capsys):
@@ -72,10 +92,6 @@ def test_addresses_are_read(typed, address, is_loopback):
 
 
 async def test_a_session_that_does_not_quit_ends_with_its_input_where_the_process_is_not_known(monkeypatch):
-    from textual_serve.download_manager import DownloadManager
-
-    from inspector.browser import sessions
-
     async def nothing(*_):
         return None
 
@@ -90,6 +106,20 @@ async def test_a_session_that_does_not_quit_ends_with_its_input_where_the_proces
     monkeypatch.setattr(sessions, "SECONDS_TO_QUIT", 0.1)
     await session.stop()
     assert await process.wait() == 0
+
+
+async def test_a_session_that_draws_for_a_closed_tab_has_its_time_to_quit(tmp_path):
+    async def closed(_):
+        raise ConnectionResetError
+
+    drawing = "import os, sys; os.write(1, b'__GANGLION__\\n' + b'D\\0\\0\\0\\1x'); sys.stdin.buffer.read(5); "
+    drawing += "os.write(1, b'x' * 200_000); open('left', 'w')"
+    command = f"cd {shlex.quote(str(tmp_path))} && exec {shlex.join([sys.executable, '-c', drawing])}"
+    session = sessions.new_session(command, closed, closed, closed, DownloadManager())
+    await session.start(80, 24)
+    await session._task
+    await session.stop()
+    assert (tmp_path / "left").exists()
 
 
 def test_the_shell_sees_the_arguments_as_words(tmp_path):

@@ -308,7 +308,7 @@ def test_the_batches_up_to_one_that_fails_are_counted():
 
 def test_batches_that_would_all_be_the_same_are_refused(tmp_path):
     torch.save(torch.ones(4, 5), tmp_path / "x.pt")
-    with pytest.raises(RequestError, match="leave out --batches"):
+    with pytest.raises(RequestError, match="all batches would be the same; one is enough"):
         live(nn.Linear(5, 2)).forward(
             ForwardSettings(inputs=[InputSpec(file=str(tmp_path / "x.pt"))], batches=2), silent
         )

@@ -65,7 +65,10 @@ def _edit(**changes):
         (json.dumps(_with(edits=[_edit(action="run")])), r"damaged: Invalid enum value 'run'.*edits\[0\].action"),
         (json.dumps(_with(edits=[_edit(seed="1")])), r"damaged: .*edits\[0\].seed"),
         (json.dumps(_with(edits=[_edit(code="import os")])), r"damaged: 'edits\[0\].code' does not belong there"),
-        (json.dumps(_with(edits=[_edit(action="initialise", argument="nomral_")])), "did you mean normal_"),
+        (
+            json.dumps(_with(edits=[_edit(action="initialise", argument="nomral_")])),
+            r"damaged: edit 1: .*mean normal_",
+        ),
     ],
 )
 def test_what_is_no_journal_is_told_in_a_sentence(tmp_path, content, says):

@@ -8,6 +8,8 @@ from inspector.core.errors import RequestError
 from inspector.core.model_state import Habits, ModelState
 from inspector.core.recipe import Recipe
 from inspector.files import remembered
+from inspector.files.content_marks import marks_of
+from inspector.files.mistake_log import log_mistake
 from inspector.files.user_folders import state_folder
 
 STATE = ModelState(panel="names", inputs=["x=1x3x8x8"])
@@ -53,6 +55,27 @@ def test_what_does_not_read_is_refused(net, content):
         remembered.recall(net)
     remembered.keep(net, STATE)
     assert remembered.recall(net) == STATE
+
+
+NOBODYS = "~nobody-of-that-name/"
+
+
+@pytest.mark.parametrize("folder", ["/" + "x" * 300, NOBODYS], ids=["too long", "nobody's"])
+def test_where_the_system_cannot_look_that_is_refused_in_a_sentence(net, folder, monkeypatch):
+    monkeypatch.setenv("NNINSPECT_STATE", folder)
+    for act in (lambda: remembered.recall(net), remembered.recall_habits, lambda: remembered.keep(net, STATE)):
+        with pytest.raises(RequestError, match=r"cannot be (read|made): File name too long|no such user"):
+            act()
+    remembered.forget(net)
+    assert log_mistake(ValueError()) is None
+
+
+def test_a_target_in_a_folder_of_somebody_on_another_machine_is_remembered_as_typed():
+    theirs = Recipe(target=f"{NOBODYS}net.py", weights=f"{NOBODYS}w.pt")
+    remembered.keep(theirs, STATE)
+    assert remembered.recall(theirs) == STATE
+    assert remembered.mark_of(theirs) == ""
+    assert marks_of([theirs.target]) == {}
 
 
 def test_the_models_looked_at_longest_ago_are_forgotten(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+from msgspec.structs import replace
 
 from inspector.core.edits import Edit
 from inspector.core.errors import RequestError
@@ -68,13 +69,22 @@ def _changed(tmp_path, change):
         (lambda w: w["recipe"]["inputs"][0].update(shape=None), "is no input"),
         (lambda w: w.update(breakpoints=["conv1 if __import__('os')"]), "damaged"),
         (lambda w: w["undone"][0].update(seed=-(2**63) - 1), "damaged"),
-        (lambda w: w["recipe"]["edits"][0].update(argument="nomral_"), "did you mean normal_"),
+        (
+            lambda w: w["recipe"]["edits"][0].update(argument="nomral_"),
+            r"w\.json is damaged: edit 1: .*mean normal_",
+        ),
     ],
 )
 def test_what_is_damaged_is_told_in_a_sentence(tmp_path, change, says):
     with pytest.raises(RequestError, match=says) as refused:
         read_workspace(_changed(tmp_path, change))
     assert "\n" not in str(refused.value)
+
+
+def test_a_folder_whose_name_is_no_text_is_told(tmp_path):
+    with pytest.raises(RequestError, match=r"w\.json cannot be written: '/somewhere/\\udcff' is not text"):
+        write_workspace(str(tmp_path / "w.json"), replace(WORKSPACE, folder="/somewhere/\udcff"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_file_is_told_to_be_none(tmp_path):

@@ -5,12 +5,13 @@ import torch
 from fake_client import FakeClient, recipe
 from screen_text import Session, session
 
-from inspector.core.recipe import Recipe
+from inspector.core.recipe import InputSpec, Recipe
 from inspector.core.workspace import Resumed
 from inspector.files.workspaces import read_workspace
 from inspector.tui.app import NNInspectApp
 from inspector.tui.screenshot import settle
 from inspector.worker import protocol
+from inspector.worker.given_inputs import FOLDER_OF_GIVEN
 from inspector.worker.opening import client_for
 
 pytestmark = pytest.mark.slow
@@ -50,6 +51,19 @@ async def test_a_key_writes_it_and_says_how_to_go_on(size):
         assert "wrote lenet.workspace.json: nninspect --resume" in await ui.press("enter")
         written = read_workspace("lenet.workspace.json")
         assert (written.recipe.target, written.recipe.weights) == ("lenet.py", "lenet.params")
+
+
+async def test_a_folder_of_nobody_is_said_in_the_dialog():
+    async with session() as ui:
+        assert "there is no such user" in await save(ui, "~nobody-of-that-name/w.json")
+        assert ui.app.screen.is_modal
+
+
+async def test_tensors_that_a_program_gave_are_in_no_workspace(tmp_path):
+    async with session() as ui:
+        ui.app.inputs = [InputSpec(file=str(tmp_path / f"{FOLDER_OF_GIVEN}x" / "input-1.pt"))]
+        assert "tensors of your own program, which no later one has; t writes others" in await ui.press("ctrl+s")
+        assert not ui.app.screen.is_modal
 
 
 async def test_its_own_file_is_replaced_and_another_asked_about(tmp_path):

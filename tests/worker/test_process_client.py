@@ -1,9 +1,13 @@
 """The worker as it is used: real child processes, on models that print, hang, exit, crash and are killed."""
 
 import asyncio
+import contextlib
 import os
+import shlex
 import signal
+import sys
 import textwrap
+import threading
 
 import pytest
 
@@ -12,6 +16,9 @@ from inspector.core.errors import ModelEndedError, RequestCancelledError, Reques
 from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import InputSpec, Recipe
 from inspector.worker import protocol
+from inspector.worker.conversing import in_own_loop
+from inspector.worker.framing import encode, frame
+from inspector.worker.greeting import Greeting, greeting_line
 from inspector.worker.process_client import ProcessClient
 
 pytestmark = pytest.mark.slow
@@ -102,6 +109,49 @@ async def test_a_lost_worker_comes_back_with_every_edit(client, tmp_path, sign, 
     redone = await client.request(protocol.Redo())
     assert redone.edit.argument == "zeros_"
     assert (await client.request(protocol.Values(key="fc.weight"))).statistics.max == 0
+
+
+GREETING = greeting_line(Greeting(protocol=protocol.PROTOCOL_VERSION, nninspect="", python="", pid=1))
+NO_SUCH_LIST = frame(protocol.Items(id=1, path=["none"], items=encode([])))
+
+
+@pytest.mark.parametrize(("sent", "told"), [(b"a banner\n", "BrokenPipeError"), (NO_SUCH_LIST, "KeyError: 'none'")])
+async def test_a_mistake_while_listening_leaves_no_request_waiting(sent, told):
+    def listen(event):
+        if isinstance(event, protocol.Log):
+            raise BrokenPipeError
+
+    first, then = (sent, b"") if sent.startswith(b"a banner") else (GREETING, sent)
+    code = (
+        f"import os, sys; os.write(1, {first}); sys.stdin.buffer.read(4); os.write(1, {then}); sys.stdin.buffer.read()"
+    )
+    client = ProcessClient(shlex.join([sys.executable, "-c", code]), recover=False)
+    client.listeners.append(listen)
+    await client.start()
+    with pytest.raises(RequestError, match=rf"^nninspect failed while it listened to the worker \({told}"):
+        async with asyncio.timeout(60):
+            await client.request(protocol.Trace())
+    await client.close()
+
+
+def test_ctrl_c_where_a_loop_runs_already_ends_the_conversation():
+    ended = []
+
+    async def conversation():
+        try:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    async def in_a_notebook():
+        with pytest.raises(KeyboardInterrupt):
+            in_own_loop(conversation())
+        return list(ended)
+
+    # asyncio.run would take the signal for itself.
+    with contextlib.closing(asyncio.new_event_loop()) as loop:
+        assert loop.run_until_complete(in_a_notebook()) == [True]
 
 
 async def test_sys_exit_in_forward_is_told_and_harms_nothing(client, tmp_path):
