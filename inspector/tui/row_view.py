@@ -238,7 +238,7 @@ class RowView(ScrollView, can_focus=True):
                 # Greys that differ a little are no sign.
                 base += Style(reverse=self.has_focus, underline=not self.has_focus)
             whole = self.row_style(row)
-            styles = {name: self._foreground(whole or name) for name in STYLES}
+            styles = {name: self._foreground(name if name == "match" else whole or name) for name in STYLES}
             strip = strip_of(self._columns, self._widths, self.cells(row, self._widths), styles, base)
             strip = strip.adjust_cell_length(self.size.width, base)
             self._strips[key] = strip
