@@ -44,6 +44,7 @@ from inspector.tui.log_view import LogView
 from inspector.tui.looked_at import view_of
 from inspector.tui.mistakes import caught
 from inspector.tui.module_tree import ModuleTree
+from inspector.tui.mouse import RIGHT
 from inspector.tui.opening import begin, what_is_opening
 from inspector.tui.remembering import Remembering
 from inspector.tui.row_view import RowView
@@ -60,8 +61,6 @@ from inspector.worker.client import Client
 from inspector.worker.protocol import Request, WorkerState
 
 SECONDS_BETWEEN_TIMES = 0.5
-RIGHT = 3
-"""The mouse's button."""
 
 
 class NNInspectApp(TerminalApp):
@@ -133,6 +132,8 @@ class NNInspectApp(TerminalApp):
         """Of the last export."""
         self.changed: dict[int, list[str]] = {}
         """The keys that the n-th edit of the journal changed, where it was made here."""
+        self.written: set[str] = set()
+        """Journals that this session wrote."""
         self.can_undo = bool(client.journal.done)
         self.can_redo = bool(client.journal.undone)
         self.spelling: Spelling = self.settings.spelling

@@ -129,7 +129,7 @@ async def test_every_word_on_screen_stands_out(name, least):
 async def test_a_theme_is_seen_at_once_kept_or_taken_off_again():
     async with session() as ui:
         before = ui.app.theme_name
-        await ui.press("ctrl+t", "home", "down")
+        await ui.press("ctrl+t", "g", "j")
         seen = ui.app.theme_name
         assert seen != before
         await ui.press("escape")
