@@ -57,6 +57,8 @@ def test_two_actions_may_change_places():
         ({"forward": "b"}, ["line 2", "b for forward", "the key of backward"]),
         ({"forward": "j"}, ["j for forward", "the key of down", "in the tree and in lists"]),
         ({"forward": "hyperkey"}, ["'hyperkey' is no key", "ctrl+f"]),
+        ({"forward": "f,"}, ["line 2", "a key is missing in 'f,'"]),
+        ({"sort": ","}, ["a key is missing in ','", "the key itself is comma"]),
         ({"step_row": "ctrl+o"}, ["only while a pass waits"]),
     ],
 )
