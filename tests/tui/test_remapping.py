@@ -104,7 +104,7 @@ async def test_a_letter_that_steps_at_a_stop_still_does_where_its_other_action_h
 
 async def test_sentences_name_the_new_keys():
     keys = {"forward": "ctrl+f", "check": "alt+c", "step_start": "alt+s", "search": "f3"}
-    async with session(chosen=chosen(keys=keys)) as ui:
+    async with session(chosen=chosen(keys=keys), size=(160, 45)) as ui:
         assert "Press alt+c to look for defects" in await ui.press("8")
         assert "Press alt+s to begin one" in await ui.press("9")
         assert "press f3 to search" in await ui.press("n")
