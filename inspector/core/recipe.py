@@ -4,6 +4,7 @@ import ast
 import math
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal
 
 from inspector.core.edits import Edit
@@ -266,6 +267,11 @@ class Target(Record, frozen=True, kw_only=True):
     """The file, or the dotted module; of a live object nothing."""
     name: str | None = None
     """The class, instance or function, as dotted attributes."""
+
+    @property
+    def short_name(self) -> str:
+        """What files that are written about it are called: the class, instance or function, else the file's name."""
+        return (self.name or "").rpartition(".")[2] or Path(self.location).stem
 
 
 def parse_target(text: str) -> Target:

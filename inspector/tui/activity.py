@@ -18,6 +18,8 @@ class Activity:
         self._what = what
         self.client = client
         """The one asked, which can be told to stop."""
+        self.is_shown = False
+        """It was asked for by name, or has taken long."""
         self._began = monotonic()
         self._left = TimeLeft()
         self._progress: Progress | None = None

@@ -44,6 +44,7 @@ from inspector.tui.log_view import LogView
 from inspector.tui.looked_at import view_of
 from inspector.tui.mistakes import caught
 from inspector.tui.module_tree import ModuleTree
+from inspector.tui.mouse import RIGHT
 from inspector.tui.opening import begin, what_is_opening
 from inspector.tui.remembering import Remembering
 from inspector.tui.row_view import RowView
@@ -60,8 +61,6 @@ from inspector.worker.client import Client
 from inspector.worker.protocol import Request, WorkerState
 
 SECONDS_BETWEEN_TIMES = 0.5
-RIGHT = 3
-"""The mouse's button."""
 
 
 class NNInspectApp(TerminalApp):
@@ -133,6 +132,8 @@ class NNInspectApp(TerminalApp):
         """Of the last export."""
         self.changed: dict[int, list[str]] = {}
         """The keys that the n-th edit of the journal changed, where it was made here."""
+        self.written: set[str] = set()
+        """Journals that this session wrote."""
         self.can_undo = bool(client.journal.done)
         self.can_redo = bool(client.journal.undone)
         self.spelling: Spelling = self.settings.spelling
@@ -219,8 +220,6 @@ class NNInspectApp(TerminalApp):
         self.module_tree.show_runs(self.report, self.report_is_old)
         self.module_tree.show(self.table, found, self.plan)
         self.stepping.mark()
-        if self.arranging.is_on:
-            self.arranging.again()
 
     @property
     def root_name(self) -> str:
@@ -294,11 +293,12 @@ class NNInspectApp(TerminalApp):
 
     def on_search_bar_found(self, event: SearchBar.Found) -> None:
         """The search met a row."""
-        self.module_tree.go_to_row(event.row)
+        self.module_tree.go_to_same(event.row, event.as_run)
 
     def on_search_bar_left(self, event: SearchBar.Left) -> None:
         """The search is over; keys are keys again."""
         self.search_bar.display = False
+        self.module_tree.mark_sought(())
         self.module_tree.focus()
 
     def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
@@ -314,6 +314,13 @@ class NNInspectApp(TerminalApp):
         """A row is to be gone to that the filter leaves out: the filter gives way."""
         self.filter_bar.clear()
         self.arranging.when_done(lambda: self.module_tree.go_to_row(event.row))
+
+    def on_module_tree_relaid(self, event: ModuleTree.Relaid) -> None:
+        """What is filtered, sorted and found is worked out again for the rows that there are now."""
+        if event.tree is self.module_tree:
+            self.search_bar.again()
+            if self.arranging.is_on:
+                self.arranging.again()
 
     def on_row_view_title_clicked(self, event: RowView.TitleClicked) -> None:
         """Sort the tree by the column that was clicked on; other lists sort themselves."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inspector.core.filter_terms import QUANTITIES
@@ -19,6 +20,18 @@ OWN_COLUMNS = ("order", "name", "params", "flops")
 """Keys of which the tree has a column in any case."""
 AT_ONCE = 2000
 """Rows looked at before it is asked whether a newer filter has taken this one's place."""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What a thread works out, as it was chosen when that began."""
+
+    number: int
+    """Of the arrangement: one that is no longer the last is given up."""
+    filter: RowFilter | None
+    key: SortKey
+    descending: bool
+    functions: bool
 
 
 class Arranging:
@@ -76,11 +89,13 @@ class Arranging:
         self._number += 1
         facts = self.facts()
         if facts is not None:
-            self._app.conversation.spawn(self._arrange(facts, self._number))
+            functions = self._app.module_tree.show_functions
+            wanted = _Wanted(self._number, self.filter, self.key, self.descending, functions)
+            self._app.conversation.spawn(self._arrange(facts, wanted))
 
-    async def _arrange(self, facts: RowFacts, number: int) -> None:
-        arrangement = await asyncio.to_thread(self._worked_out, facts, number)
-        if number == self._number and self._app.table is facts.table:
+    async def _arrange(self, facts: RowFacts, wanted: _Wanted) -> None:
+        arrangement = await asyncio.to_thread(self._worked_out, facts, wanted)
+        if wanted.number == self._number and self._app.table is facts.table:
             self._app.module_tree.show_as(arrangement)
             found = None if arrangement.matching is None else len(arrangement.matching)
             self._app.filter_bar.show_count(found, len(facts.table.rows), self._unanswered(facts))
@@ -88,10 +103,10 @@ class Arranging:
             if then is not None:
                 then()
 
-    def _worked_out(self, facts: RowFacts, number: int) -> Arrangement:
-        key, descending, rows = self.key, self.descending, facts.table.rows
+    def _worked_out(self, facts: RowFacts, wanted: _Wanted) -> Arrangement:
+        key, descending, rows = wanted.key, wanted.descending, facts.table.rows
         in_order = key == "order" and not descending
-        matching = list(self._matching(facts, number)) if self.filter is not None else None
+        matching = list(self._matching(facts, wanted, wanted.filter)) if wanted.filter is not None else None
         return Arrangement(
             matching=matching,
             kept=b"" if matching is None else kept_rows(rows, matching),
@@ -101,14 +116,14 @@ class Arranging:
             figure=None if key in OWN_COLUMNS or not rows else lambda row: QUANTITIES[key].of(facts, row),
         )
 
-    def _matching(self, facts: RowFacts, number: int) -> Iterator[int]:
+    def _matching(self, facts: RowFacts, wanted: _Wanted, filter: RowFilter) -> Iterator[int]:
         rows: list[Row] = facts.table.rows
-        if not self._app.module_tree.show_functions:
+        if not wanted.functions:
             rows = [row for row in rows if row.kind != "function"]
         for start in range(0, len(rows), AT_ONCE):
-            if self.filter is None or number != self._number:
+            if wanted.number != self._number:
                 return
-            yield from self.filter.matches(facts, rows[start : start + AT_ONCE])
+            yield from filter.matches(facts, rows[start : start + AT_ONCE])
 
     def _unanswered(self, facts: RowFacts) -> str:
         return self.filter.unanswered(facts) if self.filter is not None else ""

@@ -156,13 +156,11 @@ def _apply(app: NNInspectApp, what: str) -> Callable[[Edit | None], None]:
 
 def show_journal(app: NNInspectApp) -> None:
     """Show the changes as a list; go back to the one chosen, or forward."""
-    from pathlib import Path
-
     from inspector.core.recipe import parse_target
     from inspector.tui.journal_screen import JournalScreen
 
-    name = Path(parse_target(app.recipe.target).location).stem
-    screen = JournalScreen(app.client.journal, app.changed, f"{name}.journal.json")
+    path = f"{parse_target(app.recipe.target).short_name}.journal.json"
+    screen = JournalScreen(app.client.journal, app.changed, path, app.written)
 
     async def walk(count: int) -> None:
         journal = app.client.journal

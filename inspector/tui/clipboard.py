@@ -13,6 +13,8 @@ from contextlib import suppress
 
 LONGEST_SEQUENCE = 74_994
 """Bytes of base64 that xterm and hterm take in one OSC 52."""
+SCREEN_TAKES = 252
+"""Bytes that every version of GNU screen passes on at once: its string of 256 with the signs around them."""
 SECONDS = 2.0
 """A program that takes longer is taken to hang."""
 DEAF = {"TERM_PROGRAM": {"Apple_Terminal"}, "TERM": {"linux", "dumb"}}
@@ -54,12 +56,17 @@ async def _takes(command: list[str], text: str, environment: Mapping[str, str]) 
     except OSError:
         return False
     try:
-        await asyncio.wait_for(process.communicate(text.encode()), SECONDS)
+        await asyncio.wait_for(process.communicate(_encoded(text, command[0])), SECONDS)
     except (TimeoutError, ConnectionError):
         with suppress(ProcessLookupError):
             process.kill()
         return False
     return process.returncode == 0
+
+
+def _encoded(text: str, program: str) -> bytes:
+    """The text as a program reads it: that of Windows by the console's code page, unless it begins as UTF-16 does."""
+    return f"\ufeff{text}".encode("utf-16-le") if program == "clip.exe" else text.encode()
 
 
 def sequence(text: str, environment: Mapping[str, str]) -> str:
@@ -73,4 +80,7 @@ def sequence(text: str, environment: Mapping[str, str]) -> str:
     if environment.get("TMUX"):
         escaped = plain.replace("\x1b", "\x1b\x1b")
         return f"\x1bPtmux;{escaped}\x1b\\"
+    if environment.get("STY"):
+        pieces = (plain[at : at + SCREEN_TAKES] for at in range(0, len(plain), SCREEN_TAKES))
+        return "".join(f"\x1bP{piece}\x1b\\" for piece in pieces)
     return plain

@@ -75,7 +75,7 @@ async def _compared(app: NNInspectApp, other: Recipe) -> DiffReport | None:
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "other.pt")
         client = app.client.beside(other)
-        client.listeners.append(app.conversation.hear)
+        app.conversation.listen(client)
         try:
             await client.start()
             if await app.conversation.ask(Open(recipe=other), f"opening {other.target}", other=client) is None:
@@ -98,7 +98,7 @@ async def _graphs_compared(app: NNInspectApp, other: Recipe) -> GraphComparison 
                 return None
             mine = replace(mine, target=path) if is_graph else replace(mine, weights=path, container=None)
         client = app.client.beside(other if parse_target(other.target).kind == "onnx" else mine)
-        client.listeners.append(app.conversation.hear)
+        app.conversation.listen(client)
         try:
             await client.start()
             request = CompareModels(a=mine, b=replace(other, inputs=app.inputs))

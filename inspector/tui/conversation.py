@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
@@ -12,6 +13,7 @@ from inspector.tui.activity import SAID_AFTER, Activity
 from inspector.tui.mistakes import caught
 from inspector.tui.opening import trace_again
 from inspector.tui.preparing import prepare
+from inspector.tui.traceback_page import traceback_of
 from inspector.worker.client import Client
 from inspector.worker.protocol import Event, Log, Open, Progress, Request, Trace, WorkerState
 
@@ -19,11 +21,6 @@ if TYPE_CHECKING:
     from inspector.tui.app import NNInspectApp
 
 R = TypeVar("R")
-
-
-def traceback_of(refused: RequestError) -> str:
-    """Where in the model's code what was refused went wrong; "" where no code is behind it."""
-    return "".join(getattr(refused, "__notes__", []))
 
 
 class Conversation:
@@ -35,6 +32,7 @@ class Conversation:
         self._working = 0
         self._settled = asyncio.Event()
         self._doing: list[Activity] = []
+        """In the order in which they were begun, which is that in which a client carries them out."""
         self._under_way: list[type[Request[Any]]] = []
         self._details: dict[type[Request[Any]], Request[Any]] = {}
         """Of each kind the request for a panel that is on its way, and the last one wanted meanwhile."""
@@ -50,7 +48,7 @@ class Conversation:
     @property
     def can_cancel(self) -> bool:
         """Something is being done that the user asked for."""
-        return bool(self._doing)
+        return any(activity.is_shown for activity in self._doing)
 
     @property
     def under_way(self) -> frozenset[type[Request[Any]]]:
@@ -64,7 +62,7 @@ class Conversation:
 
     async def start(self) -> None:
         """Start the worker and listen to it."""
-        self.client.listeners.append(self.hear)
+        self.listen(self.client)
         try:
             await self.client.start()
         except RequestError as refused:
@@ -95,7 +93,8 @@ class Conversation:
         client = other or self.client
         activity = Activity(doing, client)
         self._under_way.append(type(request))
-        self._begin(activity)
+        self._doing.append(activity)
+        self._show(activity)
         self._app.look()
         self.refusal = None
         try:
@@ -121,21 +120,21 @@ class Conversation:
         Raises what `Client.request` raises.
         """
         activity = Activity(doing, self.client)
-        late = asyncio.get_running_loop().call_later(SAID_AFTER, self._begin, activity)
+        self._doing.append(activity)
+        late = asyncio.get_running_loop().call_later(SAID_AFTER, self._show, activity)
         try:
             return await self._answer(self.client, request)
         finally:
             late.cancel()
             self._end(activity)
 
-    def _begin(self, activity: Activity) -> None:
-        self._doing.append(activity)
+    def _show(self, activity: Activity) -> None:
+        activity.is_shown = True
         self.show_activity()
 
     def _end(self, activity: Activity) -> None:
-        if activity in self._doing:
-            self._doing.remove(activity)
-            self.show_activity()
+        self._doing.remove(activity)
+        self.show_activity()
 
     async def _answer(self, client: Client, request: Request[R]) -> R:
         answer = await client.request(request)
@@ -173,26 +172,31 @@ class Conversation:
             except (RequestError, ModelEndedError) as problem:
                 answer = problem
             except RequestCancelledError:
-                answer = RequestError("cancelled; choose the row again to ask again")
+                answer = RequestCancelledError("cancelled; choose the row again to ask again")
             finally:
                 self._details.pop(kind, None)
             self._app.keep_detail(request, answer)
 
-    def hear(self, event: Event) -> None:
+    def listen(self, client: Client) -> None:
         """Show what a client tells meanwhile."""
+        client.listeners.append(partial(self._hear, client))
+
+    def _hear(self, client: Client, event: Event) -> None:
         if isinstance(event, Log):
             self._app.log_line(event.line)
         elif isinstance(event, WorkerState):
             self._app.show_worker(event)
-        elif isinstance(event, Progress) and self._doing:
-            self._doing[-1].take(event)
-            self.show_activity()
+        elif isinstance(event, Progress):
+            running = next((activity for activity in self._doing if activity.client is client), None)
+            if running is not None:
+                running.take(event)
+                self.show_activity()
 
     def show_activity(self) -> None:
         """Show what is being done, and how long it has taken; called now and then, as time goes by."""
-        self._app.show_doing(self._doing[-1].text() if self._doing else "")
+        self._app.show_doing(self._doing[0].text() if self.can_cancel else "")
 
     def cancel(self) -> None:
         """Stop the running request."""
-        client = self._doing[-1].client if self._doing else self.client
+        client = self._doing[0].client if self._doing else self.client
         self._app.run_worker(client.cancel(), exit_on_error=False)

@@ -20,6 +20,7 @@ from inspector.core import wording
 from inspector.core.wording import printable, shortened
 from inspector.tui.clipboard import copied_by_program, sequence
 from inspector.tui.hint_line import HintLine
+from inspector.tui.mouse import LEFT
 from inspector.tui.page import CODE, LABELLED, Page, TextPanel
 from inspector.tui.row_view import RowView
 from inspector.tui.view import View
@@ -133,7 +134,7 @@ class CopyScreen(ModalScreen[Copy | None]):
 
     def on_click(self, event: events.Click) -> None:
         """The one under the mouse."""
-        if event.widget is not None and event.widget.id is not None:
+        if event.button == LEFT and event.widget is not None and event.widget.id is not None:
             self._choose(event.widget.id.removeprefix("copy-"))
 
     def _choose(self, key: str) -> None:

@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from inspector.core.table import ModelTable, Row
 from inspector.tui.cells import fit
+from inspector.tui.mouse import LEFT
 from inspector.tui.page import MUTED
 
 BETWEEN = " › "
@@ -71,6 +72,8 @@ class Crumbs(Widget):
 
     def on_click(self, event: events.Click) -> None:
         """Go to the module under the mouse."""
+        if event.button != LEFT:
+            return
         left = 1
         for crumb in self.shown():
             if left <= event.x < left + cell_len(crumb.text) and crumb.row is not None:

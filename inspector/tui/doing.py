@@ -104,16 +104,19 @@ def ablate(app: NNInspectApp) -> None:
 def _ablate(app: NNInspectApp, settings: AblationSettings) -> None:
     from inspector.tui.ablation_screen import AblationScreen
 
-    def go(chosen: int | AblationSettings | None) -> None:
-        if isinstance(chosen, AblationSettings):
-            _ablate(app, chosen)
-        elif chosen is not None:
-            app.module_tree.go_to_row(chosen)
-
     async def run() -> None:
         report = await app.conversation.ask(Ablate(settings=settings), "switching rows off one by one")
-        if report is not None:
-            app.push_screen(AblationScreen(report, settings), go)
+        table = app.table
+        if report is None or table is None:
+            return
+
+        def go(chosen: int | AblationSettings | None) -> None:
+            if isinstance(chosen, AblationSettings):
+                _ablate(app, chosen)
+            elif chosen is not None:
+                app.module_tree.go_to_same(table.rows[chosen])
+
+        app.push_screen(AblationScreen(report, settings), go)
 
     app.conversation.spawn(run())
 

@@ -23,8 +23,6 @@ WIDEST = 10
 """Cells of a column where there are few."""
 LOGARITHMIC = 24
 """The ratio of the largest to the smallest size from which on the scale is logarithmic."""
-LEGEND = 4
-"""Lines below the chart, at most, before they are wrapped."""
 
 
 @dataclass(frozen=True)

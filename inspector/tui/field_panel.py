@@ -23,6 +23,7 @@ from inspector.tui.field_chart import Chart, chart
 from inspector.tui.field_drawing import Drawing, draw
 from inspector.tui.keys_here import keyed
 from inspector.tui.lines import content_of
+from inspector.tui.mouse import LEFT
 from inspector.tui.page import MUTED, Page
 from inspector.tui.view import View
 from inspector.worker.protocol import Request
@@ -156,7 +157,7 @@ class FieldPanel(Widget, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """To the unit that looks at the pixel under the mouse, or to the layer of the chart's column."""
         at = event.get_content_offset(self)
-        if at is None:
+        if at is None or event.button != LEFT:
             return
         if self.as_chart:
             charted, found = self._chart(), self._grown()

@@ -26,6 +26,11 @@ class FilterBar(Horizontal):
     class Left(Message):
         """Keys are keys again."""
 
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._is_wrong = False
+        """What is typed does not read, which is said until it does."""
+
     def compose(self) -> ComposeResult:
         """A prompt, the filter, how many rows it leaves or what is wrong with it."""
         yield Static("&", classes="prompt", markup=False)
@@ -47,12 +52,14 @@ class FilterBar(Horizontal):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter by what is typed so far, where it reads."""
         event.stop()
+        self._is_wrong = False
         if not event.value.strip():
             self.post_message(self.Changed(None))
             return
         try:
             wanted = parse_filter(event.value)
         except FilterError as problem:
+            self._is_wrong = True
             self._say(f"character {problem.at + 1}: {problem.what}", is_wrong=True)
         else:
             self.post_message(self.Changed(wanted))
@@ -73,6 +80,8 @@ class FilterBar(Horizontal):
 
     def show_count(self, found: int | None, rows: int, unanswered: str) -> None:
         """Say how many rows are found; None without a filter."""
+        if self._is_wrong:
+            return
         text = "" if found is None else f"{found:,} of {rows:,} rows"
         self._say(f"{text}; {unanswered}" if unanswered else text, is_wrong=bool(unanswered))
 

@@ -85,7 +85,6 @@ class FixScreen(ModalScreen[bool | None]):
         """Copy the patch."""
         if self._finding.patch:
             self.app.copy_to_clipboard(self._finding.patch)
-            self._say("copied")
 
     def action_save(self) -> None:
         """Write the patch to a file; one that exists is replaced at the second press."""

@@ -39,6 +39,7 @@ class ForwardDialog(Dialog[Forward]):
         """
         super().__init__()
         self._inputs = inputs
+        self._batch = next((one.shape[0] for one in inputs if one.shape and not one.file), None)
         self._seed = seed
         self._backward = backward
         self._can_be_optimised = can_be_optimised
@@ -50,9 +51,8 @@ class ForwardDialog(Dialog[Forward]):
             yield entry(f"input-{number}", str(one), f"input {number + 1}" if len(self._inputs) > 1 else "input")
         if not self._inputs:
             yield entry("input-0", "", "input", EMPTY)
-        batch = next((str(one.shape[0]) for one in self._inputs if one.shape and not one.file), "")
-        if batch:
-            yield entry("batch", batch, "batch size", "first axis of every input")
+        if self._batch is not None:
+            yield entry("batch", str(self._batch), "batch size", f"first axis of every {self._batch}x… input")
         choices = [(AS_WRITTEN, AS_WRITTEN), *((name, name) for name in DISTRIBUTIONS)]
         yield labelled(
             "distribution", Select(choices, value=AS_WRITTEN, allow_blank=False, id="distribution", compact=True)
@@ -76,8 +76,9 @@ class ForwardDialog(Dialog[Forward]):
             inputs = parse_each(self.text(f"input-{number}") for number in range(len(self._inputs)))
         else:
             inputs = parse_inputs(self.text("input-0"))
-        if self.query("#batch"):
-            inputs = with_batch(inputs, self._inputs, self.whole_number("batch", "the batch size", 1, LARGEST_COUNT))
+        if self._batch is not None:
+            batch = self.whole_number("batch", "the batch size", 1, LARGEST_COUNT)
+            inputs = with_batch(inputs, self._inputs, self._batch, batch)
         distribution = self.query_one("#distribution", Select).value
         if distribution != AS_WRITTEN:
             inputs = [
@@ -108,10 +109,10 @@ class ForwardDialog(Dialog[Forward]):
         return any(tick.value for tick in self.query(f"#{name}").results(Tick))
 
 
-def with_batch(inputs: list[InputSpec], before: list[InputSpec], batch: int) -> list[InputSpec]:
-    """The inputs with another first axis, unless one was typed into the shape itself."""
+def with_batch(inputs: list[InputSpec], before: list[InputSpec], was: int, batch: int) -> list[InputSpec]:
+    """The inputs with another first axis where that `was` the batch, unless one was typed into the shape itself."""
     changed = []
     for one, old in zip(inputs, before, strict=True):
-        untouched = one.shape and old.shape and one.shape[0] == old.shape[0]
-        changed.append(msgspec.structs.replace(one, shape=[batch, *one.shape[1:]]) if untouched and one.shape else one)
+        is_batch = one.shape and old.shape and one.shape[0] == old.shape[0] == was
+        changed.append(msgspec.structs.replace(one, shape=[batch, *one.shape[1:]]) if is_batch and one.shape else one)
     return changed

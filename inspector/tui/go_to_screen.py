@@ -14,15 +14,15 @@ from textual.widgets import Input, Static
 
 from inspector.core import wording
 from inspector.core.path_lookup import PathLookup
-from inspector.core.table import ModelTable
+from inspector.core.table import ModelTable, Row
 from inspector.tui.cells import Cell, Column
 from inspector.tui.row_view import RowView
 
 HINT = "enter goes there · tab completes · up and down choose · esc goes back"
 
 
-class GoToScreen(ModalScreen[int | None]):
-    """A line to type in above the rows that it may mean; its result is the number of one."""
+class GoToScreen(ModalScreen[Row | None]):
+    """A line to type in above the rows that it may mean; its result is one of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back"),
@@ -69,12 +69,12 @@ class GoToScreen(ModalScreen[int | None]):
         event.stop()
         row = self.query_one(MatchList).row_at
         if row is not None:
-            self.dismiss(row)
+            self.dismiss(self._table.rows[row])
 
     def on_row_view_chosen(self, event: RowView.Chosen) -> None:
         """A double click goes there too."""
         event.stop()
-        self.dismiss(event.row)
+        self.dismiss(self._table.rows[event.row])
 
     def on_row_view_cursor_moved(self, event: RowView.CursorMoved) -> None:
         """These rows are not the panels'."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from inspector.core.row_order import SortKey
+from inspector.core.table import Row
 from inspector.tui.keys_here import keyed
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ def go_to_fuzzy(app: NNInspectApp) -> None:
 def _ask(app: NNInspectApp, by_letters: bool) -> None:
     from inspector.tui.go_to_screen import GoToScreen
 
-    def go(row: int | None) -> None:
+    def go(row: Row | None) -> None:
         if row is not None:
-            app.module_tree.go_to_row(row)
+            app.module_tree.go_to_same(row)
             app.module_tree.focus()
 
     assert app.table is not None

@@ -5,9 +5,11 @@ from __future__ import annotations
 from rich.cells import cell_len
 from textual import events
 from textual.content import Content
+from textual.style import Style
 from textual.widgets import Static
 
 from inspector.core.wording import printable
+from inspector.tui.mouse import LEFT
 
 SEPARATOR = " · "
 _NAMED = {"esc": "escape", "?": "question_mark", "space": "space", "enter": "enter", "tab": "tab"}
@@ -19,7 +21,6 @@ class HintLine(Static):
     def __init__(self, text: str, *, id: str | None = None, classes: str | None = None, wraps: bool = True) -> None:
         super().__init__(id=id, classes=classes, markup=False)
         self._wraps = wraps
-        self._shown = ""
         self._text = text
 
     def on_mount(self) -> None:
@@ -39,16 +40,16 @@ class HintLine(Static):
         parts = self._text.split(SEPARATOR)
         while parts and not self._wraps and cell_len(SEPARATOR.join(parts)) > self.size.width:
             parts.pop()
-        self._shown = SEPARATOR.join(parts)
-        self.update(Content(self._shown))
+        self.update(Content(SEPARATOR).join(map(_part, parts)))
 
     def on_click(self, event: events.Click) -> None:
         """Press the key of the part under the mouse."""
-        at = 0
-        for part in self._shown.split(SEPARATOR):
-            end = at + cell_len(part)
-            word = part.split(" ")[0]
-            key = _NAMED.get(word, word)
-            if at <= event.x < end and key in self.screen.active_bindings:
-                self.app.simulate_key(key)
-            at = end + cell_len(SEPARATOR)
+        key = event.style.meta.get("key")
+        if event.button == LEFT and key in self.screen.active_bindings:
+            self.app.simulate_key(key)
+
+
+def _part(text: str) -> Content:
+    """A part that knows its key, on whatever line it comes to stand."""
+    word = text.partition(" ")[0]
+    return Content.styled(text, Style.from_meta({"key": _NAMED.get(word, word)}))

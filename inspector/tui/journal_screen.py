@@ -30,12 +30,15 @@ class JournalScreen(ModalScreen[int | None]):
         Binding("s", "save", "Save"),
     ]
 
-    def __init__(self, journal: Journal, changed: dict[int, list[str]], path: str) -> None:
+    def __init__(self, journal: Journal, changed: dict[int, list[str]], path: str, written: set[str]) -> None:
+        """`written` are the journals of this session, which are replaced without asking."""
         super().__init__()
         self._journal = journal
         self._edits = [*journal.done, *reversed(journal.undone)]
         self._changed = changed
         self._path = path
+        self._written = written
+        self._asked = False
 
     def compose(self) -> ComposeResult:
         """The list, and what the edit under the cursor changed."""
@@ -76,13 +79,19 @@ class JournalScreen(ModalScreen[int | None]):
         self.dismiss(event.option_index)
 
     def action_save(self) -> None:
-        """Write the changes made; a journal that is there is replaced, any other file is not."""
+        """Write the changes made; another session's journal is replaced at the second press, any other file never."""
+        path, journal_is_there = self._path, _is_journal(self._path)
+        if journal_is_there and path not in self._written and not self._asked:
+            self._asked = True
+            self.query_one(HintLine).say(f"{path} holds changes of another session · s replaces it · esc goes back")
+            return
         try:
-            write_journal(self._path, self._journal.done, overwrite=_is_journal(self._path))
+            write_journal(path, self._journal.done, overwrite=journal_is_there)
         except RequestError as problem:
             said = str(problem)
         else:
-            said = f"wrote {things(len(self._journal.done), 'change')} to {self._path}: --edits makes them again"
+            self._written.add(path)
+            said = f"wrote {things(len(self._journal.done), 'change')} to {path}: --edits makes them again"
         self.query_one(HintLine).say(said)
 
 

@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from inspector.tui.action import Action, first_key
 from inspector.tui.actions import APP_ACTIONS
+from inspector.tui.mouse import LEFT
 from inspector.tui.step_actions import STEP_ACTIONS
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class KeyLine(Widget):
     def on_click(self, event: events.Click) -> None:
         """Do what is under the mouse."""
         for at, action in self._placed():
-            if at <= event.x < at + self._width(action):
+            if event.button == LEFT and at <= event.x < at + self._width(action):
                 cast("NNInspectApp", self.app).action_do(action.id)
 
 

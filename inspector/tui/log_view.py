@@ -45,9 +45,11 @@ class LogView(RowView):
     def on_print(self, event: events.Print) -> None:
         """Keep the lines that were printed; a line may come in pieces."""
         event.stop()
-        *whole, self._unfinished = (self._unfinished + event.text).split("\n")
+        *whole, rest = (self._unfinished + event.text).split("\n")
         for line in whole:
-            self.add(line)
+            self.add(_left_of(line))
+        # A return at its end may be that of a line's end, or make room for what comes next.
+        self._unfinished = _left_of(rest)[:KEPT_CHARACTERS] + "\r" * rest.endswith("\r")
 
     def add(self, line: str) -> None:
         """Take a line that was printed; cheap, for it is called for each of a flood."""
@@ -100,6 +102,11 @@ class LogView(RowView):
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Cell]:
         """The line."""
         return [[self._laid[row]]]
+
+
+def _left_of(line: str) -> str:
+    """What a line shows at last: a carriage return begins it anew."""
+    return line.rstrip("\r").rpartition("\r")[2]
 
 
 def _lay(text: str, style: str, width: int) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from inspector.tui.action import Action, shown_keys
 from inspector.tui.cells import Cell, Column
 from inspector.tui.dressed_app import DressedApp
 from inspector.tui.hint_line import HintLine
+from inspector.tui.mouse import LEFT
 from inspector.tui.row_view import RowView
 
 
@@ -49,8 +50,10 @@ class ActionList(RowView):
 
     def on_click(self, event: events.Click) -> None:
         """One click does it."""
+        # Textual goes on to the handler of every base class, and that of two clicks would do it once more.
+        event.prevent_default()
         line = self.scroll_offset.y + event.y - 1
-        if event.y >= 1 and line < len(self.actions):
+        if event.button == LEFT and event.y >= 1 and line < len(self.actions):
             self.go_to(line)
             self.action_rows("choose")
 

@@ -75,7 +75,6 @@ class MessageScreen(ModalScreen[bool | None]):
     def action_copy(self) -> None:
         """Copy the sentence and the whole traceback."""
         self.app.copy_to_clipboard("\n".join(filter(None, [self.sentence, self._traceback])))
-        self.query_one(HintLine).say(f"copied · {self._hint()}")
 
     def action_edit(self) -> None:
         """Open the innermost of the user's own lines in their editor."""
@@ -116,4 +115,3 @@ class ScriptScreen(ModalScreen[None]):
     def action_copy(self) -> None:
         """Copy the script."""
         self.app.copy_to_clipboard(self._script)
-        self.query_one(HintLine).say("copied · y copies · esc goes back")

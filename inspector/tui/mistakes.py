@@ -23,7 +23,8 @@ def caught(app: NNInspectApp) -> Iterator[None]:
         yield
     except Exception as error:
         app.mistakes.append(error)
-        app.tell(TITLE, sentence(error), "".join(traceback.format_exception(error)))
+        as_it_was = "The model and your changes are as they were."
+        app.tell(TITLE, f"{sentence(error)} {as_it_was}", "".join(traceback.format_exception(error)))
 
 
 def sentence(error: Exception) -> str:
@@ -31,4 +32,4 @@ def sentence(error: Exception) -> str:
     file = log_mistake(error)
     kept = f"Its traceback is in {file}" if file is not None else "Its traceback could not be written to a file"
     what = shortened(printable(f"{type(error).__name__}: {error}"))
-    return f"{what}\n{kept}; please report it. The model and your changes are as they were."
+    return f"{what}\n{kept}; please report it."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
@@ -54,6 +54,17 @@ class ModuleTree(RowView):
             """The tree it comes from."""
             return self.tree
 
+    @dataclass
+    class Relaid(Message):
+        """Other rows may be on show, those without a filter and in their own order among them."""
+
+        tree: ModuleTree
+
+        @property
+        def control(self) -> ModuleTree:
+            """The tree it comes from."""
+            return self.tree
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.table: ModelTable | None = None
@@ -73,6 +84,8 @@ class ModuleTree(RowView):
         self._unfiltered = self._folds
         """The same without a filter; where there is none, the very same."""
         self._matching: frozenset[int] = frozenset()
+        self._sought: frozenset[int] = frozenset()
+        """The rows that a search finds."""
         self._sorted_by: SortKey = "order"
         self._figures: Callable[[Row], float | None] | None = None
         """What rows are sorted by, where no column has it."""
@@ -91,7 +104,7 @@ class ModuleTree(RowView):
     def show(self, table: ModelTable, findings: Sequence[Finding] = (), plan: PlacementPlan | None = None) -> None:
         """Show a table with findings and a plan; folds and cursor stay where the rows are the same as before."""
         was_at = place_of(self.current) if self.current is not None else None
-        was_run = self._run is not None
+        was_run = self.is_at_run
         if self.table is None:
             self.fold_blocks = table.model.framework == "file"
         before = self._unfiltered.state if self.table is not None else None
@@ -138,23 +151,35 @@ class ModuleTree(RowView):
         self._relay(next((row.index for row in self.table.rows if place_of(row) == state.cursor), 0))
 
     def go_to_row(self, line: int) -> None:
-        """Unfold what hides a line and put the cursor on it; a hidden function gives the module that calls it."""
-        row = self._folds.row_at(line)
+        """Unfold what hides a line and put the cursor on it; a hidden function gives the module that calls it.
+
+        With a filter, which leaves no lines for runs, that of a run gives the first of its blocks.
+        """
+        row = self._unfiltered.row_at(line)
         if row.kind == "function" and not self.show_functions:
-            line = row.parent or 0
-        if self._folds.is_left_out(line):
+            row = self._unfiltered.rows[row.parent or 0]
+            line = row.index
+        if self._folds.is_left_out(row.index):
             self.post_message(self.FilteredOut(self, line))
             return
+        if self.is_filtered:
+            line = row.index
         if self._folds.reveal(line):
             self._relay(line)
         else:
             self.go_to(self.lines().index(line))
 
-    def go_to_same(self, row: Row) -> None:
-        """Go to the row that is the same as one of another table of this model, if there is one."""
-        rows = self._folds.rows
-        if row.index < len(rows) and place_of(rows[row.index]) == place_of(row):
-            self.go_to_row(row.index)
+    def go_to_same(self, row: Row, as_run: bool = False) -> None:
+        """Go to the row that is the same as one of another table of this model, if there is one.
+
+        `as_run`: to the line of the blocks that it is one of, where they have one.
+        """
+        rows, place = self._unfiltered.rows, place_of(row)
+        same: int | None = row.index
+        if row.index >= len(rows) or place_of(rows[row.index]) != place:
+            same = next((one.index for one in rows if place_of(one) == place), None)
+        if same is not None:
+            self.go_to_row(self._unfiltered.run_of.get(same, same) if as_run else same)
 
     def go_to_finding(self, finding: Finding) -> None:
         """Go to the row that a finding is about."""
@@ -163,17 +188,21 @@ class ModuleTree(RowView):
 
     def show_as(self, arrangement: Arrangement) -> None:
         """Show the rows that a filter leaves, unfolded, and the children of each in another order."""
-        at = self.row_at
-        line = self._folds.row_at(at).index if at is not None else 0
-        if self._run is not None:
-            line = self._unfiltered.run_of.get(line, line)
+        at, was_run = self.current, self.is_at_run
+        line = at.index if at is not None else 0
         self._sorted_by, self.descending = arrangement.key, arrangement.descending
         self._figures, self._matching = arrangement.figure, frozenset(arrangement.matching or ())
         self._unfiltered.order = arrangement.order
         self._folds = (
             self._unfiltered.filtered(arrangement.kept) if arrangement.matching is not None else self._unfiltered
         )
-        self._relay(line)
+        self._relay(self._folds.run_of.get(line, line) if was_run else line)
+
+    def mark_sought(self, rows: Iterable[int]) -> None:
+        """Draw the names of these rows, which a search finds, so that they are seen."""
+        self._sought = frozenset(rows)
+        self._strips.clear()
+        self.refresh()
 
     @property
     def is_filtered(self) -> bool:
@@ -228,13 +257,13 @@ class ModuleTree(RowView):
         """There may be room for what was not drawn before."""
         if self._report is not None and list(self.columns()) != list(self._columns):
             self.rebuild()
-        super().on_resize()
 
     def toggle_functions(self) -> None:
         """Show or hide the functions called between modules."""
         self.show_functions = not self.show_functions
         self._folds.show_functions = self._unfiltered.show_functions = self.show_functions
         self._relay(self.row_at)
+        self.post_message(self.Relaid(self))
 
     def toggle_blocks(self) -> int:
         """Fold blocks that repeat into one line, or show all of them again; how many such lines there are now."""
@@ -257,10 +286,15 @@ class ModuleTree(RowView):
         return self._folds.row_at(at) if at is not None else None
 
     @property
+    def is_at_run(self) -> bool:
+        """Whether the line under the cursor stands for blocks that repeat."""
+        return self.row_at is not None and self._folds.run_at(self.row_at) is not None
+
+    @property
     def position(self) -> float:
         """Where the cursor is among the table's rows: between two of them on a line for several."""
         current = self.current
-        return -1 if current is None else current.index - (0.5 if self._run is not None else 0)
+        return -1 if current is None else current.index - (0.5 if self.is_at_run else 0)
 
     @property
     def repetition(self) -> str:
@@ -324,7 +358,7 @@ class ModuleTree(RowView):
 
     def action_rows(self, id: str) -> None:
         """The same, but that a line for several blocks is not looked at but opened."""
-        super().action_rows("toggle" if id == "choose" and self._run is not None else id)
+        super().action_rows("toggle" if id == "choose" and self.is_at_run else id)
 
     def row_style(self, row: int) -> str:
         """Rows that the pass did not reach are pale, the one that failed stands out."""
@@ -381,7 +415,9 @@ class ModuleTree(RowView):
 
     def _name_cell(self, line: int, name: str, width: int) -> Cell:
         marker = (FOLDED if self._folds.folded(line) else UNFOLDED) if self._folds.folds(line) else " "
-        style = "kind" if self._folds.row_at(line).kind == "function" else "name"
+        style = "match" if line in self._sought else "name"
+        if style == "name" and self._folds.row_at(line).kind == "function":
+            style = "kind"
         return [
             *self._stop_marks(line),
             (self._indentation.text(self._folds.depth(line), self._room_for_name(width)), "muted"),
@@ -428,11 +464,6 @@ class ModuleTree(RowView):
             return False
         return not has_parts_that_ran(self.table, row)
 
-    @property
-    def _run(self) -> Run | None:
-        at = self.row_at
-        return self._folds.run_at(at) if at is not None else None
-
     def _find_blocks(self, before: Folded | None) -> None:
         """Look for blocks that repeat, where they are to be folded; fold what was folded `before`."""
         assert self.table is not None
@@ -441,6 +472,7 @@ class ModuleTree(RowView):
         order = self._unfiltered.order if self._unfiltered.rows is self.table.rows else None
         self._folds = self._unfiltered = TreeFolds(self._outline(), runs, self.show_functions, before)
         self._folds.order = order
+        self.post_message(self.Relaid(self))
 
     def _outline(self) -> Outline:
         assert self.table is not None

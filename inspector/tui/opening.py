@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from inspector.core.errors import RequestError
-from inspector.core.recipe import Recipe
+from inspector.core.recipe import Recipe, parse_target
 from inspector.core.row_facts import failed_row
 from inspector.core.wording import printable
 from inspector.core.workspace import Resumed
@@ -31,7 +31,11 @@ def what_is_opening(recipe: Recipe) -> Content:
         ("device", recipe.device or ""),
         ("input", ", ".join(map(str, recipe.inputs))),
     ]
-    lines = [("loading torch…\n\n", MUTED), (f"{printable(recipe.target)}\n", "bold")]
+    loads_torch = parse_target(recipe.target).kind in ("python_file", "python_module")
+    lines = [
+        ("loading torch…\n\n" if loads_torch else "opening…\n\n", MUTED),
+        (f"{printable(recipe.target)}\n", "bold"),
+    ]
     lines += [(f"{label} {printable(text)}\n", "") for label, text in facts if text]
     return Content.assemble(*lines)
 
@@ -41,6 +45,7 @@ async def begin(app: NNInspectApp, resumed: Resumed | None) -> None:
     try:
         await app.conversation.start()
     except RequestError as problem:
+        app.opening.update(keyed(NOTHING_OPEN))
         app.tell("There is no worker", str(problem))
         return
     if app.remembering is not None and resumed is None:

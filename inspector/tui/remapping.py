@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from textual.binding import Binding
+from textual.binding import Binding, InvalidBinding
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys
 
 from inspector.core.errors import RequestError
@@ -57,7 +57,11 @@ def _has(action: Action, key: str) -> bool:
 
 
 def _named(written: str, id: str, place: Callable[[str], str]) -> list[str]:
-    keys = [one.key for one in Binding.make_bindings([Binding(written, "", "")])]
+    try:
+        keys = [one.key for one in Binding.make_bindings([Binding(written, "", "")])]
+    except InvalidBinding:
+        hint = "commas stand between keys, as in f,f5; the key itself is comma"
+        raise RequestError(f"{place(id)}: a key is missing in {written!r}; {hint}") from None
     for key in keys:
         plain = _MODIFIERS.sub("", key)
         if not (len(plain) == 1 or plain in _NAMES or _is_character(plain)):

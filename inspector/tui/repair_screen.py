@@ -73,7 +73,8 @@ class RepairScreen(ModalScreen[Next | None]):
         if lines:
             # A terminal takes text, and a key may hold half a surrogate pair, which is none.
             self.app.copy_to_clipboard("\n".join(lines).encode(errors="replace").decode())
-        self.query_one(HintLine).say("copied" if lines else "nothing to copy")
+        else:
+            self.query_one(HintLine).say("nothing to copy")
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """One of the ways to go on."""

@@ -22,6 +22,7 @@ from textual.strip import Strip
 
 from inspector.tui.action import bindings
 from inspector.tui.cells import GAP, Cell, Column, fit_columns, strip_of
+from inspector.tui.mouse import LEFT
 from inspector.tui.row_actions import ROW_ACTIONS
 
 ASCENDING, DESCENDING = "▲", "▼"
@@ -238,7 +239,7 @@ class RowView(ScrollView, can_focus=True):
                 # Greys that differ a little are no sign.
                 base += Style(reverse=self.has_focus, underline=not self.has_focus)
             whole = self.row_style(row)
-            styles = {name: self._foreground(whole or name) for name in STYLES}
+            styles = {name: self._foreground(name if name == "match" else whole or name) for name in STYLES}
             strip = strip_of(self._columns, self._widths, self.cells(row, self._widths), styles, base)
             strip = strip.adjust_cell_length(self.size.width, base)
             self._strips[key] = strip
@@ -252,10 +253,10 @@ class RowView(ScrollView, can_focus=True):
         return Style(color=style.color, bold=style.bold or None, italic=style.italic or None)
 
     def on_click(self, event: events.Click) -> None:
-        """One click puts the cursor, on the mark it folds; two choose the row."""
+        """One click puts the cursor, on the mark it folds; two choose the row. Other buttons only put the cursor."""
         if event.y == 0:
             column = self._column_at(event.x)
-            if column is not None and column.key and not self.sort_by(column.key):
+            if event.button == LEFT and column is not None and column.key and not self.sort_by(column.key):
                 self.post_message(self.TitleClicked(self, column.key))
             return
         line = self.scroll_offset.y + event.y - 1
@@ -265,6 +266,8 @@ class RowView(ScrollView, can_focus=True):
         row = lines[line]
         marker = self.fold_marker(row)
         self.go_to(line)
+        if event.button != LEFT:
+            return
         if marker is not None and marker <= event.x <= marker + 1:
             self.action_rows("toggle")
         elif event.chain == 2:

@@ -45,20 +45,18 @@ class RunList(SortedRows):
             self._view = view
             self.lay(None)
         self._view = view
-        line = self._line_of(view.row)
-        if line is not None and line != self.cursor:
-            self.go_to(line)
+        at = index_in(report, view.row)
+        here = self.current_row
+        # Of a function that the tree hides it shows the caller, and one is on the way through this list.
+        is_caller = self.has_focus and here is not None and here.kind == "function" and here.parent == at
+        if at is not None and at in self.lines() and not is_caller:
+            self.go_to(self.lines().index(at))
 
     @property
     def current_row(self) -> Row | None:
         """The row under the cursor, in the table of the pass."""
         at = self.row_at
         return self._view.report.table.rows[at] if at is not None and self._view and self._view.report else None
-
-    def _line_of(self, row: Row) -> int | None:
-        at = index_in(self._view.report, row) if self._view else None
-        lines = self.lines()
-        return lines.index(at) if at is not None and at in lines else None
 
     def own_order(self) -> Sequence[int]:
         """The rows that ran."""

@@ -58,5 +58,4 @@ def suggested_path(recipe: Recipe) -> str:
     target = parse_target(recipe.target)
     if target.kind == "onnx":
         return str(Path(target.location).with_name(f"{Path(target.location).stem}-changed.onnx"))
-    place = target.location.rpartition(".")[2] if target.kind == "python_module" else Path(target.location).stem
-    return f"{(target.name or place).rpartition('.')[2]}.pt"
+    return f"{target.short_name}.pt"

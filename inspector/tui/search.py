@@ -19,9 +19,10 @@ class SearchBar(Horizontal):
 
     @dataclass
     class Found(Message):
-        """A row was met."""
+        """A row was met, or with `as_run` the line of the blocks that it is one of."""
 
-        row: int
+        row: Row
+        as_run: bool = False
 
     @dataclass
     class Left(Message):
@@ -30,11 +31,11 @@ class SearchBar(Horizontal):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._tree: ModuleTree | None = None
-        self._origin = 0
-        """The tree's line to return to."""
+        self._origin: tuple[Row, bool] | None = None
+        """The row to return to, and whether it is the line of the blocks that it is one of."""
         self._began = 0.0
         """Where that is among the rows."""
-        self._found: list[int] = []
+        self._found: list[Row] = []
 
     def compose(self) -> ComposeResult:
         """A prompt, the input, the number of matches."""
@@ -50,8 +51,10 @@ class SearchBar(Horizontal):
     def open(self, tree: ModuleTree) -> None:
         """Begin to search from the tree's cursor."""
         self._tree = tree
-        self._origin, self._began = tree.row_at or 0, tree.position
+        self._origin = (tree.current, tree.is_at_run) if tree.current is not None else None
+        self._began = tree.position
         self.display = True
+        self.again()
         sought = self.query_one(Input)
         sought.focus()
         sought.action_select_all()
@@ -61,9 +64,10 @@ class SearchBar(Horizontal):
         event.stop()
         self._search()
         if self._found:
-            self.post_message(self.Found(next((row for row in self._found if row >= self._began), self._found[0])))
+            first = next((row for row in self._found if row.index >= self._began), self._found[0])
+            self.post_message(self.Found(first))
         elif event.value:
-            self.post_message(self.Found(self._origin))
+            self._return()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter keeps the place."""
@@ -72,7 +76,7 @@ class SearchBar(Horizontal):
 
     def leave(self) -> None:
         """Return to where the search began."""
-        self.post_message(self.Found(self._origin))
+        self._return()
         self.post_message(self.Left())
 
     def step(self, by: int) -> None:
@@ -81,23 +85,34 @@ class SearchBar(Horizontal):
         if not self._found or self._tree is None:
             return
         at = self._tree.position
-        after = [row for row in self._found if row > at] or self._found
-        before = [row for row in self._found if row < at] or self._found
+        after = [row for row in self._found if row.index > at] or self._found
+        before = [row for row in self._found if row.index < at] or self._found
         self.post_message(self.Found(after[0] if by > 0 else before[-1]))
 
+    def again(self) -> None:
+        """Look through the rows that there are now, while one searches."""
+        if self.display:
+            self._search()
+
+    def _return(self) -> None:
+        if self._origin is not None:
+            self.post_message(self.Found(*self._origin))
+
     def _search(self) -> None:
-        table = self._tree.table if self._tree else None
+        if self._tree is None or self._tree.table is None:
+            return
         sought = self.query_one(Input).value
-        functions = self._tree.show_functions if self._tree else True
-        self._found = matches(table.rows, sought, functions) if table and sought else []
+        self._found = matches(self._tree.table.rows, sought, self._tree.show_functions) if sought else []
+        if self.display:
+            self._tree.mark_sought(row.index for row in self._found)
         self.query_one("#matches", Static).update(f"{len(self._found):,} found" if sought else "")
 
 
-def matches(rows: Sequence[Row], sought: str, functions: bool = True) -> list[int]:
+def matches(rows: Sequence[Row], sought: str, functions: bool = True) -> list[Row]:
     """The rows whose path, type or hyperparameters hold `sought`, in any case."""
     sought = sought.casefold()
     return [
-        row.index
+        row
         for row in rows
         if (functions or row.kind != "function")
         and (sought in row.path.casefold() or sought in row.type.casefold() or sought in row.hyperparameters.casefold())

@@ -14,11 +14,13 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from inspector.core.errors import RequestCancelledError
 from inspector.core.findings import Finding
 from inspector.core.results import ValuesReport
 from inspector.tui.check_panel import CheckPanel
 from inspector.tui.dressed_app import DressedApp
 from inspector.tui.field_panel import FieldPanel
+from inspector.tui.mouse import LEFT
 from inspector.tui.page import MUTED
 from inspector.tui.panels import (
     NamesPanel,
@@ -145,8 +147,12 @@ class Side(Vertical):
         self.set_class(len(shown) > 1, "-two")
 
     def look_at(self, view: View) -> None:
-        """Draw the panel on show for another view."""
-        self.view = view
+        """Draw the panel on show for another view; what was cancelled is asked for anew once others were looked at."""
+        before, self.view = self.view, view
+        if before is not None and (before.row is not view.row or before.looked_at != view.looked_at):
+            cancelled = [key for key, answer in self._answers.items() if isinstance(answer, RequestCancelledError)]
+            for key in cancelled:
+                del self._answers[key]
         self.query_one(PanelTabs).stepping = view.stepped is not None
         self.redraw()
 
@@ -233,6 +239,8 @@ class PanelTabs(Widget):
 
     def on_click(self, event: events.Click) -> None:
         """Open the panel under the mouse."""
+        if event.button != LEFT:
+            return
         right = 1
         for panel, (number, title) in zip(self._panels(), self._labels(), strict=True):
             right += cell_len(number + title) + 1

@@ -16,6 +16,7 @@ from inspector.core.recipe import Recipe
 from inspector.core.table import ModelTable
 from inspector.core.wording import printable
 from inspector.tui.keys_here import keyed
+from inspector.tui.mouse import LEFT
 from inspector.tui.page import MUTED
 
 if TYPE_CHECKING:
@@ -114,5 +115,5 @@ class ActivityLine(Widget):
 
     def on_click(self, event: events.Click) -> None:
         """Cancel what is being done, else show the log: what the right end of the line offers."""
-        if event.button == 1:
+        if event.button == LEFT:
             cast("NNInspectApp", self.app).action_do("cancel" if self.doing else "log")

@@ -66,7 +66,7 @@ class TerminalApp(DressedApp):
         """What is to be done before the screen goes."""
 
     def exit(self, result: int | None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
-        """Leave, whoever asked for it: a key, a signal, or a mistake of ours."""
+        """Leave, whoever asked for it: a key or a signal."""
         with suppress(Exception):
             # Nothing that is only remembered may keep the program from ending.
             self.leaving()
@@ -89,4 +89,5 @@ class TerminalApp(DressedApp):
         if self.is_headless:
             super()._handle_exception(error)
         else:
-            self.exit(return_code=1, message=Text(f"{TITLE}: {sentence(error)}"))
+            # Past `leaving`: what was on show cannot be drawn, the next time as little as now.
+            super().exit(return_code=1, message=Text(f"{TITLE}: {sentence(error)}"))

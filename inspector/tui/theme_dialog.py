@@ -9,6 +9,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from inspector.tui.dialog import Dialog
+from inspector.tui.lists import Options
 
 
 class ThemeDialog(Dialog[str]):
@@ -25,7 +26,7 @@ class ThemeDialog(Dialog[str]):
 
     def fields(self) -> Iterable[Widget]:
         """The names."""
-        yield OptionList(*(Option(name, id=name) for name in self._names), id="themes", compact=True, markup=False)
+        yield Options(*(Option(name, id=name) for name in self._names), id="themes", compact=True, markup=False)
 
     def on_mount(self) -> None:
         """Begin on the theme on show."""

@@ -5,6 +5,11 @@ from inspector.core.wording import things
 from inspector.tui.page import CODE, ERROR, MUTED, Page
 
 
+def traceback_of(refused: Exception) -> str:
+    """Where in the model's code what was refused went wrong; "" where no code is behind it."""
+    return "".join(getattr(refused, "__notes__", []))
+
+
 def traceback_page(page: Page, text: str, everything: bool) -> None:
     """Add a traceback to a page."""
     parts = list(parts_of(text))

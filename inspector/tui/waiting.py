@@ -4,7 +4,7 @@ from typing import Any
 
 from inspector.tui.keys_here import with_keys
 from inspector.tui.page import ERROR, MUTED, Page
-from inspector.tui.traceback_page import traceback_page
+from inspector.tui.traceback_page import traceback_of, traceback_page
 
 
 def waiting(answer: Any, nothing: str = "", meanwhile: str = "") -> Page:
@@ -15,7 +15,7 @@ def waiting(answer: Any, nothing: str = "", meanwhile: str = "") -> Page:
     page = Page()
     if isinstance(answer, Exception):
         page.paragraph(with_keys(str(answer)), ERROR)
-        behind = "".join(getattr(answer, "__notes__", []))
+        behind = traceback_of(answer)
         if behind:
             traceback_page(page, behind, everything=False)
     else:

@@ -153,6 +153,8 @@ class WhatIfDialog(Dialog[None]):
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """One of the two ways to find settings."""
         event.stop()
+        # Textual goes on to the handler of every base class, and a dialog's own leaves.
+        event.prevent_default()
         if event.button.id == "keep":
             self.action_keep_size()
         else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -121,6 +120,4 @@ async def _take_back(app: NNInspectApp, workspace: Workspace) -> bool:
 
 def suggested_path(recipe: Recipe) -> str:
     """Named after the target, in the current folder."""
-    target = parse_target(recipe.target)
-    place = target.location.rpartition(".")[2] if target.kind == "python_module" else Path(target.location).stem
-    return f"{place}.workspace.json"
+    return f"{parse_target(recipe.target).short_name}.workspace.json"

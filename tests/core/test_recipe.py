@@ -5,7 +5,7 @@ import math
 import pytest
 
 from inspector.core.errors import RequestError
-from inspector.core.recipe import parse_arguments, parse_each, parse_input, parse_inputs
+from inspector.core.recipe import parse_arguments, parse_each, parse_input, parse_inputs, parse_target
 
 DIGITS = "9" * 5000
 """More than Python reads or writes as an integer."""
@@ -68,3 +68,18 @@ def test_arguments_that_are_too_much_are_refused_in_few_words(text):
 def test_an_argument_that_is_no_literal_is_named_as_it_is_typed():
     with pytest.raises(RequestError, match=r": f\( 1 \) is not a Python literal"):
         parse_arguments("3, a=f( 1 )")
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("torchvision.models:resnet18", "resnet18"),
+        ("torchvision.models:vgg16", "vgg16"),
+        ("nets/lenet.py", "lenet"),
+        ("nets/lenet.py:zoo.LeNet5", "LeNet5"),
+        ("a/model.v2.onnx", "model.v2"),
+        ("<LeNet>", "LeNet"),
+    ],
+)
+def test_files_about_a_model_are_called_after_what_tells_it_from_others(target, name):
+    assert parse_target(target).short_name == name

@@ -3,11 +3,14 @@
 import re
 from collections import Counter
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 import pytest
 from fake_client import FakeClient, found, lenet, with_fixes
 from screen_text import session
+from textual.app import App
+from textual.binding import Binding, BindingType
 from textual.keys import format_key
 
 from inspector.core.edits import Edit
@@ -284,3 +287,56 @@ async def test_renaming_asks_for_what_and_for_the_new_name():
         await ui.press("enter")
         (asked,) = ui.client.asked_for(protocol.Apply)
         assert asked.edit == Edit(action="rename", where="value:conv1.weight", argument="first.weight")
+
+
+async def test_of_several_clicks_on_a_line_of_the_menu_one_does_it():
+    async with session() as ui:
+        await ui.press("full_stop")
+        line = [one.id for one in ui.app.screen.query_one(ActionList).actions].index("forward") + 1
+        await ui.pilot.click(ActionList, offset=(5, line), times=2, button=3)
+        assert ui.app.screen.is_modal
+        await ui.pilot.click(ActionList, offset=(5, line), times=2)
+        assert "Run the model on random input" in await ui.press("f12")
+
+
+class Hinted(App[None]):
+    """A line of keys that is too long for one line of the screen."""
+
+    CSS = "HintLine { width: 24; }"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("L", "exit", "Log"), Binding("y", "bell", "Copy")]
+
+    def compose(self):
+        yield HintLine("y copies a long text · L opens the log")
+
+    def action_exit(self):
+        self.exit()
+
+
+async def test_a_key_named_on_a_second_line_can_be_clicked():
+    app = Hinted()
+    async with app.run_test() as pilot:
+        await pilot.click(HintLine, offset=(2, 0))
+        assert app.is_running
+        assert app.query_one(HintLine).size.height == 2
+        await pilot.click(HintLine, offset=(2, 1))
+        await pilot.pause()
+        assert app._exit
+
+
+@pytest.mark.parametrize("what", ["params", "tabs", "crumbs", "Forward", "tree"])
+async def test_the_other_buttons_of_the_mouse_do_nothing_but_put_the_cursor(what):
+    async with session() as ui:
+        await ui.press("down")
+        before = (ui.app.side.current, ui.app.row, ui.app.arranging.key, ui.app.focused)
+        lines = ui.text.splitlines()
+        widget, at = {
+            "params": ("#tree", (lines[2].find(what), 0)),
+            "Forward": ("#keys", (lines[-1].find(what), 0)),
+            "tabs": ("#tabs", (20, 0)),
+            "crumbs": ("#crumbs", (2, 0)),
+            "tree": ("#tree", (4, 2)),
+        }[what]
+        await ui.pilot.click(widget, offset=at, button=2, times=2)
+        await ui.press("f12")
+        assert (ui.app.side.current, ui.app.row, ui.app.arranging.key, ui.app.focused) == before
+        assert not ui.app.screen.is_modal

@@ -4,9 +4,12 @@ import msgspec
 import pytest
 from fake_client import FakeClient, lenet
 from screen_text import session
+from textual import events
 
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
+from inspector.core.recipe import Recipe
 from inspector.core.table import Note
+from inspector.tui.opening import what_is_opening
 from inspector.worker import protocol
 
 
@@ -211,3 +214,70 @@ async def test_the_workers_state_is_on_screen_while_it_is_not_ready():
         ui.client.tell(protocol.WorkerState("ready", "ready"))
         await ui.pilot.pause()
         assert "making 3 changes again" not in ui.text
+
+
+@pytest.mark.parametrize(
+    ("keys", "running"),
+    [("C3", "looking for defects"), ("3C", "working out what the panel shows")],
+    ids=["check", "panel"],
+)
+async def test_of_several_requests_the_one_that_runs_is_shown(monkeypatch, keys, running):
+    monkeypatch.setattr("inspector.tui.conversation.SAID_AFTER", 0)
+    async with session() as ui:
+        ui.client.gate.clear()
+        for key in keys:
+            asked = len(ui.client.asked)
+            await ui.pilot.press(key)
+            await ui.until(lambda asked=asked: len(ui.client.asked) > asked, "it is asked")
+        await ui.pilot.pause()
+        ui.client.tell(protocol.Progress(1, 3, 7, ""))
+        assert "3/7" in ui.app.activity.doing
+        assert ui.app.activity.doing.startswith(running)
+        ui.client.gate.set()
+
+
+async def test_what_was_cancelled_is_asked_again_once_another_row_was_looked_at():
+    client = FakeClient()
+    client.answers[protocol.Explain] = RequestCancelledError()
+    async with session(client=client) as ui:
+        assert "cancelled; choose the row again" in await ui.press("down", "3")
+        client.answers.clear()
+        assert "choose the row again" not in await ui.press("up", "down")
+        assert "conv1.bias" in ui.text
+
+
+@pytest.mark.parametrize(("keys", "path"), [(("colon", "f", "c"), "fc"), (("A",), "fc")])
+async def test_a_row_chosen_in_a_list_is_gone_to_in_the_table_of_by_then(keys, path):
+    async with session() as ui:
+        await ui.press(*keys)
+        ui.app.show_table(lenet(traced=False))
+        await ui.press("enter")
+        assert ui.app.row.path == path
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [("net.py", "loading torch"), ("net:Net", "loading torch"), ("net.onnx", "opening…"), ("net.pt", "opening…")],
+)
+def test_torch_is_said_to_be_loaded_only_where_it_is(target, said):
+    assert what_is_opening(Recipe(target=target)).plain.startswith(said)
+
+
+async def test_without_a_worker_nothing_is_said_to_be_opening():
+    class Workerless(FakeClient):
+        async def start(self):
+            raise RequestError("no python at that host")
+
+    async with session(client=Workerless()) as ui:
+        assert "no python at that host" in ui.text
+        assert "Nothing is open" in await ui.press("escape")
+
+
+async def test_a_carriage_return_begins_a_printed_line_anew_and_no_line_grows_without_end():
+    async with session() as ui:
+        log = ui.app.log_view
+        for text in ("10 %", "\r20 %", "\r", "\nwhole\r\nlast", "." * 3000, "." * 3000):
+            log.on_print(events.Print(text))
+        assert [text for text, _ in log._kept][-2:] == ["20 %", "whole"]
+        assert len(log._unfinished) == 2000
+        assert "20 %" in await ui.press("L")

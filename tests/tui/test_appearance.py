@@ -5,7 +5,7 @@ import re
 
 import pytest
 from fake_client import FakeClient, recipe
-from places import BEGIN, DIALOGS, PANELS, dressed
+from places import BEGIN, DIALOGS, PANELS, Place, dressed
 from rich.segment import Segment
 from screen_text import session
 from test_hostile_names import with_name
@@ -113,7 +113,7 @@ async def test_every_word_on_screen_stands_out(name, least):
     poor = set()
     async with dressed((120, 40), Appearance(theme=name)) as ui:
         await ui.press(*BEGIN)
-        for place in PANELS:
+        for place in (*PANELS, Place("found", ("slash", *"c"), ("escape",))):
             await ui.press(*place.keys)
             for line in ui.app.screen._compositor.render_strips():
                 for text, style, _ in line:
@@ -129,7 +129,7 @@ async def test_every_word_on_screen_stands_out(name, least):
 async def test_a_theme_is_seen_at_once_kept_or_taken_off_again():
     async with session() as ui:
         before = ui.app.theme_name
-        await ui.press("ctrl+t", "home", "down")
+        await ui.press("ctrl+t", "g", "j")
         seen = ui.app.theme_name
         assert seen != before
         await ui.press("escape")

@@ -5,6 +5,7 @@ import pytest
 from fake_client import FakeClient, found, lenet
 from screen_text import session
 
+from inspector.tui import arranging
 from inspector.worker import protocol
 
 pytestmark = pytest.mark.slow
@@ -33,8 +34,45 @@ async def test_what_is_wrong_with_a_filter_is_said_as_one_types_and_the_last_goo
     async with session() as ui:
         await ui.press("ampersand", *"type:Conv2d")
         assert shown(ui) == ["LeNet", "conv1"]
-        assert "character 13: 'parms' is nothing to filter by; did you mean params>?" in await ui.press(*" parms>3")
+        problem = "character 13: 'parms' is nothing to filter by; did you mean params>?"
+        assert problem in await ui.press(*" parms>3")
         assert shown(ui) == ["LeNet", "conv1"]
+        ui.app.arranging.again()
+        assert problem in await ui.press("f12")
+
+
+@pytest.mark.parametrize(
+    ("keys", "names"),
+    [
+        (["v"], ["LeNet", "conv1"]),
+        (["v", "v"], ["LeNet", "conv1", "relu"]),
+        (["asterisk"], ["LeNet", "conv1", "relu"]),
+    ],
+)
+async def test_a_filter_stays_while_functions_are_hidden_and_blocks_are_folded(keys, names):
+    async with session() as ui:
+        await ui.press("ampersand", *"type:relu | type:Conv2d", "enter", *keys)
+        assert shown(ui) == names
+        assert f"{len(names) - 1} of 6 rows" in ui.text
+        assert ui.app.module_tree.is_filtered
+
+
+async def test_a_filter_that_is_dropped_while_rows_are_looked_at_is_looked_at_to_the_end(monkeypatch):
+    monkeypatch.setattr(arranging, "AT_ONCE", 1)
+
+    class Dropping:
+        def matches(self, facts, rows):
+            ui.app.arranging.filter = None
+            return [row.index for row in rows]
+
+        def unanswered(self, facts):
+            return ""
+
+    async with session() as ui:
+        every = shown(ui)
+        ui.app.arranging.show_only(Dropping())
+        await ui.press("f12")
+        assert shown(ui) == every
 
 
 async def test_a_filter_survives_a_pass_and_finds_what_that_told():

@@ -1,13 +1,15 @@
 """What is copied, by which way, and what is shown where there is none."""
 
 import base64
+import codecs
 import json
+import os
 import stat
 
 import pytest
 from screen_text import session
 
-from inspector.tui.clipboard import LONGEST_SEQUENCE, programs, sequence
+from inspector.tui.clipboard import LONGEST_SEQUENCE, copied_by_program, programs, sequence
 
 pytestmark = pytest.mark.slow
 
@@ -90,8 +92,6 @@ async def test_a_terminal_that_takes_nothing_gets_the_text_shown(monkeypatch):
 def test_programs_need_their_display_and_a_person_who_sits_there(folder_of_programs):
     for name in ("pbcopy", "wl-copy", "xclip", "xsel", "clip.exe", "tmux"):
         folder_of_programs(name)
-    import os
-
     bare = {"PATH": os.environ["PATH"]}
 
     def named(platform="linux", **environment):
@@ -111,3 +111,27 @@ def test_the_sequence_holds_the_text_and_goes_through_tmux():
     assert base64.b64decode(plain.removeprefix("\x1b]52;c;").removesuffix("\a")).decode() == "é[/]"
     assert sequence("a", {"TMUX": "x"}) == "\x1bPtmux;\x1b\x1b]52;c;YQ==\a\x1b\\"
     assert sequence("a" * LONGEST_SEQUENCE, {}) == ""
+
+
+def test_screen_is_given_what_it_passes_on_at_once():
+    assert sequence("a", {"STY": "x"}) == "\x1bP\x1b]52;c;YQ==\a\x1b\\"
+    long = sequence("a" * 600, {"STY": "x"})
+    pieces = long.removeprefix("\x1bP").removesuffix("\x1b\\").split("\x1b\\\x1bP")
+    assert "".join(pieces) == sequence("a" * 600, {})
+    assert all(len(f"\x1bP{piece}\x1b\\") <= 256 for piece in pieces)
+
+
+async def test_the_program_of_windows_is_told_that_it_reads_utf_16(folder_of_programs, monkeypatch):
+    got = folder_of_programs("clip.exe")
+    assert await copied_by_program("é模", {**os.environ, "WSL_DISTRO_NAME": "Debian"}) == "clip.exe"
+    assert got.read_bytes().startswith(codecs.BOM_UTF16_LE)
+    assert got.read_bytes().decode("utf-16") == "é模"
+
+
+@pytest.mark.parametrize("keys", [("P",), ("W", "enter")])
+async def test_nothing_is_said_to_be_copied_that_was_not(monkeypatch, keys):
+    monkeypatch.setenv("TERM_PROGRAM", "Apple_Terminal")
+    async with session() as ui:
+        await ui.press(*keys, "y")
+        await ui.until(lambda: "No clipboard was found" in ui.text, "it is shown")
+        assert "copied" not in await ui.press("escape")

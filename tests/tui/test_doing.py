@@ -11,9 +11,9 @@ from inspector.core.device_budgets import Budget
 from inspector.core.edits import Edit
 from inspector.core.forward_settings import ForwardSettings
 from inspector.core.recipe import InputSpec, Recipe
-from inspector.core.table import SizeRange
+from inspector.core.table import Input, SizeRange
 from inspector.engine.values import read_values
-from inspector.files.journals import read_journal
+from inspector.files.journals import read_journal, write_journal
 from inspector.worker import protocol
 
 pytestmark = pytest.mark.slow
@@ -32,6 +32,23 @@ async def test_forward_asks_for_inputs_batch_and_seed_and_shows_every_row():
         assert ui.app.side.current == "activations"
         assert "0.0012" in ui.text
         assert "tensor([[0.1, -0.2]])" in ui.text
+
+
+@pytest.mark.parametrize(("batch", "sent"), [("10", ["10x16", "2x40:int64"]), ("3", ["3x16", "2x40:int64"])])
+async def test_the_batch_size_is_that_of_the_inputs_that_had_it(batch, sent):
+    inputs = [
+        Input(name=name, shape=shape, dtype=dtype, origin="given", alternatives=[], spec=f"{name}={spec}")
+        for name, shape, dtype, spec in [
+            ("x", [10, 16], "float32", "10x16"),
+            ("edge_index", [2, 40], "int64", "2x40:int64"),
+        ]
+    ]
+    async with session(msgspec.structs.replace(lenet(), inputs=inputs)) as ui:
+        await ui.press("f")
+        await ui.write("batch", batch)
+        await ui.press("enter")
+        (asked,) = ui.client.asked_for(protocol.Forward)
+        assert [str(one).partition("=")[2] for one in asked.settings.inputs] == sent
 
 
 async def test_moving_in_the_run_moves_in_the_tree():
@@ -339,6 +356,17 @@ async def test_saving_the_journal_replaces_no_other_file(tmp_path, monkeypatch):
         assert (tmp_path / "lenet.journal.json").read_text() == "mine"
         await ui.press("escape")
         assert len(ui.client.journal.done) == 1
+
+
+async def test_the_journal_of_another_session_is_replaced_only_when_asked_twice(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_journal("lenet.journal.json", [])
+    async with session() as ui:
+        assert "changes of another session" in await ui.press("M", "J", "s")
+        assert "changes of another session" in await ui.press("escape", "J", "s")
+        assert read_journal("lenet.journal.json") == []
+        assert "wrote 1 change" in await ui.press("s")
+        assert "wrote 2 changes" in await ui.press("escape", "M", "J", "s")
 
 
 async def test_keys_typed_in_a_burst_are_taken_one_after_the_other():

@@ -72,6 +72,27 @@ async def test_a_search_finds_rows_within_and_goes_on_to_the_next(tmp_path):
         assert found == order
 
 
+async def test_a_filter_takes_the_line_of_blocks_away_and_gives_it_back(tmp_path):
+    async with session(transformer_file(tmp_path)) as ui:
+        folded = paths(ui)
+        ui.app.module_tree.go_to(folded.index(RUN))
+        await ui.press("ampersand", *"name:up")
+        assert paths(ui)[:4] == ["", "layers", "layers.0", "layers.0.mlp"]
+        await ui.press("escape")
+        assert paths(ui) == folded
+        assert paths(ui)[ui.app.module_tree.cursor] == RUN
+
+
+@pytest.mark.parametrize(("filter", "origin"), [("name:0", "layers.0"), ("name:head", RUN)])
+async def test_a_search_begun_on_the_line_of_blocks_returns_there_whatever_was_filtered_meanwhile(
+    tmp_path, filter, origin
+):
+    async with session(transformer_file(tmp_path)) as ui:
+        ui.app.module_tree.go_to(paths(ui).index(RUN))
+        await ui.press("slash", *"head", "tab", "tab", "ampersand", *filter, "escape")
+        assert paths(ui)[ui.app.module_tree.cursor] == origin
+
+
 async def test_one_key_shows_every_block_and_folds_them_again(tmp_path):
     table = transformer_file(tmp_path)
     async with session(table) as ui:

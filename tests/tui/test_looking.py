@@ -110,6 +110,31 @@ async def test_search_moves_while_typing_enter_stays_escape_returns():
         assert ui.app.focused is ui.app.module_tree
 
 
+def standing_out(ui) -> list[str]:
+    """The names in the tree that are drawn as what was found."""
+    tree = ui.app.module_tree
+    found = tree.get_component_rich_style("rows--match").color
+    drawn = [segment for y in range(1, tree.size.height) for segment in tree.render_line(y)]
+    return [segment.text for segment in drawn if segment.style and segment.style.color == found]
+
+
+async def test_every_row_that_is_found_stands_out_while_one_searches():
+    async with session(lenet(failed=True)) as ui:
+        await ui.press("slash", "c")
+        assert standing_out(ui) == ["conv1", "fc"]
+        await ui.press("o")
+        assert standing_out(ui) == ["conv1"]
+        ui.app.show_table(lenet(traced=False))
+        await ui.press("backspace")
+        assert standing_out(ui) == ["conv1", "fc"]
+        await ui.press("enter")
+        assert standing_out(ui) == []
+        await ui.press("slash")
+        assert standing_out(ui) == ["conv1", "fc"]
+        await ui.press("escape")
+        assert standing_out(ui) == []
+
+
 async def test_n_goes_round_the_matches():
     async with session() as ui:
         await ui.press("slash")

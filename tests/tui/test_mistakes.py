@@ -46,12 +46,25 @@ async def test_a_traceback_shows_the_users_own_frames_and_the_others_when_asked(
         assert not ui.app.screen.is_modal
 
 
-async def test_the_source_opens_in_the_persons_editor_at_the_line(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("editor", "is_there", "said"),
+    [
+        ("", False, "net.py is not on this machine"),
+        ("", True, "set $EDITOR to open"),
+        ("vim '", True, "$EDITOR does not read as a command, no closing quotation"),
+        ("vim", True, "cannot be lent to vim"),
+    ],
+)
+async def test_why_the_source_cannot_be_opened_is_said(monkeypatch, tmp_path, editor, is_there, said):
     monkeypatch.delenv("VISUAL", raising=False)
-    monkeypatch.delenv("EDITOR", raising=False)
-    async with session(client=refusing()) as ui:
+    monkeypatch.setenv("EDITOR", editor)
+    (tmp_path / "[bold red]net.py").write_text("\n" if is_there else "")
+    client = refusing()
+    if is_there:
+        client.answers[protocol.Memory].__notes__ = [TRACEBACK.replace("/home/me", str(tmp_path))]
+    async with session(client=client, size=(200, 45)) as ui:
         await ui.press("B", "enter")
-        assert "net.py is not on this machine" in await ui.press("e")
+        assert said in " ".join((await ui.press("e")).split())
 
 
 @pytest.mark.parametrize(
@@ -76,6 +89,7 @@ async def test_a_mistake_of_ours_is_said_logged_and_survived(monkeypatch):
         text = await ui.press("f")
         assert "This is a mistake of nninspect" in text
         assert "[bold red]oops[/]" in text
+        assert ui.app.screen.sentence.endswith("The model and your changes are as they were.")
         assert "current_inputs" in (log_folder() / "nninspect.log").read_text()
         await ui.press("escape", "down")
         assert ui.app.row.path == "conv1"

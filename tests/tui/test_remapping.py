@@ -57,6 +57,8 @@ def test_two_actions_may_change_places():
         ({"forward": "b"}, ["line 2", "b for forward", "the key of backward"]),
         ({"forward": "j"}, ["j for forward", "the key of down", "in the tree and in lists"]),
         ({"forward": "hyperkey"}, ["'hyperkey' is no key", "ctrl+f"]),
+        ({"forward": "f,"}, ["line 2", "a key is missing in 'f,'"]),
+        ({"sort": ","}, ["a key is missing in ','", "the key itself is comma"]),
         ({"step_row": "ctrl+o"}, ["only while a pass waits"]),
     ],
 )
@@ -102,7 +104,7 @@ async def test_a_letter_that_steps_at_a_stop_still_does_where_its_other_action_h
 
 async def test_sentences_name_the_new_keys():
     keys = {"forward": "ctrl+f", "check": "alt+c", "step_start": "alt+s", "search": "f3"}
-    async with session(chosen=chosen(keys=keys)) as ui:
+    async with session(chosen=chosen(keys=keys), size=(160, 45)) as ui:
         assert "Press alt+c to look for defects" in await ui.press("8")
         assert "Press alt+s to begin one" in await ui.press("9")
         assert "press f3 to search" in await ui.press("n")

@@ -113,3 +113,13 @@ async def test_damaged_habits_are_passed_over_with_a_line_in_the_log():
     (state_folder() / "habits.json").write_text("[")
     async with session(**person()) as ui:
         assert "no habits are remembered" in await ui.press("L")
+
+
+async def test_what_could_not_be_drawn_is_not_remembered(monkeypatch):
+    async with session(**person()) as ui:
+        await ui.press("3")
+        monkeypatch.setattr(type(ui.app), "is_headless", False)
+        ui.app._handle_exception(ZeroDivisionError("in a panel"))
+        assert ui.app.return_code == 1
+        assert "your changes" not in str(ui.app._exit_renderables)
+    assert not (state_folder() / "models").exists()

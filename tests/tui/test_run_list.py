@@ -60,3 +60,16 @@ async def test_the_longest_numbers_are_shown_whole():
         text = "\n".join(list_lines(ui))
         assert "−1.234e-05" in text
         assert "−9.876e-11" in text
+
+
+async def test_it_is_walked_while_the_tree_hides_functions():
+    async with session() as ui:
+        await ui.press("v", "f", "enter", "5", "tab")
+        runs = ui.app.side.query_one("#runs")
+        seen = []
+        for _ in range(5):
+            await ui.press("down")
+            seen.append((runs.row_at, ui.app.row.index))
+        assert seen == [(1, 1), (2, 0), (3, 0), (4, 0), (5, 5)]
+        await ui.press("tab", "home")
+        assert runs.row_at == 0

@@ -83,7 +83,16 @@ async def test_settings_found_at_one_key():
         found = ui.client.asked_for(protocol.WhatIf)[-1].proposal.settings
         assert (found.stride, found.padding) == ([2, 2], [2, 2])
         assert "no padding keeps the size" in await ui.press("ctrl+k")
-        await ui.pilot.click("#two")
+
+
+async def test_settings_found_by_a_click():
+    async with session(client=asking()) as ui:
+        await ui.press("down", "w")
+        for button, padding in (("#keep", "2"), ("#two", "2")):
+            await ui.pilot.click(button)
+            await ui.until(lambda padding=padding: ui.app.screen.query_one("#padding").value == padding, "it is found")
+            assert ui.app.screen.is_modal
+        assert ui.app.screen.query_one("#stride").value == "2"
 
 
 async def test_what_does_not_read_is_explained_and_not_asked():

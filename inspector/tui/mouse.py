@@ -1,0 +1,3 @@
+"""The buttons of the mouse, as Textual numbers them."""
+
+LEFT, RIGHT = 1, 3
