@@ -21,7 +21,7 @@ from inspector.worker.protocol import Check, Request
 STYLES = {"error": f"bold {ERROR}", "warning": f"bold {WARNING}", "info": "bold"}
 LABEL = 14
 NOT_CHECKED = "Nothing has been checked yet. Press {check} to look for defects."
-CHECKING = "The model is being checked; esc cancels that."
+CHECKING = "The model is being checked; {cancel} cancels that."
 OLD = "from before the last change; {check} checks again"
 
 
@@ -68,7 +68,7 @@ def check_page(report: CheckReport | None, chosen: Finding | Suppressed | NotRun
     """What is known about a finding, or about a rule that was not applied; without either, what was looked for."""
     page = Page()
     if report is None:
-        page.line((CHECKING if Check in view.under_way else keyed(NOT_CHECKED), MUTED))
+        page.line((keyed(CHECKING if Check in view.under_way else NOT_CHECKED), MUTED))
         return page
     rules = {rule.id: rule for rule in report.rules}
     if chosen is None:

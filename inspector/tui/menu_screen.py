@@ -73,6 +73,7 @@ class MenuScreen(ModalScreen[str | None]):
         with Vertical(id="dialog", classes="large"):
             yield Static(Content(printable(self._title)), id="title")
             yield ActionList(self._actions, id="actions")
+            yield Static(id="about", markup=False)
             yield HintLine("enter does it · esc goes back", id="hint")
 
     def on_mount(self) -> None:
@@ -82,8 +83,10 @@ class MenuScreen(ModalScreen[str | None]):
         rows.focus()
 
     def on_row_view_cursor_moved(self, event: RowView.CursorMoved) -> None:
-        """No list below follows this one."""
+        """Tell in full what the action does, for which its line may have no room; no list below follows this one."""
         event.stop()
+        if event.row is not None:
+            self.query_one("#about", Static).update(self._actions[event.row].help)
 
     def on_row_view_chosen(self, event: RowView.Chosen) -> None:
         """Leave for the action."""

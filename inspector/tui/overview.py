@@ -170,7 +170,8 @@ def _model(page: Page, table: ModelTable) -> None:
         for line in wording.why_this_input(one):
             page.fact("", line, MUTED)
         if one.alternatives:
-            page.fact("", f"[ and ] step through {', '.join(map(wording.shape, one.alternatives[:6]))}", MUTED)
+            keys = keyed("{previous_input} and {next_input} step through")
+            page.fact("", f"{keys} {', '.join(map(wording.shape, one.alternatives[:6]))}", MUTED)
     for output in table.outputs:
         page.fact("output", f"{output.name} {wording.shape(output.shape)} {output.dtype}".lstrip())
         if output.symbolic_shape:

@@ -35,6 +35,7 @@ EXPLAINED = 40
 """Keys whose parts are told at once: of more it takes longer than a frame to set their lines."""
 
 
+RUNS = "A pass runs; {cancel} cancels it."
 NO_PASS = "No pass has run on real values yet. Press {forward} to run one."
 
 
@@ -150,7 +151,7 @@ class RunPanel(Vertical):
         report = view.report
         if report is None and view.clone is None:
             runs = Forward in view.under_way
-            page.line(("A pass runs; esc cancels it." if runs else keyed(NO_PASS), MUTED))
+            page.line((keyed(RUNS if runs else NO_PASS), MUTED))
             return page
         if report is not None and view.report_is_old:
             page.line((keyed("from before the last change; {forward} runs it again"), WARNING))

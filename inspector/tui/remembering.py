@@ -13,6 +13,7 @@ from inspector.core.recipe import parse_each
 from inspector.core.workspace import TreeState, place_of
 from inspector.files import remembered
 from inspector.tui.hints import Hints
+from inspector.tui.keys_here import keyed
 from inspector.tui.side import SOMETIMES, TITLES
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Remembering:
         app.look()
         if app.inputs and not app.recipe.inputs and app.table.failure is None:
             told = ", ".join(map(str, app.inputs))
-            app.say(f"as last time, with the input {told}; t changes it, --forget begins anew")
+            app.say(f"as last time, with the input {told}; {keyed('{input}')} changes it, --forget begins anew")
 
     def keep(self) -> None:
         """Remember how the model is looked at now."""

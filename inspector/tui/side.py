@@ -48,6 +48,18 @@ TITLES = {
     "step": "Step",
 }
 """The panels by id, in the order of their numbers."""
+SHORT = {
+    "overview": "Over",
+    "parameters": "Prms",
+    "names": "Name",
+    "values": "Vals",
+    "activations": "Run",
+    "source": "Src",
+    "field": "Fld",
+    "check": "Chk",
+    "step": "Step",
+}
+"""The same where there is no room for the whole titles."""
 SOMETIMES = "step"
 """The panel whose tab is there only while it has something to show."""
 NUMBER = "$text-accent"
@@ -196,7 +208,7 @@ class Side(Vertical):
 class PanelTabs(Widget):
     """One line with the panels' numbers and titles.
 
-    Where it is narrow, other titles than that of the current one are cut to as many letters each.
+    Where it is narrow, other titles than that of the current one are short, or left out.
     """
 
     current: reactive[str] = reactive("overview")
@@ -214,18 +226,19 @@ class PanelTabs(Widget):
 
     def _labels(self) -> list[tuple[str, str]]:
         """Each panel's number and title, as much of them as there is room for."""
-        titles = [(str(number), TITLES[panel]) for number, panel in enumerate(self._panels(), 1)]
+        panels = self._panels()
+        titles = [(str(number), TITLES[panel]) for number, panel in enumerate(panels, 1)]
         spaced = [(number, f" {title}") for number, title in titles]
-        for labels in (spaced, titles):
-            if sum(cell_len(number + title) + 1 for number, title in labels) <= self.size.width:
-                return labels
-        at = self._panels().index(self.current)
-        for letters in (6, 5, 4, 3, 2, 0):
-            labels = [(number, title[:letters]) for number, title in titles]
+        short = [(number, SHORT[panel]) for (number, _), panel in zip(titles, panels, strict=True)]
+        bare = [(number, "") for number, _ in titles]
+        at = panels.index(self.current)
+        for labels in (short, bare):
             labels[at] = spaced[at]
-            if sum(cell_len(number + title) + 1 for number, title in labels) <= self.size.width:
-                break
-        return labels
+        ways = (spaced, titles, short, bare)
+        return next((labels for labels in ways if self._fits(labels)), bare)
+
+    def _fits(self, labels: list[tuple[str, str]]) -> bool:
+        return sum(cell_len(number + title) + 1 for number, title in labels) <= self.size.width
 
     def render(self) -> Content:
         """The line of tabs."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from inspector.tui.app import NNInspectApp
 
 SEPARATOR = " · "
-CANCELS = "x cancels"
+CANCELS = "{cancel} cancels"
 WAITS = "a pass waits · {step_end} ends it"
 IN_FULL = "L: in full"
 """Behind a message that does not fit: the log has all of it."""
@@ -101,7 +101,8 @@ class ActivityLine(Widget):
         text, _, more = text.partition("\n")
         right = printable(self.worker) or (keyed(WAITS, at_stop=True) if self.waits and not self.doing else "")
         if self.doing:
-            right = f"{CANCELS} · {right}" if right else CANCELS
+            cancels = keyed(CANCELS)
+            right = f"{cancels} · {right}" if right else cancels
         if not right and not self.doing and (more or cell_len(printable(text)) > self.size.width - 3):
             right = IN_FULL
         if not right and not self.doing and cell_len(printable(text)) + cell_len(self.hint) < self.size.width - 6:
