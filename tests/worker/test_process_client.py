@@ -149,9 +149,13 @@ def test_ctrl_c_where_a_loop_runs_already_ends_the_conversation():
             in_own_loop(conversation())
         return list(ended)
 
-    # asyncio.run would take the signal for itself.
-    with contextlib.closing(asyncio.new_event_loop()) as loop:
-        assert loop.run_until_complete(in_a_notebook()) == [True]
+    # A process of pytest-xdist ignores the signal, and asyncio.run would take it for itself.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with contextlib.closing(asyncio.new_event_loop()) as loop:
+            assert loop.run_until_complete(in_a_notebook()) == [True]
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 async def test_sys_exit_in_forward_is_told_and_harms_nothing(client, tmp_path):
