@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 # Before any test imports textual, which reads these once: snapshots are of a fixed terminal, whoever runs them.
-os.environ.update(TEXTUAL_ANIMATIONS="none", COLUMNS="80", LINES="24", TZ="UTC")
+os.environ.update(TEXTUAL_ANIMATIONS="none", TEXTUAL_FPS="250", COLUMNS="80", LINES="24", TZ="UTC")
 if "PYTEST_XDIST_WORKER" in os.environ:
     # A process for each core: threads in each of them would only wait for one another.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -39,6 +39,9 @@ def _still(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     if "textual.widgets" in sys.modules:
         monkeypatch.setattr("textual.widgets.Input._toggle_cursor", lambda _self: None)
+        # Textual calls a process idle that does nothing for 20 ms, longer than a frame of 60 a second; here of 250.
+        monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 1 / 125)
+        monkeypatch.setattr("textual._wait.SLEEP_IDLE", 1 / 2500)
 
 
 @pytest.fixture

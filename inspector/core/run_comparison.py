@@ -182,6 +182,8 @@ def _doublings(one: ComparedQuantity) -> float | None:
     if one.before is None or one.after is None:
         return None
     pair = (1 - one.before, 1 - one.after) if one.name == "zeros" else (one.before, one.after)
+    if not all(map(math.isfinite, pair)):
+        return None
     if pair[0] == pair[1]:
         return 0.0
     return abs(math.log2(pair[1] / pair[0])) if pair[0] > 0 and pair[1] > 0 else None

@@ -1,31 +1,22 @@
-"""What a person reads on the application's screen, taken from its picture."""
+"""What a person reads on the application's screen."""
 
-import html
-import re
+import io
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 
 from fake_client import FakeClient, recipe
+from rich.console import Console
 
 from inspector.tui.app import NNInspectApp
 from inspector.tui.screenshot import settle
 
-TEXT = re.compile(r'<text [^>]*x="([\d.]+)" y="([\d.]+)"[^>]*clip-path[^>]*>([^<]*)</text>')
-
 
 def screen_text(app: NNInspectApp) -> str:
-    """The screen's lines."""
-    lines: dict[float, list[tuple[float, str]]] = {}
-    for x, y, text in TEXT.findall(app.export_screenshot()):
-        lines.setdefault(float(y), []).append((float(x), html.unescape(text).replace("\xa0", " ")))
-    cell = 12.2
-    drawn = []
-    for y in sorted(lines):
-        line = ""
-        for x, text in sorted(lines[y]):
-            line = line.ljust(round(x / cell)) + text
-        drawn.append(line.rstrip())
-    return "\n".join(drawn)
+    """The screen's lines, drawn as for a picture of it."""
+    width, height = app.size
+    console = Console(file=io.StringIO(), width=width, height=height, color_system=None, legacy_windows=False)
+    console.print(app.screen._compositor.render_update(full=True, screen_stack=app._background_screens))
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
 
 
 class Session:
