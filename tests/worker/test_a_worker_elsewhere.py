@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from processes import is_running, until
 
 from inspector.core.errors import ExitStatus, ModelEndedError, RequestCancelledError, RequestError
 from inspector.core.forward_settings import ForwardSettings
@@ -57,20 +58,6 @@ class Heard:
             self.lines.append(event.line)
         elif isinstance(event, protocol.WorkerState):
             self.states.append(event)
-
-
-async def until(predicate, what):
-    async with asyncio.timeout(60):
-        while not predicate():  # noqa: ASYNC110  # the condition lies in a process, which sets no event
-            await asyncio.sleep(0.01)
-    assert predicate(), what
-
-
-def is_running(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 async def opened(client, recipe):

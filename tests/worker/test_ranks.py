@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from processes import is_running, until
 from torch import nn
 
 from inspector.core.errors import ModelEndedError, RequestCancelledError
@@ -91,20 +92,6 @@ async def client(tmp_path, monkeypatch):
     await client.close()
     for rank in range(2):
         await until(lambda rank=rank: not is_running(int((tmp_path / f"rank{rank}").read_text())), f"rank {rank} ended")
-
-
-async def until(predicate, what):
-    async with asyncio.timeout(60):
-        while not predicate():  # noqa: ASYNC110  # the condition lies in a process, which sets no event
-            await asyncio.sleep(0.01)
-    assert predicate(), what
-
-
-def is_running(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 async def forward(client, *inputs):
