@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 
-async def until(predicate, what):
+async def until(predicate, what="it never came to be"):
     """Wait until something is so."""
     async with asyncio.timeout(60):
         while not predicate():  # noqa: ASYNC110  # the condition lies in a process, which sets no event

@@ -5,6 +5,7 @@ import os
 import signal
 
 import pytest
+from processes import until
 
 from inspector.core.edits import Edit
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
@@ -70,12 +71,6 @@ async def opened(client, folder, misbehave="pass"):
 async def values(client):
     keys = ("second.weight", "first.weight", "norm.running_mean", "norm.num_batches_tracked")
     return [await client.request(protocol.Values(key=key)) for key in keys]
-
-
-async def until(predicate):
-    async with asyncio.timeout(60):
-        while not predicate():  # noqa: ASYNC110  # the condition lies in a process, which sets no event
-            await asyncio.sleep(0.01)
 
 
 async def misbehaving(client):

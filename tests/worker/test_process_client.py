@@ -10,6 +10,7 @@ import textwrap
 import threading
 
 import pytest
+from processes import until
 
 from inspector.core.edits import Edit
 from inspector.core.errors import ModelEndedError, RequestCancelledError, RequestError
@@ -51,13 +52,6 @@ async def opened(client, target):
     await client.start()
     await client.request(protocol.Open(recipe=Recipe(target=target)))
     return await client.request(protocol.Trace())
-
-
-async def until(predicate, what):
-    async with asyncio.timeout(60):
-        while not predicate():  # noqa: ASYNC110  # the condition lies in a process, which sets no event
-            await asyncio.sleep(0.01)
-    assert predicate(), what
 
 
 @pytest.fixture
